@@ -1,0 +1,39 @@
+/** The command line: one program, one verb per file. Only this file and `src/main.ts` know how a process ends. */
+import { Command, CommanderError } from "commander"
+import type { CliCommand, Run } from "../shared/command.ts"
+import { EXIT, type ExitCode } from "../shared/exit.ts"
+import { processTerminal } from "../shared/terminal.ts"
+import { check } from "./commands/check.ts"
+import { knock } from "./commands/knock.ts"
+
+declare const POSTERN_VERSION: string
+
+/** Runs one command line (without node and script) and returns its exit code. `extra`: verbs of other shells. */
+export async function main(args: readonly string[], extra: readonly CliCommand[]): Promise<ExitCode> {
+    let code: ExitCode = EXIT.ok
+    const program = new Command("postern")
+        .description("Port knocking and single-packet authorization: services stay hidden until the right knock.")
+        .version(POSTERN_VERSION, "-V, --version")
+        .option("--no-color", "no colours")
+        .showSuggestionAfterError()
+        .showHelpAfterError("(postern --help shows what there is)")
+        .exitOverride()
+        .configureOutput({ outputError: (text, write) => write(`postern: ${text.trimStart()}`) })
+    const run: Run = async (act) => {
+        const terminal = processTerminal(program.opts<{ color: boolean }>().color)
+        code = await act(terminal)
+    }
+    for (const command of [...extra, check, knock]) command.define(program, run)
+    for (const command of program.commands) {
+        command.exitOverride().showSuggestionAfterError()
+        command.configureOutput(program.configureOutput())
+    }
+    try {
+        await program.parseAsync(args, { from: "user" })
+    } catch (error) {
+        if (!(error instanceof CommanderError)) throw error
+        // --help and --version also arrive here, with 0; no command at all is a usage error with the help text.
+        return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+    }
+    return code
+}

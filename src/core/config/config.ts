@@ -1,0 +1,66 @@
+/** What a checked configuration says. Times are milliseconds, addresses are words, nothing is optional. */
+
+import type { Hit, Service, TcpFlags } from "../knock/hit.ts"
+import type { Address, Network } from "../net/address.ts"
+
+/** A whole configuration. Door order is the order of the files. */
+export type Config = { readonly gateway: Gateway; readonly doors: readonly Door[] }
+
+/** What holds for the host as a whole. */
+export type Gateway = {
+    /** `auto`: the interfaces of the default routes; `any`: all of them, loopback included. */
+    readonly interfaces: "auto" | "any" | readonly string[]
+    /** Directory for what must survive a restart. */
+    readonly state: string
+    readonly capture: "auto" | "nflog" | "packet-socket"
+    /** Openly offered services, beside what the daemon finds listening. */
+    readonly services: readonly Service[]
+    /** nflog: pass every new packet up, so that no port costs more than another. */
+    readonly uniform: boolean
+    /** nflog: the kernel log group (1–65535). */
+    readonly logGroup: number
+    /** Sources whose hits are remembered at once: a power of two. */
+    readonly attempts: number
+    /** Grants that can be open at once. */
+    readonly grants: number
+}
+
+/** A named service with its conditions. */
+export type Door = {
+    readonly name: string
+    /** What a grant reaches. Empty for a door that only runs a command or closes others. */
+    readonly opens: readonly Service[]
+    /** How long a grant lets new connections begin, in milliseconds. */
+    readonly for: number
+    /** Refuse the service to everyone without a grant. */
+    readonly hide: boolean
+    /** Who may knock at all. */
+    readonly sources: readonly Network[]
+    /** Who needs no knock. */
+    readonly always: readonly Network[]
+    /** Doors whose grants this door's knock ends. */
+    readonly closes: readonly string[]
+    readonly sequence: Sequence | null
+    readonly command: Command | null
+}
+
+/** A fixed knock. */
+export type Sequence = {
+    readonly hits: readonly Hit[]
+    /** From the first hit to the last, in milliseconds. */
+    readonly within: number
+    /** Which TCP packets count as hits for this door. */
+    readonly flags: TcpFlags
+    /** Destination addresses that count instead of this host's own; empty: this host's own. */
+    readonly target: readonly Address[]
+}
+
+/** Programs to run, as argument vectors; `{source}`, `{door}` and `{knocker}` are replaced in each argument. */
+export type Command = {
+    readonly start: readonly string[] | null
+    readonly stop: readonly string[] | null
+    /** From the end of `start` to `stop`, in milliseconds. */
+    readonly after: number
+    /** A program that runs longer is killed, in milliseconds. */
+    readonly timeout: number
+}

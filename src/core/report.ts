@@ -1,0 +1,56 @@
+/** What the engine tells people, as facts; `cli/texts.ts` makes the sentences. */
+import type { Service } from "./knock/hit.ts"
+import type { Address } from "./net/address.ts"
+
+/** One fact about one source, or about the engine as a whole. */
+export type Report =
+    /** A hit brought the source `stage` hits into the door's sequence of `of`. Never says which port it was. */
+    | {
+          readonly type: "stage"
+          readonly door: string
+          readonly source: Address
+          readonly stage: number
+          readonly of: number
+      }
+    /** The window passed with the attempt `stage` hits in. */
+    | {
+          readonly type: "timeout"
+          readonly door: string
+          readonly source: Address
+          readonly stage: number
+          readonly of: number
+      }
+    /** A wrong hit ended an attempt that was `stage` hits in. */
+    | {
+          readonly type: "spoiled"
+          readonly door: string
+          readonly source: Address
+          readonly stage: number
+          readonly of: number
+      }
+    /** The right knock, but this source may not knock at this door. */
+    | { readonly type: "refused"; readonly door: string; readonly source: Address; readonly code: RefusalCode }
+    /** Too many near-misses: this source's hits do not count for `ms`. */
+    | { readonly type: "paused"; readonly source: Address; readonly ms: number }
+    /** Open, or open for longer (`renewed`), until `ms` from now. */
+    | {
+          readonly type: "opened"
+          readonly door: string
+          readonly source: Address
+          readonly opens: readonly Service[]
+          readonly ms: number
+          readonly renewed: boolean
+      }
+    /** No longer open. */
+    | { readonly type: "closed"; readonly door: string; readonly source: Address; readonly by: "time" | "knock" }
+    /** Reports that were left out because there were too many. */
+    | { readonly type: "suppressed"; readonly count: number }
+
+/** Why a right knock opens nothing. */
+export type RefusalCode =
+    /** The door's `sources` do not hold it. */
+    | "source"
+    /** As many grants are open as are allowed. */
+    | "grants"
+    /** The firewall refused. */
+    | "firewall"

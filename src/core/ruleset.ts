@@ -1,0 +1,49 @@
+/**
+ * The firewall state we want, as data: `wantedRuleset` derives it from the configuration, the adapters render and
+ * apply it. Grants are not in it: they are elements that come and go with their own timeouts and survive every apply.
+ */
+import type { Config } from "./config/config.ts"
+import type { Service } from "./knock/hit.ts"
+import type { Address, Network } from "./net/address.ts"
+import { planWatch, type WatchPlan } from "./watch.ts"
+
+/** Everything but the grants. */
+export type Ruleset = {
+    /** Services refused to everyone without a grant. */
+    readonly hidden: readonly Service[]
+    /** Who reaches which service without a knock. */
+    readonly always: readonly { readonly network: Network; readonly service: Service }[]
+    /** The nflog chain, or null where another capture is used. */
+    readonly watch: KernelWatch | null
+    /** Elements each grant set can hold. */
+    readonly grants: number
+}
+
+/** What the kernel passes up (nflog). */
+export type KernelWatch = {
+    readonly plan: WatchPlan
+    /** Interface names; null: all of them. Names of absent interfaces are fine. */
+    readonly interfaces: readonly string[] | null
+    /** Openly offered services: no hits, unless a sequence names the port. */
+    readonly offered: readonly Service[]
+}
+
+/** One allowance in the kernel: this source may begin connections to this service. */
+export type GrantElement = { readonly source: Address; readonly service: Service }
+
+/** The ruleset for a configuration. */
+export function wantedRuleset(
+    config: Config,
+    kernel: { readonly interfaces: readonly string[] | null; readonly offered: readonly Service[] } | null,
+): Ruleset {
+    const hiding = config.doors.filter((door) => door.hide)
+    const seen = new Set<string>()
+    const hidden = hiding
+        .flatMap((door) => door.opens)
+        .filter(({ protocol, port }) => !seen.has(`${protocol}/${port}`) && seen.add(`${protocol}/${port}`))
+    const always = hiding.flatMap((door) =>
+        door.opens.flatMap((service) => door.always.map((network) => ({ network, service }))),
+    )
+    const watch = kernel && { plan: planWatch(config), ...kernel }
+    return { hidden, always, watch, grants: config.gateway.grants }
+}

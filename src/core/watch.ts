@@ -1,0 +1,72 @@
+/**
+ * What the capture must pass up so that the engine misses nothing that matters: data for the nflog chain, the packet
+ * socket's filter and the tests alike.
+ */
+import type { Config, Door } from "./config/config.ts"
+import { codeOf, type HitCode, type Service, type TcpFlags } from "./knock/hit.ts"
+import { type Address, sameAddress } from "./net/address.ts"
+
+/**
+ * One way of looking at the traffic: which TCP packets count and whose address they must be sent to. Doors with the
+ * same flags and target share a view; views never disturb each other.
+ */
+export type View = {
+    readonly flags: TcpFlags
+    /** Empty: any address of this host. */
+    readonly target: readonly Address[]
+    /** Hits that begin a sequence of this view. */
+    readonly firsts: readonly HitCode[]
+    /** Hits that any sequence of this view names. */
+    readonly named: readonly HitCode[]
+    /** The longest window of this view's sequences, in milliseconds. */
+    readonly within: number
+    /** Indices into `config.doors`. */
+    readonly doors: readonly number[]
+}
+
+/** What to watch. `offered` changes while the daemon runs, all else with the configuration. */
+export type WatchPlan = {
+    readonly views: readonly View[]
+    /** Services of doors: never hits, so that an impatient client does not spoil the knock. */
+    readonly services: readonly Service[]
+    readonly uniform: boolean
+    readonly logGroup: number
+    /** How many sources the kernel remembers as watched. */
+    readonly attempts: number
+}
+
+/** Groups the doors of a configuration into views, in the order of their first door. */
+export function planWatch(config: Config): WatchPlan {
+    const groups: { door: Door; doors: number[] }[] = []
+    config.doors.forEach((door, index) => {
+        if (door.sequence === null) return
+        const group = groups.find((g) => sameView(g.door, door))
+        if (group) group.doors.push(index)
+        else groups.push({ door, doors: [index] })
+    })
+    const views = groups.map(({ door, doors }): View => {
+        const sequences = doors.map((index) => config.doors[index]!.sequence!)
+        return {
+            flags: door.sequence!.flags,
+            target: door.sequence!.target,
+            firsts: unique(sequences.map((s) => codeOf(s.hits[0]!))),
+            named: unique(sequences.flatMap((s) => s.hits.map(codeOf))),
+            within: Math.max(...sequences.map((s) => s.within)),
+            doors,
+        }
+    })
+    const { uniform, logGroup, attempts } = config.gateway
+    const services = config.doors.flatMap((door) => door.opens)
+    return { views, services, uniform, logGroup, attempts }
+}
+
+function sameView(a: Door, b: Door): boolean {
+    const [x, y] = [a.sequence!, b.sequence!]
+    if (x.flags.set !== y.flags.set || x.flags.clear !== y.flags.clear) return false
+    const within = (p: readonly Address[], q: readonly Address[]) => p.every((t) => q.some((u) => sameAddress(t, u)))
+    return within(x.target, y.target) && within(y.target, x.target)
+}
+
+function unique(codes: readonly HitCode[]): HitCode[] {
+    return [...new Set(codes)].sort((a, b) => a - b)
+}

@@ -1,0 +1,31 @@
+import type { Service } from "../core/knock/hit.ts"
+import type { Packet } from "../core/net/packet.ts"
+import type { WatchPlan } from "../core/watch.ts"
+
+/** Where packets come from. Adapters: nflog, packet-socket, trace. */
+export interface Capture {
+    /** How the log and `status` call it. */
+    readonly name: "nflog" | "packet-socket" | "trace"
+    /**
+     * Begins to deliver. Every packet that can be a hit of some view, or can spoil one, reaches `sink.packet` once or
+     * more, in order; packets the plan has no use for may be left out. Throws if the kernel refuses (no permission, no
+     * such feature), with what to do about it; a missing interface is not an error.
+     */
+    start(plan: WatchPlan, sink: CaptureSink): void
+    /** Follows what changed: interface names to listen on (null: all) and services openly offered. */
+    follow(interfaces: readonly string[] | null, offered: readonly Service[]): void
+    /** Packets delivered, and packets the kernel dropped because we were too slow. */
+    stats(): { readonly delivered: number; readonly dropped: number }
+    /** Ends delivery and frees what was taken. Can be called twice. */
+    stop(): void
+}
+
+/** Who receives. Neither method may throw. */
+export interface CaptureSink {
+    /** One packet. The object is the capture's own and is filled anew after the call. */
+    packet(packet: Packet): void
+    /** After the packets of one wake-up: act on what they caused. */
+    drained(): void
+    /** Something is wrong but the capture goes on by itself (queue overrun, interface gone). */
+    trouble(what: string): void
+}

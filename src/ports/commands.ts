@@ -1,0 +1,28 @@
+/** Runs the programs of doors. Adapters: spawn, memory. */
+export interface Commands {
+    /**
+     * Queues a program: those of one `lane` run one after another in order, and only so many run at once over all.
+     * `done` is called once, later. Returns false, and never calls `done`, when too many wait already.
+     */
+    run(job: CommandJob, done: (outcome: CommandOutcome) => void): boolean
+    /** Ends what runs (SIGTERM, then SIGKILL after a grace time) and forgets what waits. Resolves when all is gone. */
+    stop(): Promise<void>
+}
+
+/** One program to run. */
+export type CommandJob = {
+    readonly lane: string
+    /** The program and its arguments; no shell. */
+    readonly argv: readonly string[]
+    /** Killed after this time, in milliseconds. */
+    readonly timeout: number
+    /** Each line it prints, without its end, cut at a sane length. */
+    readonly output: (line: string) => void
+}
+
+/** How it ended. */
+export type CommandOutcome =
+    | { readonly ended: "exit"; readonly code: number }
+    | { readonly ended: "signal"; readonly signal: string }
+    | { readonly ended: "timeout" }
+    | { readonly ended: "error"; readonly detail: string }

@@ -1,0 +1,21 @@
+import type { GrantElement, Ruleset } from "../core/ruleset.ts"
+
+/** The kernel's packet filter. Adapters: nft, memory. All calls are synchronous and done when they return. */
+export interface Firewall {
+    readonly name: "nftables" | "memory"
+    /** Makes our table as wanted in one transaction; live grants stay. Doing it twice changes nothing. */
+    apply(wanted: Ruleset): FirewallResult
+    /** Lets each element through for `ms` from now on; one that is there already gets the new time. All or nothing. */
+    grant(elements: readonly GrantElement[], ms: number): FirewallResult
+    /** Takes elements back; those that are gone already are no error. */
+    revoke(elements: readonly GrantElement[]): FirewallResult
+    /** The live grants with the time they have left, in milliseconds; what others put into the sets included. */
+    list(): readonly { readonly element: GrantElement; readonly left: number }[]
+    /** Removes our table, all of it, in one transaction. */
+    clear(): FirewallResult
+}
+
+/** Refusals of the kernel are values: `full` (the set has no room), `denied` (no permission), `failed` (its words). */
+export type FirewallResult =
+    | { readonly ok: true }
+    | { readonly ok: false; readonly code: "full" | "denied" | "failed"; readonly detail: string }

@@ -1,0 +1,7 @@
+import type { Service } from "../core/knock/hit.ts"
+
+/** What this host openly offers: sockets that listen on an outside address, and ports published by DNAT. */
+export interface Services {
+    /** Now; reads the kernel each time. */
+    offered(): readonly Service[]
+}

@@ -1,0 +1,51 @@
+/**
+ * Everything a command may say. stdout is data, stderr is voice: `postern: error: …`, then `postern: hint: …`.
+ * Colour is for terminals only and is off for NO_COLOR, TERM=dumb and `--no-color`.
+ */
+import pico from "picocolors"
+
+/** What a command is given instead of `process`. */
+export type Terminal = {
+    /** A line of data. */
+    readonly out: (line: string) => void
+    /** A line of voice, as it is. */
+    readonly say: (line: string) => void
+    /** `postern: error: WHAT`, then each hint. */
+    readonly error: (what: string, ...hints: readonly string[]) => void
+    readonly warn: (what: string, ...hints: readonly string[]) => void
+    /** stderr is a terminal: progress is welcome. */
+    readonly interactive: boolean
+    readonly colour: ReturnType<typeof pico.createColors>
+    readonly env: Readonly<Record<string, string | undefined>>
+}
+
+/** The terminal of this process. A reader that went away (EPIPE) ends the process quietly. */
+export function processTerminal(colourWanted: boolean): Terminal {
+    for (const stream of [process.stdout, process.stderr]) {
+        stream.on("error", (error: NodeJS.ErrnoException) => {
+            if (error.code !== "EPIPE") throw error
+            process.exit()
+        })
+    }
+    const { env } = process
+    const interactive = process.stderr.isTTY === true
+    const plain = (env["NO_COLOR"] ?? "") !== "" || env["TERM"] === "dumb" || !interactive || !colourWanted
+    const colour = pico.createColors(!plain)
+    const say = (line: string) => process.stderr.write(`${line}\n`)
+    const hint = (text: string) => say(`postern: hint: ${text}`)
+    return {
+        out: (line) => process.stdout.write(`${line}\n`),
+        say,
+        error: (what, ...hints) => {
+            say(`postern: ${colour.red("error")}: ${what}`)
+            hints.forEach(hint)
+        },
+        warn: (what, ...hints) => {
+            say(`postern: ${colour.yellow("warning")}: ${what}`)
+            hints.forEach(hint)
+        },
+        interactive,
+        colour,
+        env,
+    }
+}

@@ -1,0 +1,52 @@
+# One command each: `make run` and `make test` set up what is missing by themselves. Everything can be run twice.
+.POSIX:
+.PHONY: help setup-node node build run test demo demo-picture bench clean
+
+help:
+	@echo "make run           watch this host (root) or a private network (not root) for a knock; set-up included"
+	@echo "make test          everything that is checked: types, lint, and every tier of tests; set-up included"
+	@echo "make demo          a hidden sshd, a scan, a knock, a session: under a minute, in a private network"
+	@echo "make bench         last hit to open port, beside Debian's knockd, in namespaces (root)"
+	@echo "make build         dist/postern.js, which ./postern runs"
+	@echo "make demo-picture  doc/demo.svg from the real output of the demo"
+	@echo "make clean         remove what was built"
+
+# Is there a Node.js that is new enough? Nothing else can be said before.
+setup-node:
+	@sh tools/setup.sh node
+
+# npm writes this file last, so it is older than the lock file exactly when an install is due.
+node_modules/.package-lock.json: package-lock.json
+	npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+node: setup-node
+	@$(MAKE) -s node_modules/.package-lock.json
+
+build: node
+	@node tools/build.mjs
+
+run: build
+	@sh tools/setup.sh debian run
+	@exec node --import tsx tools/run.ts
+
+test: build
+	@sh tools/setup.sh debian test
+	@exec node --import tsx tools/run-tests.ts
+
+demo: build
+	@sh tools/setup.sh debian demo
+	@exec node --import tsx tools/demo.ts
+
+demo-picture: build
+	@sh tools/setup.sh debian demo
+	@mkdir -p build
+	node --import tsx tools/demo.ts > build/demo.txt
+	node --import tsx tools/draw-terminal.ts "make demo" build/demo.txt > doc/demo.svg
+
+bench: build
+	@sh tools/setup.sh debian bench
+	@exec node --import tsx bench/run.ts
+
+clean:
+	rm -rf dist build coverage

@@ -1,0 +1,144 @@
+/**
+ * Everything that is checked, tier by tier, and one last line over all of them: `N passed, N failed, N skipped`.
+ * Exit 1 if anything failed. Names of tiers as arguments run only those: `npx tsx tools/run-tests.ts static unit`.
+ *
+ * static: types, lint, format, arrows, unused code; each check counts as one test. The other tiers are the vitest
+ * projects. e2e and interop need network namespaces; where the system gives us none they are skipped, with the reason,
+ * and counted.
+ */
+import { spawnSync } from "node:child_process"
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { Counts } from "./tier-reporter.ts"
+
+type Tier = { readonly name: string; readonly run: () => Counts }
+
+const root = join(import.meta.dirname, "..")
+const scratch = mkdtempSync(join(tmpdir(), "postern-tests-"))
+
+const CHECKS: readonly (readonly [name: string, ...argv: readonly string[]])[] = [
+    ["the core compiles without Node's types", "tsc", "-p", "src/core", "--noEmit"],
+    ["everything compiles", "tsc", "-p", ".", "--noEmit"],
+    ["oxlint", "oxlint", "--type-aware"],
+    ["biome: lint and format", "biome", "check", "."],
+    ["import arrows", "tsx", "tools/check-imports.ts"],
+    ["nothing unused (knip)", "knip"],
+]
+
+const TIERS: readonly Tier[] = [
+    { name: "static", run: staticTier },
+    { name: "unit", run: () => vitestTier("unit") },
+    { name: "contract", run: () => vitestTier("contract") },
+    { name: "cli", run: () => vitestTier("cli") },
+    { name: "e2e", run: () => namespaceTier("e2e") },
+    { name: "interop", run: () => namespaceTier("interop") },
+]
+
+try {
+    process.exitCode = main(process.argv.slice(2))
+} finally {
+    rmSync(scratch, { recursive: true, force: true })
+}
+
+function main(wanted: readonly string[]): number {
+    const unknown = wanted.filter((name) => !TIERS.some((tier) => tier.name === name))
+    if (unknown.length > 0) {
+        process.stderr.write(`no such tier: ${unknown.join(", ")} (${TIERS.map((tier) => tier.name).join(", ")})\n`)
+        return 2
+    }
+    const total: Counts = { passed: 0, failed: 0, skipped: 0 }
+    for (const { name, run } of TIERS) {
+        if (wanted.length > 0 && !wanted.includes(name)) continue
+        say(`\n${name}`)
+        const begun = performance.now()
+        const counts = run()
+        total.passed += counts.passed
+        total.failed += counts.failed
+        total.skipped += counts.skipped
+        say(`${name}: ${sentence(counts)} (${((performance.now() - begun) / 1000).toFixed(1)} s)`)
+    }
+    // On a line of its own, and the last one.
+    say(`\n${sentence(total)}`)
+    return total.failed === 0 && total.passed > 0 ? 0 : 1
+}
+
+function staticTier(): Counts {
+    const counts: Counts = { passed: 0, failed: 0, skipped: 0 }
+    for (const [name, program, ...args] of CHECKS) {
+        const { status, stdout, stderr, error } = spawnSync(tool(program!), args, { cwd: root, encoding: "utf8" })
+        if (status === 0) {
+            counts.passed += 1
+            say(`  ${name}`)
+            continue
+        }
+        counts.failed += 1
+        say(`  ${name} FAILED: ${[program, ...args].join(" ")}`)
+        const output = error ? error.message : `${stdout}${stderr}`.trim()
+        for (const line of output.split("\n")) say(`    ${line}`)
+    }
+    return counts
+}
+
+function vitestTier(project: string): Counts {
+    const file = join(scratch, `${project}.json`)
+    const args = ["run", "--project", project, `--reporter=${join(import.meta.dirname, "tier-reporter.ts")}`]
+    const { status } = spawnSync(tool("vitest"), args, {
+        cwd: root,
+        stdio: "inherit",
+        env: { ...process.env, TIER_COUNTS: file },
+    })
+    const counts = read(file)
+    // A runner that broke down before it could count, or for a reason that it did not count, is a failure as well.
+    if (status !== 0 && counts.failed === 0) return { ...counts, failed: 1 }
+    return counts
+}
+
+/** A tier that needs network namespaces. The names of its tests are collected without running them, to count them. */
+function namespaceTier(project: string): Counts {
+    const reason = whyNoNamespaces()
+    if (reason === null) return vitestTier(project)
+    const { stdout } = spawnSync(tool("vitest"), ["list", "--project", project, "--json"], {
+        cwd: root,
+        encoding: "utf8",
+    })
+    const skipped = listLength(stdout)
+    say(`  skipped ${skipped}: ${reason}`)
+    return { passed: 0, failed: 0, skipped }
+}
+
+function whyNoNamespaces(): string | null {
+    if (process.getuid?.() !== 0) return "not root: network namespaces with names need it (sudo make test)"
+    for (const program of ["ip", "nft", "unshare"]) {
+        if (spawnSync(program, ["--version"]).error) return `${program} is not installed`
+    }
+    const { status, stderr } = spawnSync("unshare", ["--net", "--mount", "true"], { encoding: "utf8" })
+    return status === 0 ? null : `this system gives out no namespaces: ${stderr.trim()}`
+}
+
+function listLength(json: string): number {
+    try {
+        const list: unknown = JSON.parse(json.slice(json.indexOf("[")))
+        return Array.isArray(list) ? Math.max(1, list.length) : 1
+    } catch {
+        return 1
+    }
+}
+
+function read(file: string): Counts {
+    if (!existsSync(file)) return { passed: 0, failed: 0, skipped: 0 }
+    const counts: Counts = JSON.parse(readFileSync(file, "utf8"))
+    return counts
+}
+
+function tool(name: string): string {
+    return join(root, "node_modules", ".bin", name)
+}
+
+function sentence({ passed, failed, skipped }: Counts): string {
+    return `${passed} passed, ${failed} failed, ${skipped} skipped`
+}
+
+function say(line: string): void {
+    process.stdout.write(`${line}\n`)
+}

@@ -1,0 +1,108 @@
+#!/bin/sh
+# Set-up checks, called by the Makefile before the work. Does nothing when nothing is missing.
+#   setup.sh node              is Node.js new enough, is npm there?
+#   setup.sh debian PURPOSE    PURPOSE: run, demo, test or bench. As root on Debian installs the packages that are
+#                              missing; otherwise lists them. run and demo cannot go on without; tests skip and say so.
+set -eu
+PATH=$PATH:/usr/sbin:/sbin
+
+fail() {
+    echo "setup: error: $1" >&2
+    shift
+    for hint; do echo "setup: hint: $hint" >&2; done
+    exit 1
+}
+
+check_node() {
+    command -v node >/dev/null || fail "node is missing" "install Node.js 20.19 or later (https://nodejs.org)"
+    command -v npm >/dev/null || fail "npm is missing" "it comes with Node.js; on Debian: apt-get install npm"
+    node -e 'const [a, b] = process.versions.node.split(".").map(Number)
+             process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' ||
+        fail "node $(node --version) is too old" "install Node.js 20.19 or later (https://nodejs.org)"
+}
+
+# FILE:PACKAGE of everything a purpose needs. FILE is a command, or a library when it has `.so` in its name.
+needs() {
+    echo ip:iproute2 nft:nftables libnftables.so.1:libnftables1 unshare:util-linux nsenter:util-linux ps:procps
+    case $1 in
+    run) echo nc:netcat-openbsd ;;
+    demo) echo nmap:nmap sshd:openssh-server ssh:openssh-client ;;
+    bench) echo knockd:knockd iptables:iptables sysctl:procps ;;
+    test)
+        echo knock:knockd knockd:knockd nmap:nmap hping3:hping3 telnet:telnet nc:netcat-openbsd ping:iputils-ping
+        echo tcpdump:tcpdump sshd:openssh-server ssh:openssh-client iptables:iptables curl:curl chromium:chromium
+        ;;
+    *) fail "unknown purpose: $1" ;;
+    esac
+}
+
+present() {
+    case $1 in
+    *.so*)
+        for file in /lib/"$1" /lib64/"$1" /lib/*/"$1" /usr/lib/"$1" /usr/lib64/"$1" /usr/lib/*/"$1"; do
+            [ ! -e "$file" ] || return 0
+        done
+        return 1
+        ;;
+    *) command -v "$1" >/dev/null ;;
+    esac
+}
+
+missing_packages() {
+    for need in $(needs "$1"); do
+        present "${need%%:*}" || echo "${need#*:}"
+    done | sort -u | tr '\n' ' '
+}
+
+POLICY=/usr/sbin/policy-rc.d
+
+# sshd and knockd are wanted as programs, not as services of this host: nothing is started (policy-rc.d, invoke-rc.d's
+# own switch, for the time of the install) and nothing new is enabled for the next boot.
+install_quietly() {
+    new_services=
+    for package in openssh-server knockd; do
+        case " $* " in *" $package "*) new_services="$new_services $package" ;; esac
+    done
+    if [ ! -e $POLICY ]; then
+        # The signals only exit; the exit tidies up.
+        trap 'rm -f $POLICY' EXIT
+        trap 'exit 130' INT TERM HUP
+        printf '#!/bin/sh\nexit 101\n' >$POLICY
+        chmod 755 $POLICY
+    elif [ -n "$new_services" ] && { $POLICY ssh start >/dev/null 2>&1; [ $? -ne 101 ]; }; then
+        fail "$POLICY of this host would start services:$new_services" "install by hand: apt-get install$new_services"
+    fi
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+    for package in $new_services; do
+        service=${package%%-server}
+        service=${service#open}
+        update-rc.d "$service" disable >/dev/null 2>&1 || true
+        for unit in "$service.service" "$service.socket"; do
+            deb-systemd-helper disable "$unit" >/dev/null 2>&1 || true
+        done
+    done
+}
+
+check_debian() {
+    missing=$(missing_packages "$1")
+    [ -n "$missing" ] || return 0
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        echo "setup: installing: $missing"
+        # shellcheck disable=SC2086 # a list of words
+        install_quietly $missing
+        missing=$(missing_packages "$1")
+        [ -z "$missing" ] || fail "still missing after the install: $missing"
+        return 0
+    fi
+    case $1 in
+    test) echo "setup: not installed, so the tiers that need them are skipped: $missing" >&2 ;;
+    *) fail "not installed: $missing" "install them first, as root: apt-get install $missing" ;;
+    esac
+}
+
+case ${1-} in
+node) check_node ;;
+debian) check_debian "${2-}" ;;
+*) fail "unknown step: ${1-}" ;;
+esac

@@ -1,0 +1,332 @@
+/**
+ * The engine: packets and events in, effects out. It decides who may open which door; it performs nothing.
+ *
+ * Its state lives in flat tables that it changes in place (a flood must allocate nothing), but it has no clock, no
+ * randomness and no I/O of its own: the same configuration, seed, packets and events give the same effects.
+ */
+import { Budget } from "./budget.ts"
+import type { Config } from "./config/config.ts"
+import type { Effect } from "./effect.ts"
+import { codeOf, packetCode, type Service } from "./knock/hit.ts"
+import { Matcher } from "./knock/matcher.ts"
+import { CODES, indexSequences, NAMED, type Prefix, type SequenceIndex, slotOf, type Wanted } from "./knock/sequence.ts"
+import { isOpen, type Lease, Leases, sameService } from "./leases.ts"
+import { type Address, contains } from "./net/address.ts"
+import { type Packet, TCP, UDP } from "./net/packet.ts"
+import type { RefusalCode, Report } from "./report.ts"
+import type { GrantElement } from "./ruleset.ts"
+import { planWatch, type View } from "./watch.ts"
+
+/** Reports about attempts: so many at once, then so many per second; the rest is counted and said in one line. */
+const REPORT_BURST = 100
+const REPORTS_PER_SECOND = 20
+/** How long (ms) after the first one left out that line comes. */
+const SUMMARY_MS = 1000
+/** One hit can begin many doors' sequences; so many are named in the reports. */
+const DOORS_PER_REPORT = 4
+
+/** What the shell tells the engine, beside packets. */
+export type EngineEvent =
+    /** A deadline has come (see `nextDeadline`). */
+    | { readonly type: "tick" }
+    /** A grant effect was carried out, or was not. */
+    | { readonly type: "granted"; readonly door: number; readonly source: Address }
+    | { readonly type: "denied"; readonly door: number; readonly source: Address; readonly code: RefusalCode }
+    /** A program has ended, however it ended. */
+    | { readonly type: "ended"; readonly which: "start" | "stop"; readonly door: number; readonly source: Address }
+    /** Grants that were found in the kernel at start, with the time they have left in milliseconds. */
+    | { readonly type: "found"; readonly grants: readonly { readonly element: GrantElement; readonly left: number }[] }
+    /** What this host openly offers now. */
+    | { readonly type: "offered"; readonly services: readonly Service[] }
+    /** The addresses of this host now. */
+    | { readonly type: "addresses"; readonly addresses: readonly Address[] }
+
+const NOTHING: readonly Effect[] = []
+
+/** See the head of the file. Times are whole milliseconds on one monotonic clock. */
+export class Engine {
+    readonly config: Config
+    readonly #views: readonly View[]
+    readonly #indexes: readonly SequenceIndex[]
+    readonly #matcher: Matcher
+    readonly #leases: Leases
+    readonly #budget = new Budget(REPORT_BURST, REPORTS_PER_SECOND)
+    /** Which hits are services of doors or openly offered: no hits at all. */
+    #served = new Uint8Array(CODES)
+    /** Some view looks at another address than this host's own. */
+    readonly #targeted: boolean
+    #addresses: readonly Address[] = []
+    #effects: Effect[] = []
+    #now = 0
+    #suppressed = 0
+    #summaryAt: number | null = null
+
+    /** `seed`: two random 32-bit numbers, new for each start. */
+    constructor(config: Config, seed: readonly [number, number]) {
+        this.config = config
+        this.#views = planWatch(config).views
+        this.#indexes = this.#views.map((view) =>
+            indexSequences(
+                view.doors.map((door): Wanted => {
+                    const { hits, within } = config.doors[door]!.sequence!
+                    return { door, codes: hits.map(codeOf), within }
+                }),
+            ),
+        )
+        this.#targeted = this.#views.some((view) => view.target.length > 0)
+        this.#leases = new Leases(config)
+        this.#matcher = new Matcher(this.#indexes, config.gateway.attempts, seed, {
+            recognised: (wanted, place) => this.#knock(wanted, this.#source(place)),
+            advanced: (prefix, place) => this.#attempt("stage", prefix, place),
+            ended: (prefix, place, why) => this.#attempt(why, prefix, place),
+            paused: (place, ms) => this.#tell({ type: "paused", source: this.#source(place), ms }),
+        })
+        this.#serve(config.gateway.services)
+    }
+
+    /** A packet for this host or for a view's target. Returns what to do; almost always the same empty list. */
+    packet(packet: Packet): readonly Effect[] {
+        this.#now = Math.max(this.#now, packet.time)
+        const code = packetCode(packet)
+        const slot = slotOf(code)
+        const mark = packet.protocol === UDP ? 0 : markOf(packet.sourcePort, packet.sequence)
+        for (let view = 0; view < this.#views.length; view++) {
+            // A port that a sequence names counts even if something listens there: otherwise the knock was deaf.
+            if (this.#served[slot] !== 0 && (this.#indexes[view]!.roles[slot]! & NAMED) === 0) continue
+            if (!this.#sees(this.#views[view]!, packet)) continue
+            const { source0, source1, source2, source3 } = packet
+            this.#matcher.hit(view, source0, source1, source2, source3, code, mark, this.#now)
+        }
+        return this.#taken()
+    }
+
+    /** Any other event. */
+    step(event: EngineEvent, now: number): readonly Effect[] {
+        this.#now = Math.max(this.#now, now)
+        switch (event.type) {
+            case "tick":
+                this.#tick()
+                break
+            case "granted":
+                this.#granted(event.door, event.source)
+                break
+            case "denied":
+                this.#denied(event.door, event.source, event.code)
+                break
+            case "ended": {
+                const lease = this.#leases.get(event.door, event.source)
+                if (lease === null) break
+                this.#run(lease, { type: event.which === "start" ? "startEnded" : "stopEnded", now: this.#now })
+                this.#leases.settle(lease)
+                break
+            }
+            case "found":
+                this.#found(event.grants)
+                break
+            case "offered":
+                this.#serve([...this.config.gateway.services, ...event.services])
+                break
+            case "addresses":
+                this.#addresses = event.addresses
+                break
+        }
+        return this.#taken()
+    }
+
+    /** When to send the next `tick`, or null: sleep until something happens. */
+    nextDeadline(): number | null {
+        let next = this.#summaryAt
+        for (const at of [this.#matcher.next(), this.#leases.next()]) {
+            if (at !== null && (next === null || at < next)) next = at
+        }
+        return next
+    }
+
+    /** Is this a packet to a port of no sequence and of no service we know of? Then a new service may be there. */
+    isUnknown(packet: Packet): boolean {
+        const slot = slotOf(packetCode(packet))
+        return this.#served[slot] === 0 && this.#indexes.every((index) => (index.roles[slot]! & NAMED) === 0)
+    }
+
+    /** Numbers for `status`: leases, remembered sources, and what became of hits. */
+    facts(): { leases: readonly Lease[]; sources: number; room: number; counts: Readonly<Matcher["counts"]> } {
+        const { attempts, counts } = this.#matcher
+        return { leases: [...this.#leases.all()], sources: attempts.used, room: attempts.capacity, counts }
+    }
+
+    #sees(view: View, packet: Packet): boolean {
+        if (packet.protocol === TCP) {
+            const { set, clear } = view.flags
+            if ((packet.flags & set) !== set || (packet.flags & clear) !== 0) return false
+        }
+        if (!this.#targeted) return true
+        if (view.target.length > 0) return isOneOf(view.target, packet)
+        // Packets for other hosts reach us because another view wants them.
+        return isOneOf(this.#addresses, packet)
+    }
+
+    /** The right knock. */
+    #knock({ door: index, codes }: Wanted, source: Address): void {
+        const door = this.config.doors[index]!
+        const of = codes.length
+        this.#tell({ type: "stage", door: door.name, source, stage: of, of })
+        if (!door.sources.some((network) => contains(network, source))) {
+            this.#tell({ type: "refused", door: door.name, source, code: "source" })
+            return
+        }
+        for (const name of door.closes) {
+            const lease = this.#leases.get(
+                this.config.doors.findIndex((d) => d.name === name),
+                source,
+            )
+            if (lease !== null) this.#close(lease)
+        }
+        if (door.opens.length === 0 && door.command === null) return
+        const lease = this.#leases.claim(index, source)
+        if (lease === null) {
+            this.#tell({ type: "refused", door: door.name, source, code: "grants" })
+            return
+        }
+        if (door.opens.length === 0) {
+            this.#run(lease, { type: "knock", now: this.#now })
+            this.#leases.settle(lease)
+            return
+        }
+        const groups = this.#leases.groups(lease, this.#now + door.for, this.#now)
+        this.#effects.push({ type: "grant", door: index, source, groups })
+    }
+
+    #granted(index: number, source: Address): void {
+        const lease = this.#leases.get(index, source)
+        if (lease === null) return
+        const door = this.config.doors[index]!
+        const renewed = isOpen(lease)
+        this.#leases.setGrant(lease, this.#now + door.for)
+        this.#say({ type: "opened", door: door.name, source, opens: door.opens, ms: door.for, renewed })
+        // A renewal runs nothing again, unless the stop has already undone what the start did.
+        if (!renewed || door.command?.stop != null) this.#run(lease, { type: "knock", now: this.#now })
+    }
+
+    #denied(index: number, source: Address, code: RefusalCode): void {
+        this.#tell({ type: "refused", door: this.config.doors[index]!.name, source, code })
+        const lease = this.#leases.get(index, source)
+        if (lease !== null) this.#leases.settle(lease)
+    }
+
+    /** Ends a lease before its time. */
+    #close(lease: Lease): void {
+        if (isOpen(lease)) {
+            this.#leases.setGrant(lease, Number.POSITIVE_INFINITY)
+            const door = this.config.doors[lease.door]!
+            const kept = this.#leases.groups(lease, 0, this.#now)
+            const gone = door.opens.filter(
+                (service) => !kept.some(({ elements }) => elements.some((e) => sameService(e.service, service))),
+            )
+            const { source } = lease
+            this.#effects.push({ type: "revoke", elements: gone.map((service) => ({ source, service })) })
+            if (kept.length > 0) this.#effects.push({ type: "grant", door: null, source, groups: kept })
+            this.#say({ type: "closed", door: door.name, source, by: "knock" })
+        }
+        this.#run(lease, { type: "revoke", now: this.#now })
+        this.#leases.settle(lease)
+    }
+
+    #tick(): void {
+        this.#matcher.expire(this.#now)
+        for (let lease = this.#leases.takeEnded(this.#now); lease; lease = this.#leases.takeEnded(this.#now)) {
+            this.#say({ type: "closed", door: this.config.doors[lease.door]!.name, source: lease.source, by: "time" })
+            this.#leases.settle(lease)
+        }
+        for (let lease = this.#leases.takeStop(this.#now); lease; lease = this.#leases.takeStop(this.#now)) {
+            this.#run(lease, { type: "tick", now: this.#now })
+        }
+        if (this.#summaryAt !== null && this.#now >= this.#summaryAt) {
+            this.#say({ type: "suppressed", count: this.#suppressed })
+            this.#suppressed = 0
+            this.#summaryAt = null
+        }
+    }
+
+    /** Grants that outlived the last daemon: kept if a door still opens the service, taken back otherwise. */
+    #found(grants: readonly { readonly element: GrantElement; readonly left: number }[]): void {
+        const orphans: GrantElement[] = []
+        for (const { element, left } of grants) {
+            const index = this.config.doors.findIndex((d) => d.opens.some((s) => sameService(s, element.service)))
+            const lease = index < 0 ? null : this.#leases.claim(index, element.source)
+            if (lease === null) orphans.push(element)
+            else this.#leases.setGrant(lease, Math.max(isOpen(lease) ? lease.grant.due : 0, this.#now + left))
+        }
+        if (orphans.length > 0) this.#effects.push({ type: "revoke", elements: orphans })
+    }
+
+    #run(lease: Lease, event: Parameters<Leases["stepErrand"]>[1]): void {
+        const which = this.#leases.stepErrand(lease, event)
+        if (which !== null) this.#effects.push({ type: "run", which, door: lease.door, source: lease.source })
+    }
+
+    #serve(services: readonly Service[]): void {
+        this.#served = new Uint8Array(CODES)
+        for (const door of this.config.doors)
+            for (const service of door.opens) this.#served[slotOf(codeOf(service))] = 1
+        for (const service of services) this.#served[slotOf(codeOf(service))] = 1
+    }
+
+    #attempt(type: "stage" | "timeout" | "spoiled", prefix: Prefix, place: number): void {
+        const stage = prefix.codes.length
+        const doors = Math.min(prefix.longer.length, DOORS_PER_REPORT)
+        for (let i = 0; i < doors; i++) {
+            // Looked at before the report is made, so that a flood makes none.
+            if (!this.#afford()) continue
+            const { door, codes } = prefix.longer[i]!
+            const { name } = this.config.doors[door]!
+            const source = this.#source(place)
+            this.#say({ type, door: name, source, stage, of: codes.length })
+        }
+    }
+
+    /** A report that comes as often as packets do. */
+    #tell(report: Report): void {
+        if (this.#afford()) this.#say(report)
+    }
+
+    #afford(): boolean {
+        if (this.#budget.spend(this.#now)) return true
+        this.#suppressed++
+        this.#summaryAt ??= this.#now + SUMMARY_MS
+        return false
+    }
+
+    #say(report: Report): void {
+        this.#effects.push({ type: "report", report })
+    }
+
+    #source(place: number): Address {
+        const { attempts } = this.#matcher
+        return [
+            attempts.source(place, 0),
+            attempts.source(place, 1),
+            attempts.source(place, 2),
+            attempts.source(place, 3),
+        ]
+    }
+
+    #taken(): readonly Effect[] {
+        if (this.#effects.length === 0) return NOTHING
+        const taken = this.#effects
+        this.#effects = []
+        return taken
+    }
+}
+
+function isOneOf(addresses: readonly Address[], packet: Packet): boolean {
+    for (const [a, b, c, d] of addresses) {
+        if (packet.destination3 !== d || packet.destination2 !== c) continue
+        if (packet.destination1 === b && packet.destination0 === a) return true
+    }
+    return false
+}
+
+/** What a retransmission has in common with its first, folded; never 0. */
+function markOf(sourcePort: number, sequence: number): number {
+    return Math.imul(sequence ^ Math.imul(sourcePort, 0x9e3779b1), 0x85ebca6b) | 1
+}

@@ -1,0 +1,81 @@
+/**
+ * A door's programs for one source, as a machine: `start` when the door opens, `stop` some time after `start` ended.
+ * A knock while the errand is under way moves the stop, it never starts a second time; a knock during `stop` starts
+ * once more afterwards.
+ */
+
+/** Where an errand is. `until`: when to stop (ms). */
+export type Errand =
+    | { readonly phase: "idle" }
+    | { readonly phase: "starting"; readonly ending: boolean }
+    | { readonly phase: "started"; readonly until: number }
+    | { readonly phase: "stopping"; readonly again: boolean }
+
+/** What can happen to it: a knock, the time, a revocation, and its programs' ends. */
+export type ErrandEvent =
+    | { readonly type: "knock"; readonly now: number }
+    | { readonly type: "tick"; readonly now: number }
+    | { readonly type: "revoke"; readonly now: number }
+    | { readonly type: "startEnded"; readonly now: number }
+    | { readonly type: "stopEnded"; readonly now: number }
+
+/** What the door wants run. A door without `start` still has its `after`. */
+export type ErrandPlan = { readonly start: boolean; readonly stop: boolean; readonly after: number }
+
+/** The next state and the program to run now, if any. */
+export type ErrandStep = { readonly errand: Errand; readonly run: "start" | "stop" | null }
+
+type In<P extends Errand["phase"]> = Extract<Errand, { phase: P }>
+type On<T extends ErrandEvent["type"]> = Extract<ErrandEvent, { type: T }>
+type Table = {
+    readonly [P in Errand["phase"]]: {
+        readonly [T in ErrandEvent["type"]]: (errand: In<P>, event: On<T>, plan: ErrandPlan) => ErrandStep
+    }
+}
+
+const IDLE: Errand = { phase: "idle" }
+const stay = (errand: Errand): ErrandStep => ({ errand, run: null })
+const begin = (): ErrandStep => ({ errand: { phase: "starting", ending: false }, run: "start" })
+const stop = (): ErrandStep => ({ errand: { phase: "stopping", again: false }, run: "stop" })
+
+/** Every phase and every event. Exported so that it can be drawn and each cell tested. */
+export const errandTable: Table = {
+    idle: {
+        knock: (errand, _, plan) => (plan.start ? begin() : stay(errand)),
+        tick: stay,
+        revoke: stay,
+        startEnded: stay,
+        stopEnded: stay,
+    },
+    starting: {
+        knock: () => stay({ phase: "starting", ending: false }),
+        tick: stay,
+        revoke: () => stay({ phase: "starting", ending: true }),
+        startEnded: (errand, { now }, plan) => {
+            if (!plan.stop) return stay(IDLE)
+            return errand.ending ? stop() : stay({ phase: "started", until: now + plan.after })
+        },
+        stopEnded: stay,
+    },
+    started: {
+        knock: (_, { now }, plan) => stay({ phase: "started", until: now + plan.after }),
+        tick: (errand, { now }) => (now < errand.until ? stay(errand) : stop()),
+        revoke: stop,
+        startEnded: stay,
+        stopEnded: stay,
+    },
+    stopping: {
+        knock: () => stay({ phase: "stopping", again: true }),
+        tick: stay,
+        revoke: () => stay({ phase: "stopping", again: false }),
+        startEnded: stay,
+        stopEnded: (errand) => (errand.again ? begin() : stay(IDLE)),
+    },
+}
+
+/** One step. Never throws; an event that means nothing in this phase changes nothing. */
+export function stepErrand(errand: Errand, event: ErrandEvent, plan: ErrandPlan): ErrandStep {
+    // The only cast: TypeScript cannot see that both indices pick the matching cell.
+    const cell = errandTable[errand.phase][event.type] as (e: Errand, v: ErrandEvent, p: ErrandPlan) => ErrandStep
+    return cell(errand, event, plan)
+}

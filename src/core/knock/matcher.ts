@@ -1,0 +1,221 @@
+/**
+ * The matcher: a knock is recognised when a source's last k hits, within the window, are exactly a sequence
+ * (spec/knock-language.md, "Matching"). So a wrong hit spoils a knock by itself, the next right k hits succeed by
+ * themselves, and neither doors nor sources disturb each other.
+ *
+ * The matcher remembers hits; everything it has to tell goes to a listener as numbers and as objects that exist
+ * already, so that a flood allocates nothing here.
+ */
+import { Attempts, FORGET_MS } from "./attempts.ts"
+import { Deadlines } from "./deadlines.ts"
+import type { HitCode } from "./hit.ts"
+import { FIRST, fold, INSISTED, NAMED, type Prefix, type SequenceIndex, slotOf, type Wanted } from "./sequence.ts"
+
+/** The spec's: the same hit again so soon (ms) after the last one is a repeat by the client's system, not a new hit. */
+export const REPEAT_MS = 1500
+/** The spec's: an attempt spoiled at this stage or later is a near-miss: a guess with inside knowledge, or a slip. */
+export const NEAR_MISS_STAGE = 2
+/** The spec's: near-misses that cost nothing; the next one pauses the source for a second, each further one doubles. */
+export const FREE_MISSES = 4
+export const FIRST_PAUSE_MS = 1000
+export const LONGEST_PAUSE_MS = 64_000
+
+/** Hears what happens. `place` is where the source stands in `attempts`. */
+export type MatchListener = {
+    /** The last hits are this sequence. */
+    recognised(wanted: Wanted, place: number): void
+    /** The last hits begin sequences: `prefix.codes.length` hits of each of `prefix.longer`. */
+    advanced(prefix: Prefix, place: number): void
+    /** An attempt that had come this far is over. */
+    ended(prefix: Prefix, place: number, why: "timeout" | "spoiled"): void
+    /** The source's hits do not count for `ms`. */
+    paused(place: number, ms: number): void
+}
+
+/** What became of hits, for `status` and metrics. */
+export type MatchCounts = { hits: number; repeats: number; ignored: number; turnedAway: number }
+
+/** See the head of the file. `indexes` are the views' sequences; a view is its number there. */
+export class Matcher {
+    readonly attempts: Attempts
+    readonly counts: MatchCounts = { hits: 0, repeats: 0, ignored: 0, turnedAway: 0 }
+    readonly #indexes: readonly SequenceIndex[]
+    readonly #deadlines: Deadlines
+    readonly #listener: MatchListener
+
+    /** `capacity`: sources remembered at once (see Attempts); `seed`: two random 32-bit numbers. */
+    constructor(
+        indexes: readonly SequenceIndex[],
+        capacity: number,
+        seed: readonly [number, number],
+        listener: MatchListener,
+    ) {
+        this.#indexes = indexes
+        this.attempts = new Attempts(capacity, Math.max(1, ...indexes.map((index) => index.depth)), seed)
+        this.#deadlines = new Deadlines(capacity)
+        this.#listener = listener
+    }
+
+    /**
+     * One packet of source a.b.c.d (words) that counts in this view. `mark` is equal for retransmissions of the same
+     * packet and 0 where the protocol has none (UDP).
+     */
+    hit(view: number, a: number, b: number, c: number, d: number, code: HitCode, mark: number, now: number): void {
+        const { attempts, counts } = this
+        const role = this.#indexes[view]!.roles[slotOf(code)]!
+        let place = attempts.find(a, b, c, d, view)
+        if (place >= 0 && now - attempts.touched[place]! > FORGET_MS) {
+            this.#deadlines.clear(place)
+            attempts.release(place)
+            place = -1
+        }
+        if (place < 0) {
+            // Nothing to spoil, and no sequence begins so.
+            if ((role & FIRST) === 0) return
+            place = attempts.claim(a, b, c, d, view, now)
+            if (place < 0) {
+                counts.turnedAway++
+                return
+            }
+            // The place may come with the deadline of whoever had it.
+            this.#deadlines.clear(place)
+        }
+        if (attempts.paused[place]! > now) {
+            counts.ignored++
+            return
+        }
+        if (this.#isRepeat(place, role, code, mark, now)) {
+            counts.repeats++
+            return
+        }
+        counts.hits++
+        attempts.touched[place] = now
+        if ((role & NAMED) !== 0) {
+            attempts.push(place, code, now, mark)
+            this.#match(place, view, now)
+            return
+        }
+        this.#end(place, view, attempts.stage[place]!, now)
+        this.#deadlines.clear(place)
+        if (attempts.misses[place] === 0) attempts.release(place)
+        else attempts.empty(place)
+    }
+
+    /** Ends the attempts whose window has passed. */
+    expire(now: number): void {
+        this.#deadlines.expire(now, (place) => {
+            const { attempts } = this
+            const view = attempts.view(place)
+            const index = this.#indexes[view]!
+            this.#listener.ended(index.all[attempts.prefix[place]!]!, place, "timeout")
+            this.#stand(place, this.#longest(place, index, now), now)
+        })
+    }
+
+    /** When `expire` has something to do, or null. */
+    next(): number | null {
+        return this.#deadlines.next()
+    }
+
+    /** Looks through the ring once, from the last hit backwards: what is complete, and what has begun? */
+    #match(place: number, view: number, now: number): void {
+        const { attempts } = this
+        const index = this.#indexes[view]!
+        const stage = attempts.stage[place]!
+        const before = stage > 0 ? index.all[attempts.prefix[place]!]! : null
+        const count = attempts.count(place)
+        let longest: Prefix | null = null
+        let success = false
+        let went = false
+        for (let length = 1, hash = 0; length <= count; length++) {
+            hash = fold(hash, attempts.code(place, length))
+            const prefix = this.#lookUp(index, hash, place, length)
+            if (prefix === null) continue
+            const age = now - attempts.time(place, length)
+            for (const wanted of prefix.complete) {
+                if (age > wanted.within) continue
+                success = true
+                if (length === stage + 1) went = true
+                this.#listener.recognised(wanted, place)
+            }
+            if (prefix.longer.length > 0 && age <= prefix.longer[0]!.within) {
+                longest = prefix
+                if (length === stage + 1) went = true
+            }
+        }
+        if (success) attempts.misses[place] = 0
+        if (before !== null && !went) this.#end(place, view, stage + 1, now)
+        // A source that has just been paused stands nowhere.
+        if (attempts.paused[place]! > now) longest = null
+        this.#stand(place, longest, now)
+        if (longest !== null) this.#listener.advanced(longest, place)
+    }
+
+    /** The attempt at this place, which began `back` hits ago, did not go on as it should have. */
+    #end(place: number, view: number, back: number, now: number): void {
+        const { attempts } = this
+        const stage = attempts.stage[place]!
+        if (stage === 0) return
+        const prefix = this.#indexes[view]!.all[attempts.prefix[place]!]!
+        const late = now - attempts.time(place, back) > prefix.longer[0]!.within
+        this.#listener.ended(prefix, place, late ? "timeout" : "spoiled")
+        attempts.stage[place] = 0
+        if (late || stage < NEAR_MISS_STAGE) return
+        const misses = Math.min(attempts.misses[place]! + 1, 255)
+        attempts.misses[place] = misses
+        if (misses <= FREE_MISSES) return
+        const ms = Math.min(FIRST_PAUSE_MS * 2 ** (misses - FREE_MISSES - 1), LONGEST_PAUSE_MS)
+        attempts.paused[place] = now + ms
+        attempts.empty(place)
+        this.#listener.paused(place, ms)
+    }
+
+    /** Notes how far the place is now, and until when. */
+    #stand(place: number, prefix: Prefix | null, now: number): void {
+        const { attempts } = this
+        if (prefix === null) {
+            attempts.stage[place] = 0
+            this.#deadlines.clear(place)
+            return
+        }
+        const stage = prefix.codes.length
+        attempts.stage[place] = stage
+        attempts.prefix[place] = prefix.id
+        this.#deadlines.set(place, attempts.time(place, stage) + prefix.longer[0]!.within + 1, now)
+    }
+
+    /** The longest beginning of a sequence that the last hits still are. */
+    #longest(place: number, index: SequenceIndex, now: number): Prefix | null {
+        const { attempts } = this
+        let longest: Prefix | null = null
+        for (let length = 1, hash = 0; length <= attempts.count(place); length++) {
+            hash = fold(hash, attempts.code(place, length))
+            const prefix = this.#lookUp(index, hash, place, length)
+            if (prefix === null || prefix.longer.length === 0) continue
+            if (now - attempts.time(place, length) <= prefix.longer[0]!.within) longest = prefix
+        }
+        return longest
+    }
+
+    #lookUp(index: SequenceIndex, hash: number, place: number, length: number): Prefix | null {
+        const bucket = index.byHash.get(hash)
+        if (bucket === undefined) return null
+        for (const prefix of bucket) {
+            if (prefix.codes.length !== length) continue
+            let back = 1
+            while (back <= length && prefix.codes[length - back] === this.attempts.code(place, back)) back++
+            if (back > length) return prefix
+        }
+        return null
+    }
+
+    #isRepeat(place: number, role: number, code: HitCode, mark: number, now: number): boolean {
+        const { attempts } = this
+        const count = attempts.count(place)
+        for (let back = 1; mark !== 0 && back <= count; back++) {
+            if (attempts.code(place, back) === code && attempts.mark(place, back) === mark) return true
+        }
+        if (count === 0 || (role & INSISTED) !== 0 || attempts.code(place, 1) !== code) return false
+        return now - attempts.time(place, 1) <= REPEAT_MS
+    }
+}

@@ -1,0 +1,100 @@
+/**
+ * The sequences of one view, arranged for one question: which sequences do these last hits complete, and which do they
+ * begin? Every prefix of every sequence is in one map under a hash of its codes, so the answer takes one look-up per
+ * length, whatever the number of doors.
+ */
+import { ICMP, TCP, UDP } from "../net/packet.ts"
+import type { HitCode } from "./hit.ts"
+
+/** A sequence to recognise; `door` is the caller's number for what it opens. */
+export type Wanted = { readonly door: number; readonly codes: readonly HitCode[]; readonly within: number }
+
+/** A beginning of one or more sequences. */
+export type Prefix = {
+    /** Its number: where it stands in `SequenceIndex.all`. */
+    readonly id: number
+    readonly codes: readonly HitCode[]
+    /** Sequences that end here. */
+    readonly complete: readonly Wanted[]
+    /** Sequences that go on, the longest window first. */
+    readonly longer: readonly Wanted[]
+}
+
+/** All sequences of a view. Build it with `indexSequences`. */
+export type SequenceIndex = {
+    /** Hits in the longest sequence. */
+    readonly depth: number
+    /** The longest window, in milliseconds. */
+    readonly within: number
+    readonly all: readonly Prefix[]
+    readonly byHash: ReadonlyMap<number, readonly Prefix[]>
+    /** What each possible hit is to this view: bits FIRST, NAMED, INSISTED at `slotOf(code)`. */
+    readonly roles: Uint8Array
+}
+
+/** The hit begins a sequence. */
+export const FIRST = 1
+/** The hit is in a sequence. */
+export const NAMED = 2
+/** A sequence wants this hit twice running, so a quick repeat of it is not forgiven. */
+export const INSISTED = 4
+
+/** Room for every code in a flat table: three protocols of 65 536 values. */
+export const CODES = 3 << 16
+
+/** Where a code stands in a flat table of CODES. */
+export function slotOf(code: HitCode): number {
+    const protocol = code >>> 16
+    const rank = protocol === TCP ? 0 : protocol === UDP ? 1 : protocol === ICMP ? 2 : -1
+    if (rank < 0) throw new RangeError(`no such hit code: ${code}`)
+    return (rank << 16) | (code & 0xffff)
+}
+
+/** One more code, counted from the end backwards, folded into a hash. */
+export function fold(hash: number, code: HitCode): number {
+    const mixed = Math.imul(hash ^ code, 0x9e3779b1)
+    return mixed ^ (mixed >>> 15)
+}
+
+/** Arranges sequences. An empty sequence throws: the configuration refuses it before. */
+export function indexSequences(sequences: readonly Wanted[]): SequenceIndex {
+    type Growing = Prefix & { readonly complete: Wanted[]; readonly longer: Wanted[] }
+    const all: Growing[] = []
+    const byHash = new Map<number, Growing[]>()
+    const roles = new Uint8Array(CODES)
+    for (const wanted of sequences) {
+        const { codes } = wanted
+        if (codes.length === 0) throw new RangeError("a sequence without hits")
+        codes.forEach((code, i) => {
+            roles[slotOf(code)]! |= NAMED | (i === 0 ? FIRST : 0) | (code === codes[i - 1] ? INSISTED : 0)
+        })
+        for (let length = 1; length <= codes.length; length++) {
+            const begin = codes.slice(0, length)
+            const bucket = byHash.get(hashOf(begin)) ?? []
+            byHash.set(hashOf(begin), bucket)
+            let prefix = bucket.find((p) => sameCodes(p.codes, begin))
+            if (!prefix) {
+                prefix = { id: all.length, codes: begin, complete: [], longer: [] }
+                all.push(prefix)
+                bucket.push(prefix)
+            }
+            ;(length === codes.length ? prefix.complete : prefix.longer).push(wanted)
+        }
+    }
+    for (const prefix of all) prefix.longer.sort((a, b) => b.within - a.within)
+    return {
+        depth: Math.max(0, ...sequences.map((s) => s.codes.length)),
+        within: Math.max(0, ...sequences.map((s) => s.within)),
+        all,
+        byHash,
+        roles,
+    }
+}
+
+function hashOf(codes: readonly HitCode[]): number {
+    return codes.reduceRight(fold, 0)
+}
+
+function sameCodes(a: readonly HitCode[], b: readonly HitCode[]): boolean {
+    return a.length === b.length && a.every((code, i) => code === b[i])
+}

@@ -1,0 +1,143 @@
+/**
+ * The book of what is open: one lease per door and source, with the end of its grant and the state of its programs.
+ * Bounded: a knock that finds the book full is refused. The kernel ends grants by itself; the book knows when, so that
+ * people are told, programs are stopped and two doors to one service do not cut each other short.
+ */
+import { Agenda } from "./agenda.ts"
+import type { Config, Door } from "./config/config.ts"
+import type { GrantGroup } from "./effect.ts"
+import { type Errand, type ErrandEvent, type ErrandPlan, stepErrand } from "./errand.ts"
+import type { Service } from "./knock/hit.ts"
+import type { Address } from "./net/address.ts"
+import type { GrantElement } from "./ruleset.ts"
+
+/** One door, open (or with programs under way) for one source. */
+export type Lease = {
+    readonly door: number
+    readonly source: Address
+    /** The grant's end (ms); Infinity: none is open. */
+    readonly grant: { due: number; readonly lease: Lease }
+    errand: Errand
+    readonly stop: { due: number; readonly lease: Lease }
+}
+
+/** See the head of the file. */
+export class Leases {
+    readonly #doors: readonly Door[]
+    readonly #room: number
+    readonly #leases = new Map<string, Lease>()
+    readonly #grants = new Agenda<Lease["grant"]>()
+    readonly #stops = new Agenda<Lease["stop"]>()
+
+    constructor(config: Config) {
+        this.#doors = config.doors
+        this.#room = config.gateway.grants
+    }
+
+    /** The lease of this door for this source, if there is one. */
+    get(door: number, source: Address): Lease | null {
+        return this.#leases.get(keyOf(door, source)) ?? null
+    }
+
+    /** The lease of this door for this source, made if need be; null when the book is full. */
+    claim(door: number, source: Address): Lease | null {
+        const known = this.get(door, source)
+        if (known !== null || this.#leases.size >= this.#room) return known
+        const lease = { door, source, errand: { phase: "idle" } } as { -readonly [K in keyof Lease]: Lease[K] }
+        lease.grant = { due: Number.POSITIVE_INFINITY, lease }
+        lease.stop = { due: Number.POSITIVE_INFINITY, lease }
+        this.#leases.set(keyOf(door, source), lease)
+        return lease
+    }
+
+    /** Strikes the lease out if nothing is open and nothing runs. */
+    settle(lease: Lease): void {
+        if (isOpen(lease) || lease.errand.phase !== "idle") return
+        this.#leases.delete(keyOf(lease.door, lease.source))
+    }
+
+    /** Opens the lease, or keeps it open, until `due`; Infinity closes it. */
+    setGrant(lease: Lease, due: number): void {
+        lease.grant.due = due
+        this.#grants.add(lease.grant)
+    }
+
+    /** Moves the lease's programs on; returns the program to run now, if any. */
+    stepErrand(lease: Lease, event: ErrandEvent): "start" | "stop" | null {
+        const { errand, run } = stepErrand(lease.errand, event, planOf(this.#doors[lease.door]!))
+        lease.errand = errand
+        const due = errand.phase === "started" ? errand.until : Number.POSITIVE_INFINITY
+        if (lease.stop.due !== due) {
+            lease.stop.due = due
+            this.#stops.add(lease.stop)
+        }
+        return run
+    }
+
+    /** A grant whose time is over, taken off the agenda; null when there is none. */
+    takeEnded(now: number): Lease | null {
+        return this.#grants.take(now)?.lease ?? null
+    }
+
+    /** A lease whose stop program is due; null when there is none. */
+    takeStop(now: number): Lease | null {
+        return this.#stops.take(now)?.lease ?? null
+    }
+
+    /** When the next grant or stop is due, or null. */
+    next(): number | null {
+        const [grant, stop] = [this.#grants.next(), this.#stops.next()]
+        return grant === null || stop === null ? (grant ?? stop) : Math.min(grant, stop)
+    }
+
+    /** All leases. */
+    all(): IterableIterator<Lease> {
+        return this.#leases.values()
+    }
+
+    /**
+     * What the kernel must hold for the services of `door` if this lease ended at `due`: another door may keep a
+     * service open for longer. Services that nobody keeps open are in no group.
+     */
+    groups(lease: Lease, due: number, now: number): GrantGroup[] {
+        const byTime = new Map<number, GrantElement[]>()
+        for (const service of this.#doors[lease.door]!.opens) {
+            const ms = Math.max(due, this.#latest(lease, service)) - now
+            if (ms <= 0) continue
+            const elements = byTime.get(ms) ?? []
+            elements.push({ source: lease.source, service })
+            byTime.set(ms, elements)
+        }
+        return [...byTime].map(([ms, elements]) => ({ ms, elements }))
+    }
+
+    /** The latest end of another lease of this source that opens the same service; 0: none. */
+    #latest(lease: Lease, service: Service): number {
+        let latest = 0
+        this.#doors.forEach((door, index) => {
+            if (index === lease.door || !door.opens.some((s) => sameService(s, service))) return
+            const other = this.get(index, lease.source)
+            if (other !== null && isOpen(other)) latest = Math.max(latest, other.grant.due)
+        })
+        return latest
+    }
+}
+
+/** Is a grant of this lease open? */
+export function isOpen(lease: Lease): boolean {
+    return lease.grant.due !== Number.POSITIVE_INFINITY
+}
+
+/** Are these the same service? */
+export function sameService(a: Service, b: Service): boolean {
+    return a.port === b.port && a.protocol === b.protocol
+}
+
+function planOf(door: Door): ErrandPlan {
+    const { command } = door
+    return { start: command?.start != null, stop: command?.stop != null, after: command?.after ?? 0 }
+}
+
+function keyOf(door: number, source: Address): string {
+    return `${door} ${source.join(" ")}`
+}

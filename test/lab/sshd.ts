@@ -1,0 +1,102 @@
+/**
+ * A real sshd in a namespace: keys, account and configuration of its own in a scratch directory, nothing of the host's
+ * /etc/ssh. It runs as an ordinary user (a user namespace maps one), because sshd's change of users is not possible
+ * where one id is all we have, and one way for root and everyone is simpler than two.
+ */
+import type { ChildProcess } from "node:child_process"
+import { spawnSync } from "node:child_process"
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { collectLines, type Lines } from "./lines.ts"
+import type { Namespace } from "./namespace.ts"
+
+/** A running sshd with one account, `guest`, and one key that may log in. */
+export type Sshd = {
+    readonly port: number
+    readonly log: Lines
+    /** The argument vector of a client that logs in at `host` and runs `remote` there. */
+    readonly client: (host: string, ...remote: readonly string[]) => string[]
+    readonly stop: () => void
+}
+
+const USER = "guest"
+const ID = 1000
+
+/** Starts sshd on `port` and waits until it listens. Throws, with what it said, when it does not. */
+export async function startSshd(namespace: Namespace, scratch: string, port = 22): Promise<Sshd> {
+    const directory = join(scratch, `sshd-${port}`)
+    mkdirSync(join(directory, "home"), { recursive: true })
+    for (const key of ["host_key", "guest_key"]) makeKey(join(directory, key))
+    writeFileSync(join(directory, "passwd"), account())
+    writeFileSync(join(directory, "config"), configuration(directory, port))
+    // An ordinary user may bind this port in this namespace only.
+    namespace.must(["sysctl", "-qw", "net.ipv4.ip_unprivileged_port_start=0"])
+
+    const script = [
+        `mount --bind '${directory}/passwd' /etc/passwd`,
+        `exec unshare --user --map-user=${ID} --map-group=${ID} /usr/sbin/sshd -D -e -f '${directory}/config'`,
+    ]
+    const child = namespace.start(["unshare", "--mount", "sh", "-euc", script.join("\n")])
+    const log = collectLines(child, child.stderr!)
+    await log.waitFor(/Server listening on :: port/, { timeout: 10_000 })
+
+    const hostKey = readFileSync(join(directory, "host_key.pub"), "utf8").trim()
+    writeFileSync(join(directory, "known_hosts"), `* ${hostKey}\n`)
+    return { port, log, client: (host, ...remote) => client(directory, port, host, remote), stop: () => end(child) }
+}
+
+function end(child: ChildProcess): void {
+    child.kill("SIGTERM")
+}
+
+function makeKey(file: string): void {
+    if (existsSync(file)) return
+    const { status, stderr } = spawnSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", file], {
+        encoding: "utf8",
+    })
+    if (status !== 0) throw new Error(`ssh-keygen: ${stderr}`)
+}
+
+function account(): string {
+    return [
+        "root:x:0:0:root:/root:/bin/sh",
+        `${USER}:x:${ID}:${ID}:${USER}:/:/bin/sh`,
+        "sshd:x:100:65534::/run/sshd:/usr/sbin/nologin",
+        "",
+    ].join("\n")
+}
+
+function configuration(directory: string, port: number): string {
+    return [
+        `Port ${port}`,
+        `HostKey ${directory}/host_key`,
+        `AuthorizedKeysFile ${directory}/guest_key.pub`,
+        "PidFile none",
+        "UsePAM no",
+        "StrictModes no",
+        "PasswordAuthentication no",
+        "KbdInteractiveAuthentication no",
+        "UseDNS no",
+        "LoginGraceTime 20",
+        // No name of the account is worth a motd, and tests log in often.
+        "PrintMotd no",
+        "PrintLastLog no",
+        "MaxStartups 100",
+        "",
+    ].join("\n")
+}
+
+function client(directory: string, port: number, host: string, remote: readonly string[]): string[] {
+    const options = [
+        `UserKnownHostsFile=${directory}/known_hosts`,
+        "GlobalKnownHostsFile=none",
+        "StrictHostKeyChecking=yes",
+        "IdentitiesOnly=yes",
+        "BatchMode=yes",
+        "LogLevel=ERROR",
+        "ConnectTimeout=5",
+    ]
+    const identity = ["-i", join(directory, "guest_key")]
+    const flags = ["-F", "none", "-T", ...identity, "-p", String(port), ...options.flatMap((o) => ["-o", o])]
+    return ["ssh", ...flags, `${USER}@${host}`, ...remote]
+}

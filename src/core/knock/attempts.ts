@@ -35,6 +35,8 @@ export class Attempts {
     /** How far the longest live attempt is, and which prefix that is (the matcher's number for it). */
     readonly stage: Uint8Array
     readonly prefix: Int32Array
+    /** The attempt began with the very hit that completed another: nobody meant it, so nobody is told of it. */
+    readonly quiet: Uint8Array
     /** Near-misses since the last success, and until when (ms) the source's hits do not count. */
     readonly misses: Uint8Array
     readonly paused: Float64Array
@@ -56,6 +58,7 @@ export class Attempts {
         this.touched = new Float64Array(capacity)
         this.stage = new Uint8Array(capacity)
         this.prefix = new Int32Array(capacity)
+        this.quiet = new Uint8Array(capacity)
         this.misses = new Uint8Array(capacity)
         this.paused = new Float64Array(capacity)
     }

@@ -107,7 +107,7 @@ export class Matcher {
             const { attempts } = this
             const view = attempts.view(place)
             const index = this.#indexes[view]!
-            this.#listener.ended(index.all[attempts.prefix[place]!]!, place, "timeout")
+            if (attempts.quiet[place] === 0) this.#listener.ended(index.all[attempts.prefix[place]!]!, place, "timeout")
             this.#stand(place, this.#longest(place, index, now), now)
         })
     }
@@ -148,7 +148,8 @@ export class Matcher {
         // A source that has just been paused stands nowhere.
         if (attempts.paused[place]! > now) longest = null
         this.#stand(place, longest, now)
-        if (longest !== null) this.#listener.advanced(longest, place)
+        attempts.quiet[place] = success ? 1 : 0
+        if (longest !== null && !success) this.#listener.advanced(longest, place)
     }
 
     /** The attempt at this place, which began `back` hits ago, did not go on as it should have. */
@@ -158,7 +159,7 @@ export class Matcher {
         if (stage === 0) return
         const prefix = this.#indexes[view]!.all[attempts.prefix[place]!]!
         const late = now - attempts.time(place, back) > prefix.longer[0]!.within
-        this.#listener.ended(prefix, place, late ? "timeout" : "spoiled")
+        if (attempts.quiet[place] === 0) this.#listener.ended(prefix, place, late ? "timeout" : "spoiled")
         attempts.stage[place] = 0
         if (late || stage < NEAR_MISS_STAGE) return
         const misses = Math.min(attempts.misses[place]! + 1, 255)

@@ -1,0 +1,251 @@
+/**
+ * The daemon's heart: hands packets and events to the engine, carries its effects out, and sleeps until the next
+ * deadline. Everything it touches is a port, so tests run it with models and a simulated clock.
+ */
+import type { Config } from "../core/config/config.ts"
+import type { Effect } from "../core/effect.ts"
+import { Engine, type EngineEvent } from "../core/engine.ts"
+import type { Service } from "../core/knock/hit.ts"
+import { formatAddress } from "../core/net/address.ts"
+import { wantedRuleset } from "../core/ruleset.ts"
+import { planWatch } from "../core/watch.ts"
+import type { Capture } from "../ports/capture.ts"
+import type { Clock } from "../ports/clock.ts"
+import type { CommandOutcome, Commands } from "../ports/commands.ts"
+import type { Firewall, FirewallResult } from "../ports/firewall.ts"
+import type { Links } from "../ports/links.ts"
+import type { Services } from "../ports/services.ts"
+import { reportText } from "../shared/reports.ts"
+import type { Log } from "./log.ts"
+
+/** Everything the loop acts through. */
+export type LoopPorts = {
+    readonly capture: Capture
+    /** Null where no door opens anything. */
+    readonly firewall: Firewall | null
+    readonly links: Links
+    readonly services: Services
+    readonly commands: Commands
+    readonly clock: Clock
+    readonly log: Log
+}
+
+/** An unknown port is looked up in the kernel's socket tables at most this often (ms). */
+const LOOK_UP_MS = 1000
+
+/** See the head of the file. */
+export class Loop {
+    readonly #config: Config
+    readonly #ports: LoopPorts
+    readonly #engine: Engine
+    #interfaces: readonly string[] | null = null
+    #offered: readonly Service[] = []
+    #lookedUp = 0
+    #due: number | null = null
+    #stopped = false
+
+    constructor(config: Config, ports: LoopPorts, seed: readonly [number, number]) {
+        this.#config = config
+        this.#ports = ports
+        this.#engine = new Engine(config, seed)
+    }
+
+    /**
+     * Puts the table in place, then listens. Throws if the firewall or the capture refuses: nothing is half in force,
+     * as a table without its listener opens nothing.
+     */
+    start(): void {
+        const { capture, firewall, links, services } = this.#ports
+        links.start(() => this.#look())
+        this.#interfaces = this.#wantedInterfaces()
+        this.#offered = services.offered()
+        this.#lookedUp = this.#now()
+        this.#event({ type: "addresses", addresses: links.current().addresses.map(({ address }) => address) })
+        this.#event({ type: "offered", services: this.#offered })
+        if (firewall !== null) {
+            const result = this.#apply()
+            if (result !== null && !result.ok)
+                throw new Error(`cannot put the firewall table in place: ${result.detail}`)
+            this.#event({ type: "found", grants: firewall.list() })
+        }
+        capture.follow(this.#interfaces, this.#offered)
+        capture.start(planWatch(this.#config), {
+            packet: (packet) => {
+                if (this.#engine.isUnknown(packet) && packet.time - this.#lookedUp >= LOOK_UP_MS) this.#look()
+                this.#perform(this.#engine.packet(packet))
+            },
+            drained: () => this.#rearm(),
+            trouble: (what) => this.#ports.log("warning", `${capture.name}: ${what}`),
+        })
+        this.#rearm()
+    }
+
+    /**
+     * Stops listening and ends programs. What is hidden stays hidden and grants run out on time: the kernel holds both.
+     * Where nothing is hidden and nothing is open the table goes too.
+     */
+    async stop(): Promise<void> {
+        if (this.#stopped) return
+        this.#stopped = true
+        const { capture, firewall, links, commands, clock } = this.#ports
+        capture.stop()
+        links.stop()
+        clock.wake(null, () => {})
+        if (firewall !== null) {
+            const quiet = !this.#config.doors.some((door) => door.hide) && firewall.list().length === 0
+            const result = quiet ? firewall.clear() : firewall.apply(wantedRuleset(this.#config, null))
+            if (!result.ok) this.#ports.log("error", `firewall: ${result.detail}`)
+        }
+        await commands.stop()
+    }
+
+    /** The engine's numbers, for `status`. */
+    facts(): ReturnType<Engine["facts"]> & { interfaces: readonly string[] | null; offered: readonly Service[] } {
+        return { ...this.#engine.facts(), interfaces: this.#interfaces, offered: this.#offered }
+    }
+
+    #now(): number {
+        return this.#ports.clock.monotonic()
+    }
+
+    #event(event: EngineEvent): void {
+        this.#perform(this.#engine.step(event, this.#now()))
+        this.#rearm()
+    }
+
+    #perform(effects: readonly Effect[]): void {
+        for (const effect of effects) this.#do(effect)
+    }
+
+    #do(effect: Effect): void {
+        const { log, clock } = this.#ports
+        switch (effect.type) {
+            case "report": {
+                const { level, text } = reportText(effect.report, clock.wall())
+                log(level, text, { report: effect.report })
+                return
+            }
+            case "revoke": {
+                const result = this.#ports.firewall?.revoke(effect.elements)
+                if (result?.ok === false) log("error", `firewall: cannot revoke: ${result.detail}`)
+                return
+            }
+            case "grant":
+                this.#grant(effect)
+                return
+            case "run":
+                this.#run(effect)
+                return
+        }
+    }
+
+    #grant({ door, source, groups }: Extract<Effect, { type: "grant" }>): void {
+        const { firewall, log } = this.#ports
+        for (const { elements, ms } of groups) {
+            const result = firewall?.grant(elements, ms)
+            if (result?.ok !== false) continue
+            log("error", `firewall: cannot let ${formatAddress(source)} through: ${result.detail}`)
+            if (door !== null) this.#event({ type: "denied", door, source, code: "firewall" })
+            return
+        }
+        if (door !== null) this.#event({ type: "granted", door, source })
+    }
+
+    #run({ which, door: index, source }: Extract<Effect, { type: "run" }>): void {
+        const { commands, log } = this.#ports
+        const { name, command } = this.#config.doors[index]!
+        const address = formatAddress(source)
+        const who = `${name}: ${address}`
+        // A fixed sequence says nothing about who knocked.
+        const values: Readonly<Record<string, string>> = { source: address, door: name, knocker: "unknown" }
+        const fill = (argument: string) =>
+            argument.replace(/\{(source|door|knocker)\}/g, (_, key: string) => values[key]!)
+        const argv = (which === "start" ? command?.start : command?.stop)?.map(fill)
+        const ended = () => {
+            if (!this.#stopped) this.#event({ type: "ended", which, door: index, source })
+        }
+        if (argv === undefined) throw new Error(`door ${name} has no ${which} program`)
+        log("info", `${who}: running ${which}: ${argv[0]}`)
+        const queued = commands.run(
+            {
+                lane: who,
+                argv,
+                timeout: command!.timeout,
+                output: (line) => log("info", `${who}: ${which}: ${line}`),
+            },
+            (outcome) => {
+                const text = outcomeText(outcome)
+                if (text !== null) log("warning", `${who}: ${which}: ${text}`)
+                ended()
+            },
+        )
+        if (queued) return
+        log("error", `${who}: ${which} was not run: too many programs are waiting`)
+        ended()
+    }
+
+    /** Something about interfaces, addresses or services may have changed. */
+    #look(): void {
+        const { capture, links, services } = this.#ports
+        this.#lookedUp = this.#now()
+        const interfaces = this.#wantedInterfaces()
+        const offered = services.offered()
+        this.#event({ type: "addresses", addresses: links.current().addresses.map(({ address }) => address) })
+        if (same(interfaces, this.#interfaces) && same(offered, this.#offered)) return
+        if (!same(interfaces, this.#interfaces)) {
+            this.#ports.log("notice", `watching ${interfacesText(interfaces)}`)
+        }
+        this.#interfaces = interfaces
+        this.#offered = offered
+        this.#event({ type: "offered", services: offered })
+        capture.follow(interfaces, offered)
+        const result = this.#apply()
+        if (result?.ok === false) this.#ports.log("error", `firewall: ${result.detail}`)
+    }
+
+    #apply(): FirewallResult | null {
+        const { capture, firewall } = this.#ports
+        const kernel = capture.name === "nflog" ? { interfaces: this.#interfaces, offered: this.#offered } : null
+        return firewall?.apply(wantedRuleset(this.#config, kernel)) ?? null
+    }
+
+    #wantedInterfaces(): readonly string[] | null {
+        const { interfaces } = this.#config.gateway
+        if (interfaces === "any") return null
+        return interfaces === "auto" ? [...this.#ports.links.current().defaultRoutes].sort() : interfaces
+    }
+
+    #rearm(): void {
+        if (this.#stopped) return
+        const due = this.#engine.nextDeadline()
+        if (due === this.#due) return
+        this.#due = due
+        this.#ports.clock.wake(due, () => {
+            this.#due = null
+            this.#event({ type: "tick" })
+        })
+    }
+}
+
+/** `eth0, wg0`, or what is watched instead. */
+export function interfacesText(interfaces: readonly string[] | null): string {
+    if (interfaces === null) return "all interfaces"
+    return interfaces.length === 0 ? "no interface: there is no default route yet" : interfaces.join(", ")
+}
+
+function outcomeText(outcome: CommandOutcome): string | null {
+    switch (outcome.ended) {
+        case "exit":
+            return outcome.code === 0 ? null : `ended with exit code ${outcome.code}`
+        case "signal":
+            return `was ended by ${outcome.signal}`
+        case "timeout":
+            return "took too long and was ended (see `timeout`)"
+        case "error":
+            return `could not be run: ${outcome.detail}`
+    }
+}
+
+function same(a: unknown, b: unknown): boolean {
+    return JSON.stringify(a) === JSON.stringify(b)
+}

@@ -1,0 +1,67 @@
+/** What the engine reports, in sentences an operator reads. No hit and no secret is ever in them. */
+import { formatAddress } from "../core/net/address.ts"
+import type { RefusalCode, Report } from "../core/report.ts"
+
+/** How much a line matters; the words are those of syslog(3). */
+export type Level = "error" | "warning" | "notice" | "info" | "debug"
+
+const REFUSALS: Readonly<Record<RefusalCode, string>> = {
+    source: "the right knock, but this source may not knock here (see `sources`)",
+    grants: "the right knock, but as many grants are open as `grants` allows",
+    firewall: "the right knock, but the firewall refused",
+}
+
+/** The line for a report, without its time. `wall`: milliseconds since 1970, for the "until". */
+export function reportText(report: Report, wall: number): { readonly level: Level; readonly text: string } {
+    if (report.type === "suppressed") {
+        return { level: "notice", text: `${report.count} more lines about attempts were left out` }
+    }
+    const source = formatAddress(report.source)
+    if (report.type === "paused") {
+        const text = `${source}: too many near-misses, its hits do not count for ${formatMs(report.ms)}`
+        return { level: "warning", text }
+    }
+    const who = `${report.door}: ${source}`
+    switch (report.type) {
+        case "stage":
+            return { level: "info", text: `${who}: stage ${report.stage} of ${report.of}` }
+        case "timeout":
+            return { level: "info", text: `${who}: timed out at stage ${report.stage} of ${report.of}` }
+        case "spoiled":
+            return { level: "info", text: `${who}: spoiled at stage ${report.stage} of ${report.of} by a wrong hit` }
+        case "refused":
+            return { level: "warning", text: `${who}: refused: ${REFUSALS[report.code]}` }
+        case "opened": {
+            const services = report.opens.map(({ protocol, port }) => `${protocol}/${port}`).join(", ")
+            const verb = report.renewed ? "open for longer" : "open"
+            const until = formatClock(wall + report.ms)
+            return { level: "notice", text: `${who}: ${verb}: ${services} for ${formatMs(report.ms)}, until ${until}` }
+        }
+        case "closed":
+            return {
+                level: "notice",
+                text: `${who}: closed ${report.by === "time" ? "on time" : "by a closing knock"}`,
+            }
+    }
+}
+
+/** A length of time for people: `30 s`, `1.5 s`, `2 min`. */
+export function formatMs(ms: number): string {
+    if (ms < 1000) return `${ms} ms`
+    if (ms < 120_000) return `${Number((ms / 1000).toFixed(1))} s`
+    return ms < 7_200_000 ? `${Number((ms / 60_000).toFixed(1))} min` : `${Number((ms / 3_600_000).toFixed(1))} h`
+}
+
+/** Local time of day, as in `17:05:31`. */
+export function formatClock(wall: number): string {
+    return formatStamp(wall).slice(11, 19)
+}
+
+/** Local time with its offset (RFC 3339), as in `2026-03-01T17:05:31.250+01:00`. */
+export function formatStamp(wall: number): string {
+    const offset = -new Date(wall).getTimezoneOffset()
+    const local = new Date(wall + offset * 60_000).toISOString().slice(0, -1)
+    const [hours, minutes] = [Math.floor(Math.abs(offset) / 60), Math.abs(offset) % 60]
+    const two = (n: number) => String(n).padStart(2, "0")
+    return `${local}${offset < 0 ? "-" : "+"}${two(hours)}:${two(minutes)}`
+}

@@ -1,0 +1,158 @@
+/**
+ * A world for the engine: it owns time and sources, sends packets, carries effects out on a model of the kernel's sets
+ * and jumps to deadlines. Nothing sleeps.
+ */
+import type { Config, Door, Gateway } from "../../../src/core/config/config.ts"
+import { GATEWAY } from "../../../src/core/config/defaults.ts"
+import type { Effect } from "../../../src/core/effect.ts"
+import { Engine } from "../../../src/core/engine.ts"
+import { formatService, parseHit, parseService } from "../../../src/core/knock/language.ts"
+import { type Address, formatAddress, parseAddress, parseNetwork } from "../../../src/core/net/address.ts"
+import { ACK, ICMP, Packet, SYN, TCP, UDP } from "../../../src/core/net/packet.ts"
+import type { Report } from "../../../src/core/report.ts"
+
+type DoorText = Partial<Omit<Door, "sequence" | "opens" | "sources" | "always">> & {
+    readonly name: string
+    readonly opens?: readonly string[]
+    readonly sources?: readonly string[]
+    readonly hits: readonly string[]
+    readonly within?: number
+    readonly flags?: { set: number; clear: number }
+    readonly target?: readonly string[]
+}
+
+/** A configuration from short texts; what is left out has a plain default. */
+export function config(doors: readonly DoorText[], gateway: Partial<Gateway> = {}): Config {
+    const value = <T>(read: { ok: true; value: T } | { ok: false; code: string }): T => {
+        if (!read.ok) throw new Error(read.code)
+        return read.value
+    }
+    return {
+        gateway: { ...GATEWAY, attempts: 1024, ...gateway },
+        doors: doors.map((door) => ({
+            for: 30_000,
+            hide: false,
+            always: [],
+            closes: [],
+            command: null,
+            ...door,
+            opens: (door.opens ?? []).map((text) => value(parseService(text))),
+            sources: (door.sources ?? ["0.0.0.0/0", "::/0"]).map((text) => parseNetwork(text)!),
+            sequence: {
+                hits: door.hits.map((text) => value(parseHit(text))),
+                within: door.within ?? 15_000,
+                flags: door.flags ?? { set: SYN, clear: ACK },
+                target: (door.target ?? []).map((text) => parseAddress(text)!),
+            },
+        })),
+    }
+}
+
+/** See the head of the file. */
+export class World {
+    readonly engine: Engine
+    now = 0
+    /** `source service` → when the kernel forgets it. */
+    readonly kernel = new Map<string, number>()
+    readonly reports: Report[] = []
+    /** Programs asked for, as `start ssh 192.0.2.7`; they end when a test says so. */
+    readonly runs: string[] = []
+    firewallWorks = true
+    #sequence = 1
+
+    constructor(of: Config) {
+        this.engine = new Engine(of, [11, 12])
+    }
+
+    /** Sends one packet per hit, `gap` ms apart. */
+    knock(source: string, hits: readonly string[], gap = 10, to = "198.51.100.1"): void {
+        for (const text of hits) {
+            this.send(source, text, to)
+            this.pass(gap)
+        }
+    }
+
+    send(source: string, text: string, to = "198.51.100.1", flags = SYN): void {
+        const read = parseHit(text)
+        if (!read.ok) throw new Error(`${text}: ${read.code}`)
+        const { protocol, port } = read.value
+        const packet = new Packet()
+        packet.time = this.now
+        ;[packet.source0, packet.source1, packet.source2, packet.source3] = parseAddress(source)!
+        ;[packet.destination0, packet.destination1, packet.destination2, packet.destination3] = parseAddress(to)!
+        packet.protocol = protocol === "tcp" ? TCP : protocol === "udp" ? UDP : ICMP
+        packet.port = port
+        packet.flags = protocol === "tcp" ? flags : 0
+        packet.sourcePort = 40_000
+        packet.sequence = protocol === "udp" ? 0 : this.#sequence++
+        this.perform(this.engine.packet(packet))
+    }
+
+    /** Lets time pass, stopping at each deadline on the way. */
+    pass(ms: number): void {
+        const end = this.now + ms
+        for (let turns = 0; ; turns++) {
+            const due = this.engine.nextDeadline()
+            if (due === null || due > end) break
+            if (turns > 100_000) throw new Error("deadlines that never pass")
+            this.now = Math.max(this.now, due)
+            this.perform(this.engine.step({ type: "tick" }, this.now))
+        }
+        this.now = end
+    }
+
+    /** A program ends. */
+    ends(which: "start" | "stop", door: string, source: string): void {
+        const index = this.engine.config.doors.findIndex((d) => d.name === door)
+        this.perform(this.engine.step({ type: "ended", which, door: index, source: parseAddress(source)! }, this.now))
+    }
+
+    perform(effects: readonly Effect[]): void {
+        for (const effect of effects) this.#do(effect)
+    }
+
+    /** What the kernel lets through now. */
+    open(): string[] {
+        return [...this.kernel].flatMap(([key, until]) => (until > this.now ? [key] : [])).sort()
+    }
+
+    /** Reports so far, in short, and forgotten. */
+    told(): string[] {
+        return this.reports.splice(0).map((report) => {
+            if (report.type === "suppressed") return `suppressed ${report.count}`
+            const who = formatAddress(report.source)
+            if (report.type === "paused") return `paused ${who} ${report.ms}`
+            const what = "stage" in report ? ` ${report.stage}/${report.of}` : ""
+            const more = report.type === "opened" && report.renewed ? " again" : ""
+            const why = report.type === "refused" ? ` ${report.code}` : report.type === "closed" ? ` ${report.by}` : ""
+            return `${report.type}${what}${more}${why} ${report.door} ${who}`
+        })
+    }
+
+    #do(effect: Effect): void {
+        const name = (index: number) => this.engine.config.doors[index]!.name
+        const answer = (type: "granted" | "denied", door: number, source: Address) =>
+            this.perform(
+                this.engine.step(
+                    type === "granted" ? { type, door, source } : { type, door, source, code: "firewall" },
+                    this.now,
+                ),
+            )
+        if (effect.type === "report") this.reports.push(effect.report)
+        else if (effect.type === "run") {
+            this.runs.push(`${effect.which} ${name(effect.door)} ${formatAddress(effect.source)}`)
+        } else if (effect.type === "revoke") {
+            for (const e of effect.elements) this.kernel.delete(key(e))
+        } else {
+            if (this.firewallWorks) {
+                for (const { elements, ms } of effect.groups) {
+                    for (const e of elements) this.kernel.set(key(e), this.now + ms)
+                }
+            }
+            if (effect.door !== null) answer(this.firewallWorks ? "granted" : "denied", effect.door, effect.source)
+        }
+    }
+}
+
+const key = (e: { source: Address; service: Parameters<typeof formatService>[0] }) =>
+    `${formatAddress(e.source)} ${formatService(e.service)}`

@@ -1,0 +1,53 @@
+/** What holds where a configuration says nothing, and the limits of what it may say. Times are milliseconds. */
+import { NEW_CONNECTION } from "../knock/language.ts"
+import { type Network, parseNetwork } from "../net/address.ts"
+import type { Gateway } from "./config.ts"
+
+const EVERYONE: readonly Network[] = ["0.0.0.0/0", "::/0"].map((text) => parseNetwork(text)!)
+
+/** [gateway]. The log group is one that no usual program takes: ulogd and its relatives count from 0. */
+export const GATEWAY = {
+    interfaces: "auto",
+    state: "/var/lib/postern",
+    capture: "auto",
+    services: [],
+    uniform: false,
+    logGroup: 7464,
+    attempts: 262_144,
+    grants: 16_384,
+} as const satisfies Gateway
+
+/** [[door]] and its tables. */
+export const DOOR = {
+    for: 30_000,
+    hide: false,
+    sources: EVERYONE,
+    within: 15_000,
+    flags: NEW_CONNECTION,
+    after: 10_000,
+    timeout: 30_000,
+} as const
+
+/** Least and most, both allowed. Ours: chosen so that no value can hurt memory or timers. */
+export const LIMITS = {
+    logGroup: [1, 65_535],
+    attempts: [1024, 4_194_304],
+    grants: [16, 1_048_576],
+    for: [1000, 7 * 86_400_000],
+    within: [100, 600_000],
+    after: [0, 7 * 86_400_000],
+    timeout: [1000, 3_600_000],
+    /** Entries of a list. */
+    hits: [2, 32],
+    opens: [0, 64],
+    closes: [0, 64],
+    services: [0, 1024],
+    interfaces: [1, 64],
+    networks: [1, 1024],
+    always: [0, 1024],
+    target: [1, 64],
+    arguments: [1, 64],
+} as const satisfies Readonly<Record<string, readonly [number, number]>>
+
+/** Different combinations of flags and target over all doors: each costs a look at every packet. */
+export const MAX_VIEWS = 64

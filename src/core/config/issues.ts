@@ -1,0 +1,161 @@
+/** What can be wrong with a configuration, as facts. `texts.ts` makes the sentences, `positions.ts` finds the place. */
+import type { Refused } from "../knock/language.ts"
+import type { Word } from "../knock/texts.ts"
+
+/** Keys and array indices, from the top of one file down. */
+export type Path = readonly (string | number)[]
+
+/** A problem at a place of a file. A place can be a key of its own right (an unknown one) instead of a value. */
+export type Found = { readonly file: string; readonly path: Path; readonly key?: true; readonly problem: Problem }
+
+/** Errors keep a configuration from being used; warnings are legal but unwise; notes are worth knowing. */
+export type Severity = "error" | "warning" | "note"
+
+/** A problem as it is shown. */
+export type Issue = {
+    readonly severity: Severity
+    readonly code: Problem["code"]
+    readonly file: string
+    /** From 1; 0 where the file could not be read. Columns count UTF-16 units. */
+    readonly line: number
+    readonly column: number
+    /** Such as `door.ssh.sequence.hits[0]`; empty for the file as a whole. */
+    readonly path: string
+    /** What is wrong, and how to mend it. Holds no hit of a sequence. */
+    readonly message: string
+}
+
+/** What a value should have been. */
+export type Kind =
+    | Word
+    | "address"
+    | "addresses"
+    | "argument"
+    | "arguments"
+    | "boolean"
+    | "capture"
+    | "command"
+    | "door"
+    | "doors"
+    | "gateway"
+    | "hits"
+    | "integer"
+    | "interfaces"
+    | "name"
+    | "network"
+    | "networks"
+    | "path"
+    | "sequence"
+    | "services"
+
+/** Why a file could not be read. */
+export type Trouble = "missing" | "permission" | "not-a-file" | "not-utf8" | "too-large" | "failed"
+
+/** Everything that is found; `code` says which. */
+export type Problem = Mistake | Doubt
+
+/** What makes a configuration unusable. */
+export type Mistake =
+    | { readonly code: "unreadable"; readonly trouble: Trouble; readonly detail: string }
+    | { readonly code: "syntax"; readonly detail: string; readonly line: number; readonly column: number }
+    /** `near`: what was probably meant; `home`: the table where that key belongs, if it is another one. */
+    | {
+          readonly code: "unknown-key"
+          readonly key: string
+          readonly table: string
+          readonly near: string | null
+          readonly home: string | null
+      }
+    | { readonly code: "later"; readonly key: string }
+    | { readonly code: "missing"; readonly kind: Kind }
+    | { readonly code: "type"; readonly kind: Kind }
+    | { readonly code: "refused"; readonly word: Word; readonly refused: Refused; readonly secret: boolean }
+    | { readonly code: "network" }
+    | { readonly code: "address" }
+    | { readonly code: "name" }
+    | { readonly code: "interface" }
+    | { readonly code: "relative"; readonly kind: "program" | "directory" }
+    | { readonly code: "argument" }
+    | { readonly code: "placeholder"; readonly name: string; readonly near: string | null }
+    | { readonly code: "range"; readonly least: number; readonly most: number }
+    | { readonly code: "duration-range"; readonly least: number; readonly most: number }
+    | { readonly code: "power-of-two"; readonly near: number }
+    | { readonly code: "count"; readonly least: number; readonly most: number }
+    | { readonly code: "listed-twice" }
+    | { readonly code: "second-gateway"; readonly file: string }
+    | { readonly code: "no-doors" }
+    | { readonly code: "second-door"; readonly name: string; readonly file: string }
+    | { readonly code: "closes-unknown"; readonly name: string; readonly near: string | null }
+    | { readonly code: "closes-itself" }
+    | { readonly code: "does-nothing" }
+    | { readonly code: "needs-opens"; readonly key: "for" | "hide" | "always" }
+    | { readonly code: "needs-stop" }
+    | { readonly code: "scannable" }
+    | { readonly code: "own-service"; readonly door: string }
+    | { readonly code: "too-many-views"; readonly most: number }
+
+/** What is legal but unwise, or worth knowing. */
+export type Doubt =
+    | { readonly code: "short"; readonly hits: number; readonly bits: number }
+    | { readonly code: "in-order"; readonly order: "ascending" | "descending" }
+    | { readonly code: "guessable"; readonly bits: number }
+    | { readonly code: "published" }
+    | { readonly code: "twice-running" }
+    | { readonly code: "repeated"; readonly first: number }
+    | { readonly code: "listening" }
+    | { readonly code: "well-known" }
+    | { readonly code: "browsers-refuse" }
+    | { readonly code: "ping-default" }
+    | { readonly code: "fragments" }
+    | { readonly code: "flags-not-new" }
+    | { readonly code: "long-window" }
+    | { readonly code: "long-grant" }
+    | { readonly code: "same-knock"; readonly door: string }
+    | { readonly code: "ends-alike"; readonly door: string }
+    | { readonly code: "contains"; readonly door: string }
+    | { readonly code: "not-hidden"; readonly services: string }
+    | { readonly code: "nothing-listens"; readonly service: string }
+    | { readonly code: "always-everyone" }
+    | { readonly code: "always-unhidden" }
+    | { readonly code: "uniform-unused" }
+    | { readonly code: "readable" }
+    | { readonly code: "writable" }
+
+const SEVERITIES: Readonly<Record<Doubt["code"], Severity>> = {
+    short: "warning",
+    "in-order": "warning",
+    guessable: "warning",
+    published: "warning",
+    "twice-running": "warning",
+    repeated: "warning",
+    listening: "warning",
+    "well-known": "warning",
+    "browsers-refuse": "note",
+    "ping-default": "warning",
+    fragments: "warning",
+    "flags-not-new": "warning",
+    "long-window": "warning",
+    "long-grant": "warning",
+    "same-knock": "warning",
+    "ends-alike": "warning",
+    contains: "warning",
+    "not-hidden": "warning",
+    "nothing-listens": "note",
+    "always-everyone": "warning",
+    "always-unhidden": "warning",
+    "uniform-unused": "warning",
+    readable: "warning",
+    writable: "warning",
+}
+
+/** How grave a problem is. */
+export function severityOf(problem: Problem): Severity {
+    return (SEVERITIES as Readonly<Record<string, Severity | undefined>>)[problem.code] ?? "error"
+}
+
+/** One line for people and for editors: `file:line:col: path: message`, warnings and notes marked as such. */
+export function formatIssue(issue: Issue): string {
+    const where = issue.line === 0 ? issue.file : `${issue.file}:${issue.line}:${issue.column}`
+    const mark = issue.severity === "error" ? "" : `${issue.severity}: `
+    return `${where}: ${mark}${issue.path === "" ? "" : `${issue.path}: `}${issue.message}`
+}

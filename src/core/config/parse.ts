@@ -1,0 +1,154 @@
+/**
+ * Configuration texts to a Config, or to every problem they have. Pure: reading files is for others, and nothing is
+ * ever half applied.
+ */
+import { parse, TomlError } from "smol-toml"
+import type { Service } from "../knock/hit.ts"
+import { checkDoubts } from "./check.ts"
+import type { Config, Gateway } from "./config.ts"
+import { GATEWAY } from "./defaults.ts"
+import { type Found, type Issue, type Path, severityOf, type Trouble } from "./issues.ts"
+import { locator } from "./positions.ts"
+import { checkRules, type DoorEntry } from "./rules.ts"
+import { DOOR_NAME, doorTable, gatewayTable } from "./schema.ts"
+import { isTable, type Placed, readTable, unknownKey } from "./tables.ts"
+import { problemText } from "./texts.ts"
+
+/** One file: the main one first, then those of conf.d in the order of their names. */
+export type ConfigFile = {
+    /** How errors call it. */
+    readonly file: string
+    /** Its contents, or why there are none. */
+    readonly text: string | { readonly trouble: Trouble; readonly detail: string }
+    /** Permission bits, where known. */
+    readonly mode?: number
+}
+
+/** What is known about the host, for warnings alone. */
+export type HostFacts = {
+    /** Services on which something listens; null: not known. */
+    readonly listening: readonly Service[] | null
+}
+
+/** A configuration with what is unwise about it, or all that is wrong. Issues are in the order of their places. */
+export type Reading =
+    | { readonly ok: true; readonly config: Config; readonly issues: readonly Issue[] }
+    | { readonly ok: false; readonly issues: readonly Issue[] }
+
+/** Reads a configuration. Never throws on any text. */
+export async function readConfig(files: readonly ConfigFile[], facts: HostFacts): Promise<Reading> {
+    const parsed = parseFiles(files)
+    const found = [...parsed.found, ...checkDoubts(parsed, files, facts)]
+    const issues = await place(files, parsed.entries, found)
+    if (issues.some(({ severity }) => severity === "error")) return { ok: false, issues }
+    const doors = parsed.entries.flatMap(({ door }) => door ?? [])
+    return { ok: true, config: { gateway: parsed.gateway ?? GATEWAY, doors }, issues }
+}
+
+/** Everything that could be understood, and every mistake. */
+export type Parsed = {
+    /** Null: there was none, or it had mistakes. */
+    readonly gateway: Gateway | null
+    /** The file of [gateway]. */
+    readonly gatewayFile: string | null
+    readonly entries: readonly DoorEntry[]
+    readonly found: readonly Found[]
+}
+
+function parseFiles(files: readonly ConfigFile[]): Parsed {
+    const found: Found[] = []
+    const entries: DoorEntry[] = []
+    let gateway: Gateway | null = null
+    let gatewayFile: string | null = null
+    let whole = true
+    for (const { file, text } of files) {
+        const add = (placed: readonly Placed[], base: Path = []) =>
+            found.push(...placed.map((one) => ({ ...one, file, path: [...base, ...one.path] })))
+        const root = parseToml(text)
+        if ("problem" in root) {
+            add([root])
+            whole = false
+            continue
+        }
+        for (const [key, value] of Object.entries(root.table)) {
+            if (key === "gateway") {
+                if (gatewayFile !== null)
+                    add([{ path: [key], key: true, problem: { code: "second-gateway", file: gatewayFile } }])
+                const { value: table, problems } = readTable(gatewayTable, value, "[gateway]")
+                add(problems, [key])
+                if (gatewayFile === null && table) {
+                    const { log_group: logGroup, ...rest } = table
+                    gateway = { ...rest, logGroup }
+                }
+                gatewayFile ??= file
+            } else if (key === "door") {
+                if (!Array.isArray(value)) add([{ path: [key], key: true, problem: { code: "type", kind: "door" } }])
+                else entries.push(...value.map((raw: unknown, index) => readDoor(raw, index, file, add)))
+            } else add([unknownKey([], key, "the top of a configuration")])
+        }
+    }
+    const [main] = files
+    if (whole && entries.length === 0 && main && !found.some(({ path }) => path[0] === "door"))
+        found.push({ file: main.file, path: [], problem: { code: "no-doors" } })
+    return { gateway, gatewayFile, entries, found: [...found, ...checkRules(entries, whole)] }
+}
+
+function readDoor(raw: unknown, index: number, file: string, add: (placed: Placed[], base: Path) => void): DoorEntry {
+    const { value, problems } = readTable(doorTable, raw, "[[door]]")
+    add(problems, ["door", index])
+    return { file, index, raw: isTable(raw) ? raw : {}, door: value }
+}
+
+type Root = { readonly table: Readonly<Record<string, unknown>> } | Placed
+
+function parseToml(text: ConfigFile["text"]): Root {
+    if (typeof text !== "string") return { path: [], problem: { code: "unreadable", ...text } }
+    try {
+        return { table: parse(text, { unsafeKeyBehaviour: "throw", maxDepth: 16 }) }
+    } catch (error) {
+        if (!(error instanceof TomlError)) throw error
+        // The message ends with an excerpt of the file, which may hold a sequence: only its first line is ours to show.
+        const detail = (error.message.split("\n")[0] ?? "").replace("Invalid TOML document: ", "")
+        const { line, column } = error
+        return { path: [], problem: { code: "syntax", detail, line, column } }
+    }
+}
+
+/** Facts to issues: looks up the places, makes the sentences, and sorts by place. */
+async function place(files: readonly ConfigFile[], entries: readonly DoorEntry[], found: readonly Found[]) {
+    const issues: Issue[] = []
+    for (const { file, text } of files) {
+        const here = found.filter((one) => one.file === file)
+        if (here.length === 0) continue
+        const syntax = here.find(({ problem }) => problem.code === "syntax" || problem.code === "unreadable")
+        const locate = typeof text === "string" && !syntax ? await locator(text) : () => ({ line: 1, column: 1 })
+        const inFile = here.map(({ path, key, problem }): Issue => {
+            const { line, column } =
+                problem.code === "syntax"
+                    ? problem
+                    : problem.code === "unreadable"
+                      ? { line: 0, column: 0 }
+                      : locate(path, key)
+            const name = formatPath(path, file, entries)
+            const message = problemText(problem)
+            return { severity: severityOf(problem), code: problem.code, file, line, column, path: name, message }
+        })
+        issues.push(...inFile.sort((a, b) => a.line - b.line || a.column - b.column))
+    }
+    return issues
+}
+
+/** `door.ssh.sequence.hits[0]`; a door without a name of its own is `door[1]`. */
+function formatPath(path: Path, file: string, entries: readonly DoorEntry[]): string {
+    let text = ""
+    path.forEach((part, depth) => {
+        if (typeof part === "string") {
+            text += (depth === 0 ? "" : ".") + (/^[\w-]+$/.test(part) ? part : JSON.stringify(part))
+            return
+        }
+        const door = depth === 1 && path[0] === "door"
+        const name = door && entries.find((one) => one.file === file && one.index === part)?.raw["name"]
+        text += typeof name === "string" && DOOR_NAME.test(name) ? `.${name}` : `[${part}]`
+    })
+    return text
+}

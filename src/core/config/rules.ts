@@ -1,0 +1,113 @@
+/**
+ * What must hold between several keys or doors. These rules look at raw tables, so that they also speak about a door
+ * with other mistakes: every problem is reported at once.
+ */
+import { codeOf, type Hit } from "../knock/hit.ts"
+import { planWatch } from "../watch.ts"
+import type { Door } from "./config.ts"
+import { GATEWAY, MAX_VIEWS } from "./defaults.ts"
+import type { Found, Path, Problem } from "./issues.ts"
+import { nearest } from "./suggest.ts"
+
+/** A [[door]] where it stands: `door` is null if the table has mistakes of its own. */
+export type DoorEntry = {
+    readonly file: string
+    /** Which [[door]] of its file. */
+    readonly index: number
+    readonly raw: Readonly<Record<string, unknown>>
+    readonly door: Door | null
+}
+
+/** Every breach of the rules. `whole`: no file is missing, so a door that is not there does not exist. */
+export function checkRules(entries: readonly DoorEntry[], whole: boolean): Found[] {
+    const names = entries.map(({ raw }) => raw["name"]).filter((name) => typeof name === "string")
+    return [
+        ...entries.flatMap((entry, index) => [
+            ...ofNames(entry, entries.slice(0, index)),
+            ...ofCloses(entry, names, whole),
+            ...ofPurpose(entry),
+        ]),
+        ...entries.flatMap(ofHits),
+        ...ofServices(entries),
+        ...ofViews(entries),
+    ]
+}
+
+function at({ file, index }: DoorEntry, path: Path, problem: Problem): Found {
+    return { file, path: ["door", index, ...path], problem }
+}
+
+function ofNames(entry: DoorEntry, before: readonly DoorEntry[]): Found[] {
+    const { name } = entry.raw
+    if (typeof name !== "string") return []
+    const first = before.find(({ raw }) => raw["name"] === name)
+    return first ? [at(entry, ["name"], { code: "second-door", name, file: first.file })] : []
+}
+
+function ofCloses(entry: DoorEntry, names: readonly string[], whole: boolean): Found[] {
+    return list(entry.raw["closes"]).flatMap((name, index): Found[] => {
+        if (typeof name !== "string") return []
+        if (name === entry.raw["name"]) return [at(entry, ["closes", index], { code: "closes-itself" })]
+        if (names.includes(name) || !whole) return []
+        const others = names.filter((other) => other !== entry.raw["name"])
+        return [at(entry, ["closes", index], { code: "closes-unknown", name, near: nearest(name, others) })]
+    })
+}
+
+function ofPurpose(entry: DoorEntry): Found[] {
+    const { raw } = entry
+    const found: Found[] = []
+    // A value of the wrong type counts as something: its own message says enough.
+    const opens = raw["opens"] !== undefined && (!Array.isArray(raw["opens"]) || raw["opens"].length > 0)
+    const closes = raw["closes"] !== undefined && (!Array.isArray(raw["closes"]) || raw["closes"].length > 0)
+    if (!opens && !closes && raw["command"] === undefined) found.push(at(entry, [], { code: "does-nothing" }))
+    if (!opens && (closes || raw["command"] !== undefined)) {
+        for (const key of ["for", "hide", "always"] as const) {
+            if (raw[key] === undefined || raw[key] === false || (key === "always" && list(raw[key]).length === 0))
+                continue
+            found.push(at(entry, [key], { code: "needs-opens", key }))
+        }
+    }
+    const command = raw["command"]
+    if (typeof command === "object" && command !== null && "after" in command && !("stop" in command))
+        found.push(at(entry, ["command", "after"], { code: "needs-stop" }))
+    return found
+}
+
+/** The promise that a port scan opens no door: no scanner's natural order may be a sequence. */
+function ofHits(entry: DoorEntry): Found[] {
+    const hits = entry.door?.sequence?.hits
+    return hits && scannable(hits) ? [at(entry, ["sequence", "hits"], { code: "scannable" })] : []
+}
+
+/**
+ * Would a scan send these hits one after another? Scanners go through neighbouring ports up or down, and may try each
+ * port more than once. A single hit is found by every scan.
+ */
+export function scannable(hits: readonly Hit[]): boolean {
+    const steps = hits.slice(1).map((hit, i) => codeOf(hit) - codeOf(hits[i]!))
+    return steps.every((step) => step === 0 || step === 1) || steps.every((step) => step === 0 || step === -1)
+}
+
+function ofServices(entries: readonly DoorEntry[]): Found[] {
+    const owners = new Map<number, string>()
+    for (const { door } of entries) for (const service of door?.opens ?? []) owners.set(codeOf(service), door!.name)
+    return entries.flatMap((entry) =>
+        (entry.door?.sequence?.hits ?? []).flatMap((hit, index) => {
+            const door = owners.get(codeOf(hit))
+            return door === undefined ? [] : [at(entry, ["sequence", "hits", index], { code: "own-service", door })]
+        }),
+    )
+}
+
+function ofViews(entries: readonly DoorEntry[]): Found[] {
+    const valid = entries.filter(({ door }) => door !== null)
+    const doors = valid.map(({ door }) => door!)
+    const { views } = planWatch({ gateway: GATEWAY, doors })
+    const first = views[MAX_VIEWS]?.doors[0]
+    return first === undefined ? [] : [at(valid[first]!, ["sequence"], { code: "too-many-views", most: MAX_VIEWS })]
+}
+
+function list(value: unknown): readonly unknown[] {
+    return Array.isArray(value) ? value : []
+}

@@ -1,0 +1,135 @@
+/** The sentences for what can be wrong with a configuration: what is wrong, and how to mend it. */
+import { formatDuration } from "../knock/language.ts"
+import { refusalText } from "../knock/texts.ts"
+import type { Kind, Problem, Trouble } from "./issues.ts"
+
+type Texts = { readonly [C in Problem["code"]]: (problem: Extract<Problem, { code: C }>) => string }
+
+const KINDS: Readonly<Record<Kind, string>> = {
+    address: 'an address such as "192.0.2.1"',
+    addresses: 'an address such as "192.0.2.1", or a list of them',
+    argument: "a text in quotes",
+    arguments: 'a list of a program and its arguments, such as ["/usr/bin/wake", "{source}"]',
+    boolean: "true or false, without quotes",
+    capture: '"auto", "nflog" or "packet-socket"',
+    command: "a table: [door.command] with start and perhaps stop",
+    door: "a table: [[door]], with two brackets on either side",
+    doors: 'a list of door names, such as ["ssh"]',
+    duration: 'a duration such as "15s" or "1h30m", in quotes',
+    flags: 'flags such as "syn,!ack"',
+    gateway: "a table: [gateway], once",
+    hit: 'a hit such as "32144", "21312:udp" or "icmp:321"',
+    hits: 'a list of hits, such as ["PORT", "PORT:udp", "icmp:SIZE"]',
+    integer: "a whole number, without quotes",
+    interfaces: '"auto", "any" or a list such as ["eth0", "wg0"]',
+    name: 'a name such as "ssh"',
+    network: 'a network such as "192.0.2.0/24"',
+    networks: 'a list of networks, such as ["192.0.2.0/24", "2001:db8::/32"]',
+    path: 'an absolute path such as "/var/lib/postern"',
+    sequence: "a table: [door.sequence] with hits and within",
+    service: 'a service such as "tcp/22"',
+    services: 'a list of services, such as ["tcp/22"]',
+}
+
+const TROUBLES: Readonly<Record<Trouble, string>> = {
+    missing: "there is no such file: make one, or name another with --config (postern.toml(5) begins with an example)",
+    permission: "no permission to read it: run as root, or as the user whom the daemon runs as",
+    "not-a-file": "not a file",
+    "not-utf8": "not UTF-8 text: save it as UTF-8",
+    "too-large": "larger than any sensible configuration (1 MiB): is it the right file?",
+    failed: "cannot be read",
+}
+
+const TEXTS: Texts = {
+    unreadable: ({ trouble, detail }) => TROUBLES[trouble] + (detail === "" ? "" : `: ${detail}`),
+    syntax: ({ detail }) => `not valid TOML: ${detail}`,
+    "unknown-key": ({ key, table, near, home }) => {
+        const wrong = `${JSON.stringify(key)} is not a key of ${table}`
+        if (near === null) return `${wrong}: see postern.toml(5) for those there are`
+        if (home === null) return `${wrong}: did you mean ${near}?`
+        return near === key ? `${wrong}: it belongs into ${home}` : `${wrong}: did you mean ${near}, in ${home}?`
+    },
+    later: ({ key }) => `${key} is not in this version of postern: take it out; a door needs a [door.sequence]`,
+    missing: ({ kind }) =>
+        kind === "sequence" ? `missing: a door needs its knock, ${KINDS[kind]}` : `missing: give it ${KINDS[kind]}`,
+    type: ({ kind }) => `should be ${KINDS[kind]}`,
+    refused: ({ word, refused, secret }) => refusalText(word, refused, secret),
+    network: () =>
+        "not a network: written 192.0.2.0/24, 2001:db8::/32 or a bare address, and the bits after the prefix are 0",
+    address: () => "not an IPv4 or IPv6 address (without prefix, port or zone)",
+    name: () => "not a name: 1 to 64 letters, digits, - _ or ., the first a letter or digit",
+    interface: () => "not the name of an interface: 1 to 15 characters, no blank, no /",
+    relative: ({ kind }) =>
+        kind === "program"
+            ? "the program must be an absolute path: there is no search path and no shell"
+            : "must be an absolute path",
+    argument: () => "a NUL character cannot be passed to a program: take it out",
+    placeholder: ({ name, near }) =>
+        `unknown placeholder ${name}` +
+        (near === null ? ": there are {source}, {door} and {knocker}" : `: did you mean ${near}?`),
+    range: ({ least, most }) => `must be ${least} to ${most}`,
+    "duration-range": ({ least, most }) => `must be ${formatDuration(least)} to ${formatDuration(most)}`,
+    "power-of-two": ({ near }) => `must be a power of two: ${near} is near`,
+    count: ({ least, most }) => `must be a list of ${least} to ${most}`,
+    "listed-twice": () => "stands twice in the list: take one out",
+    "second-gateway": ({ file }) => `[gateway] can be there only once over all files, and is in ${file} already`,
+    "no-doors": () => "there is no [[door]]: without one there is nothing to knock at",
+    "second-door": ({ name, file }) => `a second door called ${name} (the first is in ${file}): give each its own name`,
+    "closes-unknown": ({ name, near }) =>
+        `there is no door called ${JSON.stringify(name)}` + (near === null ? "" : `: did you mean ${near}?`),
+    "closes-itself": () => "a door cannot close itself: give the closing knock a door of its own",
+    "does-nothing": () => "this door opens nothing, closes nothing and runs nothing: give it opens, closes or command",
+    "needs-opens": ({ key }) => `${key} has no meaning for a door that opens nothing: add opens, or take it out`,
+    "needs-stop": () => "after is the time until stop, and there is no stop: add it, or take this out",
+    scannable: () =>
+        "a port scan would open this door: a single hit, neighbours in a row or one hit repeated; take 4 or more, far apart",
+    "own-service": ({ door }) =>
+        `this is the service that door ${door} opens, and packets to a door's service are never hits: take another port`,
+    "too-many-views": ({ most }) =>
+        `more than ${most} different combinations of flags and target: let doors share some of them`,
+
+    short: ({ hits, bits }) => `only ${hits} hits, at most ${bits} bits to guess: take 4 or more`,
+    "in-order": ({ order }) =>
+        `the ports are ${order}, as scanners try them: mix them, with some wide steps down and some up`,
+    guessable: ({ bits }) =>
+        `the hits lie close together, about ${bits} bits to guess: choose them at random from all ports`,
+    published: () => "this very sequence stands in a manual that everybody can read: make your own",
+    "twice-running": () =>
+        "the same hit twice running: browsers and nc repeat packets by themselves, and at this port that cannot be forgiven",
+    repeated: ({ first }) => `the same hit as hits[${first}]: different ones are harder to guess`,
+    listening: () => "something listens on this port: its clients will spoil knocks, or make hits without knowing",
+    "well-known": () => "a port that scanners and strangers visit anyway: take one that nobody knows",
+    "browsers-refuse": () => "web browsers refuse to connect to this port: nobody can knock with a browser",
+    "ping-default": () => "a plain ping has this size: take another, such as one between 100 and 1400",
+    fragments: () => "an echo request of this size is sent in fragments on most paths, and may get lost: at most 1400",
+    "flags-not-new": () =>
+        'packets of established connections are hits too, and will spoil knocks: "syn,!ack" takes only new ones',
+    "long-window": () => "more than a minute: the longer the window, the more time a guesser has; 15s is plenty",
+    "long-grant": () =>
+        "more than an hour, for a knock that whoever saw it can repeat: connections live on when it ends, so 30s is enough",
+    "same-knock": ({ door }) => `the same knock as door ${door}: it opens both`,
+    "ends-alike": ({ door }) => `ends with the knock of door ${door}: whoever knocks here opens both`,
+    contains: ({ door }) => `holds the knock of door ${door}: whoever knocks here opens that one on the way`,
+    "not-hidden": ({ services }) =>
+        `without hide, Postern leaves ${services} as it is, open or closed: add hide = true, ` +
+        "unless the host's own rules or a command use the grant",
+    "nothing-listens": ({ service }) => `nothing listens on ${service} at this moment`,
+    "always-everyone": () => "everyone: nobody needs to knock, and the service is not hidden at all",
+    "always-unhidden": () => "always has no effect without hide = true: the service is not kept from anyone",
+    "uniform-unused": () => 'uniform has no effect with capture = "packet-socket"',
+    readable: () => "everybody on this host can read the sequences in this file: chmod 600",
+    writable: () => "others than its owner can change this file, and the daemon does what it says: chmod 600",
+}
+
+/** Is this the name of a kind? */
+export function isKind(text: string): text is Kind {
+    return Object.hasOwn(KINDS, text)
+}
+
+/** The sentence for a problem. It never holds a hit of a sequence: errors go into logs. */
+export function problemText(problem: Problem): string {
+    // The only cast: TypeScript cannot see that the index picks the matching function.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    const text = TEXTS[problem.code] as (problem: Problem) => string
+    return text(problem)
+}

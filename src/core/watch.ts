@@ -24,6 +24,12 @@ export type View = {
     readonly doors: readonly number[]
 }
 
+/**
+ * The prefix of one logged packet each time the kernel begins to forget sources, because it watches as many as it can:
+ * it then passes every new packet up until that has passed.
+ */
+export const WATCH_FULL = "postern: watched set full"
+
 /** What to watch. `offered` changes while the daemon runs, all else with the configuration. */
 export type WatchPlan = {
     readonly views: readonly View[]

@@ -1,0 +1,90 @@
+/** Set elements and times as nftables writes them: both directions, pure. */
+import { codeOf, type HitCode, type Service } from "../../core/knock/hit.ts"
+import { type Address, formatAddress, isIPv4, parseAddress } from "../../core/net/address.ts"
+import type { GrantElement } from "../../core/ruleset.ts"
+
+/** A grant in the kernel with the time it has left, in milliseconds; Infinity for one without an end. */
+export type LiveElement = { readonly element: GrantElement; readonly left: number }
+
+/**
+ * Kernels count in ticks of up to 10 ms, and older ones round less than a tick down to 0, which means for ever.
+ * Ours: two ticks.
+ */
+const SHORTEST = 20
+
+/** `4` or `6`: the ending of the set's name for this address. */
+export function familyOf(address: Address): "4" | "6" {
+    return isIPv4(address) ? "4" : "6"
+}
+
+/** An element of `open4` or `open6`: `192.0.2.7 . tcp . 22`. */
+export function formatElement({ source, service }: GrantElement): string {
+    return `${formatAddress(source)} . ${formatService(service)}`
+}
+
+/** `tcp . 22`. */
+export function formatService({ protocol, port }: Service): string {
+    return `${protocol} . ${port}`
+}
+
+/** The code of an element's service, by which equal services are found. */
+export function serviceCode(element: GrantElement): HitCode {
+    return codeOf(element.service)
+}
+
+/**
+ * A time as nftables reads it: `1d2h`, `1s500ms`. Its parser takes at most 8 digits per unit, so milliseconds alone
+ * would end at 27 hours. Never shorter than the kernel can count. Throws RangeError unless `ms` is above 0.
+ */
+export function formatTime(ms: number): string {
+    if (!(ms > 0 && Number.isFinite(ms))) throw new RangeError(`not a time for a kernel timeout: ${ms} ms`)
+    let rest = Math.max(SHORTEST, Math.ceil(ms))
+    let text = ""
+    for (const [unit, size] of UNITS) {
+        const count = Math.floor(rest / size)
+        rest -= count * size
+        if (count > 0) text += `${count}${unit}`
+    }
+    return text
+}
+
+const UNITS = [
+    ["d", 86_400_000],
+    ["h", 3_600_000],
+    ["m", 60_000],
+    ["s", 1000],
+    ["ms", 1],
+] as const
+
+/** A time as nftables prints it, in milliseconds; null for anything else. */
+export function parseTime(text: string): number | null {
+    if (!/^(\d{1,8}(ms|[dhms]))+$/.test(text)) return null
+    let ms = 0
+    for (const [, count, unit] of text.matchAll(/(\d+)(ms|[dhms])/g)) {
+        ms += Number(count) * UNITS.find(([name]) => name === unit)![1]
+    }
+    return ms
+}
+
+/**
+ * The elements in the output of `list set` for `open4` or `open6`. JSON would give whole seconds only. Whatever is
+ * not a grant (another's comments, other protocols) is left out.
+ */
+export function parseElements(output: string): LiveElement[] {
+    const plain = output.replaceAll(/"[^"]*"/g, "")
+    const found: LiveElement[] = []
+    for (const [, address, protocol, port, times] of plain.matchAll(ELEMENT)) {
+        const source = parseAddress(address!)
+        const service = {
+            protocol: protocol === "6" || protocol === "tcp" ? "tcp" : "udp",
+            port: Number(port),
+        } as const
+        const expires = /expires (\w+)/.exec(times!)
+        const left = expires === null ? Number.POSITIVE_INFINITY : parseTime(expires[1]!)
+        if (source !== null && left !== null && service.port <= 65535)
+            found.push({ element: { source, service }, left })
+    }
+    return found
+}
+
+const ELEMENT = /([0-9a-f.:]{2,45}) \. (6|17|tcp|udp) \. (\d{1,5})((?: (?:timeout|expires) \w+)*)/g

@@ -1,0 +1,65 @@
+/**
+ * Until when each source's grants last, as far as this process knows: the element of a source in `any4`/`any6` must
+ * live as long as the longest of its grants, and a shorter grant for another service must not cut it off. Asking the
+ * kernel each time would cost as much as the grant itself; so what others put into the sets while we run can lose its
+ * source's element when we change that source. Bounded by the grant sets: what has ended is swept.
+ */
+import type { HitCode } from "../../core/knock/hit.ts"
+import { type Address, formatAddress } from "../../core/net/address.ts"
+import type { GrantElement } from "../../core/ruleset.ts"
+import { type LiveElement, serviceCode } from "./elements.ts"
+import type { SourceTime } from "./render.ts"
+
+type Entry = { readonly source: Address; readonly deadlines: Map<HitCode, number> }
+
+/** Deadlines by source and service. Times are milliseconds; `now` is monotonic. */
+export class Ledger {
+    #entries = new Map<string, Entry>()
+    #sweepAt = 64
+
+    /** Forgets all and takes over what the kernel holds. */
+    load(live: readonly LiveElement[], now: number): void {
+        this.#entries = new Map()
+        for (const { element, left } of live) this.#set(element, now + left)
+    }
+
+    /** How long the sources of these elements must live, if each element lasted for `ms` (0: is taken back). */
+    sources(elements: readonly GrantElement[], ms: number, now: number): SourceTime[] {
+        const times = new Map<string, SourceTime>()
+        const changed = new Set(elements.map(elementKey))
+        for (const { source } of elements) {
+            const key = formatAddress(source)
+            let longest = ms
+            for (const [code, deadline] of this.#entries.get(key)?.deadlines ?? []) {
+                if (!changed.has(`${key} ${code}`)) longest = Math.max(longest, deadline - now)
+            }
+            times.set(key, { source, ms: longest })
+        }
+        return [...times.values()]
+    }
+
+    /** Notes what the kernel has done. */
+    note(elements: readonly GrantElement[], ms: number, now: number): void {
+        for (const element of elements) this.#set(element, now + ms)
+        if (this.#entries.size >= this.#sweepAt) this.#sweep(now)
+    }
+
+    #set(element: GrantElement, deadline: number): void {
+        const key = formatAddress(element.source)
+        const entry = this.#entries.get(key) ?? { source: element.source, deadlines: new Map() }
+        entry.deadlines.set(serviceCode(element), deadline)
+        this.#entries.set(key, entry)
+    }
+
+    #sweep(now: number): void {
+        for (const [key, { deadlines }] of this.#entries) {
+            for (const [code, deadline] of deadlines) if (deadline <= now) deadlines.delete(code)
+            if (deadlines.size === 0) this.#entries.delete(key)
+        }
+        this.#sweepAt = Math.max(64, this.#entries.size * 2)
+    }
+}
+
+function elementKey(element: GrantElement): string {
+    return `${formatAddress(element.source)} ${serviceCode(element)}`
+}

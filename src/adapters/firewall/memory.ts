@@ -1,0 +1,71 @@
+/** A model of the firewall, with the clock passed in: what the kernel would hold, and nothing that filters. */
+import type { GrantElement, Ruleset } from "../../core/ruleset.ts"
+import type { Firewall, FirewallResult } from "../../ports/firewall.ts"
+import { formatElement } from "./elements.ts"
+
+/** The model, and what a test may look at and break. */
+export type MemoryFirewall = Firewall & {
+    /** What was applied last, or null. */
+    readonly wanted: () => Ruleset | null
+    /** From now on every call answers so; null: as it should. */
+    readonly breakWith: (result: Extract<FirewallResult, { ok: false }> | null) => void
+}
+
+/** An empty one. `now`: monotonic milliseconds. */
+export function memoryFirewall(now: () => number): MemoryFirewall {
+    let wanted: Ruleset | null = null
+    let broken: FirewallResult | null = null
+    const grants = new Map<string, { readonly element: GrantElement; readonly deadline: number }>()
+
+    const sweep = () => {
+        for (const [key, { deadline }] of grants) if (deadline <= now()) grants.delete(key)
+    }
+    const noTable: FirewallResult = { ok: false, code: "failed", detail: "No such file or directory" }
+    return {
+        name: "memory",
+        apply(next) {
+            if (broken) return broken
+            wanted = next
+            return { ok: true }
+        },
+        grant(elements, ms) {
+            if (broken) return broken
+            if (!(ms > 0)) throw new RangeError(`not a time for a kernel timeout: ${ms} ms`)
+            if (elements.length === 0) return { ok: true }
+            if (wanted === null) return noTable
+            sweep()
+            const added = elements.filter((element) => !grants.has(formatElement(element)))
+            for (const family of [true, false]) {
+                const count = (all: readonly GrantElement[]) => all.filter((e) => isV6(e) === family).length
+                const live = [...grants.values()].map(({ element }) => element)
+                if (count(added) > 0 && count(live) + count(added) > wanted.grants)
+                    return { ok: false, code: "full", detail: "Too many open files in system" }
+            }
+            for (const element of elements) grants.set(formatElement(element), { element, deadline: now() + ms })
+            return { ok: true }
+        },
+        revoke(elements) {
+            if (broken) return broken
+            for (const element of elements) grants.delete(formatElement(element))
+            return { ok: true }
+        },
+        list() {
+            sweep()
+            return [...grants.values()].map(({ element, deadline }) => ({ element, left: deadline - now() }))
+        },
+        clear() {
+            if (broken) return broken
+            wanted = null
+            grants.clear()
+            return { ok: true }
+        },
+        wanted: () => wanted,
+        breakWith(result) {
+            broken = result
+        },
+    }
+}
+
+function isV6(element: GrantElement): boolean {
+    return formatElement(element).includes(":")
+}

@@ -1,0 +1,103 @@
+/** The firewall port over the kernel's nf_tables, in-process: grants live in the kernel and end there by themselves. */
+import type { GrantElement, Ruleset } from "../../core/ruleset.ts"
+import type { Firewall, FirewallResult } from "../../ports/firewall.ts"
+import { type NftAnswer, type Nftables, openNftables } from "../system/nftables.ts"
+import { type LiveElement, parseElements } from "./elements.ts"
+import { Ledger } from "./ledger.ts"
+import { renderApply, renderClear, renderDeletes, renderGrant, renderRebuild, renderRevoke } from "./render.ts"
+import { TABLE } from "./table.ts"
+
+/**
+ * The firewall of the network namespace this process is in. `now`: monotonic milliseconds. Throws if libnftables is
+ * missing; permission is only asked for when something is done.
+ */
+export function nftFirewall(now: () => number = () => performance.now()): Firewall & { readonly close: () => void } {
+    const nft = openNftables()
+    const ledger = new Ledger()
+    let loaded = false
+    let size = 0
+
+    /** What another process of ours granted before (a restart) counts too. */
+    const load = () => {
+        if (!loaded) ledger.load(readGrants(nft).live, now())
+        loaded = true
+    }
+    const apply = (wanted: Ruleset): FirewallResult => {
+        let result = toResult(nft.run(renderApply(wanted)))
+        if (!result.ok && result.code !== "failed") return result
+        // Reading ten thousand grants takes 0.2 s, so only when something about the sets may be unknown.
+        if (!result.ok || !loaded || size !== wanted.grants) {
+            const { live, sizes } = readGrants(nft)
+            // A set or chain of another shape is refused by some kernels and left as it is by others.
+            const fits = result.ok && sizes.every((found) => found === wanted.grants)
+            if (!fits) result = toResult(nft.run(renderRebuild(wanted, live)))
+            if (result.ok) ledger.load(live, now())
+        }
+        if (result.ok) [loaded, size] = [true, wanted.grants]
+        return result
+    }
+    const grant = (elements: readonly GrantElement[], ms: number): FirewallResult => {
+        if (elements.length === 0) return { ok: true }
+        load()
+        const at = now()
+        const result = toResult(nft.run(renderGrant(elements, ms, ledger.sources(elements, ms, at))))
+        if (result.ok) ledger.note(elements, ms, at)
+        return result
+    }
+    const revoke = (elements: readonly GrantElement[]): FirewallResult => {
+        if (elements.length === 0) return { ok: true }
+        load()
+        const at = now()
+        const sources = ledger.sources(elements, 0, at)
+        let result = toResult(nft.run(renderRevoke(elements, sources)))
+        // The transaction adds before it deletes, for which a full set has no room.
+        if (!result.ok && result.code === "full") result = deleteEach(nft, renderDeletes(elements, sources))
+        if (!result.ok && GONE.test(result.detail)) result = { ok: true }
+        if (result.ok) ledger.note(elements, 0, at)
+        return result
+    }
+    const clear = (): FirewallResult => {
+        const result = toResult(nft.run(renderClear()))
+        if (result.ok) ledger.load([], now())
+        return result
+    }
+    return { name: "nftables", apply, grant, revoke, list: () => readGrants(nft).live, clear, close: nft.close }
+}
+
+const GONE = /No such file or directory/
+
+/** The grants in the kernel, and the sizes of the sets; none if there is no table. Throws if it may not be read. */
+function readGrants(nft: Nftables): { readonly live: LiveElement[]; readonly sizes: number[] } {
+    const answers = ["open4", "open6"].map((set) => nft.run(`list set ${TABLE} ${set}\n`))
+    const texts = answers.map((answer) => {
+        if (answer.ok) return answer.output
+        if (GONE.test(answer.error)) return ""
+        throw new Error(`nftables: cannot read the grants: ${firstError(answer.error)}`)
+    })
+    const sizes = texts.flatMap((text) => /\bsize (\d+)/.exec(text)?.[1] ?? []).map(Number)
+    return { live: texts.flatMap(parseElements), sizes }
+}
+
+function deleteEach(nft: Nftables, commands: readonly string[]): FirewallResult {
+    for (const command of commands) {
+        const answer = nft.run(command)
+        if (!answer.ok && !GONE.test(answer.error)) return toResult(answer)
+    }
+    return { ok: true }
+}
+
+/** The kernel's errors come as the C library's words for them, in English: nobody sets a locale in this process. */
+function toResult(answer: NftAnswer): FirewallResult {
+    if (answer.ok) return { ok: true }
+    const detail = firstError(answer.error)
+    if (/Operation not permitted|Permission denied/.test(answer.error)) return { ok: false, code: "denied", detail }
+    if (/Too many open files in system/.test(answer.error)) return { ok: false, code: "full", detail }
+    return { ok: false, code: "failed", detail }
+}
+
+/** The first complaint, without the picture of where it is; the next ones are often its consequences. */
+function firstError(text: string): string {
+    const lines = text.split("\n")
+    const line = lines.find((l) => /\bError:/.test(l)) ?? lines[0] ?? ""
+    return line.replace(/^.*\bError: /, "").trim()
+}

@@ -1,0 +1,55 @@
+/** The knocker that really sends. Each kind of packet goes by the least privileged way that can carry it. */
+import type { Socket } from "node:net"
+import { SYN } from "../../core/net/packet.ts"
+import type { Knocker, SendResult } from "../../ports/knocker.ts"
+import type { KnockerOptions } from "./options.ts"
+import { pingProgram } from "./ping.ts"
+import { probeTcp, sendSyn } from "./tcp.ts"
+import { sendDatagram } from "./udp.ts"
+
+const native = () => import("./native.ts")
+
+/**
+ * A knocker of this host. TCP and UDP need no privilege; by a chosen interface and for echo requests it takes sockets
+ * of its own making (loaded then), for echo requests the installed ping where those are not allowed.
+ * Throws only if an interface is chosen and the FFI library cannot load.
+ */
+export function socketKnocker(options: KnockerOptions): Knocker {
+    const open = new Set<Socket>()
+    return {
+        async send(hit, target) {
+            if (hit.protocol === "icmp") {
+                const sent = await echo(hit.port, target, options)
+                return sent.ok || sent.code !== "denied" ? sent : pingProgram(hit.port, target, options)
+            }
+            if (hit.protocol === "tcp" && options.flags !== SYN)
+                return (await native()).sendSegment(hit.port, target, options)
+            if (options.interface !== null) {
+                const { sendDatagram, sendSyn } = await native()
+                return (hit.protocol === "tcp" ? sendSyn : sendDatagram)(hit.port, target, options)
+            }
+            if (hit.protocol === "udp") return sendDatagram(hit.port, target, options)
+            return sendSyn(hit.port, target, options, open)
+        },
+        async probe(service, target, ms, cancel) {
+            const probe = options.interface === null ? probeTcp : (await native()).probeTcp
+            return probe(service.port, target, options, ms, cancel)
+        },
+        close() {
+            for (const socket of open) socket.destroy()
+        },
+    }
+}
+
+/** An echo request by a socket; `denied` also where the FFI library has no build for this machine. */
+async function echo(
+    size: number,
+    target: Parameters<Knocker["send"]>[1],
+    options: KnockerOptions,
+): Promise<SendResult> {
+    try {
+        return (await native()).sendEcho(size, target, options)
+    } catch (error) {
+        return { ok: false, code: "denied", detail: String(error) }
+    }
+}

@@ -1,0 +1,75 @@
+/**
+ * TCP hits and probes by node:net. Connecting sends the SYN within the call, and the kernel repeats it after a second
+ * at the earliest, so closing before that leaves exactly one SYN on the wire.
+ */
+import { connect, type Socket } from "node:net"
+import type { Target } from "../../core/knock/plan.ts"
+import type { Cancel, ProbeResult, SendResult } from "../../ports/knocker.ts"
+import { errorName, type KnockerOptions, refusal } from "./options.ts"
+
+/**
+ * How long a hit's socket stays, in milliseconds. Where something listens on the port after all, most answers come
+ * within this time and get a reset, so that neither side keeps anything; later ones get it from the kernel.
+ */
+const STAY = 20
+
+/** Sends one SYN. The socket is added to `open` and leaves it when it is closed. */
+export function sendSyn(port: number, target: Target, options: KnockerOptions, open: Set<Socket>): Promise<SendResult> {
+    return new Promise((resolve) => {
+        const socket = connect({
+            host: target.address,
+            port,
+            autoSelectFamily: false,
+            ...(options.source === null ? {} : { localAddress: options.source }),
+            ...(options.sourcePort === null ? {} : { localPort: options.sourcePort }),
+        })
+        open.add(socket)
+        const end = setTimeout(() => socket.destroy(), STAY)
+        socket.once("connect", () => socket.resetAndDestroy())
+        socket.once("error", (error) =>
+            resolve(answered(error) ? { ok: true } : refusal(errorName(error), options.sourcePort)),
+        )
+        socket.once("close", () => {
+            clearTimeout(end)
+            open.delete(socket)
+        })
+        // node:net connects in the next tick and reports what the call itself refused in the tick after; an answer
+        // from the network needs a turn of the event loop. So from the next turn on the SYN has left.
+        setImmediate(() => setImmediate(() => resolve({ ok: true })))
+    })
+}
+
+/** Connects once. */
+export function probeTcp(
+    port: number,
+    target: Target,
+    options: KnockerOptions,
+    ms: number,
+    cancel: Cancel,
+): Promise<ProbeResult> {
+    return new Promise((resolve) => {
+        const socket = connect({
+            host: target.address,
+            port,
+            autoSelectFamily: false,
+            ...(options.source === null ? {} : { localAddress: options.source }),
+        })
+        const finish = (result: ProbeResult) => {
+            clearTimeout(timer)
+            cancel.removeEventListener("abort", abort)
+            socket.destroy()
+            resolve(result)
+        }
+        const abort = () => finish("aborted")
+        const timer = setTimeout(() => finish("silent"), ms)
+        cancel.addEventListener("abort", abort, { once: true })
+        if (cancel.aborted) abort()
+        socket.once("connect", () => finish("open"))
+        socket.once("error", (error) => finish(errorName(error) === "ECONNREFUSED" ? "refused" : "unreachable"))
+    })
+}
+
+/** Did the packet get out and something came back? */
+function answered(error: Error): boolean {
+    return ["ECONNREFUSED", "ECONNRESET", "ETIMEDOUT"].includes(errorName(error))
+}

@@ -1,0 +1,255 @@
+/** Joins request, profile, addresses, knocker and flow, and says how it went. */
+import type { Hit, Service, TcpFlags } from "../../core/knock/hit.ts"
+import { formatHit, formatService } from "../../core/knock/language.ts"
+import { type Family, pickTargets, planKnock, type Target } from "../../core/knock/plan.ts"
+import type { Profile, ProfileDoor } from "../../core/knock/profile.ts"
+import { SYN } from "../../core/net/packet.ts"
+import { EXIT, type ExitCode } from "../../shared/exit.ts"
+import type { Terminal } from "../../shared/terminal.ts"
+import {
+    fileTroubleText,
+    lostText,
+    noDoorText,
+    noProfileText,
+    notFoundText,
+    profileProblemText,
+    progressText,
+    resultText,
+    type Said,
+} from "../texts/knock.ts"
+import { errorCode } from "./errors.ts"
+import { type Job, type Outcome, runJob } from "./flow.ts"
+import { type FileTrouble, type Loaded, namedProfile, profileFolder, profileFor, readHits } from "./profiles.ts"
+import { progressLine } from "./progress.ts"
+import type { RawOptions, Request } from "./request.ts"
+
+/** Between two hits, in milliseconds: far more than packets on one path overtake each other by. */
+const DELAY = 100
+const TIMEOUT = 5000
+const RETRIES = 2
+
+/** What is known before anything is sent. */
+type Knock = {
+    /** As typed. */
+    readonly host: string
+    /** What the name service is asked for. */
+    readonly address: string
+    readonly door: string | null
+    readonly hits: readonly Hit[]
+    readonly flags: TcpFlags | null
+    readonly wait: Service | null
+    readonly profile: Profile | null
+}
+
+type Stop = { readonly stop: ExitCode }
+
+/** Carries out a request and gives the exit code. */
+export async function knockAt(request: Request, options: RawOptions, terminal: Terminal): Promise<ExitCode> {
+    const knock = await prepare(request, terminal)
+    if ("stop" in knock) return knock.stop
+    if (request.retries !== undefined && knock.wait === null) {
+        terminal.error("--retries: without --wait nobody knows whether to knock again")
+        return EXIT.usage
+    }
+    const targets = await resolve(knock.address, request.families)
+    if ("error" in targets) {
+        terminal.error(...notFoundText(knock.address, targets.error))
+        return EXIT.network
+    }
+    const job: Job = {
+        targets: zoned(targets.targets, request.interface),
+        hits: knock.hits,
+        delay: request.delay ?? knock.profile?.delay ?? DELAY,
+        wait: knock.wait,
+        timeout: request.timeout ?? knock.profile?.timeout ?? TIMEOUT,
+        tries: knock.wait === null ? 1 : 1 + (request.retries ?? knock.profile?.retries ?? RETRIES),
+        force: request.force,
+    }
+    if (options.dryRun) return dryRun(job, knock, options, terminal)
+    return run(job, knock, request, options, terminal)
+}
+
+async function run(
+    job: Job,
+    knock: Knock,
+    request: Request,
+    options: RawOptions,
+    terminal: Terminal,
+): Promise<ExitCode> {
+    const { socketKnocker } = await import("../../adapters/knocker/sockets.ts")
+    const knocker = socketKnocker({
+        source: request.source,
+        sourcePort: request.sourcePort,
+        interface: request.interface,
+        flags: knock.flags?.set || SYN,
+    })
+    const interruption = new AbortController()
+    const interrupt = () => interruption.abort()
+    process.once("SIGINT", interrupt)
+    const line = progressLine(terminal, options.quiet === true)
+    const { sleep, wake } = sleeper()
+    interruption.signal.addEventListener("abort", wake)
+    const pace = { now: () => performance.now(), sleep }
+    try {
+        const outcome = await runJob(job, knocker, pace, interruption.signal, (what) => {
+            if (options.verbose && what.doing === "hit") {
+                const to = job.targets.map(({ address }) => address).join(" and ")
+                terminal.say(`hit ${what.number} of ${what.of}: ${formatHit(job.hits[what.number - 1]!)} to ${to}`)
+            } else line.show(progressText(knock.host, knock.wait, what))
+        })
+        line.clear()
+        return report(outcome, job, knock, options, terminal)
+    } finally {
+        line.clear()
+        process.off("SIGINT", interrupt)
+        knocker.close()
+    }
+}
+
+/** Says how it ended. */
+function report(outcome: Outcome, job: Job, knock: Knock, options: RawOptions, terminal: Terminal): ExitCode {
+    const said = resultText(outcome, knock.host, knock.wait, job.hits.length)
+    if (options.json) terminal.out(JSON.stringify(asJson(outcome, job, knock)))
+    const code = exitCode(outcome)
+    // A family without a way is no news while the other one works; everything else that was lost is.
+    for (const lost of outcome.lost)
+        if (code !== EXIT.ok || lost.code !== "unreachable")
+            terminal[code === EXIT.ok ? "warn" : "error"](...lostText(lost))
+    if (code === EXIT.ok) {
+        if (!options.json && !options.quiet) terminal.out(said[0])
+    } else if (outcome.result === "interrupted") {
+        if (!options.quiet) terminal.say(said[0])
+    } else if (outcome.lost.length === 0 || outcome.result === "not-opened") terminal.error(...said)
+    return code
+}
+
+const PERMISSION = ["echo-denied", "raw-denied", "privileged-port", "denied"]
+
+function exitCode(outcome: Outcome): ExitCode {
+    if (outcome.result === "interrupted") return EXIT.interrupted
+    if (outcome.result === "not-opened") return EXIT.failed
+    if (outcome.result !== "unreachable") return EXIT.ok
+    return outcome.lost.some(({ code }) => PERMISSION.includes(code)) ? EXIT.permission : EXIT.network
+}
+
+function asJson(outcome: Outcome, job: Job, knock: Knock) {
+    return {
+        host: knock.host,
+        door: knock.door,
+        result: outcome.result,
+        addresses: job.targets.map(({ address }) => address),
+        hits: job.hits.length,
+        knocks: outcome.tries,
+        service: knock.wait === null ? null : formatService(knock.wait),
+        answers: outcome.answers.map(({ target, ms }) => ({ address: target.address, ms: Math.round(ms) })),
+        lost: outcome.lost.map(({ target, code, detail }) => ({ address: target.address, code, detail })),
+    }
+}
+
+/** Shows the plan. The only place beside `--verbose` that names the hits of a profile. */
+function dryRun(job: Job, knock: Knock, options: RawOptions, terminal: Terminal): ExitCode {
+    const plan = planKnock(job.targets, job.hits, job.delay)
+    if (options.json) {
+        const sends = plan.map(({ at, hit, target }) => ({ at, address: target.address, hit: formatHit(hit) }))
+        terminal.out(JSON.stringify({ host: knock.host, door: knock.door, result: "dry-run", sends }))
+    } else {
+        for (const { at, hit, target } of plan)
+            terminal.out(`${String(at).padStart(6)} ms  ${formatHit(hit).padEnd(10)}  ${target.address}`)
+        if (job.wait !== null) terminal.out(`  then wait for ${formatService(job.wait)}`)
+    }
+    return EXIT.ok
+}
+
+/** Finds the hits and all that belongs to them. */
+async function prepare(request: Request, terminal: Terminal): Promise<Knock | Stop> {
+    const { host, wanted } = request
+    const loaded =
+        request.profile === null
+            ? await profileFor(host, terminal.env, wanted.from === "door")
+            : await namedProfile(request.profile, terminal.env)
+    if (loaded !== null && !loaded.ok) return trouble(loaded.trouble, terminal)
+    const profile = loaded?.value ?? null
+    const base = { host, address: profile?.host ?? host, profile }
+    const given = { flags: request.flags ?? null, wait: request.wait ?? null }
+    if (wanted.from === "operands") return { ...base, ...given, door: null, hits: wanted.hits }
+    if (wanted.from === "file") {
+        const hits: Loaded<readonly Hit[]> = readHits(wanted.file)
+        return hits.ok ? { ...base, ...given, door: null, hits: hits.value } : trouble(hits.trouble, terminal)
+    }
+    if (profile === null) return usage(noProfileText(host, wanted.door, profileFolder(terminal.env)), terminal)
+    const door = pickDoor(profile, wanted.door)
+    if (door === null) {
+        const known = profile.doors.map(({ name }) => name)
+        return usage(noDoorText(host, wanted.door, known), terminal)
+    }
+    const wait = request.wait === undefined ? door.wait : request.wait
+    return { ...base, door: door.name, hits: door.hits, flags: request.flags ?? door.flags, wait }
+}
+
+function pickDoor(profile: Profile, name: string | null): ProfileDoor | null {
+    if (name === null) return profile.doors.length === 1 ? profile.doors[0]! : null
+    return profile.doors.find((door) => door.name === name) ?? null
+}
+
+function usage(said: Said, terminal: Terminal): Stop {
+    terminal.error(...said)
+    return { stop: EXIT.usage }
+}
+
+function trouble(found: FileTrouble, terminal: Terminal): Stop {
+    terminal.error(...fileTroubleText(found))
+    if (found.code === "broken") {
+        for (const { path, problem } of found.issues) {
+            const at = problem.code === "syntax" ? `${found.file}:${problem.line}:${problem.column}` : found.file
+            const where = path.map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`)).join("")
+            terminal.say(`${at}: ${where === "" ? "" : `${where.slice(1)}: `}${profileProblemText(problem)}`)
+        }
+    }
+    return { stop: found.code === "no-profile" || found.code === "unreadable" ? EXIT.usage : EXIT.configuration }
+}
+
+/** Asks the name service, once. */
+async function resolve(
+    host: string,
+    families: readonly Family[],
+): Promise<{ readonly targets: readonly Target[] } | { readonly error: string }> {
+    const { lookup } = await import("node:dns/promises")
+    try {
+        const found = await lookup(host, { all: true, verbatim: true })
+        const addresses = found.map(({ address, family }): Target => ({ address, family: family === 6 ? 6 : 4 }))
+        const targets = pickTargets(addresses, families)
+        return targets.length > 0 ? { targets } : { error: "FAMILY" }
+    } catch (error) {
+        return { error: errorCode(error) }
+    }
+}
+
+/** A link-local address needs to know its link: that of `--interface`, where it does not say one itself. */
+function zoned(targets: readonly Target[], name: string | null): readonly Target[] {
+    if (name === null) return targets
+    return targets.map((target) =>
+        /^fe[89ab]/i.test(target.address) && !target.address.includes("%")
+            ? { ...target, address: `${target.address}%${name}` }
+            : target,
+    )
+}
+
+/** Sleeps that all end at once when woken. */
+function sleeper(): { readonly sleep: (ms: number) => Promise<void>; readonly wake: () => void } {
+    const sleeping = new Set<() => void>()
+    return {
+        sleep: (ms) =>
+            new Promise((resolve) => {
+                const end = () => {
+                    clearTimeout(timer)
+                    sleeping.delete(end)
+                    resolve()
+                }
+                const timer = setTimeout(end, ms)
+                sleeping.add(end)
+            }),
+        wake: () => {
+            for (const end of sleeping) end()
+        },
+    }
+}

@@ -1,0 +1,163 @@
+/**
+ * A profile: how a person knocks at one host. TOML, one file per host, with the same words as the gateway's
+ * configuration where they mean the same:
+ *
+ *     host  = "gate.example.org"
+ *     delay = "100ms"
+ *     [[door]]
+ *     name = "ssh"
+ *     hits = ["32144", "21312:udp", "icmp:321"]
+ *     wait = "tcp/22"
+ */
+import { parse, TomlError } from "smol-toml"
+import { z } from "zod"
+import { nearest } from "../config/suggest.ts"
+import type { Hit, Service, TcpFlags } from "./hit.ts"
+import { parseDuration, parseFlags, parseHit, parseService, type Read, type Refused } from "./language.ts"
+import type { Word } from "./texts.ts"
+
+/** How to knock at one host. Times are milliseconds; null: as the command line or the default says. */
+export type Profile = {
+    readonly host: string
+    readonly delay: number | null
+    readonly timeout: number | null
+    readonly retries: number | null
+    readonly doors: readonly ProfileDoor[]
+}
+
+/** How to knock at one door. */
+export type ProfileDoor = {
+    readonly name: string
+    readonly hits: readonly Hit[]
+    /** What answers when the door is open; null: nothing that could be asked. */
+    readonly wait: Service | null
+    /** The flags of its TCP hits; null: a plain SYN. */
+    readonly flags: TcpFlags | null
+}
+
+/** A problem of a profile and where it is. None of them holds a hit. */
+export type ProfileIssue = {
+    /** Keys and indices from the top, `[]` for the file as a whole. */
+    readonly path: readonly (string | number)[]
+    readonly problem: ProfileProblem
+}
+
+/** What can be wrong with a profile. */
+export type ProfileProblem =
+    | { readonly code: "syntax"; readonly line: number; readonly column: number; readonly detail: string }
+    | { readonly code: "unknown-key"; readonly key: string; readonly near: string | null }
+    | { readonly code: "missing" }
+    | { readonly code: "type"; readonly wanted: string }
+    | { readonly code: "refused"; readonly word: Word; readonly refused: Refused }
+    | { readonly code: "udp-wait" }
+    | { readonly code: "host" }
+    | { readonly code: "name" }
+    | { readonly code: "second-door"; readonly name: string }
+
+/** The most hits a knock can have. */
+export const MAX_HITS = 32
+/** The most times a knock is repeated by itself. */
+export const MAX_RETRIES = 10
+
+/** Reads a profile. Either all of it is right, or every issue is told, in the order of the schema. */
+export function parseProfile(
+    text: string,
+): { readonly ok: true; readonly profile: Profile } | { readonly ok: false; readonly issues: readonly ProfileIssue[] } {
+    let data: unknown
+    try {
+        data = parse(text)
+    } catch (error) {
+        if (!(error instanceof TomlError)) throw error
+        // The first line of the message; the rest quotes the text, which may be a secret.
+        const detail = error.message.split("\n", 1)[0]!.replace("Invalid TOML document: ", "")
+        return bad([{ path: [], problem: { code: "syntax", line: error.line, column: error.column, detail } }])
+    }
+    const result = schema.safeParse(data)
+    if (!result.success) return bad(result.error.issues.flatMap(toIssues))
+    const { door: doors, ...rest } = result.data
+    const second = doors.findIndex(({ name }, index) => doors.findIndex((door) => door.name === name) < index)
+    if (second >= 0) {
+        const problem = { code: "second-door", name: doors[second]!.name } as const
+        return bad([{ path: ["door", second, "name"], problem }])
+    }
+    return { ok: true, profile: { ...rest, doors } }
+}
+
+const bad = (issues: readonly ProfileIssue[]) => ({ ok: false, issues }) as const
+
+/** A text that is read by the knock language. */
+function word<T>(kind: Word, read: (text: string) => Read<T>) {
+    return z.string().transform((text, context): T => {
+        const result = read(text)
+        if (result.ok) return result.value
+        return refuse(context, { code: "refused", word: kind, refused: result })
+    })
+}
+
+function refuse(context: z.RefinementCtx, problem: ProfileProblem): never {
+    context.addIssue({ code: "custom", params: { problem } })
+    return z.NEVER
+}
+
+const duration = word("duration", parseDuration).nullable().default(null)
+
+const service = word("service", parseService).transform((value, context): Service => {
+    return value.protocol === "udp" ? refuse(context, { code: "udp-wait" }) : value
+})
+
+const doorSchema = z.strictObject({
+    name: z.string().refine((name) => isDoorName(name), { params: { problem: { code: "name" } } }),
+    hits: z.array(word("hit", parseHit)).min(1).max(MAX_HITS),
+    wait: service.nullable().default(null),
+    flags: word("flags", parseFlags).nullable().default(null),
+})
+
+const schema = z.strictObject({
+    host: z.string().refine((host) => isHost(host), { params: { problem: { code: "host" } } }),
+    delay: duration,
+    timeout: duration,
+    retries: z.int().min(0).max(MAX_RETRIES).nullable().default(null),
+    door: z.array(doorSchema).min(1),
+})
+
+const KEYS = { top: Object.keys(schema.shape), door: Object.keys(doorSchema.shape) }
+
+/** Can a door be called so? Never something that could be read as a hit. */
+export function isDoorName(text: string): boolean {
+    return /^[a-z0-9][\w.-]{0,63}$/i.test(text) && !parseHit(text).ok
+}
+
+/** Can a host be called so? Only what can never be an option or several words; the name service decides the rest. */
+export function isHost(text: string): boolean {
+    return /^[^\s/-][^\s/]{0,254}$/.test(text)
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+    host: 'a host name or address, such as "gate.example.org"',
+    delay: 'a duration such as "100ms", in quotes',
+    timeout: 'a duration such as "5s", in quotes',
+    retries: `a whole number from 0 to ${MAX_RETRIES}`,
+    door: "one or more tables: [[door]], with two brackets on either side",
+    name: 'a name such as "ssh"',
+    hits: `a list of 1 to ${MAX_HITS} hits, such as ["PORT", "PORT:udp", "icmp:SIZE"]`,
+    wait: 'a service such as "tcp/22"',
+    flags: 'flags such as "fin"',
+}
+
+/** A finding of the schema as facts. What is missing looks like a wrong type to it. */
+function toIssues(issue: z.core.$ZodIssue): readonly ProfileIssue[] {
+    const path = issue.path.filter((step) => typeof step !== "symbol")
+    if (issue.code === "unrecognized_keys") {
+        const known = path.length === 0 ? KEYS.top : KEYS.door
+        return issue.keys.map((key) => ({
+            path: [...path, key],
+            problem: { code: "unknown-key", key, near: nearest(key, known) },
+        }))
+    }
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- put there by this file alone
+    if (issue.code === "custom") return [{ path, problem: issue.params!["problem"] as ProfileProblem }]
+    if (issue.code === "invalid_type" && issue.input === undefined) return [{ path, problem: { code: "missing" } }]
+    const key = path.findLast((step) => typeof step === "string") ?? "door"
+    const wanted = path.length === 2 && key === "door" ? "a table" : TYPES[key]!
+    return [{ path, problem: { code: "type", wanted } }]
+}

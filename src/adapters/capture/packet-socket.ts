@@ -1,0 +1,183 @@
+/**
+ * Packets from packet sockets, for hosts without nftables and for routers. Two sockets, IPv4 and IPv6, bound to
+ * protocol and not to "everything": so a packet is seen once, on the interface that ends up with it (the VLAN, the
+ * bridge, the tunnel), and what the host itself sends is never seen. They are bound to no interface; the filter holds
+ * the indices of the watched ones and follows them, so an interface that vanishes is nothing special.
+ */
+
+import type { Service } from "../../core/knock/hit.ts"
+import { decodePacket } from "../../core/net/decode.ts"
+import { Packet } from "../../core/net/packet.ts"
+import { Sieve, silentServices, watchedFlags } from "../../core/sieve.ts"
+import type { WatchPlan } from "../../core/watch.ts"
+import type { Capture, CaptureSink } from "../../ports/capture.ts"
+import type { Clock } from "../../ports/clock.ts"
+import type { LinkState, Links } from "../../ports/links.ts"
+import { EPERM, SystemError } from "../system/errno.ts"
+import { ETH_P_IP, ETH_P_IPV6, PacketRing, RING_SNAPLEN } from "../system/packet-ring.ts"
+import { LITTLE } from "../system/socket.ts"
+import { assembleFilter } from "./bpf.ts"
+import { Drops } from "./drops.ts"
+import { pace } from "./pace.ts"
+import { Stamps } from "./stamps.ts"
+
+/** 8192 packets for each family: 170 ms of a flood at 47 000 packets per second. */
+const RING_BYTES = 2 << 20
+
+/** `links` tells the host's own addresses and the numbers of the interfaces; the capture listens to its changes. */
+export function packetSocketCapture(deps: { readonly clock: Clock; readonly links: Links }): Capture {
+    return new PacketSocketCapture(deps.clock, deps.links)
+}
+
+type Running = {
+    readonly plan: WatchPlan
+    readonly sink: CaptureSink
+    readonly rings: readonly PacketRing[]
+    readonly pace: ReturnType<typeof pace>
+}
+
+class PacketSocketCapture implements Capture {
+    readonly name = "packet-socket"
+    readonly #clock: Clock
+    readonly #links: Links
+    readonly #stamps: Stamps
+    readonly #packet = new Packet()
+    readonly #drops = new Drops()
+    #interfaces: readonly string[] | null = null
+    #offered: readonly Service[] = []
+    #running: Running | null = null
+    #listening = false
+    #state: LinkState | null = null
+    /** Watched interfaces by number; null: all. */
+    #watched: ReadonlySet<number> | null = null
+    #sieve: Sieve | null = null
+    #absent: ReadonlySet<string> = new Set()
+    #delivered = 0
+
+    constructor(clock: Clock, links: Links) {
+        this.#clock = clock
+        this.#links = links
+        this.#stamps = new Stamps(clock)
+    }
+
+    start(plan: WatchPlan, sink: CaptureSink): void {
+        this.stop()
+        this.#state = this.#links.current()
+        this.#choose(plan)
+        const rings: PacketRing[] = []
+        try {
+            for (const family of [4, 6] as const) {
+                const filter = this.#filter(plan, family)
+                rings.push(new PacketRing(family === 4 ? ETH_P_IP : ETH_P_IPV6, filter, RING_BYTES))
+            }
+        } catch (error) {
+            for (const ring of rings) ring.close()
+            if (!(error instanceof SystemError) || error.errno !== EPERM) throw error
+            throw new Error(`packet socket: ${error.message}: needs CAP_NET_RAW`, { cause: error })
+        }
+        const fds = rings.map(({ fd }) => fd)
+        this.#running = { plan, sink, rings, pace: pace(fds, (error) => this.#drain(error)) }
+        this.#absent = this.#missing()
+        if (this.#listening) return
+        this.#listening = true
+        this.#links.start(() => this.#adapt(false))
+    }
+
+    follow(interfaces: readonly string[] | null, offered: readonly Service[]): void {
+        this.#interfaces = interfaces
+        this.#offered = offered
+        this.#adapt(true)
+    }
+
+    stats(): { readonly delivered: number; readonly dropped: number } {
+        this.#countDrops()
+        return { delivered: this.#delivered, dropped: this.#drops.total }
+    }
+
+    stop(): void {
+        const running = this.#running
+        if (running === null) return
+        this.#countDrops()
+        this.#running = null
+        running.pace.close()
+        for (const ring of running.rings) ring.close()
+    }
+
+    #drain(error: number): number {
+        const running = this.#running
+        if (running === null) return 0
+        // Packets of an address or interface that came a moment ago must not meet the old sieve.
+        this.#adapt(false)
+        const before = this.#delivered
+        let seen = 0
+        this.#stamps.begin()
+        for (const ring of running.rings) seen += this.#deliver(ring, running.sink)
+        if (this.#delivered !== before) running.sink.drained()
+        // ENETDOWN and the like: some interface went down. The socket is bound to none, so it goes on.
+        if (seen > 0 && running.pace.busy()) this.#countDrops()
+        if (error !== 0 && this.#running !== null) this.#countDrops()
+        this.#drops.tell(this.#clock.monotonic(), running.sink)
+        return seen
+    }
+
+    /** One turn of the ring at most, so that a flood leaves room for timers. */
+    #deliver(ring: PacketRing, sink: CaptureSink): number {
+        const packet = this.#packet
+        let seen = 0
+        while (seen < ring.capacity && ring.next()) {
+            seen++
+            if (
+                (this.#watched === null || this.#watched.has(ring.interface)) &&
+                decodePacket(ring.bytes, ring.start, ring.end, packet) &&
+                this.#sieve!.wants(packet)
+            ) {
+                packet.time = this.#stamps.at(ring.seconds, ring.nanoseconds / 1e6)
+                this.#delivered++
+                sink.packet(packet)
+                // The sink may have stopped us.
+                if (this.#running === null) return seen
+            }
+            ring.release()
+        }
+        return seen
+    }
+
+    /** Takes over the links' state, if it is new, or what `follow` brought. */
+    #adapt(always: boolean): void {
+        const running = this.#running
+        if (running === null) return
+        const state = this.#links.current()
+        if (state === this.#state && !always) return
+        this.#state = state
+        this.#choose(running.plan)
+        for (const [i, ring] of running.rings.entries()) ring.filter(this.#filter(running.plan, i === 0 ? 4 : 6))
+        const absent = this.#missing()
+        for (const name of absent)
+            if (!this.#absent.has(name)) running.sink.trouble(`interface ${name} is gone; waiting`)
+        this.#absent = absent
+    }
+
+    #choose(plan: WatchPlan): void {
+        const { interfaces, addresses } = this.#state!
+        const names = this.#interfaces
+        const watched = names && interfaces.filter(({ name }) => names.includes(name)).map(({ index }) => index)
+        this.#watched = watched && new Set(watched)
+        const local = addresses.map(({ address }) => address)
+        this.#sieve = new Sieve(plan, this.#offered, local)
+    }
+
+    #filter(plan: WatchPlan, family: 4 | 6): Uint8Array {
+        const interfaces = this.#watched && [...this.#watched]
+        const silent = silentServices(plan, this.#offered)
+        return assembleFilter({ family, interfaces, flags: watchedFlags(plan), silent }, RING_SNAPLEN, LITTLE)
+    }
+
+    #missing(): Set<string> {
+        const present = new Set(this.#state!.interfaces.map(({ name }) => name))
+        return new Set((this.#interfaces ?? []).filter((name) => !present.has(name)))
+    }
+
+    #countDrops(): void {
+        for (const ring of this.#running?.rings ?? []) this.#drops.add(ring.takeDrops())
+    }
+}

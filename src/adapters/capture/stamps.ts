@@ -1,0 +1,31 @@
+import type { Clock } from "../../ports/clock.ts"
+
+/**
+ * The kernel stamps packets with the wall clock, the engine thinks in the monotonic one. A packet's age is taken from
+ * the wall clock and subtracted from the monotonic time of reading; a wall clock that jumps in between can only move
+ * it within what is possible: after the packet before, and not after now.
+ */
+export class Stamps {
+    readonly #clock: Clock
+    #now = 0
+    #wall = 0
+    #last = 0
+
+    constructor(clock: Clock) {
+        this.#clock = clock
+    }
+
+    /** Before the packets of one reading. */
+    begin(): void {
+        this.#now = this.#clock.monotonic()
+        this.#wall = this.#clock.wall()
+    }
+
+    /** The time of a packet in whole monotonic milliseconds, from the kernel's stamp; `seconds` 0: there is none. */
+    at(seconds: number, milliseconds: number): number {
+        const age = seconds === 0 ? 0 : this.#wall - seconds * 1000 - milliseconds
+        const time = Math.floor(this.#now - age)
+        this.#last = Math.max(this.#last, Math.min(time, this.#now))
+        return this.#last
+    }
+}

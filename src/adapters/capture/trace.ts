@@ -1,0 +1,94 @@
+/** Packets from a capture file or a list, with the times they have there: for tests, and to replay a bug report. */
+import type { Service } from "../../core/knock/hit.ts"
+import type { Address } from "../../core/net/address.ts"
+import { decodePacket } from "../../core/net/decode.ts"
+import { networkOffset } from "../../core/net/frame.ts"
+import { Packet } from "../../core/net/packet.ts"
+import { readCaptureFile } from "../../core/net/pcap.ts"
+import { Sieve } from "../../core/sieve.ts"
+import type { WatchPlan } from "../../core/watch.ts"
+import type { Capture, CaptureSink } from "../../ports/capture.ts"
+
+/** One packet of a list: IP bytes, its time in milliseconds, and the name of the interface if that matters. */
+export type TracePacket = { readonly time: number; readonly bytes: Uint8Array; readonly interface?: string }
+
+export type TraceOptions = {
+    /** A pcap or pcapng file, or packets in order. */
+    readonly source: Uint8Array | readonly TracePacket[]
+    /** The addresses of the host that saw them. */
+    readonly local: readonly Address[]
+    /** The monotonic time of the first packet; the others follow with the distances they have. Default 0. */
+    readonly begin?: number
+    /** Called before each packet with its time, so that a simulated clock can go there first. */
+    readonly reach?: (time: number) => void
+}
+
+/** A capture that delivers when it is told to. */
+export type TraceCapture = Capture & {
+    /** Delivers all packets, each as a wake-up of its own. What is wrong with the file goes to `sink.trouble`. */
+    replay(): void
+}
+
+type Item = { readonly time: number; readonly bytes: Uint8Array; readonly start: number; readonly end: number } & {
+    readonly interface: string | null
+}
+
+/** Makes one. Nothing is read before `replay`. */
+export function traceCapture(options: TraceOptions): TraceCapture {
+    const { source, local, begin = 0, reach } = options
+    let running: { readonly plan: WatchPlan; readonly sink: CaptureSink } | null = null
+    let interfaces: readonly string[] | null = null
+    let offered: readonly Service[] = []
+    let sieve: Sieve | null = null
+    let delivered = 0
+
+    function items(sink: CaptureSink): readonly Item[] {
+        if (!(source instanceof Uint8Array)) {
+            return source.map(({ time, bytes, interface: name = null }) => {
+                return { time, bytes, start: 0, end: bytes.length, interface: name }
+            })
+        }
+        const { frames, problems } = readCaptureFile(source)
+        for (const { code, offset } of problems) sink.trouble(`capture file: ${code} at byte ${offset}`)
+        return frames.map(({ time, linkType, start, end, interface: name }) => {
+            return { time, bytes: source, start: networkOffset(linkType, source, start, end), end, interface: name }
+        })
+    }
+
+    return {
+        name: "trace",
+        start(plan, sink) {
+            running = { plan, sink }
+            sieve = new Sieve(plan, offered, local)
+        },
+        follow(names, services) {
+            interfaces = names
+            offered = services
+            if (running) sieve = new Sieve(running.plan, offered, local)
+        },
+        stats: () => ({ delivered, dropped: 0 }),
+        stop() {
+            running = null
+        },
+        replay() {
+            if (running === null) return
+            const list = items(running.sink)
+            const first = list[0]?.time ?? 0
+            const packet = new Packet()
+            let time = begin
+            for (const item of list) {
+                // A file's clock may have gone back; ours does not.
+                time = Math.max(time, begin + Math.floor(item.time - first))
+                reach?.(time)
+                if (running === null) return
+                // A classic pcap does not say which interface it was: then it counts as watched.
+                if (interfaces !== null && item.interface !== null && !interfaces.includes(item.interface)) continue
+                if (!decodePacket(item.bytes, item.start, item.end, packet) || !sieve!.wants(packet)) continue
+                packet.time = time
+                delivered++
+                running.sink.packet(packet)
+                running?.sink.drained()
+            }
+        },
+    }
+}

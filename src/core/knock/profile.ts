@@ -10,7 +10,8 @@
  *     wait = "tcp/22"
  */
 import { parse, TomlError } from "smol-toml"
-import { z } from "zod"
+// The small one: a client has to start fast.
+import * as z from "zod/mini"
 import { nearest } from "../config/suggest.ts"
 import type { Hit, Service, TcpFlags } from "./hit.ts"
 import { parseDuration, parseFlags, parseHit, parseService, type Read, type Refused } from "./language.ts"
@@ -87,37 +88,47 @@ const bad = (issues: readonly ProfileIssue[]) => ({ ok: false, issues }) as cons
 
 /** A text that is read by the knock language. */
 function word<T>(kind: Word, read: (text: string) => Read<T>) {
-    return z.string().transform((text, context): T => {
-        const result = read(text)
-        if (result.ok) return result.value
-        return refuse(context, { code: "refused", word: kind, refused: result })
-    })
+    return z.pipe(
+        z.string(),
+        z.transform((text: string, context): T => {
+            const result = read(text)
+            return result.ok ? result.value : refuse(context, text, { code: "refused", word: kind, refused: result })
+        }),
+    )
 }
 
-function refuse(context: z.RefinementCtx, problem: ProfileProblem): never {
-    context.addIssue({ code: "custom", params: { problem } })
+type Context = { readonly issues: { push: (issue: z.core.$ZodRawIssue) => unknown } }
+
+function refuse(context: Context, input: unknown, problem: ProfileProblem): never {
+    context.issues.push({ code: "custom", input, params: { problem } })
     return z.NEVER
 }
 
-const duration = word("duration", parseDuration).nullable().default(null)
+const refine = (good: (text: string) => boolean, problem: ProfileProblem) =>
+    z.string().check(z.refine(good, { params: { problem } }))
 
-const service = word("service", parseService).transform((value, context): Service => {
-    return value.protocol === "udp" ? refuse(context, { code: "udp-wait" }) : value
-})
+const optional = <T extends z.ZodMiniType>(type: T) => z._default(z.nullable(type), null)
+
+const service = z.pipe(
+    word("service", parseService),
+    z.transform((value: Service, context): Service => {
+        return value.protocol === "udp" ? refuse(context, value, { code: "udp-wait" }) : value
+    }),
+)
 
 const doorSchema = z.strictObject({
-    name: z.string().refine((name) => isDoorName(name), { params: { problem: { code: "name" } } }),
-    hits: z.array(word("hit", parseHit)).min(1).max(MAX_HITS),
-    wait: service.nullable().default(null),
-    flags: word("flags", parseFlags).nullable().default(null),
+    name: refine((name) => isDoorName(name), { code: "name" }),
+    hits: z.array(word("hit", parseHit)).check(z.minLength(1), z.maxLength(MAX_HITS)),
+    wait: optional(service),
+    flags: optional(word("flags", parseFlags)),
 })
 
 const schema = z.strictObject({
-    host: z.string().refine((host) => isHost(host), { params: { problem: { code: "host" } } }),
-    delay: duration,
-    timeout: duration,
-    retries: z.int().min(0).max(MAX_RETRIES).nullable().default(null),
-    door: z.array(doorSchema).min(1),
+    host: refine((host) => isHost(host), { code: "host" }),
+    delay: optional(word("duration", parseDuration)),
+    timeout: optional(word("duration", parseDuration)),
+    retries: optional(z.int().check(z.minimum(0), z.maximum(MAX_RETRIES))),
+    door: z.array(doorSchema).check(z.minLength(1)),
 })
 
 const KEYS = { top: Object.keys(schema.shape), door: Object.keys(doorSchema.shape) }

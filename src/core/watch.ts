@@ -69,8 +69,11 @@ export function planWatch(config: Config): WatchPlan {
 function sameView(a: Door, b: Door): boolean {
     const [x, y] = [a.sequence!, b.sequence!]
     if (x.flags.set !== y.flags.set || x.flags.clear !== y.flags.clear) return false
-    const within = (p: readonly Address[], q: readonly Address[]) => p.every((t) => q.some((u) => sameAddress(t, u)))
-    return within(x.target, y.target) && within(y.target, x.target)
+    return holds(x.target, y.target) && holds(y.target, x.target)
+}
+
+function holds(all: readonly Address[], some: readonly Address[]): boolean {
+    return some.every((t) => all.some((u) => sameAddress(t, u)))
 }
 
 function unique(codes: readonly HitCode[]): HitCode[] {

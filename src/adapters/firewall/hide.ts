@@ -70,7 +70,8 @@ export function hideChains({ hidden, always }: Ruleset): ChainSpec[] {
                 ...(networks.includes(false) ? ["ip6 saddr . meta l4proto . th dport @always6 accept"] : []),
                 ...(has("tcp") ? ["meta l4proto tcp reject with tcp reset"] : []),
                 ...(has("udp") ? ["ct state established,related accept"] : []),
-                "reject with icmpx port-unreachable",
+                // The default: port-unreachable of the packet's family.
+                "reject",
             ],
         },
     ]

@@ -18,16 +18,21 @@ export function nftFirewall(now: () => number = () => performance.now()): Firewa
     let size = 0
 
     /** What another process of ours granted before (a restart) counts too. */
-    const load = () => {
-        if (!loaded) ledger.load(readGrants(nft).live, now())
-        loaded = true
+    const load = (): FirewallResult => {
+        if (loaded) return { ok: true }
+        const read = readGrants(nft)
+        if (read.ok) ledger.load(read.live, now())
+        loaded = read.ok
+        return read
     }
     const apply = (wanted: Ruleset): FirewallResult => {
         let result = toResult(nft.run(renderApply(wanted)))
         if (!result.ok && result.code !== "failed") return result
         // Reading ten thousand grants takes 0.2 s, so only when something about the sets may be unknown.
         if (!result.ok || !loaded || size !== wanted.grants) {
-            const { live, sizes } = readGrants(nft)
+            const read = readGrants(nft)
+            if (!read.ok) return read
+            const { live, sizes } = read
             // A set or chain of another shape is refused by some kernels and left as it is by others.
             const fits = result.ok && sizes.every((found) => found === wanted.grants)
             if (!fits) result = toResult(nft.run(renderRebuild(wanted, live)))
@@ -38,7 +43,8 @@ export function nftFirewall(now: () => number = () => performance.now()): Firewa
     }
     const grant = (elements: readonly GrantElement[], ms: number): FirewallResult => {
         if (elements.length === 0) return { ok: true }
-        load()
+        const known = load()
+        if (!known.ok) return known
         const at = now()
         const result = toResult(nft.run(renderGrant(elements, ms, ledger.sources(elements, ms, at))))
         if (result.ok) ledger.note(elements, ms, at)
@@ -46,7 +52,8 @@ export function nftFirewall(now: () => number = () => performance.now()): Firewa
     }
     const revoke = (elements: readonly GrantElement[]): FirewallResult => {
         if (elements.length === 0) return { ok: true }
-        load()
+        const known = load()
+        if (!known.ok) return known
         const at = now()
         const sources = ledger.sources(elements, 0, at)
         let result = toResult(nft.run(renderRevoke(elements, sources)))
@@ -56,26 +63,33 @@ export function nftFirewall(now: () => number = () => performance.now()): Firewa
         if (result.ok) ledger.note(elements, 0, at)
         return result
     }
+    const list = () => {
+        const read = readGrants(nft)
+        if (read.ok) return read.live
+        throw new Error(`nftables: the grants cannot be read: ${read.detail}`)
+    }
     const clear = (): FirewallResult => {
         const result = toResult(nft.run(renderClear()))
         if (result.ok) ledger.load([], now())
         return result
     }
-    return { name: "nftables", apply, grant, revoke, list: () => readGrants(nft).live, clear, close: nft.close }
+    return { name: "nftables", apply, grant, revoke, list, clear, close: nft.close }
 }
 
 const GONE = /No such file or directory/
 
-/** The grants in the kernel, and the sizes of the sets; none if there is no table. Throws if it may not be read. */
-function readGrants(nft: Nftables): { readonly live: LiveElement[]; readonly sizes: number[] } {
-    const answers = ["open4", "open6"].map((set) => nft.run(`list set ${TABLE} ${set}\n`))
-    const texts = answers.map((answer) => {
-        if (answer.ok) return answer.output
-        if (GONE.test(answer.error)) return ""
-        throw new Error(`nftables: cannot read the grants: ${firstError(answer.error)}`)
-    })
+/** The grants in the kernel, and the sizes of the sets; none if there is no table. */
+type Grants = { readonly ok: true; readonly live: readonly LiveElement[]; readonly sizes: readonly number[] }
+
+function readGrants(nft: Nftables): Grants | Extract<FirewallResult, { ok: false }> {
+    const texts: string[] = []
+    for (const set of ["open4", "open6"]) {
+        const answer = nft.run(`list set ${TABLE} ${set}\n`)
+        if (answer.ok) texts.push(answer.output)
+        else if (!GONE.test(answer.error)) return toRefusal(answer.error)
+    }
     const sizes = texts.flatMap((text) => /\bsize (\d+)/.exec(text)?.[1] ?? []).map(Number)
-    return { live: texts.flatMap(parseElements), sizes }
+    return { ok: true, live: texts.flatMap(parseElements), sizes }
 }
 
 function deleteEach(nft: Nftables, commands: readonly string[]): FirewallResult {
@@ -86,12 +100,15 @@ function deleteEach(nft: Nftables, commands: readonly string[]): FirewallResult 
     return { ok: true }
 }
 
-/** The kernel's errors come as the C library's words for them, in English: nobody sets a locale in this process. */
 function toResult(answer: NftAnswer): FirewallResult {
-    if (answer.ok) return { ok: true }
-    const detail = firstError(answer.error)
-    if (/Operation not permitted|Permission denied/.test(answer.error)) return { ok: false, code: "denied", detail }
-    if (/Too many open files in system/.test(answer.error)) return { ok: false, code: "full", detail }
+    return answer.ok ? { ok: true } : toRefusal(answer.error)
+}
+
+/** The kernel's errors come as the C library's words for them, in English: nobody sets a locale in this process. */
+function toRefusal(error: string): Extract<FirewallResult, { ok: false }> {
+    const detail = firstError(error)
+    if (/Operation not permitted|Permission denied/.test(error)) return { ok: false, code: "denied", detail }
+    if (/Too many open files in system/.test(error)) return { ok: false, code: "full", detail }
     return { ok: false, code: "failed", detail }
 }
 

@@ -34,11 +34,6 @@ const [ECHO4, ECHO6] = [28, 8]
 
 /** The sets of watching. */
 export function watchSets({ plan, interfaces }: KernelWatch): SetSpec[] {
-    const live = (name: string, type: string, size: number) => ({
-        name,
-        spec: `type ${type}; size ${size}; flags dynamic,timeout`,
-        elements: null,
-    })
     return [
         { name: "interfaces", spec: "type ifname", elements: (interfaces ?? []).filter(writable).map((n) => `"${n}"`) },
         live("watched4", "ipv4_addr", plan.attempts),
@@ -46,6 +41,10 @@ export function watchSets({ plan, interfaces }: KernelWatch): SetSpec[] {
         // Two elements at most; expired ones count until the kernel sweeps them.
         live("forgot", "nf_proto", 16),
     ]
+}
+
+function live(name: string, type: string, size: number): SetSpec {
+    return { name, spec: `type ${type}; size ${size}; flags dynamic,timeout`, elements: null }
 }
 
 /** The chains of watching. */

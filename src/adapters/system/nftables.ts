@@ -72,7 +72,7 @@ function loadLibrary(): Library {
         const hint = "install nftables (Debian, Ubuntu: apt install libnftables1; Fedora: dnf install nftables)"
         throw new Error(`libnftables.so.1 cannot be loaded: ${hint}`, { cause })
     }
-    const call = <T>(prototype: string) => loaded.func(prototype) as T
+    const call = (prototype: string) => loaded.func(prototype)
     return {
         open: call("void *nft_ctx_new(uint32_t flags)"),
         free: call("void nft_ctx_free(void *ctx)"),

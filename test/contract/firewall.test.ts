@@ -1,0 +1,366 @@
+/**
+ * The firewall port: one suite on each adapter. The model runs under a clock of its own; nft runs in a network
+ * namespace that this file makes and enters, under the kernel's clock.
+ */
+import { join } from "node:path"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { formatElement } from "../../src/adapters/firewall/elements.ts"
+import { memoryFirewall } from "../../src/adapters/firewall/memory.ts"
+import { nftFirewall } from "../../src/adapters/firewall/nft.ts"
+import type { GrantElement } from "../../src/core/ruleset.ts"
+import type { Firewall, FirewallResult } from "../../src/ports/firewall.ts"
+import { enterNamespace } from "../lab/enter.ts"
+import { makeNamespace, type Namespace, whyNoNamespaces } from "../lab/namespace.ts"
+import { element, ruleset, SCENARIOS, view, watch } from "../lab/rulesets.ts"
+
+const OK: FirewallResult = { ok: true }
+const HIDE = ruleset({ hidden: ["tcp/22", "udp/53"] })
+const WATCH = ruleset({ hidden: ["tcp/22"], kernel: watch([view(["7000"], ["8000"])]) })
+const [SSH4, SSH6] = [element("192.0.2.7", "tcp/22"), element("2001:db8::7", "tcp/22")]
+const [DNS4, OTHER] = [element("192.0.2.7", "udp/53"), element("192.0.2.8", "tcp/22")]
+const LONG = 600_000
+
+/** What the suite needs besides the port. */
+type Harness = {
+    readonly firewall: Firewall
+    /** Lets time pass until `gone` says so; bounded. */
+    readonly until: (gone: () => boolean) => Promise<void>
+    readonly end: () => void
+}
+
+function suite(make: () => Harness): void {
+    let harness: Harness
+    let firewall: Firewall
+
+    beforeEach(() => {
+        harness = make()
+        firewall = harness.firewall
+    })
+    afterEach(() => {
+        expect(firewall.clear()).toEqual(OK)
+        harness.end()
+    })
+
+    const names = () =>
+        firewall
+            .list()
+            .map(({ element: one }) => formatElement(one))
+            .sort()
+    const left = (wanted: GrantElement) =>
+        firewall.list().find(({ element: one }) => formatElement(one) === formatElement(wanted))?.left ?? 0
+
+    it("apply() twice changes nothing", () => {
+        expect(firewall.apply(HIDE)).toEqual(OK)
+        expect(firewall.apply(HIDE)).toEqual(OK)
+        expect(firewall.list()).toEqual([])
+    })
+
+    it("grant() lists each element of both families with the time it has left", () => {
+        firewall.apply(HIDE)
+        expect(firewall.grant([SSH4, DNS4, SSH6], LONG)).toEqual(OK)
+        expect(names()).toEqual([DNS4, SSH4, SSH6].map(formatElement).sort())
+        for (const { left: ms } of firewall.list()) {
+            expect(ms).toBeLessThanOrEqual(LONG)
+            expect(ms).toBeGreaterThan(LONG / 2)
+        }
+    })
+
+    it("grant() without elements does nothing", () => {
+        firewall.apply(HIDE)
+        expect(firewall.grant([], 1000)).toEqual(OK)
+        expect(firewall.list()).toEqual([])
+    })
+
+    it("grant() throws for a time that is none", () => {
+        firewall.apply(HIDE)
+        for (const ms of [0, -1, Number.NaN]) expect(() => firewall.grant([SSH4], ms)).toThrow(RangeError)
+        expect(firewall.list()).toEqual([])
+    })
+
+    it("grant() renews without making a second element, to longer and to shorter", () => {
+        firewall.apply(HIDE)
+        firewall.grant([SSH4], 60_000)
+        expect(firewall.grant([SSH4], LONG)).toEqual(OK)
+        expect(names()).toEqual([formatElement(SSH4)])
+        expect(left(SSH4)).toBeGreaterThan(60_000)
+        expect(firewall.grant([SSH4], 30_000)).toEqual(OK)
+        expect(names()).toEqual([formatElement(SSH4)])
+        expect(left(SSH4)).toBeLessThanOrEqual(30_000)
+    })
+
+    it("grant() takes the same element twice in one call", () => {
+        firewall.apply(HIDE)
+        expect(firewall.grant([SSH4, SSH4], LONG)).toEqual(OK)
+        expect(names()).toEqual([formatElement(SSH4)])
+    })
+
+    it("grants end by themselves, each at its own time", async () => {
+        firewall.apply(HIDE)
+        firewall.grant([SSH4, SSH6], 300)
+        firewall.grant([OTHER], LONG)
+        await harness.until(() => names().length === 1)
+        expect(names()).toEqual([formatElement(OTHER)])
+    })
+
+    it("live grants survive apply() of another ruleset", () => {
+        firewall.apply(HIDE)
+        firewall.grant([SSH4, SSH6], LONG)
+        for (const wanted of [WATCH, ruleset(), HIDE]) {
+            expect(firewall.apply(wanted)).toEqual(OK)
+            expect(names()).toEqual([SSH4, SSH6].map(formatElement).sort())
+        }
+        expect(left(SSH4)).toBeGreaterThan(LONG / 2)
+    })
+
+    it("live grants survive a change of how many there can be", () => {
+        firewall.apply(HIDE)
+        firewall.grant([SSH4, SSH6], LONG)
+        expect(firewall.apply({ ...HIDE, grants: 2 })).toEqual(OK)
+        expect(firewall.grant([OTHER], LONG)).toEqual(OK)
+        expect(firewall.grant([element("192.0.2.9", "tcp/22")], LONG)).toMatchObject({ ok: false, code: "full" })
+        expect(names()).toEqual([OTHER, SSH4, SSH6].map(formatElement).sort())
+        expect(left(SSH6)).toBeGreaterThan(LONG / 2)
+    })
+
+    it("revoke() takes away what is named and nothing else", () => {
+        firewall.apply(HIDE)
+        firewall.grant([SSH4, DNS4, SSH6, OTHER], LONG)
+        expect(firewall.revoke([SSH4, SSH6])).toEqual(OK)
+        expect(names()).toEqual([DNS4, OTHER].map(formatElement).sort())
+    })
+
+    it("revoke() of what is gone, or was never there, is no error", () => {
+        firewall.apply(HIDE)
+        firewall.grant([SSH4], LONG)
+        expect(firewall.revoke([OTHER, SSH6])).toEqual(OK)
+        expect(firewall.revoke([SSH4])).toEqual(OK)
+        expect(firewall.revoke([SSH4])).toEqual(OK)
+        expect(firewall.revoke([])).toEqual(OK)
+        expect(firewall.list()).toEqual([])
+    })
+
+    it("a full set refuses one more, all or nothing, but renews and revokes", () => {
+        const small = { ...HIDE, grants: 3 }
+        firewall.apply(small)
+        expect(firewall.grant([SSH4, OTHER], LONG)).toEqual(OK)
+        const two = [element("192.0.2.9", "tcp/22"), element("192.0.2.10", "tcp/22")]
+        expect(firewall.grant(two, LONG)).toMatchObject({ ok: false, code: "full" })
+        expect(names()).toEqual([OTHER, SSH4].map(formatElement).sort())
+        expect(firewall.grant([two[0]!], LONG)).toEqual(OK)
+        expect(firewall.grant([two[1]!], LONG)).toMatchObject({ ok: false, code: "full" })
+        expect(firewall.grant([SSH4], 60_000)).toEqual(OK)
+        expect(left(SSH4)).toBeLessThanOrEqual(60_000)
+        // The other family has a set of its own.
+        expect(firewall.grant([SSH6], LONG)).toEqual(OK)
+        expect(firewall.revoke([two[1]!, SSH4])).toEqual(OK)
+        expect(firewall.grant([two[1]!], LONG)).toEqual(OK)
+        expect(names()).toEqual([OTHER, SSH6, ...two].map(formatElement).sort())
+    })
+
+    it("clear() takes everything away and can be called twice", () => {
+        firewall.apply(WATCH)
+        firewall.grant([SSH4], LONG)
+        expect(firewall.clear()).toEqual(OK)
+        expect(firewall.clear()).toEqual(OK)
+        expect(firewall.list()).toEqual([])
+        expect(firewall.revoke([SSH4])).toEqual(OK)
+        expect(firewall.grant([SSH4], LONG)).toMatchObject({ ok: false, code: "failed" })
+        expect(firewall.apply(WATCH)).toEqual(OK)
+        expect(firewall.list()).toEqual([])
+    })
+}
+
+describe("memory", () => {
+    suite(() => {
+        let now = 0
+        return {
+            firewall: memoryFirewall(() => now),
+            until: async (gone) => {
+                for (let i = 0; i < 1000 && !gone(); i++) now += 10
+                expect(gone()).toBe(true)
+            },
+            end: () => {},
+        }
+    })
+
+    it("answers as it is told to", () => {
+        const firewall = memoryFirewall(() => 0)
+        const denied = { ok: false, code: "denied", detail: "Operation not permitted" } as const
+        firewall.breakWith(denied)
+        expect(firewall.apply(HIDE)).toEqual(denied)
+        expect(firewall.grant([SSH4], 1)).toEqual(denied)
+        expect(firewall.revoke([SSH4])).toEqual(denied)
+        expect(firewall.clear()).toEqual(denied)
+        firewall.breakWith(null)
+        expect(firewall.apply(HIDE)).toEqual(OK)
+        expect(firewall.wanted()).toBe(HIDE)
+    })
+})
+
+const why = whyNoNamespaces()
+
+describe.skipIf(why !== null)(`nft${why === null ? "" : ` (${why})`}`, () => {
+    let namespace: Namespace
+    let leave: (() => void) | undefined
+
+    beforeAll(() => {
+        namespace = makeNamespace("firewall")
+        leave = enterNamespace(namespace)
+    })
+    afterAll(() => {
+        leave?.()
+        namespace?.remove()
+    })
+
+    suite(() => {
+        const firewall = nftFirewall()
+        return { firewall, until, end: firewall.close }
+    })
+
+    const set = (name: string) => namespace.exec(["nft", "list", "set", "inet", "postern", name]).stdout
+
+    for (const [name, wanted] of Object.entries(SCENARIOS)) {
+        it(
+            `a real kernel takes the ruleset ${name}, twice, and shows the same rules`,
+            withFirewall((firewall) => {
+                expect(firewall.apply(wanted)).toEqual(OK)
+                const once = namespace.must(["nft", "list", "table", "inet", "postern"])
+                expect(firewall.apply(wanted)).toEqual(OK)
+                expect(sorted(namespace.must(["nft", "list", "table", "inet", "postern"]))).toEqual(sorted(once))
+                for (const chain of ["hide", "watch"]) {
+                    const there =
+                        chain === "hide" ? wanted.hidden.length > 0 : (wanted.watch?.plan.views.length ?? 0) > 0
+                    expect(once.includes(`chain ${chain} {`), chain).toBe(there)
+                }
+                // What nftables prints, nftables reads.
+                namespace.must(["nft", "-c", "-f", "-"], { input: once })
+                // Nothing of one ruleset is left in the next.
+                expect(firewall.apply(ruleset())).toEqual(OK)
+                expect(namespace.must(["nft", "list", "table", "inet", "postern"])).not.toMatch(/chain|watched|hidden/)
+            }),
+        )
+    }
+
+    it(
+        "the source's own element lives as long as its longest grant",
+        withFirewall(async (firewall) => {
+            firewall.apply(HIDE)
+            firewall.grant([SSH4], LONG)
+            firewall.grant([DNS4], 300)
+            expect(set("any4")).toMatch(/192\.0\.2\.7 timeout (9m|10m)/)
+            await until(() => firewall.list().length === 1)
+            expect(set("any4")).toContain("192.0.2.7")
+            expect(firewall.revoke([SSH4])).toEqual(OK)
+            expect(set("any4")).not.toContain("192.0.2.7")
+        }),
+    )
+
+    it(
+        "revoke() keeps the source's element while another of its grants lives",
+        withFirewall((firewall) => {
+            firewall.apply(HIDE)
+            firewall.grant([SSH4, DNS4, SSH6], LONG)
+            firewall.revoke([SSH4, SSH6])
+            expect(set("any4")).toContain("192.0.2.7")
+            expect(set("any6")).not.toContain("2001:db8::7")
+            firewall.revoke([DNS4])
+            expect(set("any4")).not.toContain("192.0.2.7")
+        }),
+    )
+
+    it(
+        "another process that takes over knows the grants of the former",
+        withFirewall((firewall) => {
+            firewall.apply(HIDE)
+            firewall.grant([SSH4], LONG)
+            const next = nftFirewall()
+            expect(next.grant([DNS4], 1000)).toEqual(OK)
+            next.close()
+            expect(set("any4")).toMatch(/192\.0\.2\.7 timeout (9m|10m)/)
+        }),
+    )
+
+    it(
+        "lists what others put into the sets",
+        withFirewall((firewall) => {
+            firewall.apply(HIDE)
+            namespace.must(["nft", "add element inet postern open4 { 192.0.2.99 . tcp . 22 }"])
+            expect(firewall.list()).toEqual([
+                { element: element("192.0.2.99", "tcp/22"), left: Number.POSITIVE_INFINITY },
+            ])
+        }),
+    )
+
+    it(
+        "apply() mends a table that others changed or removed, and keeps the grants it finds",
+        withFirewall((firewall) => {
+            firewall.apply(WATCH)
+            firewall.grant([SSH4, SSH6], LONG)
+            const wanted = sorted(namespace.must(["nft", "-s", "list", "table", "inet", "postern"]))
+            const now = () => sorted(namespace.must(["nft", "-s", "list", "table", "inet", "postern"]))
+            namespace.must(["nft", "flush chain inet postern hide; delete chain inet postern watch"])
+            expect(firewall.apply(WATCH)).toEqual(OK)
+            expect(now()).toEqual(wanted)
+            // A chain of the same name somewhere else cannot be changed in place.
+            namespace.must(["nft", "flush chain inet postern hide; delete chain inet postern hide"])
+            namespace.must(["nft", "add chain inet postern hide { type filter hook output priority 0; policy drop; }"])
+            expect(firewall.apply(WATCH)).toEqual(OK)
+            expect(now()).toEqual(wanted)
+            expect(firewall.list()).toHaveLength(2)
+            namespace.must(["nft", "flush ruleset"])
+            expect(firewall.grant([SSH4], LONG)).toMatchObject({ ok: false, code: "failed" })
+            expect(firewall.apply(WATCH)).toEqual(OK)
+            expect(firewall.grant([SSH4], LONG)).toEqual(OK)
+        }),
+    )
+
+    it("leaves every other table alone", () => {
+        namespace.must([
+            "nft",
+            "add table inet other; add chain inet other input { type filter hook input priority 0; }",
+        ])
+        const before = namespace.must(["nft", "list", "ruleset"])
+        const firewall = nftFirewall()
+        firewall.apply(WATCH)
+        firewall.grant([SSH4], LONG)
+        firewall.clear()
+        firewall.close()
+        expect(namespace.must(["nft", "list", "ruleset"])).toBe(before)
+        namespace.must(["nft", "delete table inet other"])
+    })
+
+    it("every call says denied without CAP_NET_ADMIN, and list() throws why", () => {
+        const program = join(import.meta.dirname, "..", "lab", "denied-firewall.ts")
+        const less = ["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"]
+        const said = namespace.must([...less, process.execPath, "--import", "tsx", program], { timeout: 60_000 })
+        expect(JSON.parse(said)).toEqual({
+            apply: "denied",
+            grant: "denied",
+            revoke: "denied",
+            clear: "denied",
+            list: "nftables: the grants cannot be read: cache initialization failed: Operation not permitted",
+        })
+    })
+})
+
+function withFirewall(act: (firewall: Firewall) => void | Promise<void>): () => Promise<void> {
+    return async () => {
+        const firewall = nftFirewall()
+        try {
+            await act(firewall)
+        } finally {
+            firewall.clear()
+            firewall.close()
+        }
+    }
+}
+
+function sorted(listing: string): string[] {
+    // Elements come in the order of a hash, and their time runs; spacing depends on the order.
+    return [...listing.replaceAll(/(timeout|expires) \w+/g, "").matchAll(/[^\s,{}]+/g)].map(([word]) => word).sort()
+}
+
+/** Polls; the kernel sweeps timeouts by itself. */
+async function until(gone: () => boolean): Promise<void> {
+    await expect.poll(gone, { timeout: 10_000, interval: 20 }).toBe(true)
+}

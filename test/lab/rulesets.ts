@@ -1,0 +1,136 @@
+/** Rulesets in words, each with a name: for golden texts, for real kernels, and as a base for others. */
+import { codeOf, type HitCode, type Service } from "../../src/core/knock/hit.ts"
+import { NEW_CONNECTION, parseHit, parseService, type Read } from "../../src/core/knock/language.ts"
+import { type Address, type Network, parseAddress, parseNetwork } from "../../src/core/net/address.ts"
+import { ACK, FIN } from "../../src/core/net/packet.ts"
+import type { GrantElement, KernelWatch, Ruleset } from "../../src/core/ruleset.ts"
+import type { View } from "../../src/core/watch.ts"
+
+export function address(text: string): Address {
+    const parsed = parseAddress(text)
+    if (parsed === null) throw new Error(`not an address: ${text}`)
+    return parsed
+}
+
+export function network(text: string): Network {
+    const parsed = parseNetwork(text)
+    if (parsed === null) throw new Error(`not a network: ${text}`)
+    return parsed
+}
+
+/** `tcp/22`. */
+export function service(text: string): Service {
+    return must(parseService(text))
+}
+
+/** `192.0.2.7`, `tcp/22`. */
+export function element(source: string, what: string): GrantElement {
+    return { source: address(source), service: service(what) }
+}
+
+/** `192.0.2.0/24 tcp/22`. */
+export function always(text: string): Ruleset["always"][number] {
+    const [from, what] = text.split(" ")
+    return { network: network(from!), service: service(what!) }
+}
+
+/** A view by the first hits and the other hits of its sequences. */
+export function view(firsts: readonly string[], others: readonly string[], more: Partial<View> = {}): View {
+    const named = [...new Set(codes([...firsts, ...others]))]
+    return { flags: NEW_CONNECTION, target: [], firsts: codes(firsts), named, within: 15_000, doors: [0], ...more }
+}
+
+/** What the kernel passes up. */
+export function watch(views: readonly View[], more: WatchWords = {}): KernelWatch {
+    const { services = [], offered = [], uniform = false, attempts = 65_536, logGroup = 5, interfaces = null } = more
+    const plan = { views, services: services.map(service), uniform, logGroup, attempts }
+    return { plan, interfaces, offered: offered.map(service) }
+}
+
+export type WatchWords = {
+    readonly services?: readonly string[]
+    readonly offered?: readonly string[]
+    readonly uniform?: boolean
+    readonly attempts?: number
+    readonly logGroup?: number
+    readonly interfaces?: readonly string[] | null
+}
+
+/** A ruleset that hides and watches nothing, but for what is said. */
+export function ruleset(words: RulesetWords = {}): Ruleset {
+    const { hidden = [], needless = [], kernel = null, grants = 4096 } = words
+    return { hidden: hidden.map(service), always: needless.map(always), watch: kernel, grants }
+}
+
+export type RulesetWords = {
+    readonly hidden?: readonly string[]
+    /** Who needs no knock: `192.0.2.0/24 tcp/22`. */
+    readonly needless?: readonly string[]
+    readonly kernel?: KernelWatch | null
+    readonly grants?: number
+}
+
+const plain = view(["7000", "7001:udp"], ["8000", "9000:udp"])
+
+/** One per thing that can be different. */
+export const SCENARIOS: Readonly<Record<string, Ruleset>> = {
+    nothing: ruleset(),
+    "hide-tcp": ruleset({ hidden: ["tcp/22"] }),
+    "hide-udp": ruleset({ hidden: ["udp/51820"] }),
+    "hide-both": ruleset({ hidden: ["tcp/22", "udp/51820", "tcp/8443"] }),
+    "always-one-family": ruleset({ hidden: ["tcp/22"], needless: ["192.0.2.0/24 tcp/22"] }),
+    "always-overlapping": ruleset({
+        hidden: ["tcp/22", "udp/53"],
+        needless: [
+            "10.0.0.0/8 tcp/22",
+            "10.1.0.0/16 tcp/22",
+            "10.1.0.0/16 udp/53",
+            "10.0.0.0/8 tcp/22",
+            "0.0.0.0/0 udp/53",
+            "2001:db8::/32 tcp/22",
+            "2001:db8::7 tcp/22",
+            "::/0 udp/53",
+        ],
+    }),
+    "watch-tcp-udp": ruleset({
+        hidden: ["tcp/22"],
+        kernel: watch([plain], { services: ["tcp/22"], offered: ["tcp/443", "tcp/80", "udp/443"] }),
+    }),
+    "watch-named-port-is-offered": ruleset({ kernel: watch([plain], { offered: ["tcp/8000", "tcp/80", "udp/9000"] }) }),
+    "watch-ping": ruleset({ kernel: watch([view(["icmp:321", "icmp:2"], ["icmp:65507", "7000"])]) }),
+    "watch-ping-beyond-one-packet": ruleset({ kernel: watch([view(["icmp:65507"], [])]) }),
+    "watch-interfaces": ruleset({ kernel: watch([plain], { interfaces: ["eth0", "wg0", "br-1.2@x"] }) }),
+    "watch-no-interface": ruleset({ kernel: watch([plain], { interfaces: [] }) }),
+    "watch-uniform": ruleset({
+        kernel: watch([plain], { uniform: true, services: ["tcp/22"], offered: ["tcp/443"], interfaces: ["eth0"] }),
+    }),
+    "watch-target": ruleset({
+        kernel: watch([
+            view(["7000", "icmp:100"], ["8000"], { target: [address("192.0.2.9"), address("2001:db8::9")] }),
+        ]),
+    }),
+    "watch-target-one-family": ruleset({
+        kernel: watch([view(["7000", "icmp:100"], [], { target: [address("2001:db8::9")] })]),
+    }),
+    "watch-several-views": ruleset({
+        hidden: ["tcp/22"],
+        kernel: watch(
+            [
+                plain,
+                view(["7000", "1234"], ["4321"], { flags: { set: FIN, clear: ACK }, within: 60_500 }),
+                view(["5000"], ["6000"], { flags: { set: 0, clear: 0 }, target: [address("192.0.2.9")] }),
+            ],
+            { services: ["tcp/22"], offered: ["tcp/6000"] },
+        ),
+    }),
+    "watch-no-sequence": ruleset({ hidden: ["tcp/22"], kernel: watch([]) }),
+}
+
+function must<T>(read: Read<T>): T {
+    if (!read.ok) throw new Error(`not understood: ${read.code}`)
+    return read.value
+}
+
+function codes(hits: readonly string[]): HitCode[] {
+    return hits.map((hit) => codeOf(must(parseHit(hit))))
+}

@@ -1,0 +1,75 @@
+import * as fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { formatElement } from "../../../src/adapters/firewall/elements.ts"
+import { Ledger } from "../../../src/adapters/firewall/ledger.ts"
+import { sameAddress } from "../../../src/core/net/address.ts"
+import type { GrantElement } from "../../../src/core/ruleset.ts"
+import { address, element } from "../../lab/rulesets.ts"
+
+const SOURCE = address("192.0.2.7")
+const [SSH, WEB] = [element("192.0.2.7", "tcp/22"), element("192.0.2.7", "tcp/80")]
+
+describe("Ledger", () => {
+    it("keeps a source for its longest grant", () => {
+        const ledger = new Ledger()
+        ledger.note([SSH], 60_000, 0)
+        expect(ledger.sources([WEB], 10_000, 20_000)).toEqual([{ source: SOURCE, ms: 40_000 }])
+        expect(ledger.sources([WEB], 50_000, 20_000)).toEqual([{ source: SOURCE, ms: 50_000 }])
+    })
+
+    it("lets a renewal shorten the only grant", () => {
+        const ledger = new Ledger()
+        ledger.note([SSH], 60_000, 0)
+        expect(ledger.sources([SSH], 1000, 1)).toEqual([{ source: SOURCE, ms: 1000 }])
+    })
+
+    it("gives a source up with its last grant", () => {
+        const ledger = new Ledger()
+        ledger.note([SSH, WEB], 60_000, 0)
+        expect(ledger.sources([SSH], 0, 1000)).toEqual([{ source: SOURCE, ms: 59_000 }])
+        ledger.note([SSH], 0, 1000)
+        expect(ledger.sources([WEB], 0, 1000)).toEqual([{ source: SOURCE, ms: 0 }])
+    })
+
+    it("knows what load() found, and nothing from before", () => {
+        const ledger = new Ledger()
+        ledger.note([WEB], 1_000_000, 0)
+        ledger.load([{ element: SSH, left: 5000 }], 100)
+        expect(ledger.sources([WEB], 1, 100)).toEqual([{ source: SOURCE, ms: 5000 }])
+    })
+
+    it("agrees with a slow twin, over sweeps", () => {
+        const which = fc.record({ host: fc.nat(120), port: fc.constantFrom(22, 80, 443) })
+        const act = fc.record({
+            elements: fc.array(which.map(toElement), { minLength: 1, maxLength: 3 }),
+            ms: fc.constantFrom(0, 10, 1000, 50_000),
+            gap: fc.constantFrom(0, 9, 10, 11, 2000),
+        })
+        let kept = 0
+        fc.assert(
+            fc.property(fc.array(act, { maxLength: 200, size: "max" }), (acts) => {
+                const ledger = new Ledger()
+                const twin = new Map<string, { element: GrantElement; deadline: number }>()
+                let now = 0
+                for (const { elements, ms, gap } of acts) {
+                    now += gap
+                    const after = new Map(twin)
+                    for (const one of elements) after.set(formatElement(one), { element: one, deadline: now + ms })
+                    for (const { source, ms: time } of ledger.sources(elements, ms, now)) {
+                        const those = [...after.values()].filter(({ element: e }) => sameAddress(e.source, source))
+                        const longest = Math.max(...those.map(({ deadline }) => deadline - now))
+                        expect(time).toBe(Math.max(0, longest))
+                        if (time > ms) kept++
+                    }
+                    ledger.note(elements, ms, now)
+                    for (const [key, entry] of after) twin.set(key, entry)
+                }
+            }),
+        )
+        expect(kept).toBeGreaterThan(50)
+    })
+})
+
+function toElement({ host, port }: { readonly host: number; readonly port: number }): GrantElement {
+    return element(`192.0.2.${host}`, `tcp/${port}`)
+}

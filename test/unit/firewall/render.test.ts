@@ -1,0 +1,142 @@
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import * as fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { hideSets } from "../../../src/adapters/firewall/hide.ts"
+import { renderApply, renderGrant, renderRebuild, renderRevoke } from "../../../src/adapters/firewall/render.ts"
+import { contains, formatNetwork, type Network, parseNetwork } from "../../../src/core/net/address.ts"
+import { address, always, element, ruleset, SCENARIOS, view, watch } from "../../lab/rulesets.ts"
+
+const VECTORS = join(import.meta.dirname, "..", "..", "..", "vectors", "ruleset")
+
+describe("renderApply()", () => {
+    for (const [name, wanted] of Object.entries(SCENARIOS)) {
+        it(`renders vectors/ruleset/${name}.nft`, () => {
+            expect(renderApply(wanted)).toBe(readFileSync(join(VECTORS, `${name}.nft`), "utf8"))
+        })
+    }
+
+    it("has a vector for each scenario and no other", () => {
+        const names = readdirSync(VECTORS).map((file) => file.replace(/\.nft$/, ""))
+        expect(names.sort()).toEqual(Object.keys(SCENARIOS).sort())
+    })
+
+    it("never flushes anything but its own table's parts", () => {
+        for (const wanted of Object.values(SCENARIOS)) {
+            for (const line of renderApply(wanted).trimEnd().split("\n")) {
+                expect(line).toMatch(/^(add|delete|flush) (table|set|chain|rule|element) inet postern/)
+                expect(line).not.toMatch(/(flush|delete) set inet postern (any|open)[46]/)
+            }
+        }
+    })
+
+    it("leaves out interface names that nftables cannot write, instead of writing something else", () => {
+        const interfaces = ["eth0", 'x" } ; flush', "a*", "a\nb", "", "{", "sixteen-is-a-lot"]
+        const text = renderApply(ruleset({ kernel: watch([view(["7000"], [])], { interfaces }) }))
+        expect(text).toContain('interfaces { "eth0" }\n')
+    })
+
+    it("tracks connections only where a UDP service is hidden", () => {
+        expect(renderApply(ruleset({ hidden: ["tcp/22"] }))).not.toMatch(/ ct /)
+        expect(renderApply(ruleset({ hidden: ["udp/53"] }))).toMatch(/ ct state established,related accept/)
+    })
+
+    it("keeps the fewest networks that hold the same addresses", () => {
+        const some = fc.array(fc.constantFrom(...NETWORKS), { maxLength: 8 })
+        let dropped = 0
+        fc.assert(
+            fc.property(some, fc.constantFrom(...NETWORKS), (networks, probe) => {
+                const wanted = ruleset({ hidden: ["tcp/22"], needless: networks.map((text) => `${text} tcp/22`) })
+                const kept = hideSets(wanted)
+                    .flatMap(({ elements }) => elements!)
+                    .flatMap((text) => parseNetwork(text.split(" ")[0]!) ?? [])
+                const first = parse(probe).address
+                const held = (all: readonly Network[]) => all.filter((one) => contains(one, first)).length
+                expect(held(kept)).toBe(Math.min(1, held(networks.map(parse))))
+                dropped += networks.length - kept.length
+            }),
+        )
+        expect(dropped).toBeGreaterThan(20)
+    })
+})
+
+describe("renderGrant()", () => {
+    it("adds, deletes and adds with the time, so that renewing works on every kernel", () => {
+        const sources = [{ source: address("192.0.2.7"), ms: 60_000 }]
+        expect(renderGrant([element("192.0.2.7", "tcp/22")], 1500, sources).split("\n")).toEqual([
+            "add element inet postern open4 { 192.0.2.7 . tcp . 22 }",
+            "delete element inet postern open4 { 192.0.2.7 . tcp . 22 }",
+            "add element inet postern open4 { 192.0.2.7 . tcp . 22 timeout 1s500ms }",
+            "add element inet postern any4 { 192.0.2.7 }",
+            "delete element inet postern any4 { 192.0.2.7 }",
+            "add element inet postern any4 { 192.0.2.7 timeout 1m }",
+            "",
+        ])
+    })
+
+    it("uses the IPv6 sets for IPv6", () => {
+        const text = renderGrant([element("2001:db8::7", "udp/53")], 1, [{ source: address("2001:db8::7"), ms: 1 }])
+        expect(text).toContain("open6 { 2001:db8::7 . udp . 53 timeout 20ms }")
+        expect(text).toContain("any6 { 2001:db8::7 timeout 20ms }")
+    })
+
+    it.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])("refuses %d ms: no grant lasts for ever", (ms) => {
+        expect(() => renderGrant([element("192.0.2.7", "tcp/22")], ms, [])).toThrow(RangeError)
+    })
+})
+
+describe("renderRevoke()", () => {
+    it("deletes what need not be there, and keeps the source while another grant of it lives", () => {
+        const sources = [
+            { source: address("192.0.2.7"), ms: 0 },
+            { source: address("192.0.2.8"), ms: 2000 },
+        ]
+        expect(renderRevoke([element("192.0.2.7", "tcp/22")], sources).split("\n")).toEqual([
+            "add element inet postern open4 { 192.0.2.7 . tcp . 22 }",
+            "delete element inet postern open4 { 192.0.2.7 . tcp . 22 }",
+            "add element inet postern any4 { 192.0.2.7 }",
+            "delete element inet postern any4 { 192.0.2.7 }",
+            "add element inet postern any4 { 192.0.2.8 }",
+            "delete element inet postern any4 { 192.0.2.8 }",
+            "add element inet postern any4 { 192.0.2.8 timeout 2s }",
+            "",
+        ])
+    })
+})
+
+describe("renderRebuild()", () => {
+    it("begins with nothing and carries each grant over, its source for the longest", () => {
+        const live = [
+            { element: element("192.0.2.7", "tcp/22"), left: 1000 },
+            { element: element("192.0.2.7", "tcp/80"), left: 5000 },
+            { element: element("2001:db8::7", "tcp/22"), left: Number.POSITIVE_INFINITY },
+        ]
+        const text = renderRebuild(ruleset(), live)
+        expect(text.startsWith("add table inet postern\ndelete table inet postern\nadd table inet postern\n")).toBe(
+            true,
+        )
+        expect(text.split("\n").slice(-6)).toEqual([
+            "add element inet postern open4 { 192.0.2.7 . tcp . 22 timeout 1s }",
+            "add element inet postern open4 { 192.0.2.7 . tcp . 80 timeout 5s }",
+            "add element inet postern open6 { 2001:db8::7 . tcp . 22 }",
+            "add element inet postern any4 { 192.0.2.7 timeout 5s }",
+            "add element inet postern any6 { 2001:db8::7 }",
+            "",
+        ])
+    })
+})
+
+const NETWORKS = ["0.0.0.0/0", "10.0.0.0/8", "10.1.0.0/16", "10.1.2.0/24", "10.1.2.3/32", "192.0.2.0/24"].concat([
+    "192.0.2.7/32",
+    "::/0",
+    "::/64",
+    "2001:db8::/32",
+    "2001:db8:1::/48",
+    "2001:db8::7/128",
+])
+
+function parse(text: string): Network {
+    const { network } = always(`${text} tcp/22`)
+    expect(formatNetwork(network)).toBe(text)
+    return network
+}

@@ -1,4 +1,3 @@
-import { performance } from "node:perf_hooks"
 import type { Clock } from "../../ports/clock.ts"
 
 /** The longest delay a Node timer takes (2^31 - 1 ms); longer ones are slept in pieces. */

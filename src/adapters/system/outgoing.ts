@@ -3,8 +3,7 @@
  * function does one system call and gives `null` or the name of the error (`EPERM`), as errno(3) calls it; none throws
  * but where the FFI library cannot load. Numbers are Linux's (asm-generic), the same on x86, ARM, RISC-V and POWER.
  */
-import { endianness } from "node:os"
-import { getSystemErrorName } from "node:util"
+import { constants, endianness } from "node:os"
 import { type Address, isIPv4, parseAddress } from "../../core/net/address.ts"
 import { ffi, libcFunction } from "./ffi.ts"
 
@@ -43,9 +42,14 @@ function call(name: keyof typeof calls, ...args: unknown[]): number {
     return made(...args)
 }
 
+/** By number. Not node's `getSystemErrorName`: that knows only what libuv reports, and so not EINPROGRESS. */
+const ERRORS = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]))
+
+const errorName = (number: number): string => ERRORS.get(number) ?? `errno ${number}`
+
 /** The name of the last error of this thread. Read at once after the call: nothing may come in between. */
 function lastError(): string {
-    return getSystemErrorName(-ffi().errno())
+    return errorName(ffi().errno())
 }
 
 const failed = (result: number): string | null => (result < 0 ? lastError() : null)
@@ -89,7 +93,7 @@ export function connectState(fd: number): string | null {
     const known = failed(call("getsockopt", fd, SOL_SOCKET, SO_ERROR, error, int(4)))
     if (known !== null) return known
     const number = read32(error, 0)
-    if (number !== 0) return getSystemErrorName(-number)
+    if (number !== 0) return errorName(number)
     return failed(call("getpeername", fd, Buffer.alloc(28), int(28))) === null ? null : "EINPROGRESS"
 }
 

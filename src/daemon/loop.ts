@@ -99,6 +99,11 @@ export class Loop {
         await commands.stop()
     }
 
+    /** Which capture is at work. */
+    get captureName(): Capture["name"] {
+        return this.#ports.capture.name
+    }
+
     /** The engine's numbers, for `status`. */
     facts(): ReturnType<Engine["facts"]> & { interfaces: readonly string[] | null; offered: readonly Service[] } {
         return { ...this.#engine.facts(), interfaces: this.#interfaces, offered: this.#offered }

@@ -1,0 +1,143 @@
+/** The daemon's life: read the configuration, take the ports, run the loop, stop on a signal. */
+import { randomBytes } from "node:crypto"
+import { nflogCapture } from "../adapters/capture/nflog.ts"
+import { packetSocketCapture } from "../adapters/capture/packet-socket.ts"
+import { systemClock } from "../adapters/clock/system.ts"
+import { spawnCommands } from "../adapters/commands/spawn.ts"
+import { readConfigFiles } from "../adapters/config/files.ts"
+import { nftFirewall } from "../adapters/firewall/nft.ts"
+import { rtnetlinkLinks } from "../adapters/links/rtnetlink.ts"
+import { publishedServices } from "../adapters/services/published.ts"
+import { socketServices } from "../adapters/services/sockets.ts"
+import type { Config } from "../core/config/config.ts"
+import { formatIssue } from "../core/config/issues.ts"
+import { readConfig } from "../core/config/parse.ts"
+import type { Capture } from "../ports/capture.ts"
+import type { Firewall } from "../ports/firewall.ts"
+import type { Services } from "../ports/services.ts"
+import { EXIT, type ExitCode } from "../shared/exit.ts"
+import type { Terminal } from "../shared/terminal.ts"
+import type { RunOptions } from "./command.ts"
+import { type Log, lineLog } from "./log.ts"
+import { interfacesText, Loop, type LoopPorts } from "./loop.ts"
+
+/** Runs the daemon until a signal ends it. Returns the exit code; problems are told on the terminal before. */
+export async function runDaemon(options: RunOptions, terminal: Terminal): Promise<ExitCode> {
+    const files = readConfigFiles(options.config)
+    const reading = await readConfig(files, { listening: null })
+    for (const issue of reading.issues) if (issue.severity !== "note") terminal.say(formatIssue(issue))
+    if (!reading.ok) {
+        terminal.error("the configuration has errors: nothing was started and nothing was changed")
+        return EXIT.configuration
+    }
+    const clock = systemClock()
+    const form = options.log === "auto" ? (terminal.env["JOURNAL_STREAM"] ? "journal" : "plain") : options.log
+    const log = lineLog(form, options.logLevel, () => clock.wall(), terminal.say)
+    try {
+        return await live(reading.config, { clock, log }, log)
+    } catch (error) {
+        const what = error instanceof Error ? error.message : String(error)
+        terminal.error(what, ...hintsFor(what))
+        return isPermission(what) ? EXIT.permission : EXIT.failed
+    }
+}
+
+async function live(config: Config, ports: Pick<LoopPorts, "clock" | "log">, log: Log): Promise<ExitCode> {
+    const links = rtnetlinkLinks()
+    const services = allServices(log)
+    const commands = spawnCommands()
+    const loop = startLoop(config, { ...ports, links, services, commands })
+    const { interfaces, sources } = { ...loop.facts(), sources: config.gateway.attempts }
+    log("notice", `watching ${interfacesText(interfaces)} by ${loop.captureName}, room for ${sources} sources`)
+    for (const door of config.doors) log("info", `${door.name}: ${doorText(config, door.name)}`)
+    log("notice", "ready")
+    const signal = await new Promise<NodeJS.Signals>((resolve) => {
+        for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, resolve)
+        process.on("SIGHUP", () =>
+            log("warning", "SIGHUP: the configuration is read at start alone: restart to change it"),
+        )
+    })
+    log("notice", `${signal}: stopping`)
+    await loop.stop()
+    log("notice", "stopped: what is hidden stays hidden, grants end on time")
+    return signal === "SIGINT" ? EXIT.interrupted : EXIT.ok
+}
+
+/** Starts with the capture that is wanted; `auto` tries nflog first and says why it takes the other. */
+function startLoop(config: Config, ports: Omit<LoopPorts, "capture" | "firewall">): Loop {
+    const { capture: wanted } = config.gateway
+    const seed = new Uint32Array(randomBytes(8).buffer.slice(0, 8))
+    const firewall = takeFirewall(config, ports)
+    const start = (capture: Capture): Loop => {
+        const loop = new Loop(config, { ...ports, capture, firewall }, [seed[0]!, seed[1]!])
+        loop.start()
+        return loop
+    }
+    if (wanted !== "packet-socket" && firewall !== null) {
+        try {
+            return start(nflogCapture({ clock: ports.clock }))
+        } catch (error) {
+            if (wanted === "nflog") throw error
+            ports.log("warning", `nflog does not work here (${(error as Error).message}): taking packet-socket`)
+        }
+    }
+    return start(packetSocketCapture({ clock: ports.clock, links: ports.links }))
+}
+
+/** The kernel's firewall; null where it is missing and nothing needs it. */
+function takeFirewall(config: Config, { log, clock }: Pick<LoopPorts, "log" | "clock">): Firewall | null {
+    const needed = config.doors.some((door) => door.opens.length > 0) || config.gateway.capture === "nflog"
+    try {
+        return nftFirewall(() => clock.monotonic())
+    } catch (error) {
+        if (needed) throw error
+        log("warning", `no nftables here (${(error as Error).message}): doors can run programs alone`)
+        return null
+    }
+}
+
+/** Sockets and published ports together. A failed look leaves the last answer in force and says so once. */
+function allServices(log: Log): Services {
+    let published: Services | null
+    try {
+        published = publishedServices()
+    } catch {
+        published = null
+    }
+    const sockets = socketServices()
+    let last: ReturnType<Services["offered"]> = []
+    let told = false
+    return {
+        offered: () => {
+            try {
+                last = [...sockets.offered(), ...(published?.offered() ?? [])]
+                told = false
+            } catch (error) {
+                if (!told) log("warning", `cannot see what this host offers: ${(error as Error).message}`)
+                told = true
+            }
+            return last
+        },
+    }
+}
+
+function doorText(config: Config, name: string): string {
+    const door = config.doors.find((d) => d.name === name)!
+    const parts = [
+        door.sequence && `a sequence of ${door.sequence.hits.length} hits within ${door.sequence.within / 1000} s`,
+        door.opens.length > 0 &&
+            `opens ${door.opens.map((s) => `${s.protocol}/${s.port}`).join(", ")} for ${door.for / 1000} s`,
+        door.hide && "hidden from everyone else",
+        door.closes.length > 0 && `closes ${door.closes.join(", ")}`,
+        door.command !== null && "runs programs",
+    ]
+    return parts.filter((part) => typeof part === "string").join(", ")
+}
+
+function isPermission(what: string): boolean {
+    return /EPERM|EACCES|not permitted|permission/i.test(what)
+}
+
+function hintsFor(what: string): string[] {
+    return isPermission(what) ? ["run it as root, or give it CAP_NET_ADMIN (and CAP_NET_RAW for packet-socket)"] : []
+}

@@ -37,7 +37,7 @@ export function checkDoubts(parsed: Parsed, files: readonly ConfigFile[], facts:
         const { door, sequence, file, index } = placed
         const say: Say = (path, problem) => found.push({ file, path: ["door", index, ...path], problem })
         sequenceAsWhole(sequence, say)
-        for (const i of sequence.hits.keys()) singleHit(sequence.hits, i, busy, say)
+        for (const i of sequence.hits.keys()) singleHit(sequence.hits, i, doors, busy, say)
         timesAndFlags(door, sequence, say)
         otherDoors(placed, doors, say)
         services(door, doors, facts, say)
@@ -64,7 +64,13 @@ function sequenceAsWhole({ hits }: Sequence, say: Say): void {
     else if (bits < ENOUGH_BITS) say(path, { code: "guessable", bits })
 }
 
-function singleHit(hits: readonly Hit[], index: number, busy: readonly Service[], say: Say): void {
+function singleHit(
+    hits: readonly Hit[],
+    index: number,
+    doors: readonly Placed[],
+    busy: readonly Service[],
+    say: Say,
+): void {
     const hit = hits[index]!
     const path = ["sequence", "hits", index]
     const before = hits[index - 1]
@@ -74,7 +80,11 @@ function singleHit(hits: readonly Hit[], index: number, busy: readonly Service[]
     if (hit.protocol === "icmp") {
         if (PING_DEFAULTS.includes(hit.port)) say(path, { code: "ping-default" })
         if (hit.port > ONE_PIECE) say(path, { code: "fragments" })
-    } else if (busy.some((service) => codeOf(service) === codeOf(hit))) say(path, { code: "listening" })
+        return
+    }
+    const owner = doors.find(({ door }) => door.opens.some((service) => codeOf(service) === codeOf(hit)))
+    if (owner) say(path, { code: "own-service", door: owner.door.name })
+    else if (busy.some((service) => codeOf(service) === codeOf(hit))) say(path, { code: "listening" })
     else if (wellKnownPort(hit.port)) say(path, { code: "well-known" })
     else if (hit.protocol === "tcp" && browserRefuses(hit.port)) say(path, { code: "browsers-refuse" })
 }
@@ -127,7 +137,7 @@ function services(door: Door, doors: readonly Placed[], facts: HostFacts, say: S
         if (facts.listening.some((other) => codeOf(other) === codeOf(service))) return
         say(["opens", index], { code: "nothing-listens", service: formatService(service) })
     })
-    if (!door.hide && door.always.length > 0) say(["always"], { code: "always-unhidden" })
+    if (!door.hide && door.opens.length > 0 && door.always.length > 0) say(["always"], { code: "always-unhidden" })
     door.always.forEach((network, index) => {
         const everyone = network.bits === 0 || (network.bits === 96 && network.address[2] === 0xffff)
         if (everyone) say(["always", index], { code: "always-everyone" })

@@ -91,7 +91,6 @@ export type Mistake =
     | { readonly code: "needs-opens"; readonly key: "for" | "hide" | "always" }
     | { readonly code: "needs-stop" }
     | { readonly code: "scannable" }
-    | { readonly code: "own-service"; readonly door: string }
     | { readonly code: "too-many-views"; readonly most: number }
 
 /** What is legal but unwise, or worth knowing. */
@@ -102,6 +101,7 @@ export type Doubt =
     | { readonly code: "published" }
     | { readonly code: "twice-running" }
     | { readonly code: "repeated"; readonly first: number }
+    | { readonly code: "own-service"; readonly door: string }
     | { readonly code: "listening" }
     | { readonly code: "well-known" }
     | { readonly code: "browsers-refuse" }
@@ -128,6 +128,7 @@ const SEVERITIES: Readonly<Record<Doubt["code"], Severity>> = {
     published: "warning",
     "twice-running": "warning",
     repeated: "warning",
+    "own-service": "warning",
     listening: "warning",
     "well-known": "warning",
     "browsers-refuse": "note",

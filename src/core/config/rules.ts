@@ -28,7 +28,6 @@ export function checkRules(entries: readonly DoorEntry[], whole: boolean): Found
             ...ofPurpose(entry),
         ]),
         ...entries.flatMap(ofHits),
-        ...ofServices(entries),
         ...ofViews(entries),
     ]
 }
@@ -87,17 +86,6 @@ function ofHits(entry: DoorEntry): Found[] {
 export function scannable(hits: readonly Hit[]): boolean {
     const steps = hits.slice(1).map((hit, i) => codeOf(hit) - codeOf(hits[i]!))
     return steps.every((step) => step === 0 || step === 1) || steps.every((step) => step === 0 || step === -1)
-}
-
-function ofServices(entries: readonly DoorEntry[]): Found[] {
-    const owners = new Map<number, string>()
-    for (const { door } of entries) for (const service of door?.opens ?? []) owners.set(codeOf(service), door!.name)
-    return entries.flatMap((entry) =>
-        (entry.door?.sequence?.hits ?? []).flatMap((hit, index) => {
-            const door = owners.get(codeOf(hit))
-            return door === undefined ? [] : [at(entry, ["sequence", "hits", index], { code: "own-service", door })]
-        }),
-    )
 }
 
 function ofViews(entries: readonly DoorEntry[]): Found[] {

@@ -83,8 +83,6 @@ const TEXTS: Texts = {
     "needs-stop": () => "after is the time until stop, and there is no stop: add it, or take this out",
     scannable: () =>
         "a port scan would open this door: a single hit, neighbours in a row or one hit repeated; take 4 or more, far apart",
-    "own-service": ({ door }) =>
-        `this is the service that door ${door} opens, and packets to a door's service are never hits: take another port`,
     "too-many-views": ({ most }) =>
         `more than ${most} different combinations of flags and target: let doors share some of them`,
 
@@ -97,6 +95,8 @@ const TEXTS: Texts = {
     "twice-running": () =>
         "the same hit twice running: browsers and nc repeat packets by themselves, and at this port that cannot be forgiven",
     repeated: ({ first }) => `the same hit as hits[${first}]: different ones are harder to guess`,
+    "own-service": ({ door }) =>
+        `this is the service that door ${door} opens: an impatient client makes hits there and spoils knocks`,
     listening: () => "something listens on this port: its clients will spoil knocks, or make hits without knowing",
     "well-known": () => "a port that scanners and strangers visit anyway: take one that nobody knows",
     "browsers-refuse": () => "web browsers refuse to connect to this port: nobody can knock with a browser",

@@ -61,6 +61,10 @@ const refused = (code: Refusal, instead?: string): Refused =>
  * Protocols may be in capitals. Without a protocol a port is TCP.
  */
 export function parseHit(text: string): Read<Hit> {
+    return vetted(text, readHit)
+}
+
+function readHit(text: string): Read<Hit> {
     const parts = split(text, ":")
     if (!parts.ok) return parts
     const [left, right] = parts.value
@@ -90,11 +94,15 @@ export function formatHit(hit: Hit): string {
 
 /** Reads `tcp/22` or `udp/53`; the protocol may be in capitals and is never guessed. */
 export function parseService(text: string): Read<Service> {
+    return vetted(text, readService)
+}
+
+function readService(text: string): Read<Service> {
     const parts = split(text, "/")
     if (!parts.ok) return parts
     const [left, right] = parts.value
     if (right === undefined) {
-        const hit = parseHit(text)
+        const hit = readHit(text)
         if (hit.ok && hit.value.protocol !== "icmp")
             return refused("form", formatService({ protocol: hit.value.protocol, port: hit.value.port }))
         const number = SERVICE_NUMBERS.get(left.toLowerCase())
@@ -167,10 +175,16 @@ const UNITS: readonly (readonly [string, number])[] = [
 
 /** Reads `500ms`, `30s`, `1h30m`: whole numbers with units, largest first. Gives milliseconds. */
 export function parseDuration(text: string): Read<number> {
+    return vetted(text, readDuration)
+}
+
+function readDuration(text: string): Read<number> {
     if (text === "") return refused("empty")
-    if (/\s/.test(text)) return refused("blank", reread(text.replaceAll(/\s/g, ""), parseDuration))
-    if (/^\d+$/.test(text)) return refused("unit", reread(`${text}s`, parseDuration))
-    if (!/^(\d{1,12}[a-z]+)+$/.test(text)) return refused("duration", reread(text.toLowerCase(), parseDuration))
+    if (/\s/.test(text)) return refused("blank", text.replaceAll(/\s/g, ""))
+    if (/^\d+$/.test(text)) return refused("unit", `${text}s`)
+    const lower = text.toLowerCase()
+    if (lower !== text) return refused("duration", lower)
+    if (!/^(\d{1,12}[a-z]+)+$/.test(text)) return refused("duration")
     let total = 0
     let last = -1
     for (const [, digits, name] of text.matchAll(/(\d+)([a-z]+)/g)) {
@@ -221,9 +235,11 @@ function parseNumber(text: string, least: number, most: number, outside: "port" 
     return value < least || value > most ? refused(outside) : { ok: true, value }
 }
 
-/** A suggestion, only if it would be accepted itself. */
-function reread(text: string, read: (text: string) => Read<unknown>): string | undefined {
-    return read(text).ok ? text : undefined
+/** Reads, and keeps a suggestion only if it would be accepted itself. */
+function vetted<T>(text: string, read: (text: string) => Read<T>): Read<T> {
+    const result = read(text)
+    if (result.ok || result.instead === undefined || read(result.instead).ok) return result
+    return refused(result.code)
 }
 
 function letters(text: string): string {

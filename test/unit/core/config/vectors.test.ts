@@ -1,0 +1,125 @@
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, test } from "vitest"
+import type { Issue } from "../../../../src/core/config/issues.ts"
+import { type ConfigFile, readConfig } from "../../../../src/core/config/parse.ts"
+import type { Service } from "../../../../src/core/knock/hit.ts"
+import { parseService } from "../../../../src/core/knock/language.ts"
+import { SCENARIOS, type Scenario, vectorFile, vectorText } from "../../../../tools/vectors/config.ts"
+
+const FOLDER = join(import.meta.dirname, "../../../../vectors/config")
+
+const names = readdirSync(FOLDER)
+const vectors: readonly Scenario[] = names.map((name) => JSON.parse(readFileSync(join(FOLDER, name), "utf8")))
+
+function service(text: string): Service {
+    const read = parseService(text)
+    if (!read.ok) throw new Error(text)
+    return read.value
+}
+
+function shown({ file, line, column, severity, code, path }: Issue): string {
+    const name = file === "postern.toml" ? "" : `${file}:`
+    return `${name}${line}:${column} ${severity} ${code} ${path}`.trimEnd()
+}
+
+async function check({ files, listening }: Scenario, change: (text: string) => string = (text) => text) {
+    const changed: ConfigFile[] = files.map((file) => ({ ...file, text: change(file.text) }))
+    return readConfig(changed, { listening: listening?.map(service) ?? null })
+}
+
+describe("readConfig() finds every issue, and nothing else", () => {
+    test.each(vectors)("$name", async (vector) => {
+        const reading = await check(vector)
+        expect(reading.issues.map(shown)).toEqual(vector.issues)
+        expect(reading.ok).toBe(!vector.issues.some((issue) => issue.includes(" error ")))
+    })
+})
+
+test("the vectors on disk are those of the generator", () => {
+    expect(names.toSorted()).toEqual(SCENARIOS.map(vectorFile).toSorted())
+    for (const scenario of SCENARIOS)
+        expect(readFileSync(join(FOLDER, vectorFile(scenario)), "utf8")).toBe(vectorText(scenario))
+})
+
+test("every message says how to mend it in one line, and holds no hit of a sequence", async () => {
+    const codes = new Set<string>()
+    for (const vector of vectors) {
+        for (const issue of (await check(vector)).issues) {
+            codes.add(issue.code)
+            expect(issue.message).toMatch(/^[^\n]{10,240}$/)
+            expect(issue.message).not.toMatch(/undefined|null|\[object/)
+            // The numbers that the scenarios use as hits; the examples in messages are those of the manual.
+            if (issue.path.includes("hits"))
+                expect(issue.message).not.toMatch(/48231|51002|33871|24417|60123|32145|07000/)
+        }
+    }
+    // A code that no scenario reaches is a sentence that nobody has read. Files that cannot be read are elsewhere.
+    expect([...codes].toSorted()).toMatchInlineSnapshot(`
+      [
+        "address",
+        "always-everyone",
+        "always-unhidden",
+        "argument",
+        "browsers-refuse",
+        "closes-itself",
+        "closes-unknown",
+        "contains",
+        "count",
+        "does-nothing",
+        "duration-range",
+        "ends-alike",
+        "flags-not-new",
+        "fragments",
+        "guessable",
+        "in-order",
+        "interface",
+        "later",
+        "listed-twice",
+        "listening",
+        "long-grant",
+        "long-window",
+        "missing",
+        "name",
+        "needs-opens",
+        "needs-stop",
+        "network",
+        "no-doors",
+        "not-hidden",
+        "nothing-listens",
+        "own-service",
+        "ping-default",
+        "placeholder",
+        "power-of-two",
+        "published",
+        "range",
+        "readable",
+        "refused",
+        "relative",
+        "repeated",
+        "same-knock",
+        "scannable",
+        "second-door",
+        "second-gateway",
+        "short",
+        "syntax",
+        "too-many-views",
+        "twice-running",
+        "type",
+        "uniform-unused",
+        "unknown-key",
+        "well-known",
+        "writable",
+      ]
+    `)
+})
+
+test("readConfig() never throws: every scenario cut short at every length", async () => {
+    for (const vector of vectors.filter(({ name }) => !name.includes("views"))) {
+        const length = Math.max(...vector.files.map(({ text }) => text.length))
+        for (let cut = 0; cut < length; cut += 3) {
+            const reading = await check(vector, (text) => text.slice(0, cut))
+            for (const { line, column } of reading.issues) expect(line > 0 && column > 0).toBe(true)
+        }
+    }
+})

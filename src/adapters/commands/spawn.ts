@@ -1,0 +1,97 @@
+/**
+ * The commands port over real processes: argument vectors without a shell, a process group of their own so that a time
+ * limit ends all of it, no input, a small fixed environment, and no descriptor but the three standard ones (Node and
+ * our system calls open everything close-on-exec). A program may leave something running in the background on
+ * purpose: what it prints after the program itself has ended is not read.
+ */
+import { type ChildProcess, spawn } from "node:child_process"
+import type { CommandJob, CommandOutcome, Commands } from "../../ports/commands.ts"
+import { laneCommands, type Running } from "./lanes.ts"
+import { OutputLines } from "./output.ts"
+
+/** Ours: from SIGTERM to SIGKILL, and for the last output after the end, in milliseconds. */
+const GRACE = 2000
+const LAST_WORDS = 200
+
+const ENVIRONMENT = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LANG: "C" }
+
+/** Runs programs as children of this process, with its rights. */
+export function spawnCommands(): Commands {
+    return laneCommands(start)
+}
+
+function start(job: CommandJob, ended: (outcome: CommandOutcome) => void): Running {
+    const child = tryToSpawn(job.argv)
+    if (typeof child === "string") {
+        setImmediate(() => ended({ ended: "error", detail: child }))
+        return { kill: () => {} }
+    }
+    const lines = new OutputLines(job.output)
+    for (const name of ["stdout", "stderr"] as const) {
+        // A stream that breaks has no more lines; the program's end is told by the program.
+        child[name]
+            ?.setEncoding("utf8")
+            .on("data", (text: string) => lines.text(name, text))
+            .on("error", () => {})
+    }
+    let late: NodeJS.Timeout | undefined
+    let timedOut = false
+    const kill = () => {
+        if (late !== undefined) return
+        signalGroup(child, "SIGTERM")
+        late = setTimeout(() => signalGroup(child, "SIGKILL"), GRACE)
+    }
+    const limit = setTimeout(() => {
+        timedOut = true
+        kill()
+    }, job.timeout)
+    let over = false
+    const end = (outcome: CommandOutcome) => {
+        if (over) return
+        over = true
+        clearTimeout(limit)
+        clearTimeout(late)
+        child.stdout?.destroy()
+        child.stderr?.destroy()
+        lines.end()
+        ended(timedOut ? { ended: "timeout" } : outcome)
+    }
+    child.once("error", (error) => end({ ended: "error", detail: error.message }))
+    child.once("exit", (code, signal) => {
+        const outcome: CommandOutcome =
+            code === null ? { ended: "signal", signal: signal ?? "SIGKILL" } : { ended: "exit", code }
+        // We ended it: then all of it, now that nobody will wait for the group's last member.
+        if (late !== undefined) signalGroup(child, "SIGKILL")
+        const last = setTimeout(() => end(outcome), LAST_WORDS)
+        child.once("close", () => {
+            clearTimeout(last)
+            end(outcome)
+        })
+    })
+    return { kill }
+}
+
+/** The child, or why there is none. */
+function tryToSpawn([program, ...args]: readonly string[]): ChildProcess | string {
+    if (program === undefined || program === "") return "no program is named"
+    try {
+        return spawn(program, args, {
+            cwd: "/",
+            env: ENVIRONMENT,
+            stdio: ["ignore", "pipe", "pipe"],
+            detached: true,
+        })
+    } catch (error) {
+        // A NUL in an argument, or no memory.
+        return error instanceof Error ? error.message : String(error)
+    }
+}
+
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+    if (child.pid === undefined) return
+    try {
+        process.kill(-child.pid, signal)
+    } catch {
+        // All of the group has ended.
+    }
+}

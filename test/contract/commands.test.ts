@@ -1,0 +1,289 @@
+/**
+ * The commands port: one suite on each adapter. Real programs are small shell scripts that wait for a file; the model's
+ * are ended by hand.
+ */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { MOST_RUNNING, MOST_WAITING } from "../../src/adapters/commands/lanes.ts"
+import { memoryCommands } from "../../src/adapters/commands/memory.ts"
+import { LONGEST_LINE, MOST_LINES } from "../../src/adapters/commands/output.ts"
+import { spawnCommands } from "../../src/adapters/commands/spawn.ts"
+import { nftFirewall } from "../../src/adapters/firewall/nft.ts"
+import type { CommandJob, CommandOutcome, Commands } from "../../src/ports/commands.ts"
+
+/** What the suite needs besides the port: programs by what they do, and a way to let the waiting ones go on. */
+type Harness = {
+    readonly commands: Commands
+    /** Prints `begun NAME`, waits to be released, exits with `code`. */
+    readonly waiter: (name: string, code?: number) => readonly string[]
+    readonly release: (name: string) => void
+    /** Prints this and exits with 0. */
+    readonly printer: (text: string) => readonly string[]
+    readonly end: () => Promise<void>
+}
+
+function suite(make: () => Harness): void {
+    let harness: Harness
+    let outcomes: [name: string, outcome: CommandOutcome][]
+    let lines: string[]
+
+    beforeEach(() => {
+        harness = make()
+        outcomes = []
+        lines = []
+    })
+    afterEach(() => harness.end())
+
+    const run = (name: string, lane: string, more: Partial<CommandJob> = {}) => {
+        const job: CommandJob = {
+            lane,
+            argv: harness.waiter(name),
+            timeout: 60_000,
+            output: (line) => lines.push(line),
+            ...more,
+        }
+        return harness.commands.run(job, (outcome) => outcomes.push([name, outcome]))
+    }
+    const begun = () => lines.filter((line) => line.startsWith("begun ")).map((line) => line.slice(6))
+
+    it("run() says how a program ended and hands its lines over", async () => {
+        expect(run("a", "x", { argv: harness.waiter("a", 3) })).toBe(true)
+        expect(outcomes).toEqual([])
+        await settled(begun).toEqual(["a"])
+        harness.release("a")
+        await settled(() => outcomes).toEqual([["a", { ended: "exit", code: 3 }]])
+    })
+
+    it("runs one lane in order, one at a time, and other lanes beside it", async () => {
+        for (const name of ["a1", "a2", "a3"]) run(name, "a")
+        run("b1", "b")
+        await settled(() => begun().sort()).toEqual(["a1", "b1"])
+        for (const name of ["a3", "a2", "a1"]) harness.release(name)
+        await settled(begun).toHaveLength(4)
+        await settled(() => outcomes.map(([name]) => name)).toEqual(["a1", "a2", "a3"])
+        harness.release("b1")
+        await settled(() => outcomes.at(-1)?.[0]).toBe("b1")
+    })
+
+    it("runs so many at once, lets so many wait, and refuses the rest without calling back", async () => {
+        const count = MOST_RUNNING + MOST_WAITING
+        for (let i = 0; i < count; i++) expect(run(`j${i}`, i < MOST_RUNNING ? `lane${i}` : `wait${i % 7}`)).toBe(true)
+        expect(run("one too many", "wait1")).toBe(false)
+        expect(run("one too many, in a lane of its own", "free")).toBe(false)
+        await settled(begun).toHaveLength(MOST_RUNNING)
+        harness.release("j0")
+        await settled(() => outcomes.length).toBe(1)
+        await settled(begun).toHaveLength(MOST_RUNNING + 1)
+        expect(run("room again", "free")).toBe(true)
+        await harness.commands.stop()
+        expect(outcomes.map(([name]) => name)).not.toContain("one too many")
+        expect(outcomes).toHaveLength(MOST_RUNNING + 1)
+    })
+
+    it("bounds the output in length and number, and says how much it left out", async () => {
+        const long = "x".repeat(LONGEST_LINE + 500)
+        const argv = harness.printer(`${long}\n${"line\n".repeat(MOST_LINES + 41)}end without newline`)
+        run("p", "p", { argv })
+        await settled(() => outcomes).toEqual([["p", { ended: "exit", code: 0 }]])
+        expect(lines[0]).toBe(`${"x".repeat(LONGEST_LINE)}…`)
+        expect(lines.slice(1, MOST_LINES)).toEqual(Array.from({ length: MOST_LINES - 1 }, () => "line"))
+        expect(lines.slice(MOST_LINES)).toEqual(["… 43 more lines not shown"])
+    })
+
+    it("hands lines over without control characters", async () => {
+        run("p", "p", { argv: harness.printer("a\tb\r\n\u001b[31mred\u0007\u2028\n\nlast") })
+        await settled(() => outcomes.length).toBe(1)
+        expect(lines).toEqual(["a b", "\ufffd[31mred\ufffd\ufffd", "", "last"])
+    })
+
+    it("stop() ends what runs, forgets what waits, and takes nothing more", async () => {
+        run("a1", "a")
+        run("a2", "a")
+        run("b1", "b")
+        await settled(() => begun().sort()).toEqual(["a1", "b1"])
+        await harness.commands.stop()
+        expect(outcomes.sort(([a], [b]) => a.localeCompare(b))).toEqual([
+            ["a1", { ended: "signal", signal: "SIGTERM" }],
+            ["b1", { ended: "signal", signal: "SIGTERM" }],
+        ])
+        expect(run("late", "c")).toBe(false)
+        await harness.commands.stop()
+        expect(begun().sort()).toEqual(["a1", "b1"])
+    })
+
+    it("stop() with nothing running resolves at once", async () => {
+        await harness.commands.stop()
+        expect(outcomes).toEqual([])
+    })
+
+    it("a job may be queued from the end of another", async () => {
+        const order: string[] = []
+        const job = { lane: "a", argv: harness.printer("1"), timeout: 60_000, output: () => {} }
+        harness.commands.run(job, () => {
+            order.push("first")
+            harness.commands.run(job, () => order.push("second"))
+        })
+        await settled(() => order).toEqual(["first", "second"])
+    })
+}
+
+describe("memory", () => {
+    suite(() => {
+        const released = new Set<string>()
+        const commands = memoryCommands((started) => {
+            const [kind, text, code] = started.job.argv
+            started.print(kind === "print" ? text! : `begun ${text}\n`)
+            if (kind === "print" || released.has(text!)) started.end({ ended: "exit", code: Number(code ?? 0) })
+        })
+        return {
+            commands,
+            waiter: (name, code = 0) => ["wait", name, String(code)],
+            printer: (text) => ["print", text],
+            release(name) {
+                released.add(name)
+                for (const { job, end } of commands.running) {
+                    if (job.argv[1] === name) end({ ended: "exit", code: Number(job.argv[2]) })
+                }
+            },
+            end: () => commands.stop(),
+        }
+    })
+})
+
+describe("spawn", () => {
+    let scratch: string
+    let commands: Commands
+
+    beforeEach(() => {
+        scratch = mkdtempSync(join(tmpdir(), "postern-commands-"))
+    })
+    afterEach(async () => {
+        await commands.stop()
+        rmSync(scratch, { recursive: true, force: true })
+    })
+
+    const file = (name: string) => join(scratch, name)
+    const pidOf = (name: string) => (existsSync(file(name)) ? Number(readFileSync(file(name), "utf8")) : 0)
+
+    suite(() => {
+        commands = spawnCommands()
+        return {
+            commands,
+            waiter: (name, code = 0) =>
+                sh(`echo 'begun ${name}'; until [ -e '${file(name)}' ]; do sleep 0.05; done; exit ${code}`),
+            release: (name) => writeFileSync(file(name), ""),
+            printer: (text) => ["/usr/bin/printf", "%s", text],
+            end: () => commands.stop(),
+        }
+    })
+
+    /** Runs one program to its end. */
+    const runOnce = (argv: readonly string[], timeout = 20_000) => {
+        commands = spawnCommands()
+        const lines: string[] = []
+        return new Promise<{ outcome: CommandOutcome; lines: readonly string[] }>((resolve, reject) => {
+            const job: CommandJob = { lane: "x", argv, timeout, output: (line) => lines.push(line) }
+            if (!commands.run(job, (outcome) => resolve({ outcome, lines }))) reject(new Error("refused"))
+        })
+    }
+
+    it("gives arguments as they are: no shell", async () => {
+        const { lines } = await runOnce(["/usr/bin/printf", "%s\\n", "$HOME", "; echo b", "*", "'\"", ""])
+        expect(lines).toEqual(["$HOME", "; echo b", "*", "'\"", ""])
+    })
+
+    it("gives a fixed environment, the root directory and no input", async () => {
+        process.env["POSTERN_TEST_SECRET"] = "not for children"
+        const { outcome, lines } = await runOnce(sh("env | grep -v '^_=' | sort; pwd; cat; echo end"))
+        delete process.env["POSTERN_TEST_SECRET"]
+        expect(lines).toEqual([
+            "LANG=C",
+            "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "PWD=/",
+            "/",
+            "end",
+        ])
+        expect(outcome).toEqual({ ended: "exit", code: 0 })
+    })
+
+    it("lets a program inherit no descriptor, not even those of the firewall's library", async () => {
+        const firewall = nftFirewall()
+        const { lines } = await runOnce(["/bin/ls", "-l", "/proc/self/fd"])
+        firewall.close()
+        const open = lines.flatMap((line) => /(\d+) -> (.*)$/.exec(line)?.slice(1, 3).join(" ") ?? [])
+        expect(open.map((text) => text.replace(/\[\d+\]$/, "").replace(/\/proc\/\d+/, "/proc/…"))).toEqual([
+            "0 /dev/null",
+            "1 socket:",
+            "2 socket:",
+            "3 /proc/…/fd",
+        ])
+    })
+
+    it("both streams reach the log", async () => {
+        const { lines } = await runOnce(sh("echo out; echo err >&2"))
+        expect([...lines].sort()).toEqual(["err", "out"])
+    })
+
+    it.each([
+        [["/no/such/program"], /ENOENT/],
+        [["/etc/passwd"], /EACCES/],
+        [[], /no program/],
+        [[""], /no program/],
+        [["/bin/true", "a\0b"], /null bytes/],
+    ])("says why %j cannot be started", async (argv, detail) => {
+        const { outcome } = await runOnce(argv)
+        expect(outcome).toEqual({ ended: "error", detail: expect.stringMatching(detail) })
+    })
+
+    it("says which signal ended a program", async () => {
+        const { outcome } = await runOnce(sh("kill -KILL $$"))
+        expect(outcome).toEqual({ ended: "signal", signal: "SIGKILL" })
+    })
+
+    it("ends a whole group after its time, also one that ignores SIGTERM", async () => {
+        const child = `(trap '' TERM; echo \${PPID} > /dev/null; exec sleep 600) & echo $! > '${file("child")}'`
+        const { outcome } = await runOnce(sh(`trap '' TERM; ${child}; sleep 600 & wait; sleep 600`), 200)
+        expect(outcome).toEqual({ ended: "timeout" })
+        await expect.poll(() => alive(pidOf("child")), { timeout: 5000 }).toBe(false)
+    })
+
+    it("does not wait for what a program leaves in the background on purpose", async () => {
+        const { outcome, lines } = await runOnce(sh(`sleep 600 & echo $! > '${file("left")}'; echo started; exit 4`))
+        expect(outcome).toEqual({ ended: "exit", code: 4 })
+        expect(lines).toEqual(["started"])
+        expect(alive(pidOf("left"))).toBe(true)
+        process.kill(pidOf("left"), "SIGKILL")
+    })
+
+    it("stop() kills what ignores SIGTERM", async () => {
+        commands = spawnCommands()
+        const lines: string[] = []
+        const outcomes: CommandOutcome[] = []
+        const argv = sh("trap '' TERM; echo ready; while :; do sleep 0.1; done")
+        const job: CommandJob = { lane: "x", argv, timeout: 60_000, output: (line) => lines.push(line) }
+        commands.run(job, (outcome) => outcomes.push(outcome))
+        await expect.poll(() => lines, { timeout: 10_000 }).toEqual(["ready"])
+        await commands.stop()
+        expect(outcomes).toEqual([{ ended: "signal", signal: "SIGKILL" }])
+    })
+})
+
+function settled(test: () => unknown) {
+    return expect.poll(test, { timeout: 20_000, interval: 10 })
+}
+
+function sh(script: string): string[] {
+    return ["/bin/sh", "-c", script]
+}
+
+function alive(pid: number): boolean {
+    try {
+        process.kill(pid, 0)
+        // A zombie that nobody has waited for yet is not alive.
+        return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"))
+    } catch {
+        return false
+    }
+}

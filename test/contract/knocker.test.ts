@@ -12,7 +12,7 @@ import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { memoryKnocker } from "../../src/adapters/knocker/memory.ts"
 import type { KnockerOptions } from "../../src/adapters/knocker/options.ts"
-import type { Hit } from "../../src/core/knock/hit.ts"
+import type { Hit, Service } from "../../src/core/knock/hit.ts"
 import type { Target } from "../../src/core/knock/plan.ts"
 import { FIN, PSH, SYN, URG } from "../../src/core/net/packet.ts"
 import type { ProbeResult, SendResult } from "../../src/ports/knocker.ts"
@@ -35,6 +35,7 @@ type Driver = {
     readonly child: ChildProcess
 }
 
+const SSH: Service = { protocol: "tcp", port: 22 }
 const tcp = (port: number): Hit => ({ protocol: "tcp", port })
 const udp = (port: number): Hit => ({ protocol: "udp", port })
 const icmp = (port: number): Hit => ({ protocol: "icmp", port })
@@ -45,10 +46,10 @@ describe("memoryKnocker()", () => {
         const cancel = new AbortController()
         for (const hit of [tcp(1), udp(2), icmp(3)]) expect(await knocker.send(hit, V4)).toEqual({ ok: true })
         expect(knocker.sent.map(({ hit }) => hit)).toEqual([tcp(1), udp(2), icmp(3)])
-        expect(await knocker.probe(tcp(22) as never, V4, 100, cancel.signal)).toBe("open")
-        expect(await knocker.probe(tcp(22) as never, V6, 100, cancel.signal)).toBe("refused")
+        expect(await knocker.probe(SSH, V4, 100, cancel.signal)).toBe("open")
+        expect(await knocker.probe(SSH, V6, 100, cancel.signal)).toBe("refused")
         cancel.abort()
-        expect(await knocker.probe(tcp(22) as never, V4, 100, cancel.signal)).toBe("aborted")
+        expect(await knocker.probe(SSH, V4, 100, cancel.signal)).toBe("aborted")
         knocker.close()
         knocker.close()
     })
@@ -283,18 +284,18 @@ function drive(namespace: Namespace, prefix: readonly string[]): Driver {
     const child = namespace.start(argv, { cwd: root, stdio: ["pipe", "pipe", "inherit"] })
     const lines: Lines = collectLines(child, child.stdout!)
     let answered = 0
-    const ask = async (order: Order): Promise<unknown> => {
+    const ask = async <T>(order: Order): Promise<T> => {
         const from = answered++
         child.stdin!.write(`${JSON.stringify(order)}\n`)
         return JSON.parse(await lines.waitFor(/^./, { from }))
     }
     return {
         child,
-        send: async (hit, target, options = {}) =>
-            (await ask({ do: "send", hit, target, options: { ...PLAIN, ...options } })) as SendResult,
-        probe: async (port, target, more = {}) => {
+        send: (hit, target, options = {}) =>
+            ask<SendResult>({ do: "send", hit, target, options: { ...PLAIN, ...options } }),
+        probe: (port, target, more = {}) => {
             const order = { do: "probe", options: PLAIN, service: { protocol: "tcp", port }, target, ms: 2000 } as const
-            return (await ask({ ...order, ...more })) as ProbeResult
+            return ask<ProbeResult>({ ...order, ...more })
         },
     }
 }

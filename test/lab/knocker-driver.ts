@@ -30,6 +30,6 @@ async function carryOut(order: Order): Promise<unknown> {
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-    const order = JSON.parse(line) as Order
+    const order: Order = JSON.parse(line)
     process.stdout.write(`${JSON.stringify(await carryOut(order))}\n`)
 }

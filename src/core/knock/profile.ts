@@ -73,7 +73,7 @@ export function parseProfile(
         const detail = error.message.split("\n", 1)[0]!.replace("Invalid TOML document: ", "")
         return bad([{ path: [], problem: { code: "syntax", line: error.line, column: error.column, detail } }])
     }
-    const result = schema.safeParse(data)
+    const result = schema.safeParse(data, { reportInput: true })
     if (!result.success) return bad(result.error.issues.flatMap(toIssues))
     const { door: doors, ...rest } = result.data
     const second = doors.findIndex(({ name }, index) => doors.findIndex((door) => door.name === name) < index)

@@ -4,9 +4,10 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
+import { configVectors } from "./vectors/config.ts"
 import { packetVectors } from "./vectors/packet.ts"
 
-const FILES: Readonly<Record<string, unknown>> = { ...packetVectors }
+const FILES: Readonly<Record<string, unknown>> = { ...configVectors, ...packetVectors }
 
 const root = join(import.meta.dirname, "..", "vectors")
 const check = process.argv.includes("--check")

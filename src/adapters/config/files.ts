@@ -5,7 +5,7 @@ import type { Trouble } from "../../core/config/issues.ts"
 import type { ConfigFile } from "../../core/config/parse.ts"
 
 /** Where the configuration is if nothing else is said. */
-export const CONFIG_FILE = "/etc/postern/postern.toml"
+const CONFIG_FILE = "/etc/postern/postern.toml"
 
 /** Larger than any sensible configuration (bytes). */
 const MOST = 1_048_576

@@ -2,7 +2,7 @@
 import type { Config } from "../../core/config/config.ts"
 import type { Effect } from "../../core/effect.ts"
 import { Engine, type EngineEvent } from "../../core/engine.ts"
-import { type Address, sameAddress } from "../../core/net/address.ts"
+import { type Address, formatAddress, sameAddress } from "../../core/net/address.ts"
 import { decodePacket } from "../../core/net/decode.ts"
 import { networkOffset } from "../../core/net/frame.ts"
 import { Packet } from "../../core/net/packet.ts"
@@ -81,6 +81,17 @@ export function replay(bytes: Uint8Array, config: Config): Replay {
     ticksUntil(Number.POSITIVE_INFINITY)
     const opened = said.filter(({ report }) => report.type === "opened" && !report.renewed).length
     return { frames: frames.length, packets, opened, said, problems }
+}
+
+/** A replay for programs: addresses and times as text. */
+export function plainReplay(replay: Replay): object {
+    const said = replay.said.map(({ at, wall, report }) => {
+        const time = { at, time: new Date(wall).toISOString() }
+        return "source" in report
+            ? { ...time, ...report, source: formatAddress(report.source) }
+            : { ...time, ...report }
+    })
+    return { ...replay, said }
 }
 
 function answerTo(effect: Effect): EngineEvent | null {

@@ -17,7 +17,7 @@ type Options = {
 const EXAMPLES = `Examples:
   postern check                        the configuration of this host
   postern check ./postern.toml         another one, before it is installed
-  postern check --strict && systemctl reload postern
+  postern check --strict && systemctl restart postern
   postern check --json | jq -r '.issues[].path'
   postern check --replay knock.pcap    what would this capture have opened?
 `
@@ -28,8 +28,8 @@ export const check: CliCommand = {
             .command("check")
             .summary("every problem of a configuration, as file:line:col")
             .description(
-                "Reads a configuration and conf.d/*.toml beside it, changes nothing, and prints every problem as\n" +
-                    "file:line:col: path: what is wrong, and how to mend it. Exit status 3 if there is an error.",
+                "Reads a configuration and conf.d/*.toml beside it, changes nothing, and prints every problem with " +
+                    "its place and how to mend it. Exit status 3 if there is an error.",
             )
             .addHelpText("before", EXAMPLES)
             .argument("[file]", "default: $POSTERN_CONFIG, or /etc/postern/postern.toml")
@@ -59,7 +59,7 @@ async function act(file: string | undefined, options: Options, terminal: Termina
         replayed = await replayFile(options.replay, reading, terminal)
         if (replayed === null) return EXIT.failed
     }
-    if (options.json === true) printJson(files, reading, replayed, code, terminal)
+    if (options.json === true) await printJson(files, reading, replayed, code, terminal)
     else await printLines(files, reading, replayed, terminal)
     return code
 }
@@ -92,16 +92,16 @@ function exitCode(files: readonly ConfigFile[], reading: Reading, strict: boolea
     return !reading.ok || (strict && unwise) ? EXIT.configuration : EXIT.ok
 }
 
-function printJson(
+async function printJson(
     files: readonly ConfigFile[],
     reading: Reading,
     replayed: Replay | null,
     code: ExitCode,
     terminal: Terminal,
-): void {
+): Promise<void> {
     const doors = reading.ok ? reading.config.doors.map(({ name }) => name) : []
     const answer = { version: 1, ok: code === EXIT.ok, files: files.map(({ file }) => file), doors }
-    const more = replayed === null ? {} : { replay: replayed }
+    const more = replayed === null ? {} : { replay: (await import("../check/replay.ts")).plainReplay(replayed) }
     terminal.out(JSON.stringify({ ...answer, issues: reading.issues, ...more }))
 }
 

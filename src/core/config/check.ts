@@ -57,10 +57,11 @@ function sequenceAsWhole({ hits }: Sequence, say: Say): void {
         say(path, { code: "short", hits: hits.length, bits })
         return
     }
-    const ports = hits.filter(({ protocol }) => protocol !== "icmp").map(({ port }) => port)
-    const steps = ports.slice(1).map((port, i) => port - ports[i]!)
-    if (steps.length > 1 && steps.every((step) => step > 0)) say(path, { code: "in-order", order: "ascending" })
-    else if (steps.length > 1 && steps.every((step) => step < 0)) say(path, { code: "in-order", order: "descending" })
+    // No scanner goes to and fro between protocols, and none counts through the sizes of pings.
+    const inOrder = hits[0]!.protocol !== "icmp" && hits.every(({ protocol }) => protocol === hits[0]!.protocol)
+    const steps = hits.slice(1).map(({ port }, i) => port - hits[i]!.port)
+    if (inOrder && steps.every((step) => step > 0)) say(path, { code: "in-order", order: "ascending" })
+    else if (inOrder && steps.every((step) => step < 0)) say(path, { code: "in-order", order: "descending" })
     else if (bits < ENOUGH_BITS) say(path, { code: "guessable", bits })
 }
 

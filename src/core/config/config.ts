@@ -56,7 +56,7 @@ export type Sequence = {
 }
 
 /** Programs to run, as argument vectors; `{source}`, `{door}` and `{knocker}` are replaced in each argument. */
-export type Command = {
+type Command = {
     readonly start: readonly string[] | null
     readonly stop: readonly string[] | null
     /** From the end of `start` to `stop`, in milliseconds. */

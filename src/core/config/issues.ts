@@ -55,7 +55,7 @@ export type Trouble = "missing" | "permission" | "not-a-file" | "not-utf8" | "to
 export type Problem = Mistake | Doubt
 
 /** What makes a configuration unusable. */
-export type Mistake =
+type Mistake =
     | { readonly code: "unreadable"; readonly trouble: Trouble; readonly detail: string }
     | { readonly code: "syntax"; readonly detail: string; readonly line: number; readonly column: number }
     /** `near`: what was probably meant; `home`: the table where that key belongs, if it is another one. */

@@ -6,7 +6,7 @@ import type { AST } from "toml-eslint-parser"
 import type { Path } from "./issues.ts"
 
 /** Both from 1; columns count UTF-16 units. */
-export type Position = { readonly line: number; readonly column: number }
+type Position = { readonly line: number; readonly column: number }
 
 /** Finds paths in one text. `key` asks for the key itself instead of its value. */
 export type Locate = (path: Path, key?: boolean) => Position

@@ -1,0 +1,228 @@
+import { once } from "node:events"
+import { createServer } from "node:net"
+import { expect, test } from "vitest"
+import { LINK_RAW, LINK_SLL } from "../../src/core/net/frame.ts"
+import { writePcap } from "../../src/core/net/pcap.ts"
+import { session } from "./session.ts"
+
+const GOOD = `[[door]]
+name = "ssh"
+opens = ["tcp/22"]
+hide = true
+[door.sequence]
+hits = ["32144", "21312:udp", "48231", "icmp:321"]
+`
+const CLOSE = `[[door]]
+name = "close"
+closes = ["ssh"]
+[door.sequence]
+hits = ["51002", "33871:udp", "60123", "24417"]
+`
+const WRONG = `[gateway]
+interfces = "any"
+[[door]]
+name = "ssh"
+opens = ["22"]
+for = 30
+[door.sequence]
+hits = ["70000", "ssh"]
+`
+
+test("postern check: a good configuration says so, and nothing on standard output", () => {
+    session(
+        { "postern.toml": GOOD, "conf.d/close.toml": CLOSE, "conf.d/.old.toml": WRONG, "conf.d/note.txt": WRONG },
+        `
+        $ postern check --no-host postern.toml
+        ! postern: 2 doors in 2 files, no problems
+        $ postern check --no-host -c postern.toml
+        ! postern: 2 doors in 2 files, no problems
+        $ POSTERN_CONFIG=postern.toml postern check --no-host --strict
+        ! postern: 2 doors in 2 files, no problems
+        $ postern check --no-host --json postern.toml
+        {"version":1,"ok":true,"files":["postern.toml","conf.d/close.toml"],"doors":["ssh","close"],"issues":[]}
+        `,
+    )
+})
+
+test("postern check: every problem at once, with its place and how to mend it", () => {
+    session(
+        { "postern.toml": WRONG, "conf.d/b.toml": "[[door]]\nname = ssh\n" },
+        `
+        $ postern check --no-host postern.toml
+        postern.toml:2:1: gateway.interfces: "interfces" is not a key of [gateway]: did you mean interfaces?
+        postern.toml:5:10: door.ssh.opens[0]: not written as it should be: a service is written tcp/22 or udp/53; did you mean tcp/22?
+        postern.toml:6:7: door.ssh.for: should be a duration such as "15s" or "1h30m", in quotes
+        postern.toml:8:9: door.ssh.sequence.hits[0]: no such port: ports are 1 to 65535
+        postern.toml:8:18: door.ssh.sequence.hits[1]: names of services are not looked up: write the number of the port
+        conf.d/b.toml:2:8: not valid TOML: invalid value
+        ! postern: 6 errors in 2 files
+        ? 3
+        `,
+    )
+})
+
+test("postern check: warnings and notes fail only with --strict, and notes not even then", () => {
+    session(
+        {
+            "warn.toml": GOOD.replace("48231", "443"),
+            "note.toml": GOOD.replace("48231", "6566"),
+            "open.toml": { text: GOOD, mode: 0o644 },
+        },
+        `
+        $ postern check --no-host warn.toml
+        warn.toml:6:31: warning: door.ssh.sequence.hits[2]: a port that scanners and strangers visit anyway: take one that nobody knows
+        ! postern: 1 door, 1 warning
+        $ postern check --no-host --strict warn.toml
+        warn.toml:6:31: warning: door.ssh.sequence.hits[2]: a port that scanners and strangers visit anyway: take one that nobody knows
+        ! postern: 1 door, 1 warning
+        ? 3
+        $ postern check --no-host --strict note.toml
+        note.toml:6:31: note: door.ssh.sequence.hits[2]: web browsers refuse to connect to this port: nobody can knock with a browser
+        ! postern: 1 door, 1 note
+        $ postern check --no-host open.toml
+        open.toml:1:1: warning: everybody on this host can read the sequences in this file: chmod 600
+        ! postern: 1 door, 1 warning
+        `,
+    )
+})
+
+test("postern check: files that cannot be read", () => {
+    session(
+        { "folder/x": "", "latin1.toml": new Uint8Array([0x23, 0xe4, 0x0a]), "large.toml": "#".repeat(1_048_577) },
+        `
+        $ postern check missing.toml
+        missing.toml: there is no such file: make one, or name another with --config (postern.toml(5) begins with an example)
+        ! postern: 1 error
+        ? 3
+        $ postern check folder
+        folder: not a file
+        ! postern: 1 error
+        ? 3
+        $ postern check latin1.toml
+        latin1.toml: not UTF-8 text: save it as UTF-8
+        ! postern: 1 error
+        ? 3
+        $ postern check large.toml
+        large.toml: larger than any sensible configuration (1 MiB): is it the right file?
+        ! postern: 1 error
+        ? 3
+        `,
+    )
+})
+
+test("postern check: wrong usage", () => {
+    session(
+        { "a.toml": GOOD },
+        `
+        $ postern check a.toml --config a.toml
+        ! postern: error: two configurations were named
+        ! postern: hint: leave out either FILE or --config
+        ? 2
+        $ postern check --strikt a.toml
+        ! postern: error: unknown option '--strikt'
+        ! (Did you mean --strict?)
+        ! …
+        ? 2
+        $ postern check a.toml b.toml
+        ! postern: error: too many arguments for 'check'. Expected 1 argument but got 2…
+        ! …
+        ? 2
+        `,
+    )
+})
+
+test("postern check: what listens on this host", async () => {
+    const server = createServer().listen(0, "0.0.0.0")
+    await once(server, "listening")
+    try {
+        const address = server.address()
+        const port = typeof address === "object" && address !== null ? address.port : 0
+        const unused = GOOD.replace("48231", `${port}`).replace("tcp/22", "tcp/1")
+        session(
+            { "a.toml": unused },
+            `
+            $ postern check a.toml
+            a.toml:3:10: note: door.ssh.opens[0]: nothing listens on tcp/1 at this moment
+            a.toml:6:31: warning: door.ssh.sequence.hits[2]: something listens on this port: its clients will spoil knocks, or make hits without knowing
+            ! postern: 1 door, 1 warning, 1 note
+            `,
+        )
+    } finally {
+        server.close()
+    }
+})
+
+/** An IPv4 packet from 192.0.2.7 with this protocol and payload, as a capture of raw IP has it. */
+function ipv4(protocol: number, payload: readonly number[]): Uint8Array {
+    const total = 20 + payload.length
+    const header = [0x45, 0, total >> 8, total & 255, 0, 0, 0, 0, 64, protocol, 0, 0, 192, 0, 2, 7, 198, 51, 100, 1]
+    return new Uint8Array([...header, ...payload])
+}
+
+const tcp = (port: number, sequence: number) =>
+    ipv4(6, [0xc0, 0, port >> 8, port & 255, 0, 0, 0, sequence, 0, 0, 0, 0, 0x50, 0x02, 4, 0, 0, 0, 0, 0])
+const udp = (port: number) => ipv4(17, [0xc0, 0, port >> 8, port & 255, 0, 8, 0, 0])
+const echo = (size: number) => ipv4(1, [8, 0, 0, 0, 0, 1, 0, 1, ...Array.from({ length: size }, () => 0)])
+
+/** One packet each 100 ms from 2026-01-02 03:04:05 on. */
+function capture(packets: readonly Uint8Array[], linkType: number = LINK_RAW): Uint8Array {
+    const start = Date.UTC(2026, 0, 2, 3, 4, 5)
+    return writePcap(
+        linkType,
+        packets.map((bytes, i) => ({ time: start + i * 100, bytes })),
+    )
+}
+
+test("postern check --replay: what a capture would have opened", () => {
+    const knock = [tcp(32_144, 1), udp(21_312), tcp(48_231, 2), echo(321)]
+    const cut = capture(knock).subarray(0, -1)
+    session(
+        {
+            "postern.toml": GOOD,
+            "knock.pcap": capture(knock),
+            "wrong.pcap": capture([knock[0]!, knock[1]!, tcp(9, 3), knock[2]!, knock[3]!]),
+            "other.pcap": capture(knock, LINK_SLL),
+            "cut.pcap": cut,
+            "text.pcap": "this is no capture",
+        },
+        `
+        $ postern check --no-host postern.toml --replay knock.pcap
+        2026-01-02T03:04:05.000+00:00 ssh: 192.0.2.7: stage 1 of 4
+        2026-01-02T03:04:05.100+00:00 ssh: 192.0.2.7: stage 2 of 4
+        2026-01-02T03:04:05.200+00:00 ssh: 192.0.2.7: stage 3 of 4
+        2026-01-02T03:04:05.300+00:00 ssh: 192.0.2.7: stage 4 of 4
+        2026-01-02T03:04:05.300+00:00 ssh: 192.0.2.7: open: tcp/22 for 30 s, until 03:04:35
+        2026-01-02T03:04:35.300+00:00 ssh: 192.0.2.7: closed on time
+        ! postern: 1 door, no problems
+        ! postern: 4 frames, 4 possible hits: would have opened 1 door
+        $ postern check --no-host postern.toml --replay wrong.pcap
+        2026-01-02T03:04:05.000+00:00 ssh: 192.0.2.7: stage 1 of 4
+        2026-01-02T03:04:05.100+00:00 ssh: 192.0.2.7: stage 2 of 4
+        2026-01-02T03:04:05.200+00:00 ssh: 192.0.2.7: spoiled at stage 2 of 4 by a wrong hit
+        ! postern: 1 door, no problems
+        ! postern: 5 frames, 5 possible hits: would have opened no doors
+        $ postern check --no-host postern.toml --json --replay wrong.pcap
+        {"version":1,"ok":true,…"replay":{"frames":5,"packets":5,"opened":0,"said":[{"at":0,"time":"2026-01-02T03:04:05.000Z","type":"stage","door":"ssh","source":"192.0.2.7","stage":1,"of":4},…],"problems":[]}}
+        $ postern check --no-host postern.toml --replay other.pcap
+        ! postern: 1 door, no problems
+        ! postern: 4 frames, 0 possible hits: would have opened no doors
+        $ postern check --no-host postern.toml --replay cut.pcap
+        2026-01-02T03:04:05.000+00:00 ssh: 192.0.2.7: stage 1 of 4
+        2026-01-02T03:04:05.100+00:00 ssh: 192.0.2.7: stage 2 of 4
+        2026-01-02T03:04:05.200+00:00 ssh: 192.0.2.7: stage 3 of 4
+        2026-01-02T03:04:20.…+00:00 ssh: 192.0.2.7: timed out at stage 3 of 4
+        ! postern: 1 door, no problems
+        ! postern: warning: the capture is damaged at byte …: cut
+        ! postern: 3 frames, 3 possible hits: would have opened no doors
+        $ postern check --no-host postern.toml --replay text.pcap
+        ! postern: 1 door, no problems
+        ! postern: warning: the capture is damaged at byte 0: unknown-format
+        ! postern: 0 frames, 0 possible hits: would have opened no doors
+        $ postern check --no-host postern.toml --replay nothing.pcap
+        ! postern: error: nothing.pcap: cannot be read: ENOENT
+        ! postern: hint: name a file made with tcpdump -w
+        ? 1
+        `,
+    )
+    expect(cut.length).toBeGreaterThan(0)
+})

@@ -4,6 +4,11 @@ import type { Target } from "../core/knock/plan.ts"
 /** Sends hits and asks whether a service answers. Adapters: sockets, memory. */
 export interface Knocker {
     /**
+     * May all these hits be sent to the target, as far as permissions go? Sends nothing. Asked before the first hit:
+     * half a knock opens nothing, and tells whoever listens the first half.
+     */
+    allowed(hits: readonly Hit[], target: Target): Promise<SendResult>
+    /**
      * Sends one packet to the target; resolves as soon as it is on its way (or cannot be). It is never sent twice, and
      * no answer is waited for.
      */

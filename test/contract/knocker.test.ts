@@ -30,6 +30,7 @@ const root = join(import.meta.dirname, "..", "..")
 
 /** A knocker in the client's namespace. */
 type Driver = {
+    readonly allowed: (hits: readonly Hit[], target: Target, options?: Partial<KnockerOptions>) => Promise<SendResult>
     readonly send: (hit: Hit, target: Target, options?: Partial<KnockerOptions>) => Promise<SendResult>
     readonly probe: (port: number, target: Target, more?: Partial<Order & { do: "probe" }>) => Promise<ProbeResult>
     readonly child: ChildProcess
@@ -44,6 +45,7 @@ describe("memoryKnocker()", () => {
     it("sends, asks and closes like the real one", async () => {
         const knocker = memoryKnocker({ probe: (target) => (target.family === 4 ? "open" : "refused") })
         const cancel = new AbortController()
+        expect(await knocker.allowed([tcp(1), udp(2), icmp(3)], V4)).toEqual({ ok: true })
         for (const hit of [tcp(1), udp(2), icmp(3)]) expect(await knocker.send(hit, V4)).toEqual({ ok: true })
         expect(knocker.sent.map(({ hit }) => hit)).toEqual([tcp(1), udp(2), icmp(3)])
         expect(await knocker.probe(SSH, V4, 100, cancel.signal)).toBe("open")
@@ -193,15 +195,21 @@ describe.skipIf(whyNoNamespaces() !== null)("socketKnocker()", () => {
         it("send() says that other flags need a permission", async () => {
             const result = await asNobody.send(tcp(7004), target, { flags: FIN })
             expect(result).toMatchObject({ ok: false, code: "raw-denied" })
+            expect(await asNobody.allowed([tcp(1)], target, { flags: FIN })).toEqual({ ...result, detail: "EPERM" })
+            expect(await asRoot.allowed([tcp(1), icmp(2)], target, { flags: FIN })).toEqual({ ok: true })
             expect(await seen()).toEqual([])
         })
 
         it("send() uses the unprivileged ping socket where the system allows it", async () => {
             client.must(["sysctl", "-qw", "net.ipv4.ping_group_range=65534 65534"])
             const withoutPing = drive(client, [...NOBODY, "env", "PATH=/nonexistent"])
+            expect(await withoutPing.allowed([tcp(1), icmp(77)], target)).toEqual({ ok: true })
             expect(await withoutPing.send(icmp(77), target)).toEqual({ ok: true })
             client.must(["sysctl", "-qw", "net.ipv4.ping_group_range=1 0"])
             expect(await withoutPing.send(icmp(77), target)).toMatchObject({ ok: false, code: "echo-denied" })
+            const refused = { ok: false, code: "echo-denied" }
+            expect(await withoutPing.allowed([tcp(1), icmp(77)], target)).toMatchObject(refused)
+            expect(await withoutPing.allowed([tcp(1), udp(2)], target)).toEqual({ ok: true })
             withoutPing.child.kill()
             const packets = await seen()
             expect(packets).toHaveLength(1)
@@ -291,6 +299,8 @@ function drive(namespace: Namespace, prefix: readonly string[]): Driver {
     }
     return {
         child,
+        allowed: (hits, target, options = {}) =>
+            ask<SendResult>({ do: "allowed", hits, target, options: { ...PLAIN, ...options } }),
         send: (hit, target, options = {}) =>
             ask<SendResult>({ do: "send", hit, target, options: { ...PLAIN, ...options } }),
         probe: (port, target, more = {}) => {

@@ -10,6 +10,12 @@ import type { Target } from "../../src/core/knock/plan.ts"
 
 /** What the driver understands. `cancelAfter`: the probe is cancelled after so many milliseconds. */
 export type Order =
+    | {
+          readonly do: "allowed"
+          readonly options: KnockerOptions
+          readonly hits: readonly Hit[]
+          readonly target: Target
+      }
     | { readonly do: "send"; readonly options: KnockerOptions; readonly hit: Hit; readonly target: Target }
     | {
           readonly do: "probe"
@@ -22,6 +28,7 @@ export type Order =
 
 async function carryOut(order: Order): Promise<unknown> {
     const knocker = socketKnocker(order.options)
+    if (order.do === "allowed") return knocker.allowed(order.hits, order.target)
     if (order.do === "send") return knocker.send(order.hit, order.target)
     const cancel = new AbortController()
     if (order.cancelAfter === 0) cancel.abort()

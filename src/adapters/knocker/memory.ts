@@ -8,12 +8,16 @@ export type MemoryKnocker = Knocker & { readonly sent: readonly { readonly hit: 
 
 /** Answers are asked for anew each time; without them everything is sent and nothing answers. */
 export function memoryKnocker(answers: {
+    readonly allowed?: (hits: readonly Hit[], target: Target) => SendResult
     readonly send?: (hit: Hit, target: Target) => SendResult
     readonly probe?: (target: Target, sent: number, ms: number) => ProbeResult | Promise<ProbeResult>
 }): MemoryKnocker {
     const sent: { readonly hit: Hit; readonly target: Target }[] = []
     return {
         sent,
+        async allowed(hits, target) {
+            return answers.allowed?.(hits, target) ?? { ok: true }
+        },
         async send(hit, target) {
             const result = answers.send?.(hit, target) ?? { ok: true }
             if (result.ok) sent.push({ hit, target })

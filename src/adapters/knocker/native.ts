@@ -57,6 +57,23 @@ export function sendEcho(size: number, target: Target, options: KnockerOptions):
     return withSocket(target, SOCK_RAW, protocol, portless, closeSocket, send)
 }
 
+/** Is one of the two ways of `sendEcho` open to this user? */
+export function mayEcho(family: Family): boolean {
+    return mayOpen(family, SOCK_DGRAM, ECHO_PROTOCOL[family]) || mayOpen(family, SOCK_RAW, ECHO_PROTOCOL[family])
+}
+
+/** May this user do `sendSegment`? */
+export function maySegment(family: Family): boolean {
+    return mayOpen(family, SOCK_RAW, TCP)
+}
+
+function mayOpen(family: Family, type: number, protocol: number): boolean {
+    const socket = openSocket(family, type, protocol)
+    if (socket.ok) closeSocket(socket.fd)
+    // Another trouble than permission is told by the sending itself.
+    return socket.ok || (socket.error !== "EPERM" && socket.error !== "EACCES")
+}
+
 /** One TCP packet with any flags, which needs CAP_NET_RAW. */
 export function sendSegment(port: number, target: Target, options: KnockerOptions): SendResult {
     // Which address the kernel would send from: a datagram socket tells after connecting, and sends nothing.

@@ -1,10 +1,25 @@
 /** Echo requests by the installed ping, which may do what we may not. The last of the ways there are. */
 import { spawn } from "node:child_process"
+import { accessSync, constants } from "node:fs"
+import { delimiter, join } from "node:path"
 import type { Target } from "../../core/knock/plan.ts"
 import type { SendResult } from "../../ports/knocker.ts"
 import { type KnockerOptions, refusal } from "./options.ts"
 
-const denied = (detail: string): SendResult => ({ ok: false, code: "echo-denied", detail })
+/** No way was open. */
+export const denied = (detail: string): SendResult => ({ ok: false, code: "echo-denied", detail })
+
+/** Is there a ping to run? Whether it is allowed to do its work, only running it tells. */
+export function hasPing(path: string): boolean {
+    return path.split(delimiter).some((folder) => {
+        try {
+            accessSync(join(folder, "ping"), constants.X_OK)
+            return folder !== ""
+        } catch {
+            return false
+        }
+    })
+}
 
 /**
  * Sends one echo request. ping says when it has an answer, not when it has sent; so without an answer this takes the

@@ -1,9 +1,10 @@
 /** The knocker that really sends. Each kind of packet goes by the least privileged way that can carry it. */
 import type { Socket } from "node:net"
+import type { Target } from "../../core/knock/plan.ts"
 import { SYN } from "../../core/net/packet.ts"
 import type { Knocker, SendResult } from "../../ports/knocker.ts"
 import type { KnockerOptions } from "./options.ts"
-import { pingProgram } from "./ping.ts"
+import { denied, hasPing, pingProgram } from "./ping.ts"
 import { probeTcp, sendSyn } from "./tcp.ts"
 import { sendDatagram } from "./udp.ts"
 
@@ -17,6 +18,14 @@ const native = () => import("./native.ts")
 export function socketKnocker(options: KnockerOptions): Knocker {
     const open = new Set<Socket>()
     return {
+        async allowed(hits, target) {
+            const echo = hits.some(({ protocol }) => protocol === "icmp")
+            const segments = options.flags !== SYN && hits.some(({ protocol }) => protocol === "tcp")
+            if (segments && !(await native()).maySegment(target.family))
+                return { ok: false, code: "raw-denied", detail: "EPERM" }
+            if (!echo || (await mayEcho(target)) || hasPing(process.env["PATH"] ?? "")) return { ok: true }
+            return denied("EPERM, and no ping is installed")
+        },
         async send(hit, target) {
             if (hit.protocol === "icmp") {
                 const sent = await echo(hit.port, target, options)
@@ -41,12 +50,17 @@ export function socketKnocker(options: KnockerOptions): Knocker {
     }
 }
 
+/** May echo requests be sent by a socket? Never where the FFI library has no build for this machine. */
+async function mayEcho(target: Target): Promise<boolean> {
+    try {
+        return (await native()).mayEcho(target.family)
+    } catch {
+        return false
+    }
+}
+
 /** An echo request by a socket; `denied` also where the FFI library has no build for this machine. */
-async function echo(
-    size: number,
-    target: Parameters<Knocker["send"]>[1],
-    options: KnockerOptions,
-): Promise<SendResult> {
+async function echo(size: number, target: Target, options: KnockerOptions): Promise<SendResult> {
     try {
         return (await native()).sendEcho(size, target, options)
     } catch (error) {

@@ -80,6 +80,13 @@ export async function runJob(
     const tries = open.length > 0 ? 1 : job.tries
     const timeout = open.length > 0 ? Math.min(job.timeout, PARTNER_LIMIT) : job.timeout
 
+    for (const target of targets) {
+        const allowed = await knocker.allowed(job.hits, target)
+        if (allowed.ok) continue
+        lost.push({ target, code: allowed.code, detail: allowed.detail })
+        targets = targets.filter((other) => other !== target)
+    }
+
     for (let n = 1; n <= tries && !interrupted.aborted; n++) {
         const hit = (number: number) => progress({ doing: "hit", number, of: job.hits.length, try: n })
         targets = await sendAll({ ...job, targets }, knocker, pace, interrupted, lost, hit)

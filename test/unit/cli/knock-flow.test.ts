@@ -140,6 +140,15 @@ describe("runJob()", () => {
         expect(outcome.lost).toHaveLength(1)
     })
 
+    test("sends nothing at all where a permission is missing for one of the hits", async () => {
+        const { outcome, sent } = await knock(
+            {},
+            { allowed: () => ({ ok: false, code: "echo-denied", detail: "EPERM" }) },
+        )
+        expect(sent).toEqual([])
+        expect(outcome).toMatchObject({ result: "unreachable", tries: 0, lost: [{ target: V6 }, { target: V4 }] })
+    })
+
     test("sends nothing more when no family is left", async () => {
         const { outcome, sent } = await knock(
             {},

@@ -12,14 +12,14 @@ export function address(text: string): Address {
     return parsed
 }
 
-export function network(text: string): Network {
+function network(text: string): Network {
     const parsed = parseNetwork(text)
     if (parsed === null) throw new Error(`not a network: ${text}`)
     return parsed
 }
 
 /** `tcp/22`. */
-export function service(text: string): Service {
+function service(text: string): Service {
     return must(parseService(text))
 }
 

@@ -85,7 +85,7 @@ export function watchChains(watch: KernelWatch): ChainSpec[] {
 }
 
 /** Can nftables write this interface name? The kernel allows a few characters that its quoting has no escape for. */
-export function writable(name: string): boolean {
+function writable(name: string): boolean {
     return /^[^\s"*\\/{}$;]{1,15}$/.test(name)
 }
 

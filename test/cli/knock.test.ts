@@ -238,6 +238,7 @@ describe.skipIf(whyNoNamespaces() !== null)("postern knock", () => {
             ],
             [["10.93.0.1", "7000", "--dealy", "1s"], /unknown option '--dealy'\n\(Did you mean --delay\?\)/],
             [["home", "shs"], /home has no door "shs": did you mean ssh\?\npostern: hint: there are: ssh, quiet/],
+            [["home", "7-of-nine"], /home has no door "7-of-nine"/],
             [["home"], /which door of home\?\npostern: hint: there are: ssh, quiet/],
             [["10.93.0.1", "ssh", "--profile", "hoem"], /there is no profile "hoem" in .*: did you mean home\?/],
             [["10.93.0.1", "ssh", "--profile", "/nonexistent/a.toml"], /a\.toml: cannot be read/],

@@ -115,6 +115,7 @@ flags = "fin,psh,!ack"
     ),
     bad("option-as-host", `host = "-oProxyCommand=x"\n${DOOR}`, "host host"),
     bad("door-like-a-hit", plain('[[door]]\nname = "7000"\nhits = ["1"]\n'), "door[0].name name"),
+    bad("door-like-a-port", plain('[[door]]\nname = "70000"\nhits = ["1"]\n'), "door[0].name name"),
     bad("door-with-blank", plain('[[door]]\nname = "a b"\nhits = ["1"]\n'), "door[0].name name"),
     bad("second-door", plain(DOOR + DOOR), "door[1].name second-door"),
 ]

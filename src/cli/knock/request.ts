@@ -9,6 +9,7 @@ import {
     type Read,
     type Refused,
 } from "../../core/knock/language.ts"
+import { isDoorName, isHost, MAX_HITS, MAX_RETRIES } from "../../core/knock/limits.ts"
 import type { Family } from "../../core/knock/plan.ts"
 import type { Word } from "../../core/knock/texts.ts"
 
@@ -71,8 +72,6 @@ export type Mistake =
     | { readonly code: "too-many"; readonly most: number }
 
 const MAX_WAIT = 3_600_000
-/** As many as a door can have. */
-const MAX_HITS = 32
 
 /** Reads a command line. */
 export function readRequest(
@@ -98,7 +97,7 @@ export function readRequest(
     }
 
     const name = /^\[.*\]$/.test(host) ? host.slice(1, -1) : host
-    if (!/^[^\s/-][^\s/]{0,254}$/.test(name)) mistake({ code: "host" })
+    if (!isHost(name)) mistake({ code: "host" })
     if (raw.hitsFile !== undefined && operands.length > 0) mistake({ code: "both-sources" })
     if (operands.length > MAX_HITS) mistake({ code: "too-many", most: MAX_HITS })
     const wait = raw.wait === false ? null : read("--wait", "service", raw.wait, parseService)
@@ -112,7 +111,7 @@ export function readRequest(
         ),
         families: readFamilies(raw, name, mistake),
         delay: time("--delay", raw.delay),
-        retries: number("--retries", raw.retries, 0, 10),
+        retries: number("--retries", raw.retries, 0, MAX_RETRIES),
         timeout: time("--timeout", raw.timeout),
         wait,
         flags: read("--flags", "flags", raw.flags, parseFlags),
@@ -134,8 +133,7 @@ function readWanted(
     if (file !== undefined) return { from: "file", file }
     const [first, second] = operands
     if (first === undefined) return { from: "door", door: null }
-    if (second === undefined && /^[a-z_][\w.-]*$/i.test(first) && !parseHit(first).ok)
-        return { from: "door", door: first }
+    if (second === undefined && isDoorName(first)) return { from: "door", door: first }
     const hits: Hit[] = []
     for (const operand of operands) {
         const hit = parseHit(operand)

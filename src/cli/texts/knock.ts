@@ -53,7 +53,7 @@ const PROBLEMS: Texts<ProfileProblem, string> = {
     refused: ({ word, refused }) => refusalText(word, refused, true),
     "udp-wait": () => UDP_WAIT,
     host: () => "must be a host name or an address",
-    name: () => "not a name: 1 to 64 letters, digits, - _ or ., not something that could be a hit",
+    name: () => "not a name: 1 to 64 letters, digits, - _ or ., with a letter among them, and not a hit",
     "second-door": ({ name }) => `a second door called ${name}`,
 }
 

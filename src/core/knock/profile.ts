@@ -15,6 +15,7 @@ import * as z from "zod/mini"
 import { nearest } from "../config/suggest.ts"
 import type { Hit, Service, TcpFlags } from "./hit.ts"
 import { parseDuration, parseFlags, parseHit, parseService, type Read, type Refused } from "./language.ts"
+import { isDoorName, isHost, MAX_HITS, MAX_RETRIES } from "./limits.ts"
 import type { Word } from "./texts.ts"
 
 /** How to knock at one host. Times are milliseconds; null: as the command line or the default says. */
@@ -54,11 +55,6 @@ export type ProfileProblem =
     | { readonly code: "host" }
     | { readonly code: "name" }
     | { readonly code: "second-door"; readonly name: string }
-
-/** The most hits a knock can have. */
-export const MAX_HITS = 32
-/** The most times a knock is repeated by itself. */
-export const MAX_RETRIES = 10
 
 /** Reads a profile. Either all of it is right, or every issue is told, in the order of the schema. */
 export function parseProfile(
@@ -117,14 +113,14 @@ const service = z.pipe(
 )
 
 const doorSchema = z.strictObject({
-    name: refine((name) => isDoorName(name), { code: "name" }),
+    name: refine(isDoorName, { code: "name" }),
     hits: z.array(word("hit", parseHit)).check(z.minLength(1), z.maxLength(MAX_HITS)),
     wait: optional(service),
     flags: optional(word("flags", parseFlags)),
 })
 
 const schema = z.strictObject({
-    host: refine((host) => isHost(host), { code: "host" }),
+    host: refine(isHost, { code: "host" }),
     delay: optional(word("duration", parseDuration)),
     timeout: optional(word("duration", parseDuration)),
     retries: optional(z.int().check(z.minimum(0), z.maximum(MAX_RETRIES))),
@@ -132,16 +128,6 @@ const schema = z.strictObject({
 })
 
 const KEYS = { top: Object.keys(schema.shape), door: Object.keys(doorSchema.shape) }
-
-/** Can a door be called so? Never something that could be read as a hit. */
-export function isDoorName(text: string): boolean {
-    return /^[a-z0-9][\w.-]{0,63}$/i.test(text) && !parseHit(text).ok
-}
-
-/** Can a host be called so? Only what can never be an option or several words; the name service decides the rest. */
-export function isHost(text: string): boolean {
-    return /^[^\s/-][^\s/]{0,254}$/.test(text)
-}
 
 const TYPES: Readonly<Record<string, string>> = {
     host: 'a host name or address, such as "gate.example.org"',

@@ -98,7 +98,7 @@ async function tell(lab: ReturnType<typeof makeLab<"laptop" | "attacker">>): Pro
     await exchange("still there?")
     session.stdin?.end()
 
-    narrate("\nWhat the server's log says of all this (the scan left no trace: it woke nobody, or spoiled itself):")
+    narrate("\nWhat the server's log says of all this. The scan met a first port, and spoiled itself with the next:")
     must(await eventually(() => daemon.log.all.some((line) => line.includes("closed"))), "the log says closed")
     showLog()
     must(daemon.log.all.filter((line) => /\bopen: /.test(line)).length === 1, "one knock opened one door, once")

@@ -163,7 +163,7 @@ describe.each(KNOCKERS)("$name", ({ families, knock }) => {
         expect(await untilPort("refused", knocker, address, 22)).toBe("refused")
         await daemon.log.waitFor(new RegExp(`: ${source}: closed on time`), { from })
         expect(daemon.log.all.slice(from).filter((line) => / open: /.test(line))).toHaveLength(1)
-        expect(listTable(lab.gateway)).not.toContain(source)
+        expect(listTable(lab.gateway)).not.toContain(`${source} . tcp . 22`)
     })
 })
 

@@ -70,7 +70,7 @@ const KINDS: readonly Kind[] = [
         name: "nmap that repeats itself",
         times: 8,
         blocked: true,
-        argv: (_, n) => nmap("-sS", ...(n % 2 ? ["-r"] : []), "--max-retries", `${1 + (n % 3)}`, "-p", "6990-7210", v4),
+        argv: (_, n) => nmap("-sS", ...(n % 2 ? ["-r"] : []), "--max-retries", `${1 + (n % 3)}`, "-p", "6995-7105", v4),
     },
     {
         name: "other flags",

@@ -51,23 +51,30 @@ export class Loop {
     }
 
     /**
-     * Puts the table in place, then listens. Throws if the firewall or the capture refuses: nothing is half in force,
-     * as a table without its listener opens nothing.
+     * Listens, then puts the table in place: a capture that is refused (another daemon has it) changes nothing. Throws
+     * if the capture or the firewall refuses; then nothing listens, and the table is as it was.
      */
     start(): void {
-        const { capture, firewall, links, services } = this.#ports
+        const { capture, links } = this.#ports
+        try {
+            this.#start()
+        } catch (error) {
+            this.#stopped = true
+            capture.stop()
+            links.stop()
+            throw error
+        }
+        this.#rearm()
+    }
+
+    #start(): void {
+        const { capture, firewall, links, services, log } = this.#ports
         links.start(() => this.#look())
         this.#interfaces = this.#wantedInterfaces()
         this.#offered = services.offered()
         this.#lookedUp = this.#now()
         this.#event({ type: "addresses", addresses: links.current().addresses.map(({ address }) => address) })
         this.#event({ type: "offered", services: this.#offered })
-        if (firewall !== null) {
-            const result = this.#apply()
-            if (result !== null && !result.ok)
-                throw new Error(`cannot put the firewall table in place: ${result.detail}`)
-            this.#event({ type: "found", grants: firewall.list() })
-        }
         capture.follow(this.#interfaces, this.#offered)
         capture.start(planWatch(this.#config), {
             packet: (packet) => {
@@ -75,9 +82,12 @@ export class Loop {
                 this.#perform(this.#engine.packet(packet))
             },
             drained: () => this.#rearm(),
-            trouble: (what) => this.#ports.log("warning", `${capture.name}: ${what}`),
+            trouble: (what) => log("warning", `${capture.name}: ${what}`),
         })
-        this.#rearm()
+        if (firewall === null) return
+        const result = this.#apply()
+        if (result?.ok === false) throw new Error(`the firewall refused our table: ${result.detail}`)
+        this.#event({ type: "found", grants: firewall.list() })
     }
 
     /**

@@ -9,6 +9,9 @@ import { nftFirewall } from "../adapters/firewall/nft.ts"
 import { rtnetlinkLinks } from "../adapters/links/rtnetlink.ts"
 import { publishedServices } from "../adapters/services/published.ts"
 import { socketServices } from "../adapters/services/sockets.ts"
+import { hasCapability } from "../adapters/system/capabilities.ts"
+import { EBUSY, EPERM, SystemError } from "../adapters/system/errno.ts"
+import { openLogGroup } from "../adapters/system/nfnetlink-log.ts"
 import type { Config } from "../core/config/config.ts"
 import { formatIssue } from "../core/config/issues.ts"
 import { readConfig } from "../core/config/parse.ts"
@@ -36,9 +39,9 @@ export async function runDaemon(options: RunOptions, terminal: Terminal): Promis
     try {
         return await live(reading.config, { clock, log }, log)
     } catch (error) {
-        const what = error instanceof Error ? error.message : String(error)
-        terminal.error(what, ...hintsFor(what))
-        return isPermission(what) ? EXIT.permission : EXIT.failed
+        if (error instanceof Refusal) terminal.error(error.message, ...error.hints)
+        else terminal.error(error instanceof Error ? error.message : String(error))
+        return error instanceof Refusal ? error.code : EXIT.failed
     }
 }
 
@@ -47,8 +50,7 @@ async function live(config: Config, ports: Pick<LoopPorts, "clock" | "log">, log
     const services = allServices(log)
     const commands = spawnCommands()
     const loop = startLoop(config, { ...ports, links, services, commands })
-    const { interfaces, sources } = { ...loop.facts(), sources: config.gateway.attempts }
-    log("notice", `watching ${interfacesText(interfaces)} by ${loop.captureName}, room for ${sources} sources`)
+    log("notice", `watching ${interfacesText(loop.facts().interfaces)}, by ${loop.captureName}`)
     for (const door of config.doors) log("info", `${door.name}: ${doorText(config, door.name)}`)
     log("notice", "ready")
     const signal = await new Promise<NodeJS.Signals>((resolve) => {
@@ -63,13 +65,25 @@ async function live(config: Config, ports: Pick<LoopPorts, "clock" | "log">, log
     return signal === "SIGINT" ? EXIT.interrupted : EXIT.ok
 }
 
+/** Why the daemon does not start, for its terminal. */
+class Refusal extends Error {
+    readonly code: ExitCode
+    readonly hints: readonly string[]
+
+    constructor(code: ExitCode, what: string, ...hints: readonly string[]) {
+        super(what)
+        this.code = code
+        this.hints = hints
+    }
+}
+
 /** Starts with the capture that is wanted; `auto` tries nflog first and says why it takes the other. */
 function startLoop(config: Config, ports: Omit<LoopPorts, "capture" | "firewall">): Loop {
-    const { capture: wanted } = config.gateway
-    const seed = new Uint32Array(randomBytes(8).buffer.slice(0, 8))
+    const { capture: wanted, logGroup } = config.gateway
+    const seed = randomBytes(8)
     const firewall = takeFirewall(config, ports)
     const start = (capture: Capture): Loop => {
-        const loop = new Loop(config, { ...ports, capture, firewall }, [seed[0]!, seed[1]!])
+        const loop = new Loop(config, { ...ports, capture, firewall }, [seed.readUInt32LE(0), seed.readUInt32LE(4)])
         loop.start()
         return loop
     }
@@ -77,10 +91,15 @@ function startLoop(config: Config, ports: Omit<LoopPorts, "capture" | "firewall"
         try {
             return start(nflogCapture({ clock: ports.clock }))
         } catch (error) {
+            if (isTaken(error)) throw taken(logGroup)
             if (wanted === "nflog") throw error
             ports.log("warning", `nflog does not work here (${(error as Error).message}): taking packet-socket`)
         }
     }
+    if (!hasCapability("CAP_NET_RAW")) {
+        throw new Refusal(EXIT.permission, "the packet socket needs CAP_NET_RAW", "run it as root, or grant it")
+    }
+    if (firewall !== null) holdTable(logGroup)
     return start(packetSocketCapture({ clock: ports.clock, links: ports.links }))
 }
 
@@ -88,12 +107,41 @@ function startLoop(config: Config, ports: Omit<LoopPorts, "capture" | "firewall"
 function takeFirewall(config: Config, { log, clock }: Pick<LoopPorts, "log" | "clock">): Firewall | null {
     const needed = config.doors.some((door) => door.opens.length > 0) || config.gateway.capture === "nflog"
     try {
+        if (!hasCapability("CAP_NET_ADMIN")) {
+            throw new Refusal(EXIT.permission, "the firewall needs CAP_NET_ADMIN", "run it as root, or grant it")
+        }
         return nftFirewall(() => clock.monotonic())
     } catch (error) {
         if (needed) throw error
-        log("warning", `no nftables here (${(error as Error).message}): doors can run programs alone`)
+        log("warning", `no firewall (${(error as Error).message}): doors can run programs alone`)
         return null
     }
+}
+
+/**
+ * One daemon per network namespace: two would overwrite each other's table. The log group is what the kernel gives to
+ * one process alone and takes back when that dies, so it is held even where packets come from a packet socket.
+ */
+function holdTable(logGroup: number): void {
+    try {
+        openLogGroup(logGroup, 0, 0, 4096)
+    } catch (error) {
+        // A kernel without log groups cannot tell us.
+        if (isTaken(error)) throw taken(logGroup)
+    }
+}
+
+/** We may change the firewall (asked before), so a refused log group is somebody else's. */
+function isTaken(error: unknown): boolean {
+    return error instanceof SystemError && (error.errno === EPERM || error.errno === EBUSY)
+}
+
+function taken(logGroup: number): Refusal {
+    return new Refusal(
+        EXIT.failed,
+        `another program has log group ${logGroup} of this host: most likely a running postern`,
+        "stop that one first, or set another `log_group` if it is not postern",
+    )
 }
 
 /** Sockets and published ports together. A failed look leaves the last answer in force and says so once. */
@@ -132,12 +180,4 @@ function doorText(config: Config, name: string): string {
         door.command !== null && "runs programs",
     ]
     return parts.filter((part) => typeof part === "string").join(", ")
-}
-
-function isPermission(what: string): boolean {
-    return /EPERM|EACCES|not permitted|permission/i.test(what)
-}
-
-function hintsFor(what: string): string[] {
-    return isPermission(what) ? ["run it as root, or give it CAP_NET_ADMIN (and CAP_NET_RAW for packet-socket)"] : []
 }

@@ -109,7 +109,7 @@ class NflogCapture implements Capture {
                 this.#expected = (reader.sequence + 1) >>> 0
             }
             if (!decodePacket(batch.bytes, reader.start, reader.end, packet)) continue
-            packet.time = this.#stamps.at(reader.seconds, reader.microseconds / 1000)
+            this.#stamps.set(packet, reader.seconds, reader.microseconds, 1000)
             this.#delivered++
             sink.packet(packet)
             // The sink may have stopped us.

@@ -131,7 +131,7 @@ class PacketSocketCapture implements Capture {
                 decodePacket(ring.bytes, ring.start, ring.end, packet) &&
                 this.#sieve!.wants(packet)
             ) {
-                packet.time = this.#stamps.at(ring.seconds, ring.nanoseconds / 1e6)
+                this.#stamps.set(packet, ring.seconds, ring.nanoseconds, 1_000_000)
                 this.#delivered++
                 sink.packet(packet)
                 // The sink may have stopped us.

@@ -1,3 +1,4 @@
+import type { Packet } from "../../core/net/packet.ts"
 import type { Clock } from "../../ports/clock.ts"
 
 /**
@@ -21,11 +22,14 @@ export class Stamps {
         this.#wall = this.#clock.wall()
     }
 
-    /** The time of a packet in whole monotonic milliseconds, from the kernel's stamp; `seconds` 0: there is none. */
-    at(seconds: number, milliseconds: number): number {
-        const age = seconds === 0 ? 0 : this.#wall - seconds * 1000 - milliseconds
-        const time = Math.floor(this.#now - age)
-        this.#last = Math.max(this.#last, Math.min(time, this.#now))
-        return this.#last
+    /**
+     * Sets the time of a packet, in whole monotonic milliseconds, from the kernel's stamp: seconds, and a fraction of
+     * which so many make a millisecond. Seconds 0: there is no stamp.
+     */
+    set(packet: Packet, seconds: number, fraction: number, perMillisecond: number): void {
+        // Whole numbers come in and nothing goes out: a fraction as argument or result would be an object.
+        const age = seconds === 0 ? 0 : this.#wall - seconds * 1000 - fraction / perMillisecond
+        this.#last = Math.max(this.#last, Math.min(Math.floor(this.#now - age), this.#now))
+        packet.time = this.#last
     }
 }

@@ -2,7 +2,7 @@
  * Log groups of netfilter (linux/netfilter/nfnetlink_log.h): rules with `log group N` send packets here. The settings
  * are ordinary netlink requests; the packets are read in place, without allocating.
  */
-import { EBUSY, EPERM, SystemError } from "./errno.ts"
+import { EPERM, SystemError } from "./errno.ts"
 import {
     type Attribute,
     acknowledged,
@@ -46,7 +46,7 @@ export type LogGroup = {
 
 /**
  * Takes a log group. `snaplen`: bytes of each packet; `buffer`: bytes the kernel may queue for us; `message`: the size
- * of the largest message it makes. Throws SystemError; EBUSY if another program has the group.
+ * of the largest message it makes. Throws SystemError; EPERM also if another program has the group.
  */
 export function openLogGroup(group: number, snaplen: number, buffer: number, message: number): LogGroup {
     const fd = openNetlink(NETLINK_NETFILTER)
@@ -87,9 +87,10 @@ export function openLogGroup(group: number, snaplen: number, buffer: number, mes
     }
 }
 
+/** The kernel answers both with EPERM: that we may not, and that a group has an owner. */
 function hint(errno: number): string {
-    if (errno === EPERM) return "needs CAP_NET_ADMIN"
-    return errno === EBUSY ? "another program has this group; choose another number (gateway.log_group)" : ""
+    if (errno !== EPERM) return ""
+    return "needs CAP_NET_ADMIN; if it has that, another program has this group: choose another (gateway.log_group)"
 }
 
 function big32(value: number): Uint8Array {

@@ -7,6 +7,7 @@ import { simulatedClock } from "../../../src/adapters/clock/simulated.ts"
 import { systemClock } from "../../../src/adapters/clock/system.ts"
 import { LogReader } from "../../../src/adapters/system/nfnetlink-log.ts"
 import { LITTLE } from "../../../src/adapters/system/socket.ts"
+import { Packet } from "../../../src/core/net/packet.ts"
 import { writePcap } from "../../../src/core/net/pcap.ts"
 import type { WatchPlan } from "../../../src/core/watch.ts"
 import type { CaptureSink } from "../../../src/ports/capture.ts"
@@ -49,14 +50,17 @@ const message = (type: number, ...parts: Uint8Array[]) => {
     return make.join(word(16 + body.length), half(type), make.zeros(10), body)
 }
 
-describe("Stamps.at()", () => {
+describe("Stamps.set()", () => {
     it("gives a packet the age that the wall clock knows", () => {
         const clock = simulatedClock(5000, 1_000_000_000_000)
         const stamps = new Stamps(clock)
         stamps.begin()
         const seconds = Math.floor(clock.wall() / 1000)
-        expect(stamps.at(seconds - 2, 250.5)).toBe(Math.floor(5000 - (clock.wall() - (seconds - 2) * 1000 - 250.5)))
-        expect(stamps.at(0, 0)).toBe(5000)
+        const packet = new Packet()
+        stamps.set(packet, seconds - 2, 250_500, 1000)
+        expect(packet.time).toBe(Math.floor(5000 - (clock.wall() - (seconds - 2) * 1000 - 250.5)))
+        stamps.set(packet, 0, 0, 1000)
+        expect(packet.time).toBe(5000)
     })
 
     it("never goes back, never ahead of now, and is whole, whatever the wall clock does", () => {
@@ -69,13 +73,15 @@ describe("Stamps.at()", () => {
             fc.property(fc.array(step), (steps) => {
                 const clock = simulatedClock()
                 const stamps = new Stamps(clock)
+                const packet = new Packet()
                 let last = 0
                 for (const { pass, jump, age } of steps) {
                     clock.advance(pass)
                     clock.jump(jump)
                     stamps.begin()
                     const stamp = clock.wall() - age + 0.25
-                    const time = stamps.at(Math.floor(stamp / 1000), stamp % 1000)
+                    stamps.set(packet, Math.floor(stamp / 1000), (stamp % 1000) * 1000, 1000)
+                    const { time } = packet
                     expect(Number.isInteger(time)).toBe(true)
                     expect(time >= last && time <= clock.monotonic()).toBe(true)
                     last = time
@@ -219,15 +225,16 @@ describe("traceCapture()", () => {
     })
 })
 
+const packet = (payload: Uint8Array, sequence: number) =>
+    message(
+        0x400,
+        attribute(1, make.zeros(4)),
+        attribute(3, make.join(make.be32(0), make.be32(9), make.be32(0), make.be32(5))),
+        attribute(12, make.be32(sequence)),
+        attribute(9, payload),
+    )
+
 describe("LogReader", () => {
-    const packet = (payload: Uint8Array, sequence: number) =>
-        message(
-            0x400,
-            attribute(1, make.zeros(4)),
-            attribute(3, make.join(make.be32(0), make.be32(9), make.be32(0), make.be32(5))),
-            attribute(12, make.be32(sequence)),
-            attribute(9, payload),
-        )
     const one = packet(make.bytes(1, 2, 3), 0xfffffffe)
     const two = packet(make.bytes(4), 0xffffffff)
 

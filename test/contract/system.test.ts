@@ -1,0 +1,109 @@
+/** The thin layer over the system: each trap of waking the event loop, and refusals in words. */
+import { spawnSync } from "node:child_process"
+import { join } from "node:path"
+import { describe, expect, it } from "vitest"
+import { errnoText, SystemError } from "../../src/adapters/system/errno.ts"
+import { dump, NETLINK_ROUTE } from "../../src/adapters/system/netlink.ts"
+import { bindSocket, closeSocket, openSocket } from "../../src/adapters/system/socket.ts"
+import { joinNamespaces, makeNamespace, whyNoNamespaces } from "../lab/namespace.ts"
+
+const script = join(import.meta.dirname, "../lab/poller.ts")
+const root = join(import.meta.dirname, "../..")
+const node = ["--expose-gc", "--import", "tsx", script]
+
+/** Runs one trap in a process of its own. */
+function fall(trap: string): unknown {
+    const { status, signal, stdout, stderr } = spawnSync(process.execPath, [...node, trap], {
+        cwd: root,
+        encoding: "utf8",
+        timeout: 30_000,
+        env: { PATH: process.env["PATH"] },
+    })
+    expect({ status, signal }, stderr).toEqual({ status: 0, signal: null })
+    return JSON.parse(stdout).result
+}
+
+describe("readable()", () => {
+    it("knows the order of the library's arguments", () => {
+        expect(fall("arguments")).toEqual([0, { readable: true, writable: false, disconnect: false }])
+    })
+
+    it("turns what a callback throws into an ordinary uncaught exception, and survives garbage collection", () => {
+        expect(fall("throwing")).toEqual({ calls: 3, caught: ["call 1", "call 2", "call 3"] })
+    })
+
+    it("is not collected while nobody refers to it", () =>
+        expect(fall("collected")).toEqual({ calls: expect.anything() }))
+
+    it("can be closed within its callback and twice, and is inert after", () =>
+        expect(fall("closed")).toEqual({ calls: 1 }))
+
+    it("is silent while paused and wakes for what came meanwhile", () => {
+        expect(fall("paused")).toEqual({ before: 0, after: expect.toSatisfy((calls: number) => calls > 0) })
+    })
+
+    it("lets microtasks run before anything else", () => {
+        expect(fall("microtasks")).toEqual(["callback", "microtask", "immediate"])
+    })
+
+    it("listens on after an error of the socket, however often", async (ctx) => {
+        const reason = whyNoNamespaces()
+        if (reason !== null) ctx.skip(reason)
+        const [here, there] = [makeNamespace("here"), makeNamespace("there")]
+        try {
+            joinNamespaces(
+                { namespace: here, device: "one", addresses: ["192.0.2.1/24"] },
+                { namespace: there, device: "two", addresses: ["192.0.2.2/24"] },
+            )
+            const [program, ...args] = [process.execPath, ...node, "down"]
+            const running = here.start([program, ...args], { cwd: root, stdio: ["ignore", "pipe", "pipe"] })
+            let [stdout, stderr] = ["", ""]
+            running.stdout!.setEncoding("utf8").on("data", (text: string) => {
+                stdout += text
+            })
+            running.stderr!.setEncoding("utf8").on("data", (text: string) => {
+                stderr += text
+            })
+            await expect.poll(() => stdout, { timeout: 10_000 }).toContain("watching")
+            for (let flap = 0; flap < 6; flap++) {
+                here.must(["ip", "link", "set", "one", "down"])
+                here.must(["ip", "link", "set", "one", "up"])
+            }
+            await expect
+                .poll(
+                    () => {
+                        there.exec(["bash", "-c", "echo > /dev/udp/192.0.2.1/9"])
+                        return stdout
+                    },
+                    { timeout: 20_000, interval: 100 },
+                )
+                .toContain("result")
+            expect(JSON.parse(stdout.trim().split("\n").at(-1)!), stderr).toEqual({
+                result: { errors: [100], heard: true },
+            })
+        } finally {
+            here.remove()
+            there.remove()
+        }
+    })
+})
+
+describe("SystemError", () => {
+    it("names the call and the refusal", () => {
+        expect(() => openSocket(999, 1, 0)).toThrow("socket: EAFNOSUPPORT (address family not supported)")
+        expect(() => bindSocket(-1, new Uint8Array(12))).toThrow("bind: EBADF (bad file descriptor)")
+        expect(errnoText(9999)).toBe("error 9999")
+        closeSocket(-1)
+    })
+
+    it("carries the kernel's refusal of a netlink request", () => {
+        let refusal: unknown
+        try {
+            dump(NETLINK_ROUTE, 4095, new Uint8Array(16))
+        } catch (error) {
+            refusal = error
+        }
+        expect(refusal).toBeInstanceOf(SystemError)
+        expect(refusal).toMatchObject({ errno: 95, call: "dump" })
+    })
+})

@@ -85,7 +85,7 @@ describe("the log at its default level", () => {
 
     it("says what is watched and how before it says ready, and what stays when it stops", async () => {
         const daemon = await start(door())
-        expect(daemon.log.all.join("\n")).toMatch(/watching eth0 by (nflog|packet-socket)/)
+        expect(daemon.log.all.join("\n")).toMatch(/watching eth0,? by (nflog|packet-socket)/)
         expect(await daemon.stop()).toBe(0)
         expect(daemon.log.all.join("\n")).toMatch(/SIGTERM: stopping[\s\S]*stopped: what is hidden stays hidden/)
         expect(await portState(knocker, gateway.v4, 22)).toBe("refused")

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { simulatedLinks } from "../../src/adapters/links/simulated.ts"
 import type { LinkState } from "../../src/ports/links.ts"
 import { joinNamespaces, makeNamespace, type Namespace, whyNoNamespaces } from "../lab/namespace.ts"
-import { startWorker, type Worker } from "../lab/worker.ts"
+import { type Event, startWorker, type Worker } from "../lab/worker.ts"
 
 describe("links: simulated", () => {
     const empty: LinkState = { interfaces: [], addresses: [], defaultRoutes: [] }
@@ -25,10 +25,15 @@ describe("links: simulated", () => {
 
 const reason = whyNoNamespaces()
 
-type Snapshot = {
-    readonly interfaces: readonly { readonly name: string; readonly index: number; readonly up: boolean }[]
-    readonly addresses: readonly (readonly [string, number])[]
-    readonly defaultRoutes: readonly string[]
+type Snapshot = Event["links"]
+
+function named(state: Snapshot, name: string) {
+    return state.interfaces.find((one) => one.name === name)
+}
+
+function addressesOf(state: Snapshot, name: string) {
+    const index = named(state, name)?.index
+    return state.addresses.flatMap(([address, at]) => (at === index ? [address] : []))
 }
 
 describe("links: rtnetlink", () => {
@@ -61,7 +66,7 @@ describe("links: rtnetlink", () => {
 
     async function now(): Promise<Snapshot> {
         worker.send({ links: true })
-        return (await worker.next("links"))["links"] as Snapshot
+        return (await worker.next("links")).links
     }
 
     /** Changes something, and returns what the links are when they have told of it. */
@@ -70,12 +75,6 @@ describe("links: rtnetlink", () => {
         host.must(["ip", ...argv])
         await worker.next("changed")
         return now()
-    }
-
-    const named = (state: Snapshot, name: string) => state.interfaces.find((one) => one.name === name)
-    const addressesOf = (state: Snapshot, name: string) => {
-        const index = named(state, name)?.index
-        return state.addresses.flatMap(([address, at]) => (at === index ? [address] : []))
     }
 
     it("knows everything before it is started", async () => {
@@ -164,7 +163,7 @@ describe("links: rtnetlink", () => {
         })
         await expect.poll(() => stdout, { timeout: 10_000 }).toContain("up")
         worker.send({ services: true })
-        expect((await worker.next("services"))["services"]).toEqual([
+        expect((await worker.next("services")).services).toEqual([
             { protocol: "tcp", port: 80 },
             { protocol: "tcp", port: 84 },
             { protocol: "tcp", port: 8080 },

@@ -26,7 +26,7 @@ const indexOf = libcFunction("unsigned int if_nametoindex(const char *name)")
 const tuns = new Map<string, number>()
 
 for await (const line of createInterface({ input: process.stdin })) {
-    const command = JSON.parse(line) as Command
+    const command: Command = JSON.parse(line)
     const packets = command.packets.map((text) => Buffer.from(text, "hex"))
     if (command.tun !== undefined) for (const packet of packets) writeSync(tunOf(command.tun), packet)
     else send(command, packets)

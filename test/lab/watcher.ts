@@ -60,7 +60,10 @@ const sink: CaptureSink = {
 }
 
 tell({ ready: true })
-for await (const line of createInterface({ input: process.stdin })) obey(JSON.parse(line) as Command)
+for await (const line of createInterface({ input: process.stdin })) {
+    const command: Command = JSON.parse(line)
+    obey(command)
+}
 
 function obey(command: Command): void {
     if (command.start !== undefined) {
@@ -69,7 +72,7 @@ function obey(command: Command): void {
             capture.start(command.plan!, sink)
             tell({ started: capture.name })
         } catch (error) {
-            tell({ refused: (error as Error).message })
+            tell({ refused: error instanceof Error ? error.message : String(error) })
         }
     } else if (command.follow !== undefined) {
         capture!.follow(command.follow, command.offered ?? [])

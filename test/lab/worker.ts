@@ -5,16 +5,44 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
+import type { Service } from "../../src/core/knock/hit.ts"
+import type { LinkState } from "../../src/ports/links.ts"
+import type { ExpectedPacket } from "../../tools/vectors/packet.ts"
 import type { Namespace } from "./namespace.ts"
 
-export type Event = Readonly<Record<string, unknown>>
+/** An event has the key it is named for; only that one, and what is said of it, may be looked at. */
+export type Event = {
+    readonly ready: true
+    readonly started: string
+    readonly refused: string
+    readonly followed: true
+    readonly stopped: true
+    readonly stalled: true
+    readonly resumed: true
+    readonly listening: true
+    readonly changed: true
+    readonly sent: number
+    readonly trouble: string
+    /** `ordered`: its time is whole, not before the packet before and not after now. */
+    readonly packet: NonNullable<ExpectedPacket>
+    readonly ordered: boolean
+    readonly reading: { readonly packets: number; readonly bytes: number }
+    readonly stats: { readonly delivered: number; readonly dropped: number }
+    readonly services: readonly Service[]
+    readonly links: {
+        readonly interfaces: LinkState["interfaces"]
+        /** Text and interface. */
+        readonly addresses: readonly (readonly [string, number])[]
+        readonly defaultRoutes: readonly string[]
+    }
+}
 
 export type Worker = {
-    readonly send: (command: Event) => void
+    readonly send: (command: Readonly<Record<string, unknown>>) => void
     /** The next event that has this key, also one that came already; events before it stay. Throws after a bound. */
-    readonly next: (key: string) => Promise<Event>
+    readonly next: (key: keyof Event) => Promise<Event>
     /** All events with this key that came and were not taken yet. */
-    readonly take: (key: string) => Event[]
+    readonly take: (key: keyof Event) => Event[]
     /** Ends it and resolves when it is gone. */
     readonly end: () => Promise<void>
 }

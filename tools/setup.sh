@@ -26,7 +26,7 @@ needs() {
     echo ip:iproute2 nft:nftables libnftables.so.1:libnftables1 unshare:util-linux nsenter:util-linux ps:procps
     case $1 in
     run) echo nc:netcat-openbsd ;;
-    demo) echo nmap:nmap sshd:openssh-server ssh:openssh-client ;;
+    demo) echo nc:netcat-openbsd nmap:nmap sshd:openssh-server ssh:openssh-client ;;
     bench) echo knockd:knockd iptables:iptables sysctl:procps ;;
     test)
         echo knock:knockd knockd:knockd nmap:nmap hping3:hping3 telnet:telnet nc:netcat-openbsd ping:iputils-ping

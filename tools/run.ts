@@ -33,7 +33,11 @@ async function runHere(): Promise<number> {
     say("From another machine that reaches this one:")
     const host = outside.find(({ family }) => family === "IPv4") ?? outside[0]
     for (const line of commands(host?.address ?? "THIS-HOST", "postern", file)) say(line)
-    return follow(spawn(POSTERN, ["run", "-c", file], { stdio: "inherit" }))
+    const code = await follow(spawn(POSTERN, ["run", "-c", file], { stdio: "inherit" }))
+    // The daemon leaves its table to a grant that is still open. This trial leaves nothing, unless it was made to hide.
+    const hides = /^\s*hide\s*=\s*true/m.test(readFileSync(file, "utf8"))
+    if (code === 0 && !hides) spawnSync("nft", ["delete", "table", "inet", "postern"])
+    return code
 }
 
 async function runPrivate(): Promise<number> {

@@ -1,9 +1,7 @@
 /**
  * Scenarios for the client: profiles with what they say or all their issues (`path code`), and plans with every packet
- * to send. Run it to write vectors/knock-client/*.json: `npx tsx tools/vectors/knock-client.ts`.
+ * to send.
  */
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
 
 /** A profile's text, and what becomes of it. */
 export type ProfileScenario = {
@@ -48,7 +46,7 @@ const bad = (name: string, profile: string, ...issues: readonly string[]): Profi
 const ssh = { name: "ssh", hits: ["32144", "21312:udp", "icmp:321"], wait: null, flags: null }
 const base = { host: "gate.example.org", delay: null, timeout: null, retries: null }
 
-export const PROFILES: readonly ProfileScenario[] = [
+const PROFILES: readonly ProfileScenario[] = [
     { name: "profile-least", profile: plain(DOOR), expect: { ...base, doors: [ssh] } },
     {
         name: "profile-all",
@@ -122,7 +120,7 @@ flags = "fin,psh,!ack"
 
 const HITS = ["32144", "21312:udp", "icmp:321"]
 
-export const PLANS: readonly PlanScenario[] = [
+const PLANS: readonly PlanScenario[] = [
     {
         name: "plan-both-families-side-by-side",
         addresses: ["192.0.2.1", "2001:db8::1"],
@@ -157,13 +155,7 @@ export const PLANS: readonly PlanScenario[] = [
     { name: "plan-no-such-family", addresses: ["192.0.2.1"], families: [6], hits: HITS, delay: 0, sends: [] },
 ]
 
-export const vectorFile = (scenario: { readonly name: string }): string => `${scenario.name}.json`
-export const vectorText = (scenario: ProfileScenario | PlanScenario): string => `${JSON.stringify(scenario, null, 2)}\n`
-
-if (process.argv[1] === import.meta.filename) {
-    const folder = join(import.meta.dirname, "../../vectors/knock-client")
-    mkdirSync(folder, { recursive: true })
-    for (const name of readdirSync(folder)) rmSync(join(folder, name))
-    for (const scenario of [...PROFILES, ...PLANS])
-        writeFileSync(join(folder, vectorFile(scenario)), vectorText(scenario))
-}
+/** One file for each scenario. */
+export const clientVectors: Readonly<Record<string, ProfileScenario | PlanScenario>> = Object.fromEntries(
+    [...PROFILES, ...PLANS].map((scenario) => [`knock-client/${scenario.name}.json`, scenario]),
+)

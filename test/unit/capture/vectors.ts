@@ -5,7 +5,7 @@ import { type Address, formatAddress } from "../../../src/core/net/address.ts"
 import { type Packet, TCP, UDP } from "../../../src/core/net/packet.ts"
 import type { ExpectedPacket, FrameVector, PacketVector } from "../../../tools/vectors/packet.ts"
 
-export const vectorsRoot = join(import.meta.dirname, "../../../vectors")
+const vectorsRoot = join(import.meta.dirname, "../../../vectors")
 
 export function readPackets(name: "ipv4" | "ipv6"): PacketVector[] {
     return JSON.parse(readFileSync(join(vectorsRoot, "packet", `${name}.json`), "utf8"))

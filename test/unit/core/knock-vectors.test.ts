@@ -6,7 +6,7 @@ import { parseHit } from "../../../src/core/knock/language.ts"
 import { Matcher } from "../../../src/core/knock/matcher.ts"
 import { indexSequences } from "../../../src/core/knock/sequence.ts"
 import { formatAddress, parseAddress } from "../../../src/core/net/address.ts"
-import { type KnockVector, knockVectorFiles } from "../../../tools/make-knock-vectors.ts"
+import type { KnockVector } from "../../../tools/vectors/knock.ts"
 import { Twin } from "./twin.ts"
 
 const folder = join(import.meta.dirname, "../../../vectors/knock")
@@ -18,13 +18,8 @@ function code(text: string): number {
 }
 
 describe("vectors/knock", () => {
-    it("are what their generator writes", () => {
-        const files = readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), "utf8")] as const)
-        expect(new Map(files.sort())).toEqual(new Map([...knockVectorFiles()].sort()))
-    })
-
-    for (const text of knockVectorFiles().values()) {
-        const { name, sequences, packets } = JSON.parse(text) as KnockVector
+    for (const file of readdirSync(folder)) {
+        const { name, sequences, packets }: KnockVector = JSON.parse(readFileSync(join(folder, file), "utf8"))
         it(`${name}: the matcher and its twin open what the vector says`, () => {
             const wanted = sequences.map((s, door) => ({ door, codes: s.hits.map(code), within: s.within }))
             const opened: string[] = []

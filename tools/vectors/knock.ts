@@ -1,9 +1,7 @@
 /**
- * Writes vectors/knock/*.json (spec/knock-language.md, section 7): one scenario a file. `expect` was written by hand
- * from the rules; the tests hold the matcher and its slow twin against it.
+ * Scenarios for knocks (spec/knock-language.md, section 7): sequences, packets, and the doors that each packet opens.
+ * `expect` was written by hand from the rules; the tests hold the matcher and its slow twin against it.
  */
-import { mkdirSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
 
 /** `door: hits @ window`, such as `ssh: 7000 8000:udp @ 15s`. */
 export type KnockVector = {
@@ -53,7 +51,7 @@ function guesses(from: number, times: number) {
     ]).flat()
 }
 
-export const KNOCK_VECTORS: readonly KnockVector[] = [
+const SCENARIOS: readonly KnockVector[] = [
     {
         name: "whole",
         spec: "3.8",
@@ -231,13 +229,7 @@ export const KNOCK_VECTORS: readonly KnockVector[] = [
     },
 ]
 
-/** The file names and texts of all vectors. */
-export function knockVectorFiles(): ReadonlyMap<string, string> {
-    return new Map(KNOCK_VECTORS.map((vector) => [`${vector.name}.json`, `${JSON.stringify(vector, null, 2)}\n`]))
-}
-
-if (process.argv[1] === import.meta.filename) {
-    const folder = join(import.meta.dirname, "..", "vectors", "knock")
-    mkdirSync(folder, { recursive: true })
-    for (const [name, text] of knockVectorFiles()) writeFileSync(join(folder, name), text)
-}
+/** One file for each scenario. */
+export const knockVectors: Readonly<Record<string, KnockVector>> = Object.fromEntries(
+    SCENARIOS.map((vector) => [`knock/${vector.name}.json`, vector]),
+)

@@ -1,0 +1,27 @@
+/** All vectors that are generated, as files. `vectors/nat` is not among them: other programs made it. */
+import { configVectors } from "./config.ts"
+import { knockVectors } from "./knock.ts"
+import { clientVectors } from "./knock-client.ts"
+import { packetVectors } from "./packet.ts"
+import { rulesetVectors } from "./ruleset.ts"
+
+const CONTENTS: Readonly<Record<string, unknown>> = {
+    ...clientVectors,
+    ...configVectors,
+    ...knockVectors,
+    ...packetVectors,
+    ...rulesetVectors,
+}
+
+/** Path below `vectors/` to text: a text as it is, anything else as JSON. */
+export const vectorFiles: ReadonlyMap<string, string> = new Map(
+    Object.entries(CONTENTS).map(([path, content]) => [
+        path,
+        typeof content === "string" ? content : `${JSON.stringify(content, null, 4)}\n`,
+    ]),
+)
+
+/** The folders below `vectors/` that hold nothing else. */
+export const vectorFolders: readonly string[] = [
+    ...new Set([...vectorFiles.keys()].map((path) => path.slice(0, path.indexOf("/")))),
+]

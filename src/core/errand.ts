@@ -76,6 +76,7 @@ export const errandTable: Table = {
 /** One step. Never throws; an event that means nothing in this phase changes nothing. */
 export function stepErrand(errand: Errand, event: ErrandEvent, plan: ErrandPlan): ErrandStep {
     // The only cast: TypeScript cannot see that both indices pick the matching cell.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     const cell = errandTable[errand.phase][event.type] as (e: Errand, v: ErrandEvent, p: ErrandPlan) => ErrandStep
     return cell(errand, event, plan)
 }

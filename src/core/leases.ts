@@ -12,13 +12,19 @@ import type { Address } from "./net/address.ts"
 import type { GrantElement } from "./ruleset.ts"
 
 /** One door, open (or with programs under way) for one source. */
-export type Lease = {
+export class Lease {
     readonly door: number
     readonly source: Address
     /** The grant's end (ms); Infinity: none is open. */
-    readonly grant: { due: number; readonly lease: Lease }
-    errand: Errand
-    readonly stop: { due: number; readonly lease: Lease }
+    readonly grant = { due: Number.POSITIVE_INFINITY, lease: this as Lease }
+    errand: Errand = { phase: "idle" }
+    /** When to run the stop program (ms); Infinity: not by the clock. */
+    readonly stop = { due: Number.POSITIVE_INFINITY, lease: this as Lease }
+
+    constructor(door: number, source: Address) {
+        this.door = door
+        this.source = source
+    }
 }
 
 /** See the head of the file. */
@@ -43,9 +49,7 @@ export class Leases {
     claim(door: number, source: Address): Lease | null {
         const known = this.get(door, source)
         if (known !== null || this.#leases.size >= this.#room) return known
-        const lease = { door, source, errand: { phase: "idle" } } as { -readonly [K in keyof Lease]: Lease[K] }
-        lease.grant = { due: Number.POSITIVE_INFINITY, lease }
-        lease.stop = { due: Number.POSITIVE_INFINITY, lease }
+        const lease = new Lease(door, source)
         this.#leases.set(keyOf(door, source), lease)
         return lease
     }

@@ -40,7 +40,7 @@ export async function runDaemon(options: RunOptions, terminal: Terminal): Promis
         return await live(reading.config, { clock, log }, log)
     } catch (error) {
         if (error instanceof Refusal) terminal.error(error.message, ...error.hints)
-        else terminal.error(error instanceof Error ? error.message : String(error))
+        else terminal.error(messageOf(error))
         return error instanceof Refusal ? error.code : EXIT.failed
     }
 }
@@ -93,7 +93,7 @@ function startLoop(config: Config, ports: Omit<LoopPorts, "capture" | "firewall"
         } catch (error) {
             if (isTaken(error)) throw taken(logGroup)
             if (wanted === "nflog") throw error
-            ports.log("warning", `nflog does not work here (${(error as Error).message}): taking packet-socket`)
+            ports.log("warning", `nflog does not work here (${messageOf(error)}): taking packet-socket`)
         }
     }
     if (!hasCapability("CAP_NET_RAW")) {
@@ -113,7 +113,7 @@ function takeFirewall(config: Config, { log, clock }: Pick<LoopPorts, "log" | "c
         return nftFirewall(() => clock.monotonic())
     } catch (error) {
         if (needed) throw error
-        log("warning", `no firewall (${(error as Error).message}): doors can run programs alone`)
+        log("warning", `no firewall (${messageOf(error)}): doors can run programs alone`)
         return null
     }
 }
@@ -161,7 +161,7 @@ function allServices(log: Log): Services {
                 last = [...sockets.offered(), ...(published?.offered() ?? [])]
                 told = false
             } catch (error) {
-                if (!told) log("warning", `cannot see what this host offers: ${(error as Error).message}`)
+                if (!told) log("warning", `cannot see what this host offers: ${messageOf(error)}`)
                 told = true
             }
             return last
@@ -180,4 +180,8 @@ function doorText(config: Config, name: string): string {
         door.command !== null && "runs programs",
     ]
     return parts.filter((part) => typeof part === "string").join(", ")
+}
+
+function messageOf(error: unknown): string {
+    return error instanceof Error ? error.message : String(error)
 }

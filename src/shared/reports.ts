@@ -62,6 +62,9 @@ export function formatStamp(wall: number): string {
     const offset = -new Date(wall).getTimezoneOffset()
     const local = new Date(wall + offset * 60_000).toISOString().slice(0, -1)
     const [hours, minutes] = [Math.floor(Math.abs(offset) / 60), Math.abs(offset) % 60]
-    const two = (n: number) => String(n).padStart(2, "0")
     return `${local}${offset < 0 ? "-" : "+"}${two(hours)}:${two(minutes)}`
+}
+
+function two(n: number): string {
+    return String(n).padStart(2, "0")
 }

@@ -19,6 +19,10 @@ export type Terminal = {
     readonly env: Readonly<Record<string, string | undefined>>
 }
 
+function say(line: string): void {
+    process.stderr.write(`${line}\n`)
+}
+
 /** The terminal of this process. A reader that went away (EPIPE) ends the process quietly. */
 export function processTerminal(colourWanted: boolean): Terminal {
     for (const stream of [process.stdout, process.stderr]) {
@@ -28,10 +32,9 @@ export function processTerminal(colourWanted: boolean): Terminal {
         })
     }
     const { env } = process
-    const interactive = process.stderr.isTTY === true
+    const interactive = process.stderr.isTTY
     const plain = (env["NO_COLOR"] ?? "") !== "" || env["TERM"] === "dumb" || !interactive || !colourWanted
     const colour = pico.createColors(!plain)
-    const say = (line: string) => process.stderr.write(`${line}\n`)
     const hint = (text: string) => say(`postern: hint: ${text}`)
     return {
         out: (line) => process.stdout.write(`${line}\n`),

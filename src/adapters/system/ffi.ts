@@ -11,6 +11,8 @@ let loaded: Ffi | undefined
 
 /** The FFI library. Throws if this platform has no build of it. */
 export function ffi(): Ffi {
+    // What require() gives is "any"; the package's own types say what it is.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     loaded ??= createRequire(import.meta.url)("koffi") as Ffi
     return loaded
 }

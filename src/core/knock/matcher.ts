@@ -213,7 +213,7 @@ export class Matcher {
     #isRepeat(place: number, role: number, code: HitCode, mark: number, now: number): boolean {
         const { attempts } = this
         const count = attempts.count(place)
-        for (let back = 1; mark !== 0 && back <= count; back++) {
+        for (let back = mark === 0 ? count + 1 : 1; back <= count; back++) {
             if (attempts.code(place, back) === code && attempts.mark(place, back) === mark) return true
         }
         if (count === 0 || (role & INSISTED) !== 0 || attempts.code(place, 1) !== code) return false

@@ -21,12 +21,13 @@ type DoorText = Partial<Omit<Door, "sequence" | "opens" | "sources" | "always">>
     readonly target?: readonly string[]
 }
 
+function value<T>(read: { ok: true; value: T } | { ok: false; code: string }): T {
+    if (!read.ok) throw new Error(read.code)
+    return read.value
+}
+
 /** A configuration from short texts; what is left out has a plain default. */
 export function config(doors: readonly DoorText[], gateway: Partial<Gateway> = {}): Config {
-    const value = <T>(read: { ok: true; value: T } | { ok: false; code: string }): T => {
-        if (!read.ok) throw new Error(read.code)
-        return read.value
-    }
     return {
         gateway: { ...GATEWAY, attempts: 1024, ...gateway },
         doors: doors.map((door) => ({

@@ -8,7 +8,7 @@
  */
 import { readFileSync } from "node:fs"
 
-const COLUMNS = 112
+const COLUMNS = 120
 const CELL = { width: 7.8, height: 18 }
 const MARGIN = 16
 const BAR = 30

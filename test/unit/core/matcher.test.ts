@@ -4,6 +4,7 @@ import { codeOf } from "../../../src/core/knock/hit.ts"
 import { Matcher } from "../../../src/core/knock/matcher.ts"
 import { indexSequences, type Wanted } from "../../../src/core/knock/sequence.ts"
 import { parseAddress } from "../../../src/core/net/address.ts"
+import { UDP } from "../../../src/core/net/packet.ts"
 import { Twin, type TwinPacket } from "./twin.ts"
 
 const tcp = (port: number) => codeOf({ protocol: "tcp", port })
@@ -21,11 +22,12 @@ function listen(sequences: readonly Wanted[], capacity = 1024) {
         ended: (prefix, place, why) => heard.push({ what: `${why} ${prefix.codes.length}`, place }),
         paused: (place, ms) => heard.push({ what: `paused ${ms}`, place }),
     })
-    let mark = 0
-    const hit = (code: number, time: number, source = "192.0.2.7", same = (mark += 2)) => {
+    let marks = 0
+    const hit = (code: number, time: number, source = "192.0.2.7", same?: number) => {
         const [a, b, c, d] = parseAddress(source)!
         const before = opened.length
-        matcher.hit(0, a, b, c, d, code, code >>> 16 === 17 ? 0 : same | 1, time)
+        const mark = same ?? ++marks
+        matcher.hit(0, a, b, c, d, code, code >>> 16 === UDP ? 0 : (mark << 1) | 1, time)
         return opened.slice(before)
     }
     const words = () => heard.splice(0).map(({ what }) => what)

@@ -7,6 +7,7 @@ import type { Effect } from "../core/effect.ts"
 import { Engine, type EngineEvent } from "../core/engine.ts"
 import type { Service } from "../core/knock/hit.ts"
 import { formatAddress } from "../core/net/address.ts"
+import type { Report } from "../core/report.ts"
 import { wantedRuleset } from "../core/ruleset.ts"
 import { planWatch } from "../core/watch.ts"
 import type { Capture } from "../ports/capture.ts"
@@ -42,6 +43,9 @@ export class Loop {
     #offered: readonly Service[] = []
     #lookedUp = 0
     #due: number | null = null
+    /** What is to be told when everything is done, and how many calls of #perform are under way. */
+    readonly #reports: Report[] = []
+    #depth = 0
     #stopped = false
 
     constructor(config: Config, ports: LoopPorts, seed: readonly [number, number]) {
@@ -128,21 +132,27 @@ export class Loop {
         this.#rearm()
     }
 
+    /** Acts first and tells afterwards: a line of the log must not keep a door waiting. */
     #perform(effects: readonly Effect[]): void {
-        for (const effect of effects) this.#do(effect)
+        if (effects.length === 0) return
+        this.#depth++
+        for (const effect of effects) {
+            if (effect.type === "report") this.#reports.push(effect.report)
+            else this.#do(effect)
+        }
+        this.#depth--
+        if (this.#depth > 0) return
+        for (const report of this.#reports.splice(0)) {
+            const { level, text } = reportText(report, this.#ports.clock.wall())
+            this.#ports.log(level, text, { report })
+        }
     }
 
-    #do(effect: Effect): void {
-        const { log, clock } = this.#ports
+    #do(effect: Exclude<Effect, { type: "report" }>): void {
         switch (effect.type) {
-            case "report": {
-                const { level, text } = reportText(effect.report, clock.wall())
-                log(level, text, { report: effect.report })
-                return
-            }
             case "revoke": {
                 const result = this.#ports.firewall?.revoke(effect.elements)
-                if (result?.ok === false) log("error", `firewall: cannot revoke: ${result.detail}`)
+                if (result?.ok === false) this.#ports.log("error", `firewall: cannot revoke: ${result.detail}`)
                 return
             }
             case "grant":

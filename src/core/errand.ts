@@ -39,7 +39,7 @@ const begin = (): ErrandStep => ({ errand: { phase: "starting", ending: false },
 const stop = (): ErrandStep => ({ errand: { phase: "stopping", again: false }, run: "stop" })
 
 /** Every phase and every event. Exported so that it can be drawn and each cell tested. */
-export const errandTable: Table = {
+const errandTable: Table = {
     idle: {
         knock: (errand, _, plan) => (plan.start ? begin() : stay(errand)),
         tick: stay,

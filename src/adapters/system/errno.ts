@@ -4,14 +4,9 @@ import { ffi } from "./ffi.ts"
 
 /** Error numbers that the adapters decide on (the generic Linux numbers; MIPS and SPARC, which differ, have no Node). */
 export const EPERM = 1
-export const ENOENT = 2
 export const EINTR = 4
 export const EAGAIN = 11
-export const EACCES = 13
 export const EBUSY = 16
-export const ENODEV = 19
-export const EINVAL = 22
-export const ENETDOWN = 100
 export const ENOBUFS = 105
 
 /** A system call that failed: its name, the error number, and the system's words. */

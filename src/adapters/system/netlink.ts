@@ -23,11 +23,11 @@ export const NETLINK_NETFILTER = 12
 /** Message flags. */
 export const NLM_F_REQUEST = 1
 export const NLM_F_ACK = 4
-export const NLM_F_DUMP_INTERRUPTED = 0x10
+const NLM_F_DUMP_INTERRUPTED = 0x10
 export const NLM_F_DUMP = 0x300
 
 /** Message types below 16 are the protocol's own. */
-export const NLMSG_ERROR = 2
+const NLMSG_ERROR = 2
 const NLMSG_DONE = 3
 
 export const MESSAGE_HEADER = 16
@@ -179,6 +179,6 @@ function readAnswer(fd: number, what: string): Message[] {
 }
 
 /** Rounds up to the alignment of messages and attributes. */
-export function align(length: number): number {
+function align(length: number): number {
     return (length + 3) & ~3
 }

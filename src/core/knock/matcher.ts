@@ -12,13 +12,13 @@ import type { HitCode } from "./hit.ts"
 import { FIRST, fold, INSISTED, NAMED, type Prefix, type SequenceIndex, slotOf, type Wanted } from "./sequence.ts"
 
 /** The spec's: the same hit again so soon (ms) after the last one is a repeat by the client's system, not a new hit. */
-export const REPEAT_MS = 1500
+const REPEAT_MS = 1500
 /** The spec's: an attempt spoiled at this stage or later is a near-miss: a guess with inside knowledge, or a slip. */
-export const NEAR_MISS_STAGE = 2
+const NEAR_MISS_STAGE = 2
 /** The spec's: near-misses that cost nothing; the next one pauses the source for a second, each further one doubles. */
-export const FREE_MISSES = 4
-export const FIRST_PAUSE_MS = 1000
-export const LONGEST_PAUSE_MS = 64_000
+const FREE_MISSES = 4
+const FIRST_PAUSE_MS = 1000
+const LONGEST_PAUSE_MS = 64_000
 
 /** Hears what happens. `place` is where the source stands in `attempts`. */
 export type MatchListener = {

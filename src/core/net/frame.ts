@@ -10,19 +10,19 @@
  */
 
 /** Link types that are understood. */
-export const LINK_NULL = 0
-export const LINK_ETHERNET = 1
-export const LINK_PPP = 9
+const LINK_NULL = 0
+const LINK_ETHERNET = 1
+const LINK_PPP = 9
 /** DLT_RAW as Linux programs write it. */
-export const LINK_RAW_LINUX = 12
-export const LINK_PPP_HDLC = 50
-export const LINK_PPP_ETHER = 51
+const LINK_RAW_LINUX = 12
+const LINK_PPP_HDLC = 50
+const LINK_PPP_ETHER = 51
 export const LINK_RAW = 101
-export const LINK_LOOP = 108
+const LINK_LOOP = 108
 export const LINK_SLL = 113
-export const LINK_IPV4 = 228
-export const LINK_IPV6 = 229
-export const LINK_SLL2 = 276
+const LINK_IPV4 = 228
+const LINK_IPV6 = 229
+const LINK_SLL2 = 276
 
 const ETHERTYPE_IPV4 = 0x0800
 const ETHERTYPE_IPV6 = 0x86dd

@@ -2,9 +2,9 @@ import type { Address } from "../core/net/address.ts"
 
 /** The host's interfaces and addresses, followed as they change. Adapters: rtnetlink, simulated. */
 export interface Links {
-    /** Now. */
+    /** Now. The same object as before if nothing has changed. */
     current(): LinkState
-    /** Calls back after each change (never in the same turn as the call), until `stop`. */
+    /** Calls back after each change (never in the same turn as the call), until `stop`. Several may listen. */
     start(changed: () => void): void
     stop(): void
 }

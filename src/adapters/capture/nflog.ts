@@ -26,8 +26,8 @@ const ROUNDS = 32
 const TOGETHER = 32
 const TICK_MS = 10
 /** So many packets in one reading: let the kernel put them together. So few: let it not. */
-const MANY = 16
-const FEW = 4
+const MANY = 64
+const FEW = 32
 
 /** The rules' `queue-threshold` bounds how many packets come together: leave it out, or make it large. */
 export function nflogCapture(deps: { readonly clock: Clock }): Capture {
@@ -59,7 +59,14 @@ class NflogCapture implements Capture {
         this.#expected = -1
         this.#together = false
         const batch = this.#batch
-        this.#running = { group, pace: pace([group.fd], (error) => this.#drain(group, batch, sink, error)) }
+        this.#running = {
+            group,
+            pace: pace(
+                [group.fd],
+                (error) => this.#drain(group, batch, sink, error),
+                () => this.#clock.monotonic(),
+            ),
+        }
     }
 
     follow(): void {}

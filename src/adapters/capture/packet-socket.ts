@@ -40,7 +40,8 @@ class PacketSocketCapture implements Capture {
     readonly name = "packet-socket"
     readonly #clock: Clock
     readonly #links: Links
-    readonly #stamps: Stamps
+    /** One for each ring: what waits in one says nothing about when the other's packets came. */
+    readonly #stamps: readonly [Stamps, Stamps]
     readonly #packet = new Packet()
     readonly #drops = new Drops()
     #interfaces: readonly string[] | null = null
@@ -57,7 +58,7 @@ class PacketSocketCapture implements Capture {
     constructor(clock: Clock, links: Links) {
         this.#clock = clock
         this.#links = links
-        this.#stamps = new Stamps(clock)
+        this.#stamps = [new Stamps(clock), new Stamps(clock)]
     }
 
     start(plan: WatchPlan, sink: CaptureSink): void {
@@ -76,7 +77,16 @@ class PacketSocketCapture implements Capture {
             throw new Error(`packet socket: ${error.message}: needs CAP_NET_RAW`, { cause: error })
         }
         const fds = rings.map(({ fd }) => fd)
-        this.#running = { plan, sink, rings, pace: pace(fds, (error) => this.#drain(error)) }
+        this.#running = {
+            plan,
+            sink,
+            rings,
+            pace: pace(
+                fds,
+                (error) => this.#drain(error),
+                () => this.#clock.monotonic(),
+            ),
+        }
         this.#absent = this.#missing()
         if (this.#listening) return
         this.#listening = true
@@ -110,8 +120,9 @@ class PacketSocketCapture implements Capture {
         this.#adapt(false)
         const before = this.#delivered
         let seen = 0
-        this.#stamps.begin()
-        for (const ring of running.rings) seen += this.#deliver(ring, running.sink)
+        for (const [i, ring] of running.rings.entries()) {
+            seen += this.#deliver(ring, this.#stamps[i === 0 ? 0 : 1], running.sink)
+        }
         if (this.#delivered !== before) running.sink.drained()
         // ENETDOWN and the like: some interface went down. The socket is bound to none, so it goes on.
         if (seen > 0 && running.pace.busy()) this.#countDrops()
@@ -121,9 +132,10 @@ class PacketSocketCapture implements Capture {
     }
 
     /** One turn of the ring at most, so that a flood leaves room for timers. */
-    #deliver(ring: PacketRing, sink: CaptureSink): number {
+    #deliver(ring: PacketRing, stamps: Stamps, sink: CaptureSink): number {
         const packet = this.#packet
         let seen = 0
+        stamps.begin()
         while (seen < ring.capacity && ring.next()) {
             seen++
             if (
@@ -131,7 +143,7 @@ class PacketSocketCapture implements Capture {
                 decodePacket(ring.bytes, ring.start, ring.end, packet) &&
                 this.#sieve!.wants(packet)
             ) {
-                this.#stamps.set(packet, ring.seconds, ring.nanoseconds, 1_000_000)
+                stamps.set(packet, ring.seconds, ring.nanoseconds, 1_000_000)
                 this.#delivered++
                 sink.packet(packet)
                 // The sink may have stopped us.

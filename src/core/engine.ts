@@ -58,6 +58,8 @@ export class Engine {
     #addresses: readonly Address[] = []
     #effects: Effect[] = []
     #now = 0
+    /** The latest packet's own time, IPv4 and IPv6: behind #now when packets had to wait, as after a stop. */
+    readonly #hitAt = new Float64Array(2)
     #suppressed = 0
     #summaryAt: number | null = null
 
@@ -87,6 +89,10 @@ export class Engine {
     /** A packet for this host or for a view's target. Returns what to do; almost always the same empty list. */
     packet(packet: Packet): readonly Effect[] {
         this.#now = Math.max(this.#now, packet.time)
+        // Not #now: hits that waited in a queue are still as far apart as they came. Each family has its own queue.
+        const family = packet.source2 === 0xffff ? 0 : 1
+        const at = Math.max(this.#hitAt[family]!, packet.time)
+        this.#hitAt[family] = at
         const code = packetCode(packet)
         const slot = slotOf(code)
         const mark = packet.protocol === UDP ? 0 : markOf(packet.sourcePort, packet.sequence)
@@ -95,7 +101,7 @@ export class Engine {
             if (this.#served[slot] !== 0 && (this.#indexes[view]!.roles[slot]! & NAMED) === 0) continue
             if (!this.#sees(this.#views[view]!, packet)) continue
             const { source0, source1, source2, source3 } = packet
-            this.#matcher.hit(view, source0, source1, source2, source3, code, mark, this.#now)
+            this.#matcher.hit(view, source0, source1, source2, source3, code, mark, at)
         }
         return this.#taken()
     }

@@ -48,6 +48,24 @@ describe("Engine", () => {
         expect(world.told()).toEqual(["closed time ssh 192.0.2.7"])
     })
 
+    it("packet() judges hits that waited in a queue by their own times, whatever came before they were read", () => {
+        for (const gap of [2000, 8000]) {
+            const world = new World(config([{ ...ssh, within: 5000 }]))
+            // Somebody's attempt, whose deadline is told before the queue is read: the process stood still for a minute.
+            world.send("192.0.2.8", "7000")
+            world.now = 60_000
+            world.perform(world.engine.step({ type: "tick" }, world.now))
+            for (const source of ["192.0.2.7", "2001:db8::7"]) {
+                HITS.forEach((hit, i) => {
+                    world.now = 1000 + i * gap
+                    world.send(source, hit)
+                })
+            }
+            const opened = world.told().filter((line) => line.startsWith("opened"))
+            expect(opened).toEqual(gap === 2000 ? ["opened ssh 192.0.2.7", "opened ssh 2001:db8::7"] : [])
+        }
+    })
+
     it("refuses a source that may not knock, and says so", () => {
         const world = new World(config([{ ...ssh, sources: ["192.0.2.0/24"] }]))
         world.knock("203.0.113.9", HITS)

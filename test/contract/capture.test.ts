@@ -81,10 +81,15 @@ type Way = {
 type Seen = NonNullable<PacketVector["expect"]>
 
 let markers = 0
+/** What is to be cleaned up. */
+const namespaces: Namespace[] = []
+const workers: Worker[] = []
 
 async function makeLab(adapter: Live, interfaces: readonly string[] | null): Promise<Lab> {
     const server = makeNamespace("server")
+    namespaces.push(server)
     const client = makeNamespace("client")
+    namespaces.push(client)
     joinNamespaces(
         {
             namespace: server,
@@ -94,8 +99,10 @@ async function makeLab(adapter: Live, interfaces: readonly string[] | null): Pro
         { namespace: client, device: "out", addresses: ["192.0.2.9/24", "2001:db8::9/64"] },
     )
     const watcher = startWorker(server, "watcher.ts")
+    workers.push(watcher)
     // On one processor, so that packets arrive in the order they are sent.
     const sender = startWorker(client, "sender.ts", ["taskset", "-c", "0"])
+    workers.push(sender)
     await watcher.next("ready")
     if (adapter === "nflog") rules(server, interfaces)
     watcher.send({ start: adapter, plan })
@@ -114,7 +121,10 @@ async function makeLab(adapter: Live, interfaces: readonly string[] | null): Pro
             ? make.ipv6(make.udp(65_001, make.zeros(0), { from: port }), { destination })
             : make.ipv4(make.udp(65_001, make.zeros(0), { from: port }), { destination })
         if (way.tun !== undefined) {
-            tun ??= startWorker(server, "sender.ts")
+            if (tun === null) {
+                tun = startWorker(server, "sender.ts")
+                workers.push(tun)
+            }
             tun.send({ tun: way.tun, packets: [...packets, marker].map(make.hex) })
             await tun.next("sent")
         } else {
@@ -222,10 +232,9 @@ for (const adapter of ["nflog", "packet-socket"] as const) {
         })
 
         afterAll(async () => {
-            if (reason !== null) return
-            await Promise.all([lab.watcher.end(), lab.sender.end()])
-            lab.server.remove()
-            lab.client.remove()
+            // Also when the set-up failed half-way.
+            for (const worker of workers.splice(0)) await worker.end()
+            for (const namespace of namespaces.splice(0)) namespace.remove()
         })
 
         /** Changes the watched interfaces: in the kernel's rules or in the capture. */

@@ -58,10 +58,10 @@ describe("links: rtnetlink", () => {
     })
 
     afterAll(async () => {
-        if (reason !== null) return
-        await worker.end()
-        host.remove()
-        other.remove()
+        // Also when the set-up failed half-way.
+        await worker?.end()
+        host?.remove()
+        other?.remove()
     })
 
     async function now(): Promise<Snapshot> {

@@ -13,6 +13,7 @@ import { CODES, indexSequences, NAMED, type Prefix, type SequenceIndex, slotOf, 
 import { isOpen, type Lease, Leases, sameService } from "./leases.ts"
 import { type Address, contains } from "./net/address.ts"
 import { type Packet, TCP, UDP } from "./net/packet.ts"
+import { canSend } from "./net/sender.ts"
 import type { RefusalCode, Report } from "./report.ts"
 import type { GrantElement } from "./ruleset.ts"
 import { planWatch, type View } from "./watch.ts"
@@ -88,9 +89,11 @@ export class Engine {
 
     /** A packet for this host or for a view's target. Returns what to do; almost always the same empty list. */
     packet(packet: Packet): readonly Effect[] {
+        const { source0, source1, source2, source3 } = packet
+        if (!canSend(source0, source1, source2, source3)) return NOTHING
         this.#now = Math.max(this.#now, packet.time)
         // Not #now: hits that waited in a queue are still as far apart as they came. Each family has its own queue.
-        const family = packet.source2 === 0xffff ? 0 : 1
+        const family = source0 === 0 && source2 === 0xffff ? 0 : 1
         const at = Math.max(this.#hitAt[family]!, packet.time)
         this.#hitAt[family] = at
         const code = packetCode(packet)
@@ -100,7 +103,6 @@ export class Engine {
             // A port that a sequence names counts even if something listens there: otherwise the knock was deaf.
             if (this.#served[slot] !== 0 && (this.#indexes[view]!.roles[slot]! & NAMED) === 0) continue
             if (!this.#sees(this.#views[view]!, packet)) continue
-            const { source0, source1, source2, source3 } = packet
             this.#matcher.hit(view, source0, source1, source2, source3, code, mark, at)
         }
         return this.#taken()

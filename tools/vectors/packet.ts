@@ -132,6 +132,8 @@ export const IPV4: readonly PacketVector[] = [
 
 export const IPV6: readonly PacketVector[] = [
     vector("ipv6/tcp syn", ipv6(tcp(7000)), { ...at6, ...aSyn, port: 7000 }),
+    vector("ipv6/mapped source", ipv6(tcp(7000), { source: "::ffff:192.0.2.7" }), null),
+    vector("ipv6/mapped destination", ipv6(tcp(7000), { destination: "::ffff:192.0.2.1" }), null),
     vector("ipv6/udp", ipv6(udp(8000, zeros(5))), { ...at6, ...aDatagram, port: 8000 }),
     vector("ipv6/echo request of 321 bytes", ipv6(icmp6(321)), { ...at6, ...anEcho, port: 321 }),
     vector("ipv6/echo size is what was sent, not what was captured", ipv6(icmp6(900)).subarray(0, 128), {

@@ -86,7 +86,8 @@ function decodeIPv6(bytes: Uint8Array, start: number, end: number, out: Packet):
         at += length
         left -= length
     }
-    if (next === ICMP) return false
+    // An IPv4 address in IPv6 clothes is on no wire (RFC 4038, section 4.2): it would pass for the IPv4 source.
+    if (next === ICMP || isMapped(bytes, start + 8) || isMapped(bytes, start + 24)) return false
     out.source0 = word32(bytes, start + 8)
     out.source1 = word32(bytes, start + 12)
     out.source2 = word32(bytes, start + 16)
@@ -145,6 +146,10 @@ function decodeTransport(
     out.sourcePort = word16(bytes, at)
     out.port = word16(bytes, at + 2)
     return true
+}
+
+function isMapped(bytes: Uint8Array, at: number): boolean {
+    return word32(bytes, at + 8) === 0xffff && word32(bytes, at + 4) === 0 && word32(bytes, at) === 0
 }
 
 function word16(bytes: Uint8Array, at: number): number {

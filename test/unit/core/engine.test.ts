@@ -66,6 +66,21 @@ describe("Engine", () => {
         }
     })
 
+    it("packet() takes no hit from a source that nobody can have", () => {
+        const nobody = ["0.0.0.0", "0.1.2.3", "127.0.0.1", "224.0.0.1", "239.255.255.255", "255.255.255.255"]
+        const world = new World(config([ssh, { name: "run", hits: ["1", "2"], command }]))
+        for (const source of [...nobody, "::", "::1", "ff02::1", "ffff::1"]) {
+            world.knock(source, HITS)
+            world.knock(source, ["1", "2"])
+        }
+        expect([world.open(), world.runs, world.told()]).toEqual([[], [], []])
+        const somebody = ["1.0.0.0", "126.255.255.255", "128.0.0.0", "223.255.255.255", "240.0.0.1", "255.255.255.254"]
+        for (const source of [...somebody, "::2", "fe80::1", "feff::1"]) {
+            world.knock(source, HITS)
+            expect(world.open()).toContain(`${source} tcp/22`)
+        }
+    })
+
     it("refuses a source that may not knock, and says so", () => {
         const world = new World(config([{ ...ssh, sources: ["192.0.2.0/24"] }]))
         world.knock("203.0.113.9", HITS)

@@ -15,7 +15,10 @@ export interface Firewall {
     clear(): FirewallResult
 }
 
-/** Refusals of the kernel are values: `full` (the set has no room), `denied` (no permission), `failed` (its words). */
+/**
+ * Refusals of the kernel are values: `full` (the set has no room), `denied` (no permission), `missing` (somebody has
+ * removed our table: apply it again), `failed` (its words).
+ */
 export type FirewallResult =
     | { readonly ok: true }
-    | { readonly ok: false; readonly code: "full" | "denied" | "failed"; readonly detail: string }
+    | { readonly ok: false; readonly code: "full" | "denied" | "missing" | "failed"; readonly detail: string }

@@ -164,7 +164,7 @@ function suite(make: () => Harness): void {
         expect(firewall.clear()).toEqual(OK)
         expect(firewall.list()).toEqual([])
         expect(firewall.revoke([SSH4])).toEqual(OK)
-        expect(firewall.grant([SSH4], LONG)).toMatchObject({ ok: false, code: "failed" })
+        expect(firewall.grant([SSH4], LONG)).toMatchObject({ ok: false, code: "missing" })
         expect(firewall.apply(WATCH)).toEqual(OK)
         expect(firewall.list()).toEqual([])
     })
@@ -308,7 +308,7 @@ describe.skipIf(why !== null)(`nft${why === null ? "" : ` (${why})`}`, () => {
             expect(now()).toEqual(wanted)
             expect(firewall.list()).toHaveLength(2)
             namespace.must(["nft", "flush ruleset"])
-            expect(firewall.grant([SSH4], LONG)).toMatchObject({ ok: false, code: "failed" })
+            expect(firewall.grant([SSH4], LONG)).toMatchObject({ ok: false, code: "missing" })
             expect(firewall.apply(WATCH)).toEqual(OK)
             expect(firewall.grant([SSH4], LONG)).toEqual(OK)
         }),

@@ -6,11 +6,14 @@ import type { GrantElement } from "../../core/ruleset.ts"
 /** A grant in the kernel with the time it has left, in milliseconds; Infinity for one without an end. */
 export type LiveElement = { readonly element: GrantElement; readonly left: number }
 
+/** How long a source's element of `any` must live, in milliseconds; 0: not at all, Infinity: for ever. */
+export type SourceTime = { readonly source: Address; readonly ms: number }
+
 /**
  * Kernels count in ticks of up to 10 ms, and older ones round less than a tick down to 0, which means for ever.
  * Ours: two ticks.
  */
-const SHORTEST = 20
+export const SHORTEST = 20
 
 /** `4` or `6`: the ending of the set's name for this address. */
 export function familyOf(address: Address): "4" | "6" {

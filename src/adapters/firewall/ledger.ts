@@ -7,8 +7,7 @@
 import type { HitCode } from "../../core/knock/hit.ts"
 import { type Address, formatAddress } from "../../core/net/address.ts"
 import type { GrantElement } from "../../core/ruleset.ts"
-import { type LiveElement, serviceCode } from "./elements.ts"
-import type { SourceTime } from "./render.ts"
+import { type LiveElement, type SourceTime, serviceCode } from "./elements.ts"
 
 type Entry = { readonly source: Address; readonly deadlines: Map<HitCode, number> }
 

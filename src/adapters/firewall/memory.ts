@@ -20,7 +20,7 @@ export function memoryFirewall(now: () => number): MemoryFirewall {
     const sweep = () => {
         for (const [key, { deadline }] of grants) if (deadline <= now()) grants.delete(key)
     }
-    const noTable: FirewallResult = { ok: false, code: "failed", detail: "No such file or directory" }
+    const noTable: FirewallResult = { ok: false, code: "missing", detail: "No such file or directory" }
     return {
         name: "memory",
         apply(next) {

@@ -1,10 +1,13 @@
 /** The firewall port over the kernel's nf_tables, in-process: grants live in the kernel and end there by themselves. */
 import type { GrantElement, Ruleset } from "../../core/ruleset.ts"
 import type { Firewall, FirewallResult } from "../../ports/firewall.ts"
+import { EACCES, ENFILE, ENOENT, EPERM, errnoText } from "../system/errno.ts"
 import { type NftAnswer, type Nftables, openNftables } from "../system/nftables.ts"
+import { type ElementChange, openElements } from "../system/nftables-elements.ts"
+import { grantChanges, revokeChanges } from "./changes.ts"
 import { type LiveElement, parseElements } from "./elements.ts"
 import { Ledger } from "./ledger.ts"
-import { renderApply, renderClear, renderDeletes, renderGrant, renderRebuild, renderRevoke } from "./render.ts"
+import { renderApply, renderClear, renderRebuild } from "./render.ts"
 import { TABLE } from "./table.ts"
 
 /**
@@ -13,6 +16,7 @@ import { TABLE } from "./table.ts"
  */
 export function nftFirewall(now: () => number = () => performance.now()): Firewall & { readonly close: () => void } {
     const nft = openNftables()
+    const sets = openElements(TABLE.split(" ")[1]!)
     const ledger = new Ledger()
     let loaded = false
     let size = 0
@@ -46,7 +50,7 @@ export function nftFirewall(now: () => number = () => performance.now()): Firewa
         const known = load()
         if (!known.ok) return known
         const at = now()
-        const result = toResult(nft.run(renderGrant(elements, ms, ledger.sources(elements, ms, at))))
+        const result = ofErrno(sets.change(grantChanges(elements, ms, ledger.sources(elements, ms, at))))
         if (result.ok) ledger.note(elements, ms, at)
         return result
     }
@@ -55,13 +59,17 @@ export function nftFirewall(now: () => number = () => performance.now()): Firewa
         const known = load()
         if (!known.ok) return known
         const at = now()
-        const sources = ledger.sources(elements, 0, at)
-        let result = toResult(nft.run(renderRevoke(elements, sources)))
-        // The transaction adds before it deletes, for which a full set has no room.
-        if (!result.ok && result.code === "full") result = deleteEach(nft, renderDeletes(elements, sources))
-        if (!result.ok && GONE.test(result.detail)) result = { ok: true }
+        const changes = revokeChanges(elements, ledger.sources(elements, 0, at))
+        let errno = sets.change(changes)
+        // One that is gone already refuses them all: then each on its own.
+        if (errno === ENOENT) errno = changes.reduce((worst, change) => changeAlone(change) || worst, 0)
+        const result = ofErrno(errno)
         if (result.ok) ledger.note(elements, 0, at)
         return result
+    }
+    const changeAlone = (change: ElementChange): number => {
+        const errno = sets.change([change])
+        return errno === ENOENT && change.ms === 0 ? 0 : errno
     }
     const list = () => {
         const read = readGrants(nft)
@@ -73,7 +81,11 @@ export function nftFirewall(now: () => number = () => performance.now()): Firewa
         if (result.ok) ledger.load([], now())
         return result
     }
-    return { name: "nftables", apply, grant, revoke, list, clear, close: nft.close }
+    const close = () => {
+        nft.close()
+        sets.close()
+    }
+    return { name: "nftables", apply, grant, revoke, list, clear, close }
 }
 
 const GONE = /No such file or directory/
@@ -92,16 +104,22 @@ function readGrants(nft: Nftables): Grants | Extract<FirewallResult, { ok: false
     return { ok: true, live: texts.flatMap(parseElements), sizes }
 }
 
-function deleteEach(nft: Nftables, commands: readonly string[]): FirewallResult {
-    for (const command of commands) {
-        const answer = nft.run(command)
-        if (!answer.ok && !GONE.test(answer.error)) return toResult(answer)
-    }
-    return { ok: true }
-}
-
 function toResult(answer: NftAnswer): FirewallResult {
     return answer.ok ? { ok: true } : toRefusal(answer.error)
+}
+
+/** The answer to a change of elements. */
+function ofErrno(errno: number): FirewallResult {
+    if (errno === 0) return { ok: true }
+    const code =
+        errno === ENFILE
+            ? "full"
+            : errno === EPERM || errno === EACCES
+              ? "denied"
+              : errno === ENOENT
+                ? "missing"
+                : "failed"
+    return { ok: false, code, detail: errno === ENFILE ? "the set is full" : errnoText(errno) }
 }
 
 /** The kernel's errors come as the C library's words for them, in English: nobody sets a locale in this process. */

@@ -2,19 +2,14 @@
  * The wanted firewall state as nftables text, pure. Each text is one transaction. It uses nothing that nftables 1.0.2
  * does not know, and no names of protocols beyond those built in (a small host has no /etc/protocols).
  *
- * The table `inet postern` holds grants as elements with kernel timeouts: `any4`, `any6` (the source alone) and
- * `open4`, `open6` (source . protocol . port). An element of `any` opens nothing by itself; it lives as long as the
- * longest of its source's grants.
+ * The table `inet postern` holds grants as elements with kernel timeouts, which come and go by themselves (changes.ts).
  */
-import { type Address, formatAddress } from "../../core/net/address.ts"
-import type { GrantElement, Ruleset } from "../../core/ruleset.ts"
+import { formatAddress } from "../../core/net/address.ts"
+import type { Ruleset } from "../../core/ruleset.ts"
 import { familyOf, formatElement, formatTime, type LiveElement } from "./elements.ts"
 import { grantSets, hideChains, hideSets } from "./hide.ts"
 import { formatTable, TABLE, type TableSpec } from "./table.ts"
 import { watchChains, watchSets } from "./watch.ts"
-
-/** How long a source's element of `any` must live, in milliseconds; 0: not at all. */
-export type SourceTime = { readonly source: Address; readonly ms: number }
 
 /** Makes the table as wanted; live grants and watched sources stay. */
 export function renderApply(wanted: Ruleset): string {
@@ -38,30 +33,6 @@ export function renderRebuild(wanted: Ruleset, live: readonly LiveElement[]): st
         lines.push(`add element ${TABLE} ${any}${timeoutOf(left)} }`)
     }
     return `${renderClear()}${renderApply(wanted)}${lines.map((line) => `${line}\n`).join("")}`
-}
-
-/**
- * Lets the elements through for `ms`, and keeps their sources in `any` as told. `add` and `delete` before the real
- * `add`: no older kernel changes the timeout of an element that is there, and none deletes what is not.
- */
-export function renderGrant(elements: readonly GrantElement[], ms: number, sources: readonly SourceTime[]): string {
-    if (!Number.isFinite(ms) || ms <= 0) throw new RangeError(`a grant must end: ${ms} ms`)
-    return transaction(elements, ms, sources)
-}
-
-/** Takes the elements back, whether they are there or not, and sets their sources' time in `any`. */
-export function renderRevoke(elements: readonly GrantElement[], sources: readonly SourceTime[]): string {
-    return transaction(elements, 0, sources)
-}
-
-/** As `renderRevoke` with one command per line that stands alone and fails where the element is gone already. */
-export function renderDeletes(elements: readonly GrantElement[], sources: readonly SourceTime[]): string[] {
-    return [
-        ...elements.map((e) => `delete element ${TABLE} open${familyOf(e.source)} { ${formatElement(e)} }\n`),
-        ...sources
-            .filter(({ ms }) => ms === 0)
-            .map(({ source }) => `delete element ${TABLE} any${familyOf(source)} { ${formatAddress(source)} }\n`),
-    ]
 }
 
 /** Removes the table, whether it is there or not. */
@@ -96,19 +67,6 @@ const NOTHING = {
     },
     interfaces: null,
     offered: [],
-}
-
-function transaction(elements: readonly GrantElement[], ms: number, sources: readonly SourceTime[]): string {
-    const changes = [
-        ...elements.map((element) => ({ set: `open${familyOf(element.source)}`, key: formatElement(element), ms })),
-        ...sources.map(({ source, ms }) => ({ set: `any${familyOf(source)}`, key: formatAddress(source), ms })),
-    ]
-    const lines = changes.flatMap(({ set, key, ms }) => [
-        `add element ${TABLE} ${set} { ${key} }`,
-        `delete element ${TABLE} ${set} { ${key} }`,
-        ...(ms === 0 ? [] : [`add element ${TABLE} ${set} { ${key}${timeoutOf(ms)} }`]),
-    ])
-    return `${lines.join("\n")}\n`
 }
 
 /** Whoever wrote an element without an end meant that; ours always have one. */

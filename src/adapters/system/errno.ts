@@ -4,9 +4,12 @@ import { ffi } from "./ffi.ts"
 
 /** Error numbers that the adapters decide on (the generic Linux numbers; MIPS and SPARC, which differ, have no Node). */
 export const EPERM = 1
+export const ENOENT = 2
 export const EINTR = 4
 export const EAGAIN = 11
+export const EACCES = 13
 export const EBUSY = 16
+export const ENFILE = 23
 export const ENOBUFS = 105
 
 /** A system call that failed: its name, the error number, and the system's words. */

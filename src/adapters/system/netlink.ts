@@ -105,6 +105,13 @@ export function* messages(bytes: Uint8Array): Generator<Message> {
     }
 }
 
+/** The error number in an acknowledgement or a dump's end, 0 for success; null for every other message. */
+export function errorOf({ type, body }: Message): number | null {
+    if (type !== NLMSG_DONE && type !== NLMSG_ERROR) return null
+    // A dump's end on old kernels carries nothing.
+    return body.length < 4 ? 0 : -new DataView(body.buffer, body.byteOffset).getInt32(0, LITTLE)
+}
+
 /** The attributes from `from` on, by type; of those that repeat, the last. Stops at the first that does not fit. */
 export function attributes(body: Uint8Array, from: number): Map<number, Uint8Array> {
     const found = new Map<number, Uint8Array>()
@@ -163,17 +170,10 @@ function readAnswer(fd: number, what: string): Message[] {
         if (length === -ENOBUFS) continue
         if (length <= 0) throw new SystemError(what, length === 0 ? EAGAIN : -length)
         for (const message of messages(bytes.slice(0, length))) {
-            if (message.type !== NLMSG_DONE && message.type !== NLMSG_ERROR) {
-                answer.push(message)
-                continue
-            }
-            // Both carry an error number, 0 for success; a dump's end on old kernels carries nothing.
-            const code =
-                message.body.length < 4
-                    ? 0
-                    : new DataView(message.body.buffer, message.body.byteOffset).getInt32(0, LITTLE)
-            if (code < 0) throw new SystemError(what, -code)
-            return answer
+            const code = errorOf(message)
+            if (code === null) answer.push(message)
+            else if (code > 0) throw new SystemError(what, code)
+            else return answer
         }
     }
 }

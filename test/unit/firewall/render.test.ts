@@ -3,9 +3,9 @@ import { join } from "node:path"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { hideSets } from "../../../src/adapters/firewall/hide.ts"
-import { renderApply, renderGrant, renderRebuild, renderRevoke } from "../../../src/adapters/firewall/render.ts"
+import { renderApply, renderRebuild } from "../../../src/adapters/firewall/render.ts"
 import { contains, formatNetwork, type Network, parseNetwork } from "../../../src/core/net/address.ts"
-import { address, always, element, ruleset, SCENARIOS, view, watch } from "../../lab/rulesets.ts"
+import { always, element, ruleset, SCENARIOS, view, watch } from "../../lab/rulesets.ts"
 
 const VECTORS = join(import.meta.dirname, "..", "..", "..", "vectors", "ruleset")
 
@@ -52,50 +52,6 @@ describe("renderApply()", () => {
             }),
         )
         expect(dropped).toBeGreaterThan(20)
-    })
-})
-
-describe("renderGrant()", () => {
-    it("adds, deletes and adds with the time, so that renewing works on every kernel", () => {
-        const sources = [{ source: address("192.0.2.7"), ms: 60_000 }]
-        expect(renderGrant([element("192.0.2.7", "tcp/22")], 1500, sources).split("\n")).toEqual([
-            "add element inet postern open4 { 192.0.2.7 . tcp . 22 }",
-            "delete element inet postern open4 { 192.0.2.7 . tcp . 22 }",
-            "add element inet postern open4 { 192.0.2.7 . tcp . 22 timeout 1s500ms }",
-            "add element inet postern any4 { 192.0.2.7 }",
-            "delete element inet postern any4 { 192.0.2.7 }",
-            "add element inet postern any4 { 192.0.2.7 timeout 1m }",
-            "",
-        ])
-    })
-
-    it("uses the IPv6 sets for IPv6", () => {
-        const text = renderGrant([element("2001:db8::7", "udp/53")], 1, [{ source: address("2001:db8::7"), ms: 1 }])
-        expect(text).toContain("open6 { 2001:db8::7 . udp . 53 timeout 20ms }")
-        expect(text).toContain("any6 { 2001:db8::7 timeout 20ms }")
-    })
-
-    it.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])("refuses %d ms: no grant lasts for ever", (ms) => {
-        expect(() => renderGrant([element("192.0.2.7", "tcp/22")], ms, [])).toThrow(RangeError)
-    })
-})
-
-describe("renderRevoke()", () => {
-    it("deletes what need not be there, and keeps the source while another grant of it lives", () => {
-        const sources = [
-            { source: address("192.0.2.7"), ms: 0 },
-            { source: address("192.0.2.8"), ms: 2000 },
-        ]
-        expect(renderRevoke([element("192.0.2.7", "tcp/22")], sources).split("\n")).toEqual([
-            "add element inet postern open4 { 192.0.2.7 . tcp . 22 }",
-            "delete element inet postern open4 { 192.0.2.7 . tcp . 22 }",
-            "add element inet postern any4 { 192.0.2.7 }",
-            "delete element inet postern any4 { 192.0.2.7 }",
-            "add element inet postern any4 { 192.0.2.8 }",
-            "delete element inet postern any4 { 192.0.2.8 }",
-            "add element inet postern any4 { 192.0.2.8 timeout 2s }",
-            "",
-        ])
     })
 })
 

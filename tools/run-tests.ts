@@ -10,6 +10,7 @@ import { spawnSync } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { whyNoNamespaces } from "../test/lab/namespace.ts"
 import type { Counts } from "./tier-reporter.ts"
 
 type Tier = { readonly name: string; readonly run: () => Counts }
@@ -105,15 +106,6 @@ function namespaceTier(project: string): Counts {
     const skipped = listLength(stdout)
     say(`  skipped ${skipped}: ${reason}`)
     return { passed: 0, failed: 0, skipped }
-}
-
-function whyNoNamespaces(): string | null {
-    if (process.getuid?.() !== 0) return "not root: network namespaces with names need it (sudo make test)"
-    for (const program of ["ip", "nft", "unshare"]) {
-        if (spawnSync(program, ["--version"]).error) return `${program} is not installed`
-    }
-    const { status, stderr } = spawnSync("unshare", ["--net", "--mount", "true"], { encoding: "utf8" })
-    return status === 0 ? null : `this system gives out no namespaces: ${stderr.trim()}`
 }
 
 function listLength(json: string): number {

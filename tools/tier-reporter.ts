@@ -6,6 +6,7 @@
 import { writeFileSync } from "node:fs"
 import { relative } from "node:path"
 import type { Reporter, TestCase, TestModule } from "vitest/node"
+import { whyNoNamespaces } from "../test/lab/namespace.ts"
 
 /** What a tier came to. */
 export type Counts = { passed: number; failed: number; skipped: number }
@@ -22,7 +23,8 @@ export default class TierReporter implements Reporter {
         const tests = [...module.children.allTests()]
         const failed = tests.filter((test) => test.result().state === "failed")
         const skipped = tests.filter((test) => test.result().state === "skipped")
-        const errors: readonly Failure[] = module.errors()
+        // Errors of files and of set-up hooks belong to no test, and the tests they kept from running count as skipped.
+        const errors: Failure[] = [module, ...module.children.allSuites()].flatMap((suite) => suite.errors())
         this.counts.failed += failed.length + errors.length
         this.counts.skipped += skipped.length
         this.counts.passed += tests.length - failed.length - skipped.length
@@ -32,7 +34,7 @@ export default class TierReporter implements Reporter {
         if (skipped.length > 0) notes.push(`${skipped.length} skipped`)
         if (failed.length + errors.length > 0) notes.push(`${failed.length + errors.length} FAILED`)
         say(`  ${file} (${notes.join(", ")})`)
-        for (const [reason, count] of reasonsOf(skipped)) say(`    skipped ${count}: ${reason}`)
+        for (const [reason, count] of reasonsOf(skipped, errors.length > 0)) say(`    skipped ${count}: ${reason}`)
         for (const error of errors) tell(file, error)
         for (const test of failed) {
             // A property's message holds its seed and path: enough to run the same case again.
@@ -48,11 +50,14 @@ export default class TierReporter implements Reporter {
     }
 }
 
-function reasonsOf(skipped: readonly TestCase[]): Map<string, number> {
+/** How many tests were skipped for which reason; tests that name none were left out by `describe.skipIf` or set-up. */
+function reasonsOf(skipped: readonly TestCase[], setUpFailed: boolean): Map<string, number> {
     const reasons = new Map<string, number>()
     for (const test of skipped) {
         const result = test.result()
-        const reason = (result.state === "skipped" ? result.note : undefined) ?? `no reason given: ${test.fullName}`
+        const named = result.state === "skipped" ? result.note : undefined
+        const reason =
+            named ?? (setUpFailed ? "their set-up failed" : whyNoNamespaces()) ?? `no reason: ${test.fullName}`
         reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
     }
     return reasons

@@ -1,57 +1,62 @@
-/** Things that fall due, soonest first: a binary heap. Moving or dropping an entry leaves the old one to be skipped. */
+/**
+ * Things that fall due, soonest first: a binary heap that knows where each thing stands, so that it holds each once,
+ * however often it is moved.
+ */
 export class Agenda<T extends { due: number }> {
-    readonly #heap: { at: number; item: T }[] = []
+    readonly #heap: T[] = []
+    readonly #places = new Map<T, number>()
 
-    /** Puts `item` on the agenda for `item.due`; call again after changing `due`. Infinity takes it off. */
-    add(item: T): void {
-        if (item.due === Number.POSITIVE_INFINITY) return
-        const heap = this.#heap
-        heap.push({ at: item.due, item })
-        for (let child = heap.length - 1; child > 0; ) {
-            const parent = (child - 1) >> 1
-            if (heap[parent]!.at <= heap[child]!.at) break
-            this.#swap(parent, child)
-            child = parent
+    /** Puts `item` on the agenda for `due`, or moves it there; Infinity takes it off. Nobody else changes `item.due`. */
+    set(item: T, due: number): void {
+        const place = this.#places.get(item)
+        item.due = due
+        if (due === Number.POSITIVE_INFINITY) {
+            if (place !== undefined) this.#remove(place)
+        } else {
+            this.#settle(item, place ?? this.#heap.length)
         }
     }
 
     /** The next item due at or before `now`, taken off; null when there is none. */
     take(now: number): T | null {
-        for (;;) {
-            const at = this.next()
-            if (at === null || at > now) return null
-            const { item } = this.#pop()
-            item.due = Number.POSITIVE_INFINITY
-            return item
-        }
+        const item = this.#heap[0]
+        if (item === undefined || item.due > now) return null
+        this.set(item, Number.POSITIVE_INFINITY)
+        return item
     }
 
     /** When the next item is due, or null. */
     next(): number | null {
-        while (this.#heap.length > 0 && this.#heap[0]!.at !== this.#heap[0]!.item.due) this.#pop()
-        return this.#heap[0]?.at ?? null
+        return this.#heap[0]?.due ?? null
     }
 
-    #pop(): { at: number; item: T } {
+    #remove(place: number): void {
+        this.#places.delete(this.#heap[place]!)
+        const last = this.#heap.pop()!
+        if (place < this.#heap.length) this.#settle(last, place)
+    }
+
+    /** Puts `item` into the heap at `place`, or above or below it, as its time wants. */
+    #settle(item: T, place: number): void {
         const heap = this.#heap
-        const top = heap[0]!
-        const last = heap.pop()!
-        if (heap.length === 0) return top
-        heap[0] = last
-        for (let parent = 0; ; ) {
-            let least = parent
-            for (const child of [parent * 2 + 1, parent * 2 + 2]) {
-                if (child < heap.length && heap[child]!.at < heap[least]!.at) least = child
-            }
-            if (least === parent) return top
-            this.#swap(parent, least)
-            parent = least
+        for (;;) {
+            const parent = (place - 1) >> 1
+            if (place === 0 || heap[parent]!.due <= item.due) break
+            this.#put(heap[parent]!, place)
+            place = parent
         }
+        for (;;) {
+            let child = place * 2 + 1
+            if (child + 1 < heap.length && heap[child + 1]!.due < heap[child]!.due) child++
+            if (child >= heap.length || heap[child]!.due >= item.due) break
+            this.#put(heap[child]!, place)
+            place = child
+        }
+        this.#put(item, place)
     }
 
-    #swap(a: number, b: number): void {
-        const kept = this.#heap[a]!
-        this.#heap[a] = this.#heap[b]!
-        this.#heap[b] = kept
+    #put(item: T, place: number): void {
+        this.#heap[place] = item
+        this.#places.set(item, place)
     }
 }

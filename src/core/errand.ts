@@ -38,7 +38,7 @@ const stay = (errand: Errand): ErrandStep => ({ errand, run: null })
 const begin = (): ErrandStep => ({ errand: { phase: "starting", ending: false }, run: "start" })
 const stop = (): ErrandStep => ({ errand: { phase: "stopping", again: false }, run: "stop" })
 
-/** Every phase and every event. Exported so that it can be drawn and each cell tested. */
+/** Every phase and every event: a cell left out does not compile. */
 const errandTable: Table = {
     idle: {
         knock: (errand, _, plan) => (plan.start ? begin() : stay(errand)),

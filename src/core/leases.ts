@@ -62,19 +62,14 @@ export class Leases {
 
     /** Opens the lease, or keeps it open, until `due`; Infinity closes it. */
     setGrant(lease: Lease, due: number): void {
-        lease.grant.due = due
-        this.#grants.add(lease.grant)
+        this.#grants.set(lease.grant, due)
     }
 
     /** Moves the lease's programs on; returns the program to run now, if any. */
     stepErrand(lease: Lease, event: ErrandEvent): "start" | "stop" | null {
         const { errand, run } = stepErrand(lease.errand, event, planOf(this.#doors[lease.door]!))
         lease.errand = errand
-        const due = errand.phase === "started" ? errand.until : Number.POSITIVE_INFINITY
-        if (lease.stop.due !== due) {
-            lease.stop.due = due
-            this.#stops.add(lease.stop)
-        }
+        this.#stops.set(lease.stop, errand.phase === "started" ? errand.until : Number.POSITIVE_INFINITY)
         return run
     }
 

@@ -1,0 +1,147 @@
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { type Errand, type ErrandEvent, type ErrandPlan, stepErrand } from "../../../src/core/errand.ts"
+
+const after = 100
+const both: ErrandPlan = { start: true, stop: true, after }
+const only: ErrandPlan = { start: true, stop: false, after }
+const none: ErrandPlan = { start: false, stop: false, after: 0 }
+
+/** One of each kind of state, as short words. */
+const STATES: Readonly<Record<string, Errand>> = {
+    idle: { phase: "idle" },
+    starting: { phase: "starting", ending: false },
+    "starting, ending": { phase: "starting", ending: true },
+    "started 50": { phase: "started", until: 50 },
+    stopping: { phase: "stopping", again: false },
+    "stopping, again": { phase: "stopping", again: true },
+}
+const EVENTS = ["knock", "tick", "revoke", "startEnded", "stopEnded"] as const satisfies readonly ErrandEvent["type"][]
+
+function word(errand: Errand): string {
+    if (errand.phase === "started") return `started ${errand.until}`
+    if (errand.phase === "starting" && errand.ending) return "starting, ending"
+    return errand.phase === "stopping" && errand.again ? "stopping, again" : errand.phase
+}
+
+/** The table as a person reads it; `.`: nothing changes, `!start`: a program is run. Every event comes at 40. */
+function draw(plan: ErrandPlan): string {
+    const rows = Object.entries(STATES).map(([name, errand]) => [
+        name,
+        ...EVENTS.map((type) => {
+            const step = stepErrand(errand, { type, now: 40 }, plan)
+            const next = word(step.errand) === name ? "." : word(step.errand)
+            return step.run === null ? next : `${next} !${step.run}`
+        }),
+    ])
+    const table = [["", ...EVENTS], ...rows]
+    const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)))
+    return table
+        .map((row) =>
+            row
+                .map((cell, i) => cell.padEnd(widths[i]!))
+                .join(" | ")
+                .trimEnd(),
+        )
+        .join("\n")
+}
+
+describe("stepErrand()", () => {
+    it("does in each phase and at each event what the table says", () => {
+        expect(`\n${draw(both)}\n`).toMatchInlineSnapshot(`
+          "
+                           | knock           | tick | revoke           | startEnded     | stopEnded
+          idle             | starting !start | .    | .                | .              | .
+          starting         | .               | .    | starting, ending | started 140    | .
+          starting, ending | starting        | .    | .                | stopping !stop | .
+          started 50       | started 140     | .    | stopping !stop   | .              | .
+          stopping         | stopping, again | .    | .                | .              | idle
+          stopping, again  | .               | .    | stopping         | .              | starting !start
+          "
+        `)
+    })
+
+    it("runs no stop where the door has none", () => {
+        expect(`\n${draw(only)}\n`).toMatchInlineSnapshot(`
+          "
+                           | knock           | tick | revoke           | startEnded | stopEnded
+          idle             | starting !start | .    | .                | .          | .
+          starting         | .               | .    | starting, ending | idle       | .
+          starting, ending | starting        | .    | .                | idle       | .
+          started 50       | started 140     | .    | stopping !stop   | .          | .
+          stopping         | stopping, again | .    | .                | .          | idle
+          stopping, again  | .               | .    | stopping         | .          | starting !start
+          "
+        `)
+    })
+
+    it("stops at its time, not before", () => {
+        const errand: Errand = { phase: "started", until: 50 }
+        expect(stepErrand(errand, { type: "tick", now: 49 }, both)).toEqual({ errand, run: null })
+        expect(stepErrand(errand, { type: "tick", now: 50 }, both).run).toBe("stop")
+    })
+
+    it("never leaves idle where the door has no programs", () => {
+        for (const type of EVENTS) {
+            const idle: Errand = { phase: "idle" }
+            expect(stepErrand(idle, { type, now: 0 }, none)).toEqual({ errand: idle, run: null })
+        }
+    })
+
+    it("runs start and stop in turn, one at a time, and comes to rest when knocks end, for any events", () => {
+        const counts = { start: 0, stop: 0, again: 0 }
+        // Programs end sooner or later; events that mean nothing just then are in it as well.
+        const events = fc.array(
+            fc.oneof(
+                { weight: 3, arbitrary: fc.constant("knock" as const) },
+                { weight: 3, arbitrary: fc.constant("ended" as const) },
+                fc.constantFrom(...EVENTS),
+            ),
+            { maxLength: 60, size: "max" },
+        )
+        fc.assert(
+            fc.property(events, fc.constantFrom(both, only), (list, plan) => {
+                let errand: Errand = { phase: "idle" }
+                // A list, for the compiler's sake: it is filled by a function.
+                const running: ("start" | "stop")[] = []
+                let now = 0
+                const runs: string[] = []
+                const send = (type: ErrandEvent["type"]) => {
+                    // A program that does not run cannot end.
+                    if (type === "startEnded" || type === "stopEnded") {
+                        if (`${running[0]}Ended` !== type) return
+                        running.pop()
+                    }
+                    const step = stepErrand(errand, { type, now }, plan)
+                    errand = step.errand
+                    if (step.run === null) return
+                    expect(running).toEqual([])
+                    running.push(step.run)
+                    counts[step.run]++
+                    if (type === "stopEnded") counts.again++
+                    runs.push(step.run)
+                }
+                for (const type of list) {
+                    now += 30
+                    if (type !== "ended") send(type)
+                    else for (const which of [...running]) send(`${which}Ended`)
+                }
+                for (let i = 0; i < 6; i++) {
+                    for (const which of [...running]) send(`${which}Ended`)
+                    now += after
+                    send("tick")
+                }
+                expect(errand).toEqual({ phase: "idle" })
+                expect(running).toEqual([])
+                if (plan.stop) {
+                    expect(runs.every((run, i) => run === (i % 2 === 0 ? "start" : "stop"))).toBe(true)
+                    expect(runs.length % 2).toBe(0)
+                } else {
+                    expect(runs.includes("stop")).toBe(false)
+                }
+            }),
+            { numRuns: 1000 },
+        )
+        for (const count of Object.values(counts)) expect(count).toBeGreaterThan(100)
+    })
+})

@@ -96,21 +96,24 @@ export class Loop {
 
     /**
      * Stops listening and ends programs. What is hidden stays hidden and grants run out on time: the kernel holds both.
-     * Where nothing is hidden and nothing is open the table goes too.
+     * Where nothing is hidden and nothing is open the table goes too (`cleared`).
      */
-    async stop(): Promise<void> {
-        if (this.#stopped) return
+    async stop(): Promise<"kept" | "cleared"> {
+        if (this.#stopped) return "kept"
         this.#stopped = true
         const { capture, firewall, links, commands, clock } = this.#ports
         capture.stop()
         links.stop()
         clock.wake(null, () => {})
+        let cleared = false
         if (firewall !== null) {
             const quiet = !this.#config.doors.some((door) => door.hide) && firewall.list().length === 0
             const result = quiet ? firewall.clear() : firewall.apply(wantedRuleset(this.#config, null))
             if (!result.ok) this.#ports.log("error", `firewall: ${result.detail}`)
+            cleared = quiet && result.ok
         }
         await commands.stop()
+        return cleared ? "cleared" : "kept"
     }
 
     /** Which capture is at work. */

@@ -60,8 +60,11 @@ async function live(config: Config, ports: Pick<LoopPorts, "clock" | "log">, log
         )
     })
     log("notice", `${signal}: stopping`)
-    await loop.stop()
-    log("notice", "stopped: what is hidden stays hidden, grants end on time")
+    const table = await loop.stop()
+    log(
+        "notice",
+        `stopped: ${table === "kept" ? "what is hidden stays hidden, grants end on time" : "our table is gone"}`,
+    )
     return signal === "SIGINT" ? EXIT.interrupted : EXIT.ok
 }
 

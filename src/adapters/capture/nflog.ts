@@ -115,6 +115,11 @@ class NflogCapture implements Capture {
                 if (lost > 0 && lost < 0x8000_0000) this.#drops.add(lost)
                 this.#expected = (reader.sequence + 1) >>> 0
             }
+            if (reader.prefixed) {
+                // The one rule with a prefix tells this, and has logged the packet itself before.
+                sink.trouble("more sources than `attempts` are watched: every new packet is looked at for a while")
+                continue
+            }
             if (!decodePacket(batch.bytes, reader.start, reader.end, packet)) continue
             this.#stamps.set(packet, reader.seconds, reader.microseconds, 1000)
             this.#delivered++

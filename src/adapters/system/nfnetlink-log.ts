@@ -34,6 +34,7 @@ const FLAG_SEQUENCE = 1
 /** Attributes of a packet. */
 const TIMESTAMP = 3
 const PAYLOAD = 9
+const PREFIX = 10
 const SEQUENCE = 12
 
 /** A log group that we own as long as the socket is open. */
@@ -107,6 +108,8 @@ export class LogReader {
     /** The kernel's time stamp; seconds 0 if it made none. */
     seconds = 0
     microseconds = 0
+    /** The rule that logged it has a prefix. */
+    prefixed = false
     #at = 0
     #limit = 0
     #bytes: Uint8Array = new Uint8Array(0)
@@ -138,6 +141,7 @@ export class LogReader {
         this.sequence = -1
         this.seconds = 0
         this.microseconds = 0
+        this.prefixed = false
         for (let at = from; to - at >= 4; ) {
             const length = this.#half(at)
             if (length < 4 || length > to - at) return
@@ -145,6 +149,9 @@ export class LogReader {
             if (type === PAYLOAD) {
                 this.start = at + 4
                 this.end = at + length
+            } else if (type === PREFIX) {
+                // A text that ends with a zero byte.
+                this.prefixed = length > 5
             } else if (type === SEQUENCE && length >= 8) {
                 this.sequence = this.#big(at + 4)
             } else if (type === TIMESTAMP && length >= 20) {

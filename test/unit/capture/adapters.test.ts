@@ -245,6 +245,16 @@ describe("LogReader", () => {
         ])
     })
 
+    it("tells a packet that a rule with a prefix logged", () => {
+        const reader = new LogReader()
+        const marked = message(0x400, attribute(10, new TextEncoder().encode("full\0")), attribute(9, make.bytes(1)))
+        const bytes = make.join(one, marked, two)
+        reader.begin(bytes, 0, bytes.length)
+        const found: boolean[] = []
+        while (reader.next()) found.push(reader.prefixed)
+        expect(found).toEqual([false, true, false])
+    })
+
     it("finds nothing that is not there, for messages cut at every length", () => {
         const bytes = make.join(one, two)
         for (let end = 0; end < bytes.length; end++) {

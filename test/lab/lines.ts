@@ -14,11 +14,14 @@ export type Wait = {
 export type Lines = {
     readonly all: readonly string[]
     /**
-     * The first line that matches. Rejects, with everything that was written, when it does not come in time or the
+     * The first line that matches. Rejects, with the last lines that were written, when it does not come in time or the
      * program ends without it.
      */
     readonly waitFor: (pattern: RegExp, wait?: Wait) => Promise<string>
 }
+
+/** Lines in an error: enough to see what went on before. */
+const SHOWN = 60
 
 /** Collects the lines of one stream of a program. */
 export function collectLines(child: ChildProcess, stream: Readable): Lines {
@@ -53,11 +56,11 @@ export function collectLines(child: ChildProcess, stream: Readable): Lines {
                     if (found === undefined && !closed) return
                     finish()
                     if (found !== undefined) resolve(found)
-                    else reject(new Error(`the program ended without ${pattern}:\n${all.join("\n")}`))
+                    else reject(new Error(`the program ended without ${pattern}:\n${all.slice(-SHOWN).join("\n")}`))
                 }
                 const timer = setTimeout(() => {
                     finish()
-                    reject(new Error(`no line ${pattern} within ${timeout} ms:\n${all.join("\n")}`))
+                    reject(new Error(`no line ${pattern} within ${timeout} ms:\n${all.slice(-SHOWN).join("\n")}`))
                 }, timeout)
                 const finish = () => {
                     clearTimeout(timer)

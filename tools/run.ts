@@ -104,6 +104,9 @@ function configuration(name: string): string {
         "  [door.sequence]",
         `  hits = [${hits.join(", ")}]`,
         '  within = "15s"',
+        "  # What an open door runs: here, something to see in the log.",
+        "  [door.command]",
+        '  start = ["/bin/echo", "hello, {source}"]',
         "",
     ]
     writeFileSync(file, text.join("\n"), { mode: 0o600, flag: "wx" })

@@ -46,6 +46,11 @@ export async function runDaemon(options: RunOptions, terminal: Terminal): Promis
 }
 
 async function live(config: Config, ports: Pick<LoopPorts, "clock" | "log">, log: Log): Promise<ExitCode> {
+    // Before anything else: whoever ends the daemon while it starts must end it cleanly, too.
+    const ended = new Promise<NodeJS.Signals>((resolve) => {
+        for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, resolve)
+    })
+    process.on("SIGHUP", () => log("warning", "SIGHUP: the configuration is read at start alone: restart to change it"))
     const links = rtnetlinkLinks()
     const services = allServices(log)
     const commands = spawnCommands()
@@ -53,12 +58,7 @@ async function live(config: Config, ports: Pick<LoopPorts, "clock" | "log">, log
     log("notice", `watching ${interfacesText(loop.facts().interfaces)}, by ${loop.captureName}`)
     for (const door of config.doors) log("info", `${door.name}: ${doorText(config, door.name)}`)
     log("notice", "ready")
-    const signal = await new Promise<NodeJS.Signals>((resolve) => {
-        for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, resolve)
-        process.on("SIGHUP", () =>
-            log("warning", "SIGHUP: the configuration is read at start alone: restart to change it"),
-        )
-    })
+    const signal = await ended
     log("notice", `${signal}: stopping`)
     const table = await loop.stop()
     log(

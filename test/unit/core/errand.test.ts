@@ -124,10 +124,10 @@ describe("stepErrand()", () => {
                 for (const type of list) {
                     now += 30
                     if (type !== "ended") send(type)
-                    else for (const which of [...running]) send(`${which}Ended`)
+                    else for (const which of running) send(`${which}Ended`)
                 }
                 for (let i = 0; i < 6; i++) {
-                    for (const which of [...running]) send(`${which}Ended`)
+                    for (const which of running) send(`${which}Ended`)
                     now += after
                     send("tick")
                 }

@@ -34,6 +34,7 @@ function listen(sequences: readonly Wanted[], capacity = 1024) {
     return { matcher, hit, words }
 }
 
+const inTen = (i: number) => `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`
 const ssh: Wanted = { door: 0, codes: [tcp(7000), udp(8000), tcp(9000)], within: 10_000 }
 
 describe("Matcher.hit()", () => {
@@ -184,12 +185,52 @@ describe("Matcher.expire()", () => {
     })
 })
 
+describe("Matcher.counts", () => {
+    it("tells hits, repeats, what a pause ignored and who was turned away", () => {
+        const { matcher, hit } = listen([ssh])
+        hit(tcp(7000), 0, undefined, 40)
+        hit(tcp(7000), 1, undefined, 40)
+        hit(tcp(1), 2)
+        // Nobody began with it, so nobody is asked.
+        hit(tcp(1), 3)
+        expect(matcher.counts).toEqual({ hits: 2, repeats: 1, ignored: 0, turnedAway: 0 })
+        for (let i = 0, time = 0; i < 5; i++) {
+            time += 3000
+            hit(tcp(7000), time)
+            hit(udp(8000), time)
+            hit(tcp(1), time)
+        }
+        hit(tcp(7000), 15_999)
+        expect(matcher.counts).toEqual({ hits: 17, repeats: 1, ignored: 1, turnedAway: 0 })
+        hit(tcp(7000), 16_000)
+        expect(matcher.counts).toEqual({ hits: 18, repeats: 1, ignored: 1, turnedAway: 0 })
+    })
+
+    it("counts a newcomer that finds everyone further on, and forgets nobody for it", () => {
+        const { matcher, hit } = listen([ssh])
+        let held = 0
+        for (let i = 0; i < 20_000 && held < 1024; i++) {
+            const before = matcher.counts.turnedAway
+            hit(tcp(7000), 0, inTen(i))
+            if (matcher.counts.turnedAway > before) continue
+            hit(udp(8000), 0, inTen(i))
+            held++
+        }
+        expect(matcher.attempts.used).toBe(1024)
+        const before = matcher.counts
+        const { hits, turnedAway } = before
+        hit(tcp(7000), 1, "192.0.2.7")
+        expect(matcher.counts).toMatchObject({ hits, turnedAway: turnedAway + 1 })
+        expect(hit(tcp(9000), 2, inTen(0))).toEqual([0])
+    })
+})
+
 describe("the table", () => {
     it("never holds more than its capacity, and keeps a source that is further on, whatever floods it", () => {
         const { matcher, hit } = listen([ssh], 1024)
         hit(tcp(7000), 0, "203.0.113.9")
         hit(udp(8000), 1, "203.0.113.9")
-        for (let i = 0; i < 200_000; i++) hit(tcp(7000), 2, `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`)
+        for (let i = 0; i < 200_000; i++) hit(tcp(7000), 2, inTen(i))
         expect(matcher.attempts.used).toBeLessThanOrEqual(1024)
         expect(hit(tcp(9000), 3, "203.0.113.9")).toEqual([0])
     })

@@ -16,8 +16,8 @@ export type Log = (level: Level, text: string, facts?: object) => void
 export function lineLog(form: LogForm, least: Level, wall: () => number, write: (line: string) => void): Log {
     return (level, text, facts) => {
         if (PRIORITY[level] > PRIORITY[least]) return
-        // A line is a line, whatever a program or a peer put into it.
-        const clean = text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ")
+        // A line is a line and reads from left to right, whatever a program or a peer put into it.
+        const clean = text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]+/gu, " ")
         if (form === "json") {
             write(JSON.stringify({ time: formatStamp(wall()), level, text: clean, ...facts }))
         } else if (form === "journal") {

@@ -1,0 +1,171 @@
+import fc from "fast-check"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import type { Service } from "../../../src/core/knock/hit.ts"
+import { parseAddress } from "../../../src/core/net/address.ts"
+import type { RefusalCode, Report } from "../../../src/core/report.ts"
+import { formatStamp, reportText } from "../../../src/shared/reports.ts"
+import { config, World } from "../core/world.ts"
+
+const { TZ } = process.env
+const zone = (name: string) => {
+    process.env["TZ"] = name
+}
+beforeEach(() => zone("UTC"))
+afterEach(() => {
+    if (TZ === undefined) delete process.env["TZ"]
+    else zone(TZ)
+})
+
+const source = parseAddress("192.0.2.7")!
+const opens: Service[] = [
+    { protocol: "tcp", port: 22 },
+    { protocol: "udp", port: 53 },
+]
+const wall = Date.UTC(2026, 2, 1, 16, 5, 31, 250)
+
+describe("reportText()", () => {
+    const who = { door: "ssh", source }
+    const far = { ...who, stage: 2, of: 3 }
+    it.each<[Report, string]>([
+        [{ type: "stage", ...far }, "info ssh: 192.0.2.7: stage 2 of 3"],
+        [{ type: "timeout", ...far }, "info ssh: 192.0.2.7: timed out at stage 2 of 3"],
+        [{ type: "spoiled", ...far }, "info ssh: 192.0.2.7: spoiled at stage 2 of 3 by a wrong hit"],
+        [
+            { type: "opened", ...who, opens, ms: 30_000, renewed: false },
+            "notice ssh: 192.0.2.7: open: tcp/22, udp/53 for 30 s, until 16:06:01",
+        ],
+        [
+            { type: "opened", ...who, opens, ms: 3_600_000, renewed: true },
+            "notice ssh: 192.0.2.7: open for longer: tcp/22, udp/53 for 60 min, until 17:05:31",
+        ],
+        [{ type: "closed", ...who, by: "time" }, "notice ssh: 192.0.2.7: closed on time"],
+        [{ type: "closed", ...who, by: "knock" }, "notice ssh: 192.0.2.7: closed by a closing knock"],
+        [
+            { type: "paused", source, ms: 64_000 },
+            "warning 192.0.2.7: too many near-misses, its hits do not count for 64 s",
+        ],
+        [{ type: "suppressed", count: 4900 }, "notice 4900 more lines about attempts were left out"],
+        [
+            { type: "closed", door: "ssh", source: parseAddress("2001:db8::7")!, by: "time" },
+            "notice ssh: 2001:db8::7: closed on time",
+        ],
+    ])("%j", (report, wanted) => {
+        const { level, text } = reportText(report, wall)
+        expect(`${level} ${text}`).toBe(wanted)
+    })
+
+    it("has a sentence of its own for each refusal", () => {
+        const codes = Object.keys({ source: 1, grants: 1, firewall: 1 } satisfies Record<RefusalCode, 1>)
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of the record above
+        const texts = (codes as RefusalCode[]).map((code) => reportText({ type: "refused", ...who, code }, wall))
+        for (const { level, text } of texts)
+            expect(`${level} ${text}`).toMatch(/^warning ssh: 192\.0\.2\.7: refused: \S/)
+        expect(new Set(texts.map(({ text }) => text)).size).toBe(codes.length)
+    })
+
+    it("never tells a hit, whatever happens", () => {
+        // Hits that cannot be mistaken for a stage, a time, an address or a service that is opened.
+        const hits = ["47321", "48654:udp", "icmp:4987"]
+        const secret = /47321|48654|4987|icmp/
+        const door = { name: "ssh", opens: ["tcp/22"], hits, sources: ["192.0.2.0/28"], for: 2000 }
+        const close = { name: "close", hits: [...hits].reverse(), closes: ["ssh"] }
+        const kinds = new Map<string, number>()
+        const some = fc.oneof(
+            { weight: 4, arbitrary: fc.constantFrom(hits, close.hits) },
+            fc.constant([...Array.from({ length: 6 }, () => [...hits.slice(0, 2), "9"]).flat(), "9"]),
+            fc.array(fc.constantFrom("9", "10", ...hits), { maxLength: 5 }),
+        )
+        const act = fc.record({
+            from: fc.constantFrom("192.0.2.1", "192.0.2.2", "203.0.113.9", "192.0.2.3"),
+            some,
+            gap: fc.constantFrom(1, 600, 16_000),
+            works: fc.oneof({ weight: 5, arbitrary: fc.constant(true) }, fc.constant(false)),
+        })
+        fc.assert(
+            fc.property(fc.array(act, { maxLength: 20, size: "max" }), (acts) => {
+                const world = new World(config([door, close], { grants: 2 }))
+                for (const { from, some: list, gap, works } of acts) {
+                    world.firewallWorks = works
+                    world.knock(from, list, gap)
+                }
+                for (let i = 0; i < 200; i++) world.send(`10.0.0.${i}`, hits[0]!)
+                world.pass(60_000)
+                for (const report of world.reports) {
+                    kinds.set(report.type, (kinds.get(report.type) ?? 0) + 1)
+                    expect(reportText(report, wall).text).not.toMatch(secret)
+                    expect(JSON.stringify(report)).not.toMatch(secret)
+                }
+            }),
+            { numRuns: 50 },
+        )
+        const every: readonly Report["type"][] = [
+            "stage",
+            "timeout",
+            "spoiled",
+            "refused",
+            "paused",
+            "opened",
+            "closed",
+            "suppressed",
+        ]
+        for (const kind of every) expect(kinds.get(kind) ?? 0, kind).toBeGreaterThan(5)
+    })
+})
+
+describe("reportText(), lengths of time", () => {
+    it.each([
+        [0, "0 ms"],
+        [999, "999 ms"],
+        [1000, "1 s"],
+        [1500, "1.5 s"],
+        [30_000, "30 s"],
+        [119_900, "119.9 s"],
+        [120_000, "2 min"],
+        [5_400_000, "90 min"],
+        [7_200_000, "2 h"],
+        [7 * 86_400_000, "168 h"],
+    ])("%d ms: %s", (ms, text) => {
+        expect(reportText({ type: "paused", source, ms }, wall).text).toBe(
+            `192.0.2.7: too many near-misses, its hits do not count for ${text}`,
+        )
+    })
+})
+
+describe("formatStamp()", () => {
+    it.each([
+        ["UTC", "2026-03-01T16:05:31.250+00:00"],
+        ["Europe/Berlin", "2026-03-01T17:05:31.250+01:00"],
+        ["America/St_Johns", "2026-03-01T12:35:31.250-03:30"],
+        ["Asia/Kathmandu", "2026-03-01T21:50:31.250+05:45"],
+        ["Pacific/Kiritimati", "2026-03-02T06:05:31.250+14:00"],
+        ["Pacific/Pago_Pago", "2026-03-01T05:05:31.250-11:00"],
+    ])("in %s", (name, text) => {
+        zone(name)
+        expect(formatStamp(wall)).toBe(text)
+        const opened: Report = { type: "opened", door: "ssh", source, opens, ms: 0, renewed: false }
+        expect(reportText(opened, wall).text).toContain(`until ${text.slice(11, 19)}`)
+    })
+
+    it("names the same moment in any zone, also where clocks are put forward and back", () => {
+        const zones = [
+            "UTC",
+            "Europe/Berlin",
+            "Asia/Kolkata",
+            "America/New_York",
+            "Australia/Lord_Howe",
+            "Africa/Casablanca",
+        ]
+        const offsets = new Set<string>()
+        fc.assert(
+            fc.property(fc.constantFrom(...zones), fc.integer({ min: 0, max: 4e12 }), (name, at) => {
+                zone(name)
+                const text = formatStamp(at)
+                expect(text).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d$/)
+                expect(Date.parse(text)).toBe(at)
+                offsets.add(`${name} ${text.slice(-6)}`)
+            }),
+            { numRuns: 2000 },
+        )
+        expect(offsets.size).toBeGreaterThan(zones.length + 2)
+    })
+})

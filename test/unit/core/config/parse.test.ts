@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs"
-import { join } from "node:path"
 import * as fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { formatIssue } from "../../../../src/core/config/issues.ts"
@@ -260,28 +258,5 @@ describe("readConfig() on damaged texts", () => {
         expect(await lines('[[door]]\nname = "d"\n[door.sequence]\nhits = [44001 44002]\n')).toEqual([
             "postern.toml:4:15: not valid TOML: expected comma or end of structure",
         ])
-    })
-})
-
-describe("examples", () => {
-    const pages = ["doc/postern.toml", "doc/postern.toml.5.md"]
-    const root = join(import.meta.dirname, "../../../..")
-
-    test("doc/postern.toml has no issue but that its sequences are published", async () => {
-        const text = readFileSync(join(root, pages[0]!), "utf8")
-        const reading = await readConfig([{ file: "doc/postern.toml", text, mode: 0o600 }], unknown)
-        expect(reading.ok).toBe(true)
-        expect(reading.issues.map(({ code, path }) => `${code} ${path}`)).toEqual(["published door.ssh.sequence.hits"])
-    })
-
-    test("every example of postern.toml(5) is a whole configuration without an error", async () => {
-        const page = readFileSync(join(root, pages[1]!), "utf8")
-        const examples = [...page.matchAll(/^```toml\n(.*?)^```$/gms)].map(([, text]) => text!)
-        expect(examples.length).toBeGreaterThan(4)
-        for (const text of examples) {
-            const { issues } = await readConfig([{ file: "example", text }], unknown)
-            // A page that everybody can read shows no sequence of its own making: that is all there is to say.
-            expect(issues.filter(({ code }) => code !== "published").map(formatIssue)).toEqual([])
-        }
     })
 })

@@ -1,0 +1,250 @@
+/** The documents say what the program does: commands, options, exit codes, examples, log lines, keys, links. */
+import { spawnSync } from "node:child_process"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { describe, expect, it, test } from "vitest"
+import { KNOCK_NOTES } from "../../src/cli/texts/knock-help.ts"
+import { KEYS } from "../../src/core/config/schema.ts"
+import { parseProfile } from "../../src/core/knock/profile.ts"
+import { parseAddress } from "../../src/core/net/address.ts"
+import type { Report } from "../../src/core/report.ts"
+import { EXIT } from "../../src/shared/exit.ts"
+import { reportText } from "../../src/shared/reports.ts"
+
+const root = join(import.meta.dirname, "../..")
+const read = (path: string) => readFileSync(join(root, path), "utf8")
+const markdown = (folder: string) =>
+    readdirSync(join(root, folder))
+        .filter((name) => name.endsWith(".md"))
+        .map((name) => join(folder, name))
+const PAGES = [".", "doc", "spec", "decisions"].flatMap(markdown)
+
+/** What `postern check --json` prints, as far as it is read here. */
+type Answer = { readonly issues: readonly { readonly code: string; readonly message: string }[] }
+
+/** The built program's answer. */
+function postern(...args: readonly string[]) {
+    const { status, stdout, stderr } = spawnSync(join(root, "postern"), args, { encoding: "utf8", timeout: 30_000 })
+    return { status, stdout, stderr }
+}
+
+const asked = new Map<string | undefined, ReturnType<typeof postern>>()
+
+/** `--help`, asked for once. */
+function help(command?: string) {
+    const answer = asked.get(command) ?? postern(...(command === undefined ? [] : [command]), "--help")
+    asked.set(command, answer)
+    return answer
+}
+
+const commands = [
+    ...postern("--help")
+        .stdout.split("Commands:\n")[1]!
+        .matchAll(/^ {2}(\w+)/gm),
+]
+    .map(([, name]) => name!)
+    .filter((name) => name !== "help")
+
+/** What stands under a heading, down to the next one of its rank. */
+function section(page: string, heading: string): string {
+    const rank = heading.slice(0, heading.indexOf(" "))
+    const rest = page.split(`\n${heading}\n`)[1]
+    if (rest === undefined) throw new Error(`no ${heading}`)
+    return rest.split(new RegExp(`^${rank} `, "m"))[0]!
+}
+
+/** `-c --config`, sorted; of a command, or of all of them. */
+function helpOptions(command?: string): string[] {
+    const lines = help(command).stdout.matchAll(/^ {2}((?:-\w, )?--[\w-]+)/gm)
+    return [...lines].map(([, names]) => names!.replace(",", "")).toSorted()
+}
+
+/** As `helpOptions`, from lines such as "`-4`, `--ipv4` · `-d`, `--delay TIME`". */
+function pageOptions(page: string): string[] {
+    return [...section(page, "## Options").matchAll(/^`-.*$/gm)]
+        .flatMap(([line]) => line.split(" · "))
+        .map((names) => names.replaceAll(/[`,]/g, "").replaceAll(/ [A-Z-]+$/g, ""))
+        .toSorted()
+}
+
+const codes = (page: string) =>
+    [...section(page, "## Exit status").matchAll(/^\| (\d+) \|/gm)].map(([, code]) => Number(code))
+
+const blocks = (page: string, kind: string) =>
+    [...page.matchAll(new RegExp(`^\`\`\`${kind}\\n(.*?)^\`\`\``, "gms"))].map(([, text]) => text!)
+
+describe("the manual pages", () => {
+    it("are there for every command, and for no other", () => {
+        const pages = readdirSync(join(root, "doc")).flatMap((name) => /^postern-(\w+)\.1\.md$/.exec(name)?.[1] ?? [])
+        expect(pages.toSorted()).toEqual(commands.toSorted())
+        const listed = [...section(read("doc/postern.1.md"), "## Commands").matchAll(/`postern (\w+)`/g)]
+        expect(listed.map(([, name]) => name!).toSorted()).toEqual(commands.toSorted())
+    })
+
+    it("have every option of the program, and no other", () => {
+        expect(pageOptions(read("doc/postern.1.md"))).toEqual(helpOptions())
+        for (const command of commands) {
+            const options = helpOptions(command).filter((option) => option !== "-h --help")
+            expect(pageOptions(read(`doc/postern-${command}.1.md`)), command).toEqual(options)
+        }
+    })
+
+    it("have the exit codes of the program", () => {
+        const table = [...section(read("doc/postern.1.md"), "## Exit status").matchAll(/^\| (\d+) \| `(\w+)`/gm)]
+        expect(Object.fromEntries(table.map(([, code, name]) => [name, Number(code)]))).toEqual(EXIT)
+        const known: readonly number[] = Object.values(EXIT)
+        for (const command of commands) {
+            const said = codes(read(`doc/postern-${command}.1.md`))
+            expect(said, command).toEqual(known.filter((code) => said.includes(code)))
+            expect(said.length, command).toBeGreaterThan(3)
+        }
+    })
+
+    it("describe every key of a configuration, and no other", () => {
+        const page = read("doc/postern.toml.5.md")
+        for (const [table, keys] of KEYS) {
+            if (!table.startsWith("[")) continue
+            const text = section(page, table.startsWith("[door.") ? `### ${table}` : `## ${table}`).split("\n### ")[0]!
+            const described = [...text.matchAll(/^\| `(\w+)` \|/gm)].map(([, key]) => key!)
+            // Tables inside tables have a section of their own.
+            const plain = keys.filter((key) => !page.includes(`[door.${key}]`) || !table.startsWith("[[door]]"))
+            expect(described.toSorted(), table).toEqual(plain.toSorted())
+        }
+    })
+})
+
+describe("every example", () => {
+    it("of a command names a command and options that exist", () => {
+        let seen = 0
+        for (const page of PAGES) {
+            for (const [, command, rest] of read(page).matchAll(
+                /\bpostern (run|check|knock|[a-z]+ -)([^\n`|;&)"]*)/g,
+            )) {
+                expect(commands, `${page}: postern ${command}`).toContain(command)
+                const known = helpOptions(command).flatMap((names) => names.split(" "))
+                for (const [, option] of rest!.matchAll(/\s(--?[A-Za-z][\w-]*)/g)) {
+                    expect(known, `${page}: postern ${command}${rest}`).toContain(option)
+                    seen++
+                }
+            }
+        }
+        expect(seen).toBeGreaterThan(15)
+    })
+
+    it("of a configuration has no issue but that its sequences are published", () => {
+        const folder = mkdtempSync(join(tmpdir(), "postern-docs-"))
+        try {
+            const texts = PAGES.filter((page) => !page.endsWith("postern-knock.1.md")).flatMap((page) =>
+                blocks(read(page), "toml"),
+            )
+            expect(texts.length).toBeGreaterThan(4)
+            for (const text of [read("doc/postern.toml"), ...texts]) {
+                const file = join(folder, "postern.toml")
+                writeFileSync(file, text, { mode: 0o600 })
+                const { issues }: Answer = JSON.parse(postern("check", "--no-host", "--json", file).stdout)
+                // A page that everybody can read shows no sequence of its own making: that is all there is to say.
+                expect(issues.filter(({ code }) => code !== "published")).toEqual([])
+            }
+        } finally {
+            rmSync(folder, { recursive: true })
+        }
+    })
+
+    it("of a profile can be read", () => {
+        const examples = [
+            ...blocks(read("doc/postern-knock.1.md"), "toml"),
+            /^ {2}host = .*?(?=\n\n)/ms.exec(KNOCK_NOTES)?.[0],
+        ]
+        expect(examples).toHaveLength(2)
+        for (const example of examples) expect(parseProfile(example!)).toMatchObject({ ok: true })
+    })
+
+    it("of make names a target", () => {
+        const targets = [...read("Makefile").matchAll(/^([a-z-]+):/gm)].map(([, name]) => name)
+        const named = PAGES.flatMap((page) => [...read(page).matchAll(/(?:`| {4}|^)make ([a-z-]+)/gm)])
+        expect(named.length).toBeGreaterThan(5)
+        for (const [, target] of named) expect(targets).toContain(target)
+    })
+})
+
+describe("the log lines of postern-run(1)", () => {
+    /** The fixed parts of each line and its level; words in capitals and `…` stand for something. */
+    const lines = [...section(read("doc/postern-run.1.md"), "## The log").matchAll(/^\| (`.*?) \| (\w+) \|/gm)].map(
+        ([, line, level]) => ({ level, parts: line!.replaceAll("`", "").split(/…|\b[A-Z]{1,}(?:\b|$)/) }),
+    )
+    const source = parseAddress("198.51.100.7")!
+    const who = { door: "ssh", source } as const
+    const opened = { type: "opened", ...who, opens: [{ protocol: "tcp", port: 22 }], ms: 30_000 } as const
+    const REPORTS: Readonly<Record<string, Report>> = {
+        stage: { type: "stage", ...who, stage: 1, of: 3 },
+        timeout: { type: "timeout", ...who, stage: 1, of: 3 },
+        spoiled: { type: "spoiled", ...who, stage: 1, of: 3 },
+        source: { type: "refused", ...who, code: "source" },
+        grants: { type: "refused", ...who, code: "grants" },
+        firewall: { type: "refused", ...who, code: "firewall" },
+        paused: { type: "paused", source, ms: 1000 },
+        opened: { ...opened, renewed: false },
+        renewed: { ...opened, renewed: true },
+        closed: { type: "closed", ...who, by: "time" },
+        "closed by a knock": { type: "closed", ...who, by: "knock" },
+        suppressed: { type: "suppressed", count: 7 },
+    }
+
+    it.each(Object.entries(REPORTS))("have what the daemon says: %s", (_, report) => {
+        const said = reportText(report, 1_700_000_000_000)
+        const found = lines.filter(({ parts }) => holds(said.text, parts))
+        expect(found.map(({ level }) => level)).toEqual([said.level])
+    })
+
+    it("are all said somewhere in the sources", () => {
+        const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+            .filter((name) => name.endsWith(".ts"))
+            .map((name) => read(join("src", name)))
+            .join("\n")
+        expect(lines.length).toBeGreaterThan(25)
+        // Some words are filled in, and short parts such as ": " prove nothing.
+        const fixed = lines
+            .flatMap(({ parts }) => parts.flatMap((part) => part.split(/[:,] (?:closed |running |start )?|watching /)))
+            .map((part) => part.replaceAll(/^[ :,)]+|[ :,(]+$/g, ""))
+        expect(fixed.filter((part) => part.length > 8 && !sources.includes(part))).toEqual([])
+    })
+})
+
+/** Does the text begin with the first part, and have the others after it, in order? */
+function holds(text: string, parts: readonly string[]): boolean {
+    let at = 0
+    for (const [index, part] of parts.entries()) {
+        const found = text.indexOf(part, at)
+        if (found < 0 || (index === 0 && found > 0)) return false
+        at = found + part.length
+    }
+    return true
+}
+
+describe("what a document points to is there", () => {
+    test.each(PAGES)("%s", (page) => {
+        const text = read(page)
+        const links = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link!)
+        for (const link of links.filter((target) => !/^https?:/.test(target))) {
+            const [path, anchor] = link.split("#")
+            const target = path === "" ? page : join(dirname(page), path!)
+            expect(existsSync(join(root, target)), `${page}: ${link}`).toBe(true)
+            if (anchor === undefined) continue
+            const anchors = [...read(target).matchAll(/^#+ (.*)$/gm)].map(([, title]) => slug(title!))
+            expect(anchors, `${page}: ${link}`).toContain(anchor)
+        }
+        // Files that are named, such as `src/core/errand.ts`.
+        for (const [, path] of text.matchAll(/`((?:src|test|tools|bench|spec|doc|decisions|vectors)\/[\w./-]+)`/g)) {
+            expect(existsSync(join(root, path!)), `${page}: ${path}`).toBe(true)
+        }
+    })
+})
+
+/** A heading's anchor, as GitHub makes them. */
+function slug(title: string): string {
+    return title
+        .toLowerCase()
+        .replaceAll(/[^\w\- ]/g, "")
+        .replaceAll(" ", "-")
+}

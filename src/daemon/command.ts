@@ -15,11 +15,7 @@ export const run: CliCommand = {
             .command("run")
             .summary("the daemon, in the foreground")
             .description("Watches the network for knocks and opens doors. Runs in the foreground; SIGTERM ends it.")
-            .addOption(
-                new Option("-c, --config <file>", "the configuration")
-                    .env("POSTERN_CONFIG")
-                    .default("/etc/postern/postern.toml"),
-            )
+            .option("-c, --config <file>", "default: $POSTERN_CONFIG, or /etc/postern/postern.toml")
             .addOption(
                 new Option("--log <form>", "how lines of the log look")
                     .choices(["auto", "plain", "journal", "json"])
@@ -42,7 +38,7 @@ export const run: CliCommand = {
 
 /** What the command line asks for. */
 export type RunOptions = {
-    readonly config: string
+    readonly config?: string
     readonly log: "auto" | "plain" | "journal" | "json"
     readonly logLevel: "error" | "warning" | "notice" | "info" | "debug"
 }

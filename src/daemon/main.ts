@@ -4,7 +4,7 @@ import { nflogCapture } from "../adapters/capture/nflog.ts"
 import { packetSocketCapture } from "../adapters/capture/packet-socket.ts"
 import { systemClock } from "../adapters/clock/system.ts"
 import { spawnCommands } from "../adapters/commands/spawn.ts"
-import { readConfigFiles } from "../adapters/config/files.ts"
+import { configFile, readConfigFiles } from "../adapters/config/files.ts"
 import { nftFirewall } from "../adapters/firewall/nft.ts"
 import { rtnetlinkLinks } from "../adapters/links/rtnetlink.ts"
 import { publishedServices } from "../adapters/services/published.ts"
@@ -26,7 +26,7 @@ import { interfacesText, Loop, type LoopPorts } from "./loop.ts"
 
 /** Runs the daemon until a signal ends it. Returns the exit code; problems are told on the terminal before. */
 export async function runDaemon(options: RunOptions, terminal: Terminal): Promise<ExitCode> {
-    const files = readConfigFiles(options.config)
+    const files = readConfigFiles(configFile(options.config, terminal.env))
     const reading = await readConfig(files, { listening: null })
     for (const issue of reading.issues) if (issue.severity !== "note") terminal.say(formatIssue(issue))
     if (!reading.ok) {

@@ -37,6 +37,8 @@ export type EngineEvent =
     | { readonly type: "ended"; readonly which: "start" | "stop"; readonly door: number; readonly source: Address }
     /** Grants that were found in the kernel at start, with the time they have left in milliseconds. */
     | { readonly type: "found"; readonly grants: readonly { readonly element: GrantElement; readonly left: number }[] }
+    /** Somebody has emptied the firewall: whatever is open must be let through again. */
+    | { readonly type: "lost" }
     /** What this host openly offers now. */
     | { readonly type: "offered"; readonly services: readonly Service[] }
     /** The addresses of this host now. */
@@ -130,6 +132,9 @@ export class Engine {
             }
             case "found":
                 this.#found(event.grants)
+                break
+            case "lost":
+                this.#lost()
                 break
             case "offered":
                 this.#serve([...this.config.gateway.services, ...event.services])
@@ -265,6 +270,15 @@ export class Engine {
             else this.#leases.setGrant(lease, Math.max(isOpen(lease) ? lease.grant.due : 0, this.#now + left))
         }
         if (orphans.length > 0) this.#effects.push({ type: "revoke", elements: orphans })
+    }
+
+    #lost(): void {
+        for (const lease of this.#leases.all()) {
+            if (!isOpen(lease)) continue
+            const { source } = lease
+            const groups = this.#leases.groups(lease, lease.grant.due, this.#now)
+            this.#effects.push({ type: "grant", door: null, source, groups })
+        }
     }
 
     #run(lease: Lease, event: Parameters<Leases["stepErrand"]>[1]): void {

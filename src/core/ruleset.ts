@@ -15,7 +15,10 @@ export type Ruleset = {
     readonly always: readonly { readonly network: Network; readonly service: Service }[]
     /** The nflog chain, or null where another capture is used. */
     readonly watch: KernelWatch | null
-    /** Elements each grant set can hold. */
+    /**
+     * Elements each grant set can hold: so many that it is the engine that refuses, in time and at no cost. Twice what
+     * is granted, because what has ended counts until the kernel sweeps it out.
+     */
     readonly grants: number
 }
 
@@ -45,5 +48,6 @@ export function wantedRuleset(
         door.opens.flatMap((service) => door.always.map((network) => ({ network, service }))),
     )
     const watch = kernel && { plan: planWatch(config), ...kernel }
-    return { hidden, always, watch, grants: config.gateway.grants }
+    const services = Math.max(1, ...config.doors.map((door) => door.opens.length))
+    return { hidden, always, watch, grants: config.gateway.grants * services * 2 }
 }

@@ -3,10 +3,10 @@
  * deadline. Everything it touches is a port, so tests run it with models and a simulated clock.
  */
 import type { Config } from "../core/config/config.ts"
-import type { Effect } from "../core/effect.ts"
+import type { Effect, GrantGroup } from "../core/effect.ts"
 import { Engine, type EngineEvent } from "../core/engine.ts"
 import type { Service } from "../core/knock/hit.ts"
-import { formatAddress } from "../core/net/address.ts"
+import { type Address, formatAddress } from "../core/net/address.ts"
 import type { Report } from "../core/report.ts"
 import { wantedRuleset } from "../core/ruleset.ts"
 import { planWatch } from "../core/watch.ts"
@@ -33,6 +33,13 @@ export type LoopPorts = {
 
 /** An unknown port is looked up in the kernel's socket tables at most this often (ms). */
 const LOOK_UP_MS = 1000
+/**
+ * After a refusal the firewall is left alone so long (ms). A refused transaction holds us up for more than 10 ms, and
+ * while there are new ones the kernel sweeps no expired elements out of a full set.
+ */
+const REFUSED_MS = 1000
+/** A table that was taken away is made again at once, but not more often than this (ms). */
+const MEND_MS = 200
 
 /** See the head of the file. */
 export class Loop {
@@ -46,6 +53,11 @@ export class Loop {
     /** What is to be told when everything is done, and how many calls of #perform are under way. */
     readonly #reports: Report[] = []
     #depth = 0
+    #refusedUntil = 0
+    #unwatch: () => void = () => {}
+    #mended = Number.NEGATIVE_INFINITY
+    /** When to make the table again; null: it is there. */
+    #mendAt: number | null = null
     #stopped = false
 
     constructor(config: Config, ports: LoopPorts, seed: readonly [number, number]) {
@@ -66,6 +78,7 @@ export class Loop {
             this.#stopped = true
             capture.stop()
             links.stop()
+            this.#unwatch()
             throw error
         }
         this.#rearm()
@@ -91,6 +104,10 @@ export class Loop {
         if (firewall === null) return
         const result = this.#apply()
         if (result?.ok === false) throw new Error(`the firewall refused our table: ${result.detail}`)
+        this.#unwatch = firewall.watch(() => {
+            this.#mendAt ??= this.#mended + MEND_MS
+            this.#rearm()
+        })
         this.#event({ type: "found", grants: firewall.list() })
     }
 
@@ -104,6 +121,7 @@ export class Loop {
         const { capture, firewall, links, commands, clock } = this.#ports
         capture.stop()
         links.stop()
+        this.#unwatch()
         clock.wake(null, () => {})
         let cleared = false
         if (firewall !== null) {
@@ -168,15 +186,40 @@ export class Loop {
     }
 
     #grant({ door, source, groups }: Extract<Effect, { type: "grant" }>): void {
-        const { firewall, log } = this.#ports
-        for (const { elements, ms } of groups) {
-            const result = firewall?.grant(elements, ms)
-            if (result?.ok !== false) continue
-            log("error", `firewall: cannot let ${formatAddress(source)} through: ${result.detail}`)
+        for (const group of groups) {
+            if (this.#allow(source, group)) continue
             if (door !== null) this.#event({ type: "denied", door, source, code: "firewall" })
             return
         }
         if (door !== null) this.#event({ type: "granted", door, source })
+    }
+
+    #allow(source: Address, { elements, ms }: GrantGroup): boolean {
+        const { firewall, log } = this.#ports
+        if (firewall === null) return true
+        if (this.#now() < this.#refusedUntil) return false
+        let result = firewall.grant(elements, ms)
+        if (!result.ok && result.code === "missing") {
+            this.#mend()
+            result = firewall.grant(elements, ms)
+        }
+        if (result.ok) return true
+        this.#refusedUntil = this.#now() + REFUSED_MS
+        log("error", `firewall: cannot let ${formatAddress(source)} through: ${result.detail}`)
+        return false
+    }
+
+    /** Makes the table again after somebody took it away, with the grants that were in it. */
+    #mend(): void {
+        this.#mendAt = null
+        this.#mended = this.#now()
+        const result = this.#apply()
+        if (result?.ok === false) {
+            this.#ports.log("error", `firewall: our table was taken away and cannot be made again: ${result.detail}`)
+            return
+        }
+        this.#ports.log("warning", "firewall: somebody took our table or a part of it away: it was made again")
+        this.#event({ type: "lost" })
     }
 
     #run({ which, door: index, source }: Extract<Effect, { type: "run" }>): void {
@@ -245,11 +288,13 @@ export class Loop {
 
     #rearm(): void {
         if (this.#stopped) return
-        const due = this.#engine.nextDeadline()
+        const next = this.#engine.nextDeadline()
+        const due = next === null || this.#mendAt === null ? (next ?? this.#mendAt) : Math.min(next, this.#mendAt)
         if (due === this.#due) return
         this.#due = due
         this.#ports.clock.wake(due, () => {
             this.#due = null
+            if (this.#mendAt !== null && this.#now() >= this.#mendAt) this.#mend()
             this.#event({ type: "tick" })
         })
     }

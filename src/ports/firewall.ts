@@ -13,6 +13,11 @@ export interface Firewall {
     list(): readonly { readonly element: GrantElement; readonly left: number }[]
     /** Removes our table, all of it, in one transaction. */
     clear(): FirewallResult
+    /**
+     * Calls back, in a turn of its own, when somebody else removed our table or a part of it (grants aside: who takes
+     * one back by hand means it). One watch at a time; the returned function ends it.
+     */
+    watch(lost: () => void): () => void
 }
 
 /**

@@ -25,6 +25,8 @@ type Harness = {
     readonly firewall: Firewall
     /** Lets time pass until `gone` says so; bounded. */
     readonly until: (gone: () => boolean) => Promise<void>
+    /** Somebody else removes all tables. */
+    readonly flush: () => void
     readonly end: () => void
 }
 
@@ -157,6 +159,31 @@ function suite(make: () => Harness): void {
         expect(names()).toEqual([OTHER, SSH6, ...two].map(formatElement).sort())
     })
 
+    it("watch() tells when somebody else removes the table, never of our own doing, and ends", async () => {
+        let lost = 0
+        firewall.apply(WATCH)
+        const unwatch = firewall.watch(() => lost++)
+        firewall.grant([SSH4], LONG)
+        firewall.revoke([SSH4])
+        for (const wanted of [HIDE, WATCH]) firewall.apply(wanted)
+        firewall.clear()
+        firewall.apply(HIDE)
+        harness.flush()
+        expect(lost).toBe(0)
+        await expect.poll(() => lost).toBe(1)
+        expect(firewall.grant([SSH4], LONG)).toMatchObject({ ok: false, code: "missing" })
+        expect(firewall.apply(HIDE)).toEqual(OK)
+        expect(firewall.grant([SSH4], LONG)).toEqual(OK)
+        unwatch()
+        const next = firewall.watch(() => lost++)
+        unwatch()
+        harness.flush()
+        await expect.poll(() => lost).toBe(2)
+        next()
+        harness.flush()
+        next()
+    })
+
     it("clear() takes everything away and can be called twice", () => {
         firewall.apply(WATCH)
         firewall.grant([SSH4], LONG)
@@ -173,8 +200,10 @@ function suite(make: () => Harness): void {
 describe("memory", () => {
     suite(() => {
         let now = 0
+        const firewall = memoryFirewall(() => now)
         return {
-            firewall: memoryFirewall(() => now),
+            firewall,
+            flush: firewall.lose,
             until: async (gone) => {
                 for (let i = 0; i < 1000 && !gone(); i++) now += 10
                 expect(gone()).toBe(true)
@@ -212,9 +241,10 @@ describe.skipIf(why !== null)(`nft${why === null ? "" : ` (${why})`}`, () => {
         namespace?.remove()
     })
 
+    const flush = () => void namespace.must(["nft", "flush ruleset"])
     suite(() => {
         const firewall = nftFirewall()
-        return { firewall, until, end: firewall.close }
+        return { firewall, until, flush, end: firewall.close }
     })
 
     const set = (name: string) => namespace.exec(["nft", "list", "set", "inet", "postern", name]).stdout
@@ -311,6 +341,31 @@ describe.skipIf(why !== null)(`nft${why === null ? "" : ` (${why})`}`, () => {
             expect(firewall.grant([SSH4], LONG)).toMatchObject({ ok: false, code: "missing" })
             expect(firewall.apply(WATCH)).toEqual(OK)
             expect(firewall.grant([SSH4], LONG)).toEqual(OK)
+        }),
+    )
+
+    it(
+        "watch() tells of a chain or its rules that others remove, and not of other tables or of grants",
+        withFirewall(async (firewall) => {
+            let lost = 0
+            firewall.apply(WATCH)
+            firewall.grant([SSH4], LONG)
+            const unwatch = firewall.watch(() => lost++)
+            namespace.must(["nft", "add table ip postern; add chain ip postern hide; delete table ip postern"])
+            namespace.must(["nft", "add table inet posterns; delete table inet posterns"])
+            namespace.must(["nft", "flush set inet postern open4"])
+            for (const loss of [
+                "flush chain inet postern hide",
+                "flush table inet postern",
+                "delete table inet postern",
+            ]) {
+                firewall.apply(WATCH)
+                const before = lost
+                namespace.must(["nft", loss])
+                await expect.poll(() => lost, { message: loss }).toBe(before + 1)
+            }
+            expect(lost).toBe(3)
+            unwatch()
         }),
     )
 

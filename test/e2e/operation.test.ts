@@ -5,7 +5,17 @@
 import { chmodSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
-import { type Daemon, eventually, type Host, type Lab, listTable, makeLab, POSTERN, portState } from "../lab/lab.ts"
+import {
+    type Daemon,
+    eventually,
+    floodFrom,
+    type Host,
+    type Lab,
+    listTable,
+    makeLab,
+    POSTERN,
+    portState,
+} from "../lab/lab.ts"
 import { joinNamespaces } from "../lab/namespace.ts"
 
 let lab: Lab<"knocker" | "stranger">
@@ -115,6 +125,43 @@ describe("nft list table inet postern", () => {
         await start(configuration)
         expect(await portState(knocker, gateway.v4, 22)).toBe("open")
         expect(await portState(stranger, gateway.v4, 22)).toBe("refused")
+    })
+})
+
+describe("somebody else's firewall", () => {
+    for (const loss of ["flush ruleset", "delete table inet postern", "flush table inet postern"]) {
+        for (const capture of ["nflog", "packet-socket"]) {
+            it(`\`nft ${loss}\` is noticed by ${capture}: hidden, open and knocked as before`, async () => {
+                const daemon = await start(`[gateway]\ncapture = "${capture}"\n${door().replace('"2s"', '"30s"')}`)
+                knock(knocker, gateway.v4)
+                await daemon.log.waitFor(/open: tcp\/22/)
+                gateway.must(["nft", loss])
+                await daemon.log.waitFor(/took our table .* made again/)
+                expect(await portState(knocker, gateway.v4, 22)).toBe("open")
+                expect(await portState(stranger, gateway.v4, 22)).toBe("refused")
+                knock(stranger, gateway.v4)
+                await daemon.log.waitFor(new RegExp(`${stranger.v4}: open: tcp/22`))
+                expect(await portState(stranger, gateway.v4, 22)).toBe("open")
+            })
+        }
+    }
+
+    it("as many grants as are allowed and no more, again and again, and the log stays short", async () => {
+        const brief = door().replace('"2s"', '"1s"').replace("21312:udp", "21312")
+        const daemon = await start(`[gateway]\ngrants = 16\n${brief}`)
+        // Whole knocks of a thousand sources.
+        const order = { protocol: "tcp", destination: gateway.v4, ports: [32144, 21312, 27015], rate: 3000 } as const
+        const sources = { kind: "sequential", network: "10.99.0.0/16" } as const
+        for (let round = 0; round < 3; round++) {
+            const from = daemon.log.all.length
+            await stranger.run(floodFrom(stranger, gateway, { ...order, sources, count: 3000, seed: round + 1 }))
+            await daemon.log.waitFor(/closed on time/, { from })
+            const opened = daemon.log.all.slice(from).filter((line) => /: open: /.test(line))
+            expect(opened.length).toBeGreaterThanOrEqual(16)
+            expect(await eventually(() => listTable(gateway).match(/10\.99\.\S+ \. tcp/) === null)).toBe(true)
+        }
+        expect(daemon.log.all.filter((line) => /cannot let|firewall refused/.test(line))).toEqual([])
+        expect(daemon.log.all.length).toBeLessThan(600)
     })
 })
 

@@ -9,12 +9,15 @@ export type MemoryFirewall = Firewall & {
     readonly wanted: () => Ruleset | null
     /** From now on every call answers so; null: as it should. */
     readonly breakWith: (result: Extract<FirewallResult, { ok: false }> | null) => void
+    /** Somebody else removes the table; whoever watches is told in a turn of its own. */
+    readonly lose: () => void
 }
 
 /** An empty one. `now`: monotonic milliseconds. */
 export function memoryFirewall(now: () => number): MemoryFirewall {
     let wanted: Ruleset | null = null
     let broken: FirewallResult | null = null
+    let watcher: (() => void) | null = null
     const grants = new Map<string, { readonly element: GrantElement; readonly deadline: number }>()
 
     const sweep = () => {
@@ -58,6 +61,17 @@ export function memoryFirewall(now: () => number): MemoryFirewall {
             wanted = null
             grants.clear()
             return { ok: true }
+        },
+        watch(lost) {
+            watcher = lost
+            return () => {
+                if (watcher === lost) watcher = null
+            }
+        },
+        lose() {
+            wanted = null
+            grants.clear()
+            setImmediate(() => watcher?.())
         },
         wanted: () => wanted,
         breakWith(result) {

@@ -4,6 +4,7 @@ import type { Firewall, FirewallResult } from "../../ports/firewall.ts"
 import { EACCES, ENFILE, ENOENT, EPERM, errnoText } from "../system/errno.ts"
 import { type NftAnswer, type Nftables, openNftables } from "../system/nftables.ts"
 import { type ElementChange, openElements } from "../system/nftables-elements.ts"
+import { type TableWatch, watchTable } from "../system/nftables-events.ts"
 import { grantChanges, revokeChanges } from "./changes.ts"
 import { type LiveElement, parseElements } from "./elements.ts"
 import { Ledger } from "./ledger.ts"
@@ -16,8 +17,10 @@ import { TABLE } from "./table.ts"
  */
 export function nftFirewall(now: () => number = () => performance.now()): Firewall & { readonly close: () => void } {
     const nft = openNftables()
-    const sets = openElements(TABLE.split(" ")[1]!)
+    const name = TABLE.split(" ")[1]!
+    const sets = openElements(name)
     const ledger = new Ledger()
+    let events: TableWatch | null = null
     let loaded = false
     let size = 0
 
@@ -30,6 +33,12 @@ export function nftFirewall(now: () => number = () => performance.now()): Firewa
         return read
     }
     const apply = (wanted: Ruleset): FirewallResult => {
+        const result = make(wanted)
+        // Now the table is ours and whole, whatever was done to it before.
+        events?.forget()
+        return result
+    }
+    const make = (wanted: Ruleset): FirewallResult => {
         let result = toResult(nft.run(renderApply(wanted)))
         if (!result.ok && result.code !== "failed") return result
         // Reading ten thousand grants takes 0.2 s, so only when something about the sets may be unknown.
@@ -79,13 +88,21 @@ export function nftFirewall(now: () => number = () => performance.now()): Firewa
     const clear = (): FirewallResult => {
         const result = toResult(nft.run(renderClear()))
         if (result.ok) ledger.load([], now())
+        events?.forget()
         return result
     }
+    const watch = (lost: () => void) => {
+        events?.close()
+        const mine = watchTable(name, lost)
+        events = mine
+        return () => mine.close()
+    }
     const close = () => {
+        events?.close()
         nft.close()
         sets.close()
     }
-    return { name: "nftables", apply, grant, revoke, list, clear, close }
+    return { name: "nftables", apply, grant, revoke, list, clear, watch, close }
 }
 
 const GONE = /No such file or directory/

@@ -66,6 +66,30 @@ describe("Engine", () => {
         }
     })
 
+    it("lets in again whoever has time left when the firewall was emptied, and nobody else", () => {
+        const web = { name: "web", opens: ["tcp/22", "tcp/80"], hits: ["1", "2"], for: 60_000 }
+        const world = new World(config([ssh, web]))
+        world.knock("192.0.2.7", HITS)
+        world.knock("192.0.2.8", HITS)
+        world.pass(20_000)
+        world.knock("192.0.2.8", ["1", "2"])
+        world.knock("2001:db8::9", ["1", "2"])
+        world.pass(15_000)
+        world.told()
+        const before = new Map(world.kernel)
+        for (const [key, until] of before) if (until <= world.now) before.delete(key)
+        world.kernel.clear()
+        world.perform(world.engine.step({ type: "lost" }, world.now))
+        expect(world.open()).toEqual([
+            "192.0.2.8 tcp/22",
+            "192.0.2.8 tcp/80",
+            "2001:db8::9 tcp/22",
+            "2001:db8::9 tcp/80",
+        ])
+        expect(Object.fromEntries(world.kernel)).toEqual(Object.fromEntries(before))
+        expect(world.told()).toEqual([])
+    })
+
     it("packet() takes no hit from a source that nobody can have", () => {
         const nobody = ["0.0.0.0", "0.1.2.3", "127.0.0.1", "224.0.0.1", "239.255.255.255", "255.255.255.255"]
         const world = new World(config([ssh, { name: "run", hits: ["1", "2"], command }]))

@@ -2,7 +2,7 @@
 import { Command, CommanderError } from "commander"
 import type { CliCommand, Run } from "../shared/command.ts"
 import { EXIT, type ExitCode } from "../shared/exit.ts"
-import { processTerminal } from "../shared/terminal.ts"
+import { endWithReader, processTerminal } from "../shared/terminal.ts"
 import { check } from "./commands/check.ts"
 import { knock } from "./commands/knock.ts"
 
@@ -10,6 +10,7 @@ declare const POSTERN_VERSION: string
 
 /** Runs one command line (without node and script) and returns its exit code. `extra`: verbs of other shells. */
 export async function main(args: readonly string[], extra: readonly CliCommand[]): Promise<ExitCode> {
+    endWithReader()
     let code: ExitCode = EXIT.ok
     const program = new Command("postern")
         .description("Port knocking and single-packet authorization: services stay hidden until the right knock.")

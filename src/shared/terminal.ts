@@ -23,14 +23,18 @@ function say(line: string): void {
     process.stderr.write(`${line}\n`)
 }
 
-/** The terminal of this process. A reader that went away (EPIPE) ends the process quietly. */
-export function processTerminal(colourWanted: boolean): Terminal {
+/** From now on a reader that goes away (EPIPE) ends the process quietly. Before anything is written. */
+export function endWithReader(): void {
     for (const stream of [process.stdout, process.stderr]) {
         stream.on("error", (error: NodeJS.ErrnoException) => {
             if (error.code !== "EPIPE") throw error
             process.exit()
         })
     }
+}
+
+/** The terminal of this process. */
+export function processTerminal(colourWanted: boolean): Terminal {
     const { env } = process
     const interactive = process.stderr.isTTY
     const plain = (env["NO_COLOR"] ?? "") !== "" || env["TERM"] === "dumb" || !interactive || !colourWanted

@@ -110,8 +110,10 @@ describe("postern-run(1), by hand", () => {
         expect(await states()).toBe("refused refused refused")
     })
 
-    it("gets everything away, after the daemon, which puts its table back when it stops", async () => {
+    it("gets everything away, after the daemon, which puts its table back", async () => {
         lab.gateway.must(["nft", "delete", "table", "inet", "postern"])
+        await daemon.log.waitFor(/it was made again/)
+        expect(await states()).toBe("refused refused refused")
         expect(await daemon.stop()).toBe(0)
         expect(await states()).toBe("refused refused refused")
         expect(removal).toEqual(["systemctl stop postern", "nft delete table inet postern"])

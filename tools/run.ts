@@ -15,6 +15,8 @@ import { enterPrivateNetwork, insidePrivateNetwork } from "./private-network.ts"
 
 const root = join(import.meta.dirname, "..")
 const home = join(root, ".postern")
+/** What one may knock with that is not ours. */
+const OTHERS = ["knock", "nc"]
 
 process.exitCode = await main()
 
@@ -32,7 +34,7 @@ async function runHere(): Promise<number> {
     introduce(file)
     say("From another machine that reaches this one:")
     const host = outside.find(({ family }) => family === "IPv4") ?? outside[0]
-    for (const line of commands(host?.address ?? "THIS-HOST", "postern", file)) say(line)
+    for (const line of commands(host?.address ?? "THIS-HOST", "postern", file, OTHERS)) say(line)
     const code = await follow(spawn(POSTERN, ["run", "-c", file], { stdio: "inherit" }))
     // The daemon leaves its table to a grant that is still open. This trial leaves nothing, unless it was made to hide.
     const hides = /^\s*hide\s*=\s*true/m.test(readFileSync(file, "utf8"))
@@ -51,7 +53,8 @@ async function runPrivate(): Promise<number> {
         say("Not root: postern runs in a private network of two hosts, a gateway and a knocker.")
         introduce(file)
         say("From another terminal of yours, as the knocker:")
-        for (const line of commands(gateway.v4, POSTERN, file)) say(line.replace(/^ {4}/, `    ${enter} `))
+        for (const line of commands(gateway.v4, POSTERN, file, OTHERS.filter(isInstalled)))
+            say(line.replace(/^ {4}/, `    ${enter} `))
         say("and to look at the gateway's table:")
         const view = `nsenter --net=/run/netns/${gateway.name} nft list table inet postern`
         say(`    nsenter --preserve-credentials -t ${door.pid} -U -m -- ${view}`)
@@ -133,21 +136,29 @@ function introduce(file: string): void {
     say("")
 }
 
-/** The lines that knock: with our client, with Debian's, and with what is on any machine. */
-function commands(host: string, postern: string, file: string): string[] {
+/**
+ * The lines that knock: with our client, and with the programs of `have`: Debian's `knock`, and the `nc` of any machine.
+ * Those know TCP and UDP, and neither can ping.
+ */
+function commands(host: string, postern: string, file: string, have: readonly string[]): string[] {
     const hits = hitsOf(file)
-    const six = host.includes(":")
-    // The old client knows TCP and UDP, and nc can do the same; neither can ping.
-    const simple = hits.every((hit) => !hit.startsWith("icmp:"))
     const lines = [`    ${postern} knock ${host} ${hits.join(" ")}`]
-    if (!simple) return [...lines, ""]
-    lines.push(`    knock ${six ? "-6 " : ""}${host} ${hits.join(" ")}`)
-    const nc = hits.map((hit) => {
-        const [port, protocol] = hit.split(":")
-        return protocol === "udp" ? `echo | nc -u -w1 ${host} ${port}` : `nc -z -w1 ${host} ${port}`
-    })
-    lines.push(`    sh -c '${nc.join("; ")}'`, "")
-    return lines
+    const simple = hits.every((hit) => !hit.startsWith("icmp:"))
+    if (simple && have.includes("knock")) {
+        lines.push(`    knock ${host.includes(":") ? "-6 " : ""}${host} ${hits.join(" ")}`)
+    }
+    if (simple && have.includes("nc")) {
+        const nc = hits.map((hit) => {
+            const [port, protocol] = hit.split(":")
+            return protocol === "udp" ? `echo | nc -u -w1 ${host} ${port}` : `nc -z -w1 ${host} ${port}`
+        })
+        lines.push(`    sh -c '${nc.join("; ")}'`)
+    }
+    return [...lines, ""]
+}
+
+function isInstalled(program: string): boolean {
+    return spawnSync("sh", ["-c", 'command -v "$0"', program], { stdio: "ignore" }).status === 0
 }
 
 function defaultInterfaces(): string[] {

@@ -25,7 +25,7 @@ check_node() {
 needs() {
     echo ip:iproute2 nft:nftables libnftables.so.1:libnftables1 unshare:util-linux nsenter:util-linux ps:procps
     case $1 in
-    run) echo nc:netcat-openbsd ;;
+    run) ;;
     demo) echo nc:netcat-openbsd nmap:nmap sshd:openssh-server ssh:openssh-client ;;
     bench) echo knockd:knockd iptables:iptables sysctl:procps ;;
     test)
@@ -73,7 +73,7 @@ install_quietly() {
         fail "$POLICY of this host would start services:$new_services" "install by hand: apt-get install$new_services"
     fi
     apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "$@"
     for package in $new_services; do
         service=${package%%-server}
         service=${service#open}

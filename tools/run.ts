@@ -53,10 +53,10 @@ async function runPrivate(): Promise<number> {
         say("Not root: postern runs in a private network of two hosts, a gateway and a knocker.")
         introduce(file)
         say("From another terminal of yours, as the knocker:")
-        for (const line of commands(gateway.v4, POSTERN, file, OTHERS.filter(isInstalled)))
+        for (const line of commands(gateway.v4, POSTERN, file, OTHERS.filter(pathOf)))
             say(line.replace(/^ {4}/, `    ${enter} `))
         say("and to look at the gateway's table:")
-        const view = `nsenter --net=/run/netns/${gateway.name} nft list table inet postern`
+        const view = `nsenter --net=/run/netns/${gateway.name} ${pathOf("nft")} list table inet postern`
         say(`    nsenter --preserve-credentials -t ${door.pid} -U -m -- ${view}`)
         say("")
         return await follow(gateway.start([POSTERN, "run", "-c", file], { stdio: "inherit" }))
@@ -157,8 +157,9 @@ function commands(host: string, postern: string, file: string, have: readonly st
     return [...lines, ""]
 }
 
-function isInstalled(program: string): boolean {
-    return spawnSync("sh", ["-c", 'command -v "$0"', program], { stdio: "ignore" }).status === 0
+/** Where a program is, or "". An ordinary user's shell does not look where nft is, so its name alone would not do. */
+function pathOf(program: string): string {
+    return spawnSync("sh", ["-c", 'command -v "$0"', program], { encoding: "utf8" }).stdout.trim()
 }
 
 function defaultInterfaces(): string[] {

@@ -30,9 +30,15 @@ const DOORS_PER_REPORT = 4
 export type EngineEvent =
     /** A deadline has come (see `nextDeadline`). */
     | { readonly type: "tick" }
-    /** A grant effect was carried out, or was not. */
+    /** A grant effect was carried out, or was not; `partly`: some of its groups were. */
     | { readonly type: "granted"; readonly door: number; readonly source: Address }
-    | { readonly type: "denied"; readonly door: number; readonly source: Address; readonly code: RefusalCode }
+    | {
+          readonly type: "denied"
+          readonly door: number
+          readonly source: Address
+          readonly code: RefusalCode
+          readonly partly: boolean
+      }
     /** A program has ended, however it ended. */
     | { readonly type: "ended"; readonly which: "start" | "stop"; readonly door: number; readonly source: Address }
     /** Grants that were found in the kernel at start, with the time they have left in milliseconds. */
@@ -121,7 +127,7 @@ export class Engine {
                 this.#granted(event.door, event.source)
                 break
             case "denied":
-                this.#denied(event.door, event.source, event.code)
+                this.#denied(event)
                 break
             case "ended": {
                 const lease = this.#leases.get(event.door, event.source)
@@ -220,28 +226,37 @@ export class Engine {
         if (!renewed || door.command?.stop != null) this.#run(lease, { type: "knock", now: this.#now })
     }
 
-    #denied(index: number, source: Address, code: RefusalCode): void {
-        this.#tell({ type: "refused", door: this.config.doors[index]!.name, source, code })
-        const lease = this.#leases.get(index, source)
-        if (lease !== null) this.#leases.settle(lease)
+    #denied({ door, source, code, partly }: Extract<EngineEvent, { type: "denied" }>): void {
+        this.#tell({ type: "refused", door: this.config.doors[door]!.name, source, code })
+        const lease = this.#leases.get(door, source)
+        if (lease === null) return
+        if (partly) this.#restore(lease)
+        this.#leases.settle(lease)
     }
 
     /** Ends a lease before its time. */
     #close(lease: Lease): void {
         if (isOpen(lease)) {
             this.#leases.setGrant(lease, Number.POSITIVE_INFINITY)
-            const door = this.config.doors[lease.door]!
-            const kept = this.#leases.groups(lease, 0, this.#now)
-            const gone = door.opens.filter(
-                (service) => !kept.some(({ elements }) => elements.some((e) => sameService(e.service, service))),
-            )
-            const { source } = lease
-            this.#effects.push({ type: "revoke", elements: gone.map((service) => ({ source, service })) })
-            if (kept.length > 0) this.#effects.push({ type: "grant", door: null, source, groups: kept })
-            this.#say({ type: "closed", door: door.name, source, by: "knock" })
+            this.#restore(lease)
+            const { name } = this.config.doors[lease.door]!
+            this.#say({ type: "closed", door: name, source: lease.source, by: "knock" })
         }
         this.#run(lease, { type: "revoke", now: this.#now })
         this.#leases.settle(lease)
+    }
+
+    /** Lets the kernel hold what the book says of this lease, and no more. */
+    #restore(lease: Lease): void {
+        const { source } = lease
+        const kept = this.#leases.groups(lease, isOpen(lease) ? lease.grant.due : 0, this.#now)
+        const gone = this.config.doors[lease.door]!.opens.filter(
+            (service) => !kept.some(({ elements }) => elements.some((e) => sameService(e.service, service))),
+        )
+        if (gone.length > 0) {
+            this.#effects.push({ type: "revoke", elements: gone.map((service) => ({ source, service })) })
+        }
+        if (kept.length > 0) this.#effects.push({ type: "grant", door: null, source, groups: kept })
     }
 
     #tick(): void {

@@ -16,7 +16,7 @@ import type { CommandOutcome, Commands } from "../ports/commands.ts"
 import type { Firewall, FirewallResult } from "../ports/firewall.ts"
 import type { Links } from "../ports/links.ts"
 import type { Services } from "../ports/services.ts"
-import { reportText } from "../shared/reports.ts"
+import { type Level, reportText } from "../shared/reports.ts"
 import type { Log } from "./log.ts"
 
 /** Everything the loop acts through. */
@@ -31,8 +31,10 @@ export type LoopPorts = {
     readonly log: Log
 }
 
-/** An unknown port is looked up in the kernel's socket tables at most this often (ms). */
+/** After an unknown port the kernel's socket tables are looked at, at most this often (ms)… */
 const LOOK_UP_MS = 1000
+/** …and for no more than one part in so many of our time: some hosts are slow to tell what they publish. */
+const LOOK_UP_SHARE = 100
 /**
  * After a refusal the firewall is left alone so long (ms). A refused transaction holds us up for more than 10 ms, and
  * while there are new ones the kernel sweeps no expired elements out of a full set.
@@ -48,10 +50,12 @@ export class Loop {
     readonly #engine: Engine
     #interfaces: readonly string[] | null = null
     #offered: readonly Service[] = []
-    #lookedUp = 0
+    #lookAgain = 0
+    /** The kernel has the table that we want. */
+    #applied = false
     #due: number | null = null
     /** What is to be told when everything is done, and how many calls of #perform are under way. */
-    readonly #reports: Report[] = []
+    readonly #lines: (() => void)[] = []
     #depth = 0
     #refusedUntil = 0
     #unwatch: () => void = () => {}
@@ -85,30 +89,31 @@ export class Loop {
     }
 
     #start(): void {
-        const { capture, firewall, links, services, log } = this.#ports
+        const { capture, firewall, links, log } = this.#ports
         links.start(() => this.#look())
         this.#interfaces = this.#wantedInterfaces()
-        this.#offered = services.offered()
-        this.#lookedUp = this.#now()
+        this.#offered = this.#lookUp()
         this.#event({ type: "addresses", addresses: links.current().addresses.map(({ address }) => address) })
         this.#event({ type: "offered", services: this.#offered })
         capture.follow(this.#interfaces, this.#offered)
         capture.start(planWatch(this.#config), {
             packet: (packet) => {
-                if (this.#engine.isUnknown(packet) && packet.time - this.#lookedUp >= LOOK_UP_MS) this.#look()
+                if (packet.time >= this.#lookAgain && this.#engine.isUnknown(packet)) this.#look()
                 this.#perform(this.#engine.packet(packet))
             },
             drained: () => this.#rearm(),
             trouble: (what) => log("warning", `${capture.name}: ${what}`),
         })
         if (firewall === null) return
+        // Asked first: whoever cannot see what is open must not change anything.
+        const grants = firewall.list()
         const result = this.#apply()
         if (result?.ok === false) throw new Error(`the firewall refused our table: ${result.detail}`)
         this.#unwatch = firewall.watch(() => {
             this.#mendAt ??= this.#mended + MEND_MS
             this.#rearm()
         })
-        this.#event({ type: "found", grants: firewall.list() })
+        this.#event({ type: "found", grants })
     }
 
     /**
@@ -124,13 +129,16 @@ export class Loop {
         this.#unwatch()
         clock.wake(null, () => {})
         let cleared = false
-        if (firewall !== null) {
-            const quiet = !this.#config.doors.some((door) => door.hide) && firewall.list().length === 0
-            const result = quiet ? firewall.clear() : firewall.apply(wantedRuleset(this.#config, null))
-            if (!result.ok) this.#ports.log("error", `firewall: ${result.detail}`)
-            cleared = quiet && result.ok
+        try {
+            if (firewall !== null) {
+                const quiet = !this.#config.doors.some((door) => door.hide) && firewall.list().length === 0
+                const result = quiet ? firewall.clear() : firewall.apply(wantedRuleset(this.#config, null))
+                if (!result.ok) this.#ports.log("error", `firewall: ${result.detail}`)
+                cleared = quiet && result.ok
+            }
+        } finally {
+            await commands.stop()
         }
-        await commands.stop()
         return cleared ? "cleared" : "kept"
     }
 
@@ -157,23 +165,19 @@ export class Loop {
     #perform(effects: readonly Effect[]): void {
         if (effects.length === 0) return
         this.#depth++
-        for (const effect of effects) {
-            if (effect.type === "report") this.#reports.push(effect.report)
-            else this.#do(effect)
-        }
+        for (const effect of effects) this.#do(effect)
         this.#depth--
-        if (this.#depth > 0) return
-        for (const report of this.#reports.splice(0)) {
-            const { level, text } = reportText(report, this.#ports.clock.wall())
-            this.#ports.log(level, text, { report })
-        }
+        if (this.#depth === 0) for (const line of this.#lines.splice(0)) line()
     }
 
-    #do(effect: Exclude<Effect, { type: "report" }>): void {
+    #do(effect: Effect): void {
         switch (effect.type) {
+            case "report":
+                this.#lines.push(() => this.#report(effect.report))
+                return
             case "revoke": {
                 const result = this.#ports.firewall?.revoke(effect.elements)
-                if (result?.ok === false) this.#ports.log("error", `firewall: cannot revoke: ${result.detail}`)
+                if (result?.ok === false) this.#tell("error", `firewall: cannot revoke: ${result.detail}`)
                 return
             }
             case "grant":
@@ -185,17 +189,29 @@ export class Loop {
         }
     }
 
+    /** A line of the log, in its turn with what is done. */
+    #tell(level: Level, text: string): void {
+        if (this.#depth > 0) this.#lines.push(() => this.#ports.log(level, text))
+        else this.#ports.log(level, text)
+    }
+
+    #report(report: Report): void {
+        const { level, text } = reportText(report, this.#ports.clock.wall())
+        const source = "source" in report ? { source: formatAddress(report.source) } : {}
+        this.#ports.log(level, text, { report: { ...report, ...source } })
+    }
+
     #grant({ door, source, groups }: Extract<Effect, { type: "grant" }>): void {
-        for (const group of groups) {
+        for (const [done, group] of groups.entries()) {
             if (this.#allow(source, group)) continue
-            if (door !== null) this.#event({ type: "denied", door, source, code: "firewall" })
+            if (door !== null) this.#event({ type: "denied", door, source, code: "firewall", partly: done > 0 })
             return
         }
         if (door !== null) this.#event({ type: "granted", door, source })
     }
 
     #allow(source: Address, { elements, ms }: GrantGroup): boolean {
-        const { firewall, log } = this.#ports
+        const { firewall } = this.#ports
         if (firewall === null) return true
         if (this.#now() < this.#refusedUntil) return false
         let result = firewall.grant(elements, ms)
@@ -205,7 +221,7 @@ export class Loop {
         }
         if (result.ok) return true
         this.#refusedUntil = this.#now() + REFUSED_MS
-        log("error", `firewall: cannot let ${formatAddress(source)} through: ${result.detail}`)
+        this.#tell("error", `firewall: cannot let ${formatAddress(source)} through: ${result.detail}`)
         return false
     }
 
@@ -215,15 +231,16 @@ export class Loop {
         this.#mended = this.#now()
         const result = this.#apply()
         if (result?.ok === false) {
-            this.#ports.log("error", `firewall: our table was taken away and cannot be made again: ${result.detail}`)
+            this.#tell("error", `firewall: our table was taken away and cannot be made again: ${result.detail}`)
+            this.#mendAt = this.#mended + REFUSED_MS
             return
         }
-        this.#ports.log("warning", "firewall: somebody took our table or a part of it away: it was made again")
+        this.#tell("warning", "firewall: somebody took our table or a part of it away: it was made again")
         this.#event({ type: "lost" })
     }
 
     #run({ which, door: index, source }: Extract<Effect, { type: "run" }>): void {
-        const { commands, log } = this.#ports
+        const { commands } = this.#ports
         const { name, command } = this.#config.doors[index]!
         const address = formatAddress(source)
         const who = `${name}: ${address}`
@@ -236,48 +253,61 @@ export class Loop {
             if (!this.#stopped) this.#event({ type: "ended", which, door: index, source })
         }
         if (argv === undefined) throw new Error(`door ${name} has no ${which} program`)
-        log("info", `${who}: running ${which}: ${argv[0]}`)
+        this.#tell("info", `${who}: running ${which}: ${argv[0]}`)
         const queued = commands.run(
             {
                 lane: who,
                 argv,
                 timeout: command!.timeout,
-                output: (line) => log("info", `${who}: ${which}: ${line}`),
+                output: (line) => this.#tell("info", `${who}: ${which}: ${line}`),
             },
             (outcome) => {
                 const text = outcomeText(outcome)
-                if (text !== null) log("warning", `${who}: ${which}: ${text}`)
+                if (text !== null) this.#tell("warning", `${who}: ${which}: ${text}`)
                 ended()
             },
         )
         if (queued) return
-        log("error", `${who}: ${which} was not run: too many programs are waiting`)
+        this.#tell("error", `${who}: ${which} was not run: too many programs are waiting`)
         ended()
     }
 
     /** Something about interfaces, addresses or services may have changed. */
     #look(): void {
-        const { capture, links, services } = this.#ports
-        this.#lookedUp = this.#now()
+        const { capture, links, log } = this.#ports
         const interfaces = this.#wantedInterfaces()
-        const offered = services.offered()
+        const offered = this.#lookUp()
         this.#event({ type: "addresses", addresses: links.current().addresses.map(({ address }) => address) })
-        if (same(interfaces, this.#interfaces) && same(offered, this.#offered)) return
-        if (!same(interfaces, this.#interfaces)) {
-            this.#ports.log("notice", `watching ${interfacesText(interfaces)}`)
+        const moved = !same(interfaces, this.#interfaces)
+        const changed = moved || !same(offered, this.#offered)
+        if (moved) log("notice", `watching ${interfacesText(interfaces)}`)
+        if (changed) {
+            this.#interfaces = interfaces
+            this.#offered = offered
+            this.#event({ type: "offered", services: offered })
+            capture.follow(interfaces, offered)
         }
-        this.#interfaces = interfaces
-        this.#offered = offered
-        this.#event({ type: "offered", services: offered })
-        capture.follow(interfaces, offered)
+        // What the firewall has refused is asked for again.
+        if (!changed && this.#applied) return
         const result = this.#apply()
-        if (result?.ok === false) this.#ports.log("error", `firewall: ${result.detail}`)
+        if (result?.ok === false) log("error", `firewall: ${result.detail}`)
+    }
+
+    /** What the host offers now; notes when to look again. */
+    #lookUp(): readonly Service[] {
+        const begun = this.#now()
+        const offered = this.#ports.services.offered()
+        const ended = this.#now()
+        this.#lookAgain = ended + Math.max(LOOK_UP_MS, (ended - begun) * LOOK_UP_SHARE)
+        return offered
     }
 
     #apply(): FirewallResult | null {
         const { capture, firewall } = this.#ports
         const kernel = capture.name === "nflog" ? { interfaces: this.#interfaces, offered: this.#offered } : null
-        return firewall?.apply(wantedRuleset(this.#config, kernel)) ?? null
+        const result = firewall?.apply(wantedRuleset(this.#config, kernel)) ?? null
+        this.#applied = result?.ok !== false
+        return result
     }
 
     #wantedInterfaces(): readonly string[] | null {

@@ -27,6 +27,8 @@ export type TraceOptions = {
 export type TraceCapture = Capture & {
     /** Delivers all packets, each as a wake-up of its own. What is wrong with the file goes to `sink.trouble`. */
     replay(): void
+    /** Delivers one more packet, as a wake-up of its own; `time` is as it is, and never earlier than the last one's. */
+    deliver(packet: TracePacket): void
 }
 
 type Item = { readonly time: number; readonly bytes: Uint8Array; readonly start: number; readonly end: number } & {
@@ -41,18 +43,30 @@ export function traceCapture(options: TraceOptions): TraceCapture {
     let offered: readonly Service[] = []
     let sieve: Sieve | null = null
     let delivered = 0
+    let last = begin
+    const packet = new Packet()
 
     function items(sink: CaptureSink): readonly Item[] {
-        if (!(source instanceof Uint8Array)) {
-            return source.map(({ time, bytes, interface: name = null }) => {
-                return { time, bytes, start: 0, end: bytes.length, interface: name }
-            })
-        }
+        if (!(source instanceof Uint8Array)) return source.map(toItem)
         const { frames, problems } = readCaptureFile(source)
         for (const { code, offset } of problems) sink.trouble(`capture file: ${code} at byte ${offset}`)
         return frames.map(({ time, linkType, start, end, interface: name }) => {
             return { time, bytes: source, start: networkOffset(linkType, source, start, end), end, interface: name }
         })
+    }
+
+    function pass(item: Item, time: number): void {
+        // A file's clock may have gone back; ours does not.
+        last = Math.max(last, time)
+        reach?.(last)
+        if (running === null) return
+        // A classic pcap does not say which interface it was: then it counts as watched.
+        if (interfaces !== null && item.interface !== null && !interfaces.includes(item.interface)) return
+        if (!decodePacket(item.bytes, item.start, item.end, packet) || !sieve!.wants(packet)) return
+        packet.time = last
+        delivered++
+        running.sink.packet(packet)
+        running?.sink.drained()
     }
 
     return {
@@ -74,21 +88,13 @@ export function traceCapture(options: TraceOptions): TraceCapture {
             if (running === null) return
             const list = items(running.sink)
             const first = list[0]?.time ?? 0
-            const packet = new Packet()
-            let time = begin
-            for (const item of list) {
-                // A file's clock may have gone back; ours does not.
-                time = Math.max(time, begin + Math.floor(item.time - first))
-                reach?.(time)
-                if (running === null) return
-                // A classic pcap does not say which interface it was: then it counts as watched.
-                if (interfaces !== null && item.interface !== null && !interfaces.includes(item.interface)) continue
-                if (!decodePacket(item.bytes, item.start, item.end, packet) || !sieve!.wants(packet)) continue
-                packet.time = time
-                delivered++
-                running.sink.packet(packet)
-                running?.sink.drained()
-            }
+            last = begin
+            for (const item of list) pass(item, begin + Math.floor(item.time - first))
         },
+        deliver: (one) => pass(toItem(one), one.time),
     }
+}
+
+function toItem({ time, bytes, interface: name }: TracePacket): Item {
+    return { time, bytes, start: 0, end: bytes.length, interface: name ?? null }
 }

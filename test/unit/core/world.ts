@@ -135,7 +135,9 @@ export class World {
         const answer = (type: "granted" | "denied", door: number, source: Address) =>
             this.perform(
                 this.engine.step(
-                    type === "granted" ? { type, door, source } : { type, door, source, code: "firewall" },
+                    type === "granted"
+                        ? { type, door, source }
+                        : { type, door, source, code: "firewall", partly: false },
                     this.now,
                 ),
             )

@@ -1,0 +1,101 @@
+/**
+ * A gateway of models: the loop with a simulated clock, links that change when told so, a model of the firewall,
+ * programs that are ended by hand, and packets as bytes. Nothing of it is a machine's.
+ */
+import { traceCapture } from "../../../src/adapters/capture/trace.ts"
+import { simulatedClock } from "../../../src/adapters/clock/simulated.ts"
+import { memoryCommands } from "../../../src/adapters/commands/memory.ts"
+import { formatElement } from "../../../src/adapters/firewall/elements.ts"
+import { memoryFirewall } from "../../../src/adapters/firewall/memory.ts"
+import { simulatedLinks } from "../../../src/adapters/links/simulated.ts"
+import type { Config } from "../../../src/core/config/config.ts"
+import { formatService, parseHit, parseService } from "../../../src/core/knock/language.ts"
+import { Loop, type LoopPorts } from "../../../src/daemon/loop.ts"
+import type { LinkState } from "../../../src/ports/links.ts"
+import * as make from "../../../tools/vectors/bytes.ts"
+
+/** One interface with the default route, and one without. */
+export const LINKS: LinkState = {
+    interfaces: [
+        { name: "eth0", index: 2, up: true },
+        { name: "wg0", index: 3, up: true },
+    ],
+    addresses: [make.LOCAL4, make.LOCAL6].map((text) => ({ address: make.address(text), interface: 2 })),
+    defaultRoutes: ["eth0"],
+}
+
+export type Gate = ReturnType<typeof makeGate>
+
+/** Makes one that has not started. `replace` takes the place of what is a model here otherwise. */
+export function makeGate(config: Config, replace: (ports: LoopPorts) => Partial<LoopPorts> = () => ({})) {
+    const clock = simulatedClock(1000)
+    const capture = traceCapture({ source: [], local: LINKS.addresses.map(({ address }) => address) })
+    const firewall = memoryFirewall(() => clock.monotonic())
+    const links = simulatedLinks(LINKS)
+    const commands = memoryCommands()
+    const lines: string[] = []
+    const follows: string[] = []
+    const offered: string[] = []
+    let looks = 0
+    let sequence = 1
+    const ports: LoopPorts = {
+        capture: {
+            ...capture,
+            follow(interfaces, services) {
+                follows.push(`${interfaces?.join(",") ?? "all"} without ${services.map(formatService).join(",")}`)
+                capture.follow(interfaces, services)
+            },
+        },
+        firewall,
+        links,
+        commands,
+        clock,
+        services: {
+            offered() {
+                looks++
+                return offered.map((text) => {
+                    const read = parseService(text)
+                    if (!read.ok) throw new Error(text)
+                    return read.value
+                })
+            },
+        },
+        log: (level, text) => lines.push(`${level} ${text}`),
+    }
+    const loop = new Loop(config, { ...ports, ...replace(ports) }, [1, 2])
+    return {
+        loop,
+        clock,
+        firewall,
+        links,
+        /** What the host offers from now on, as `tcp/443`. */
+        offered,
+        looks: () => looks,
+        /** Programs that run. */
+        running: commands.running,
+        send(source: string, text: string, on = "eth0"): void {
+            const read = parseHit(text)
+            if (!read.ok) throw new Error(text)
+            const { protocol, port } = read.value
+            const v6 = source.includes(":")
+            const echo = v6 ? make.icmp6(port) : make.icmp(port)
+            const transport = { tcp: make.tcp(port, { sequence: sequence++ }), udp: make.udp(port), icmp: echo }[
+                protocol
+            ]
+            const bytes = v6 ? make.ipv6(transport, { source }) : make.ipv4(transport, { source })
+            capture.deliver({ time: clock.monotonic(), bytes, interface: on })
+        },
+        /** The hits of a knock, 10 ms apart. */
+        knock(source: string, hits: readonly string[], on = "eth0"): void {
+            for (const hit of hits) {
+                this.send(source, hit, on)
+                clock.advance(10)
+            }
+        },
+        open: () => firewall.list().map(({ element, left }) => `${formatElement(element)} ${left}`),
+        /** Lines of the log since the last time. */
+        said: () => lines.splice(0),
+        /** What the capture was told to follow since the last time. */
+        follows: () => follows.splice(0),
+    }
+}

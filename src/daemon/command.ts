@@ -1,6 +1,7 @@
 /** `postern run`: the daemon, in the foreground. Loaded in full only when it is asked for. */
 import { Option } from "commander"
 import type { CliCommand } from "../shared/command.ts"
+import { outliveReader } from "../shared/terminal.ts"
 
 const EXAMPLES = `
 Examples:
@@ -30,6 +31,7 @@ export const run: CliCommand = {
             .action((options: RunOptions) =>
                 act(async (terminal) => {
                     const { runDaemon } = await import("./main.ts")
+                    outliveReader()
                     return runDaemon(options, terminal)
                 }),
             )

@@ -33,6 +33,17 @@ export function endWithReader(): void {
     }
 }
 
+/**
+ * For a daemon, which must not end with whoever reads its log, nor for want of room on a disk: what cannot be written
+ * is lost, and that is all.
+ */
+export function outliveReader(): void {
+    for (const stream of [process.stdout, process.stderr]) {
+        stream.removeAllListeners("error")
+        stream.on("error", () => {})
+    }
+}
+
 /** The terminal of this process. */
 export function processTerminal(colourWanted: boolean): Terminal {
     const { env } = process

@@ -1,40 +1,252 @@
-import { test } from "vitest"
-import { session } from "./session.ts"
+/**
+ * `postern run` as the one who starts it sees it: exit codes, signals, where its words go, and what becomes of it when
+ * nobody can read them. The built program, in network namespaces of our own.
+ */
+import type { ChildProcess } from "node:child_process"
+import { chmodSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
+import { eventually, type Host, type Lab, listTable, makeLab, POSTERN } from "../lab/lab.ts"
+import { collectLines, type Lines } from "../lab/lines.ts"
+import { whyNoNamespaces } from "../lab/namespace.ts"
 
-test("postern run: the configuration is --config, else $POSTERN_CONFIG; a mistake is told, and nothing begins", () => {
-    session(
-        { "wrong.toml": "[[door]]\n" },
-        `
-        $ POSTERN_CONFIG=missing.toml postern run
-        ! missing.toml: there is no such file: …
-        ! postern: error: the configuration has errors: nothing was started and nothing was changed
-        ? 3
-        $ POSTERN_CONFIG=missing.toml postern run -c wrong.toml
-        ! wrong.toml:1:1: door[0]…
-        ! wrong.toml:1:1: door[0]…
-        ! …
-        ! postern: error: the configuration has errors: nothing was started and nothing was changed
-        ? 3
-        `,
-    )
-})
+const reason = whyNoNamespaces()
+const HITS = ["32144", "21312:udp", "27015"]
+const DOOR = `
+[[door]]
+name  = "ssh"
+opens = ["tcp/22"]
+for   = "60s"
+hide  = true
+  [door.sequence]
+  hits   = ${JSON.stringify(HITS)}
+  within = "10s"
+`
 
-test("postern run: wrong usage", () => {
-    session(
-        {},
-        `
-        $ postern run --log xml
-        ! postern: error: option '--log <form>' argument 'xml' is invalid. Allowed choices are auto, plain, journal, json.
-        ! …
-        ? 2
-        $ postern run --log-level loud
-        ! postern: error: option '--log-level <level>' argument 'loud' is invalid. Allowed choices are error, warning, notice, info, debug.
-        ! …
-        ? 2
-        $ postern run extra
-        ! postern: error: too many arguments for 'run'. Expected 0 arguments but got 1…
-        ! …
-        ? 2
-        `,
-    )
+let lab: Lab<"knocker">
+let gateway: Host
+let knocker: Host
+let files = 0
+const children: ChildProcess[] = []
+
+type Daemon = {
+    readonly child: ChildProcess
+    readonly log: Lines
+    readonly out: () => string
+    /** The exit code, null after a signal. */
+    readonly ended: Promise<number | null>
+}
+
+/** Runs what follows as nobody. */
+const NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+
+function start(
+    args: readonly string[] = [],
+    how: { text?: string; env?: object; by?: readonly string[] } = {},
+): Daemon {
+    const { text = DOOR, env = {}, by = [] } = how
+    const file = join(lab.scratch, `run-${++files}.toml`)
+    // A file that everybody may read is warned of.
+    writeFileSync(file, text, { mode: by[0] === NOBODY[0] ? 0o644 : 0o600 })
+    const argv = [...by, POSTERN, "run", "-c", file, ...args]
+    const child = gateway.start(argv, { env: { PATH: process.env["PATH"], TZ: "UTC", ...env } })
+    children.push(child)
+    const log = collectLines(child, child.stderr!)
+    let out = ""
+    child.stdout?.setEncoding("utf8").on("data", (more: string) => (out += more))
+    const ended = new Promise<number | null>((resolve) => child.once("close", (code) => resolve(code)))
+    return { child, log, out: () => out, ended }
+}
+
+function knock(): void {
+    knocker.must([POSTERN, "knock", gateway.v4, ...HITS])
+}
+
+const grant = () => `${knocker.v4} . tcp . 22`
+const watches = () => eventually(() => listTable(gateway).includes("hidden"))
+const opened = () => eventually(() => listTable(gateway).includes(grant()))
+/** The table without what time changes in it. */
+const table = () => listTable(gateway).replaceAll(/ expires [0-9a-z]+/g, "")
+
+describe.skipIf(reason !== null)(`postern run${reason === null ? "" : ` (${reason})`}`, () => {
+    beforeAll(() => {
+        lab = makeLab(["knocker"])
+        gateway = lab.gateway
+        knocker = lab.hosts.knocker
+        chmodSync(lab.scratch, 0o711)
+    })
+
+    afterEach(async () => {
+        for (const child of children.splice(0)) {
+            if (child.exitCode !== null || child.signalCode !== null) continue
+            const gone = new Promise((resolve) => child.once("exit", resolve))
+            child.kill("SIGKILL")
+            await gone
+        }
+        gateway.exec(["nft", "delete", "table", "inet", "postern"])
+    })
+
+    afterAll(() => lab?.remove())
+
+    describe("ends", () => {
+        it.each([
+            ["SIGTERM", 0],
+            ["SIGINT", 130],
+        ] as const)("%s: %d, and nothing was written to stdout", async (signal, code) => {
+            const daemon = start()
+            await daemon.log.waitFor(/ready/)
+            daemon.child.kill(signal)
+            expect(await daemon.ended).toBe(code)
+            expect(daemon.log.all.join("\n")).toMatch(new RegExp(`${signal}: stopping\\n.*stopped: `))
+            expect(daemon.out()).toBe("")
+        })
+
+        it("as a second daemon: 1, says what to do, and the first one's table is untouched", async () => {
+            const first = start()
+            await first.log.waitFor(/ready/)
+            knock()
+            await first.log.waitFor(/: open: /)
+            const before = table()
+            expect(before).toContain(grant())
+            const second = start([], { text: DOOR.replace("tcp/22", "tcp/80").replace("32144", "41414") })
+            expect(await second.ended).toBe(1)
+            expect(second.log.all.join("\n")).toMatch(/error: another program .*\n.*hint: stop that one first/)
+            expect(table()).toBe(before)
+            expect(second.out()).toBe("")
+            const from = first.log.all.length
+            knock()
+            await first.log.waitFor(/open for longer/, { from })
+        })
+
+        it("with a wrong configuration: 3, says where, and nothing is changed", async () => {
+            const daemon = start([], { text: DOOR.replace("hide ", "hidde ") })
+            expect(await daemon.ended).toBe(3)
+            expect(daemon.log.all.join("\n")).toMatch(/run-\d+\.toml:6:1: .*hidde[\s\S]*nothing was changed/)
+            expect(listTable(gateway)).toBe("")
+        })
+
+        it("without a configuration: 3", async () => {
+            const child = gateway.exec([POSTERN, "run", "-c", join(lab.scratch, "nowhere.toml")])
+            expect([child.status, child.stdout]).toEqual([3, ""])
+        })
+
+        it("without the capability: 6, says which, and nothing is changed", async () => {
+            const by = [...NOBODY, "--inh-caps=-all"]
+            const daemon = start([], { by })
+            expect(await daemon.ended).toBe(6)
+            expect(daemon.log.all.join("\n")).toMatch(/error: .*CAP_NET_ADMIN\n.*hint: /)
+            expect(listTable(gateway)).toBe("")
+        })
+
+        it("not without root, if it has CAP_NET_ADMIN alone", async () => {
+            const only = [
+                "--inh-caps=-all,+net_admin",
+                "--ambient-caps=-all,+net_admin",
+                "--bounding-set=-all,+net_admin",
+            ]
+            const daemon = start([], { by: [...NOBODY, ...only] })
+            await daemon.log.waitFor(/ready/)
+            knock()
+            expect(await opened()).toBe(true)
+            daemon.child.kill()
+            expect(await daemon.ended).toBe(0)
+        })
+    })
+
+    describe("lives on", () => {
+        it("after SIGHUP, and says that it read nothing anew", async () => {
+            const daemon = start()
+            await daemon.log.waitFor(/ready/)
+            daemon.child.kill("SIGHUP")
+            await daemon.log.waitFor(/warning: SIGHUP: .*restart/)
+            knock()
+            expect(await opened()).toBe(true)
+        })
+
+        it("when the reader of its log goes away", async () => {
+            const daemon = start()
+            await daemon.log.waitFor(/ready/)
+            daemon.child.stderr!.destroy()
+            daemon.child.stdout!.destroy()
+            for (let i = 0; i < 3; i++) daemon.child.kill("SIGHUP")
+            knock()
+            expect(await opened()).toBe(true)
+            daemon.child.kill()
+            expect(await daemon.ended).toBe(0)
+        })
+
+        it.each([
+            ["the disk with its log is full", "2>/dev/full"],
+            ["its standard error is closed", "2>&-"],
+            ["all its descriptors are closed", "<&- >&- 2>&-"],
+        ])("when %s", async (_, redirection) => {
+            const daemon = start([], { by: ["sh", "-c", `exec "$@" ${redirection}`, "sh"] })
+            expect(await watches()).toBe(true)
+            knock()
+            expect(await opened()).toBe(true)
+            daemon.child.kill()
+            expect(await new Promise((resolve) => daemon.child.once("exit", resolve))).toBe(0)
+        })
+    })
+
+    describe("killed with SIGKILL", () => {
+        it("leaves what is hidden and open; the next one finds the grant and ends it on time", async () => {
+            const text = DOOR.replace("60s", "4s")
+            const first = start([], { text })
+            await first.log.waitFor(/ready/)
+            knock()
+            await first.log.waitFor(/: open: /)
+            first.child.kill("SIGKILL")
+            expect(await first.ended).toBeNull()
+            expect(listTable(gateway)).toContain(grant())
+            const second = start([], { text })
+            await second.log.waitFor(/ready/)
+            expect(listTable(gateway)).toContain(grant())
+            await second.log.waitFor(new RegExp(`ssh: ${knocker.v4}: closed on time`))
+            expect(await eventually(() => !listTable(gateway).includes(grant()))).toBe(true)
+            expect(listTable(gateway)).toContain("hidden")
+        })
+    })
+
+    describe("its log", () => {
+        it("--log json: one object a line, the report of an opening with its facts", async () => {
+            const daemon = start(["--log", "json"])
+            await daemon.log.waitFor(/ready/)
+            knock()
+            await daemon.log.waitFor(/"opened"/)
+            const lines: { level: string; text: string; report?: object }[] = daemon.log.all.map((line) =>
+                JSON.parse(line),
+            )
+            for (const line of lines) expect(Object.keys(line).slice(0, 3)).toEqual(["time", "level", "text"])
+            expect(lines.find(({ text }) => / open: /.test(text))).toMatchObject({
+                level: "notice",
+                report: { type: "opened", door: "ssh", source: knocker.v4, ms: 60_000, renewed: false },
+            })
+            expect(daemon.out()).toBe("")
+        })
+
+        it("under journald: each line begins with its priority, and has no time", async () => {
+            const daemon = start([], { env: { JOURNAL_STREAM: "8:12345" } })
+            await daemon.log.waitFor(/ready/)
+            daemon.child.kill("SIGHUP")
+            await daemon.log.waitFor(/^<4>SIGHUP/)
+            for (const line of daemon.log.all) expect(line).toMatch(/^<[3-7]>\D/)
+            expect(daemon.log.all).toContain("<5>ready")
+        })
+
+        it("--log plain, also under journald", async () => {
+            const daemon = start(["--log", "plain"], { env: { JOURNAL_STREAM: "8:12345" } })
+            expect(await daemon.log.waitFor(/ready/)).toMatch(/^\d{4}-\d\d-\d\dT[0-9:.]{12}\+00:00 ready$/)
+        })
+
+        it("--log-level warning: nothing but what needs somebody", async () => {
+            const daemon = start(["--log-level", "warning"])
+            expect(await watches()).toBe(true)
+            knock()
+            expect(await opened()).toBe(true)
+            daemon.child.kill("SIGHUP")
+            await daemon.log.waitFor(/SIGHUP/)
+            expect(daemon.log.all).toHaveLength(1)
+        })
+    })
 })

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type Built, buildClient } from "../lab/client.ts"
 import { collectLines } from "../lab/lines.ts"
 import { joinNamespaces, makeNamespace, type Namespace, type Result, whyNoNamespaces } from "../lab/namespace.ts"
+import { AS_NOBODY } from "../lab/privilege.ts"
 
 const GATE = `
 const net = require("node:net"), gate = require("node:dgram").createSocket("udp6")
@@ -182,9 +183,7 @@ describe.skipIf(whyNoNamespaces() !== null)("postern knock", () => {
         })
 
         it("sends TCP and UDP without the FFI library within reach, and without privilege", () => {
-            const asNobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-            chmodSync(join(bare.path, ".."), 0o755)
-            const { status, stdout } = client.exec([...asNobody, ...argv(["10.93.0.1", "1", "2:udp"], bare)])
+            const { status, stdout } = client.exec([...AS_NOBODY, ...argv(["10.93.0.1", "1", "2:udp"], bare)])
             expect({ status, stdout }).toEqual({ status: 0, stdout: "sent: 2 hits to 10.93.0.1\n" })
         })
     })
@@ -329,9 +328,8 @@ describe.skipIf(whyNoNamespaces() !== null)("postern knock", () => {
 
     it("ends with 6 where a permission is missing, and says how else", () => {
         client.must(["sysctl", "-qw", "net.ipv4.ping_group_range=1 0"])
-        chmodSync(join(built.path, ".."), 0o755)
         const asNobody = (args: readonly string[]) => {
-            const user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "PATH=/nonexistent"]
+            const user = [...AS_NOBODY, "env", "PATH=/nonexistent"]
             return client.exec([...user, ...argv(args)], { env: { NO_COLOR: "1", XDG_CONFIG_HOME: "/nonexistent" } })
         }
         const echo = asNobody(["10.93.0.1", "icmp:10"])

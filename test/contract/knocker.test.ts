@@ -19,6 +19,7 @@ import type { ProbeResult, SendResult } from "../../src/ports/knocker.ts"
 import type { Order } from "../lab/knocker-driver.ts"
 import { collectLines, type Lines } from "../lab/lines.ts"
 import { joinNamespaces, makeNamespace, type Namespace, whyNoNamespaces } from "../lab/namespace.ts"
+import { AS_NOBODY } from "../lab/privilege.ts"
 import { type Witness, watchPackets } from "../lab/witness.ts"
 
 const PLAIN: KnockerOptions = { source: null, sourcePort: null, interface: null, flags: SYN }
@@ -96,7 +97,7 @@ describe.skipIf(whyNoNamespaces() !== null)("socketKnocker()", () => {
         lan0 = await watchPackets(server, "lan0", filter)
         lan1 = await watchPackets(server, "lan1", filter)
         asRoot = drive(client, [])
-        asNobody = drive(client, NOBODY)
+        asNobody = drive(client, AS_NOBODY)
     })
 
     afterAll(() => {
@@ -202,7 +203,7 @@ describe.skipIf(whyNoNamespaces() !== null)("socketKnocker()", () => {
 
         it("send() uses the unprivileged ping socket where the system allows it", async () => {
             client.must(["sysctl", "-qw", "net.ipv4.ping_group_range=65534 65534"])
-            const withoutPing = drive(client, [...NOBODY, "env", "PATH=/nonexistent"])
+            const withoutPing = drive(client, [...AS_NOBODY, "env", "PATH=/nonexistent"])
             expect(await withoutPing.allowed([tcp(1), icmp(77)], target)).toEqual({ ok: true })
             expect(await withoutPing.send(icmp(77), target)).toEqual({ ok: true })
             client.must(["sysctl", "-qw", "net.ipv4.ping_group_range=1 0"])
@@ -284,8 +285,6 @@ function checksumErrors(namespace: Namespace): number {
     })
     return [...v4, ...v6].reduce((sum, count) => sum + count, 0)
 }
-
-const NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 
 function drive(namespace: Namespace, prefix: readonly string[]): Driver {
     const argv = [...prefix, process.execPath, "--import", "tsx", "test/lab/knocker-driver.ts"]

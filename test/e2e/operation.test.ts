@@ -2,7 +2,7 @@
  * The daemon as an operator meets it: what it logs, what `nft list` shows, what it says to a wrong configuration, and
  * the doors' conditions (`sources`, `always`, `target`, `closes`, commands), with real packets.
  */
-import { chmodSync, readFileSync, writeFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import {
@@ -17,6 +17,7 @@ import {
     portState,
 } from "../lab/lab.ts"
 import { joinNamespaces } from "../lab/namespace.ts"
+import { AS_NOBODY } from "../lab/privilege.ts"
 
 let lab: Lab<"knocker" | "stranger">
 let gateway: Host
@@ -340,9 +341,7 @@ describe("postern run refuses what is wrong, and changes nothing", () => {
     it("a user who may not", () => {
         const file = join(lab.scratch, "readable.toml")
         writeFileSync(file, door())
-        chmodSync(lab.scratch, 0o711)
-        const plain = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]
-        const { status, stderr } = gateway.exec([...plain, POSTERN, "run", "-c", file])
+        const { status, stderr } = gateway.exec([...AS_NOBODY, POSTERN, "run", "-c", file])
         expect(status, stderr).toBe(6)
         expect(stderr).toMatch(/error: [\s\S]*hint: run it as root/)
         expect(listTable(gateway)).toBe("")

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os"
 import { join, relative } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { configFile, readConfigFiles } from "../../../src/adapters/config/files.ts"
+import { withoutCapabilities } from "../../lab/privilege.ts"
 
 let folder: string
 
@@ -73,13 +74,10 @@ describe("readConfigFiles()", () => {
         write("postern.toml", "main", 0)
         chmodSync(join(folder, "conf.d"), 0)
         chmodSync(folder, 0o711)
-        const root = process.geteuid?.() === 0
-        // Root may read everything, so the question is asked as nobody.
-        if (root) process.seteuid?.(65_534)
         try {
-            expect(found()).toEqual(["postern.toml permission", "conf.d permission"])
+            // Root may read everything.
+            expect(withoutCapabilities(() => found())).toEqual(["postern.toml permission", "conf.d permission"])
         } finally {
-            if (root) process.seteuid?.(0)
             chmodSync(folder, 0o700)
             chmodSync(join(folder, "conf.d"), 0o700)
         }

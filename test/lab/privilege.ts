@@ -1,0 +1,45 @@
+/**
+ * Fewer rights than the root that runs the tests, to see what a program without them does. The checkout may lie in a
+ * folder that only root can read, such as /root.
+ */
+import { libcFunction } from "../../src/adapters/system/ffi.ts"
+
+/**
+ * The start of an argument vector that runs the rest as nobody: with no right but to read any file, since it is the
+ * program itself that could not be read otherwise.
+ */
+export const AS_NOBODY: readonly string[] = [
+    "setpriv",
+    "--reuid=65534",
+    "--regid=65534",
+    "--clear-groups",
+    "--inh-caps=-all,+dac_read_search",
+    "--ambient-caps=-all,+dac_read_search",
+]
+
+/** _LINUX_CAPABILITY_VERSION_3, capget(2): two sets of three words follow, effective, permitted, inheritable. */
+const VERSION = 0x20080522
+
+/**
+ * Calls `act` without the capabilities of root, so that the modes of files hold for it. For calls that wait for their
+ * answer: capabilities belong to a thread, and those of the others stay.
+ */
+export function withoutCapabilities<T>(act: () => T): T {
+    const mine = new Uint32Array(6)
+    const header = new Uint32Array([VERSION, 0])
+    must(libcFunction("int capget(uint32_t *header, _Out_ uint32_t *data)")(header, mine), "capget")
+    const capset = libcFunction("int capset(uint32_t *header, uint32_t *data)")
+    const none = mine.slice()
+    none[0] = 0
+    none[3] = 0
+    must(capset(header, none), "capset")
+    try {
+        return act()
+    } finally {
+        must(capset(header, mine), "capset, back")
+    }
+}
+
+function must(status: number, what: string): void {
+    if (status !== 0) throw new Error(`${what}: the kernel refuses`)
+}

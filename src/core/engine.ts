@@ -39,6 +39,8 @@ export type EngineEvent =
           readonly code: RefusalCode
           readonly partly: boolean
       }
+    /** A start program was not run, because too many wait. */
+    | { readonly type: "unstarted"; readonly door: number; readonly source: Address }
     /** A program has ended, however it ended. */
     | { readonly type: "ended"; readonly which: "start" | "stop"; readonly door: number; readonly source: Address }
     /** Grants that were found in the kernel at start, with the time they have left in milliseconds. */
@@ -129,13 +131,12 @@ export class Engine {
             case "denied":
                 this.#denied(event)
                 break
-            case "ended": {
-                const lease = this.#leases.get(event.door, event.source)
-                if (lease === null) break
-                this.#run(lease, { type: event.which === "start" ? "startEnded" : "stopEnded", now: this.#now })
-                this.#leases.settle(lease)
+            case "unstarted":
+                this.#ended(event.door, event.source, "unstarted")
                 break
-            }
+            case "ended":
+                this.#ended(event.door, event.source, event.which === "start" ? "startEnded" : "stopEnded")
+                break
             case "found":
                 this.#found(event.grants)
                 break
@@ -224,6 +225,13 @@ export class Engine {
         this.#say({ type: "opened", door: door.name, source, opens: door.opens, ms: door.for, renewed })
         // A renewal runs nothing again, unless the stop has already undone what the start did.
         if (!renewed || door.command?.stop != null) this.#run(lease, { type: "knock", now: this.#now })
+    }
+
+    #ended(index: number, source: Address, type: "unstarted" | "startEnded" | "stopEnded"): void {
+        const lease = this.#leases.get(index, source)
+        if (lease === null) return
+        this.#run(lease, { type, now: this.#now })
+        this.#leases.settle(lease)
     }
 
     #denied({ door, source, code, partly }: Extract<EngineEvent, { type: "denied" }>): void {

@@ -1,7 +1,7 @@
 /**
  * A door's programs for one source, as a machine: `start` when the door opens, `stop` some time after `start` ended.
  * A knock while the errand is under way moves the stop, it never starts a second time; a knock during `stop` starts
- * once more afterwards.
+ * once more afterwards. A start that could not be begun is as if nobody had knocked: there is nothing to stop.
  */
 
 /** Where an errand is. `until`: when to stop (ms). */
@@ -11,11 +11,12 @@ export type Errand =
     | { readonly phase: "started"; readonly until: number }
     | { readonly phase: "stopping"; readonly again: boolean }
 
-/** What can happen to it: a knock, the time, a revocation, and its programs' ends. */
+/** What can happen to it: a knock, the time, a revocation, a start that is refused, and its programs' ends. */
 export type ErrandEvent =
     | { readonly type: "knock"; readonly now: number }
     | { readonly type: "tick"; readonly now: number }
     | { readonly type: "revoke"; readonly now: number }
+    | { readonly type: "unstarted"; readonly now: number }
     | { readonly type: "startEnded"; readonly now: number }
     | { readonly type: "stopEnded"; readonly now: number }
 
@@ -44,6 +45,7 @@ const errandTable: Table = {
         knock: (errand, _, plan) => (plan.start ? begin() : stay(errand)),
         tick: stay,
         revoke: stay,
+        unstarted: stay,
         startEnded: stay,
         stopEnded: stay,
     },
@@ -51,6 +53,7 @@ const errandTable: Table = {
         knock: () => stay({ phase: "starting", ending: false }),
         tick: stay,
         revoke: () => stay({ phase: "starting", ending: true }),
+        unstarted: () => stay(IDLE),
         startEnded: (errand, { now }, plan) => {
             if (!plan.stop) return stay(IDLE)
             return errand.ending ? stop() : stay({ phase: "started", until: now + plan.after })
@@ -61,6 +64,7 @@ const errandTable: Table = {
         knock: (_, { now }, plan) => stay({ phase: "started", until: now + plan.after }),
         tick: (errand, { now }) => (now < errand.until ? stay(errand) : stop()),
         revoke: stop,
+        unstarted: stay,
         startEnded: stay,
         stopEnded: stay,
     },
@@ -68,6 +72,7 @@ const errandTable: Table = {
         knock: () => stay({ phase: "stopping", again: true }),
         tick: stay,
         revoke: () => stay({ phase: "stopping", again: false }),
+        unstarted: stay,
         startEnded: stay,
         stopEnded: (errand) => (errand.again ? begin() : stay(IDLE)),
     },

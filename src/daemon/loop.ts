@@ -2,6 +2,7 @@
  * The daemon's heart: hands packets and events to the engine, carries its effects out, and sleeps until the next
  * deadline. Everything it touches is a port, so tests run it with models and a simulated clock.
  */
+import { Budget } from "../core/budget.ts"
 import type { Config } from "../core/config/config.ts"
 import type { Effect, GrantGroup } from "../core/effect.ts"
 import { Engine, type EngineEvent } from "../core/engine.ts"
@@ -57,6 +58,8 @@ export class Loop {
     /** What is to be told when everything is done, and how many calls of #perform are under way. */
     readonly #lines: (() => void)[] = []
     #depth = 0
+    /** Lines about programs that were not run: a flood of whole knocks must not fill the log with them. */
+    readonly #complaints = new Budget(10, 1)
     #refusedUntil = 0
     #unwatch: () => void = () => {}
     #mended = Number.NEGATIVE_INFINITY
@@ -249,14 +252,11 @@ export class Loop {
         const fill = (argument: string) =>
             argument.replace(/\{(source|door|knocker)\}/g, (_, key: string) => values[key]!)
         const argv = (which === "start" ? command?.start : command?.stop)?.map(fill)
-        const ended = () => {
-            if (!this.#stopped) this.#event({ type: "ended", which, door: index, source })
-        }
         if (argv === undefined) throw new Error(`door ${name} has no ${which} program`)
-        this.#tell("info", `${who}: running ${which}: ${argv[0]}`)
         const queued = commands.run(
             {
                 lane: who,
+                must: which === "stop",
                 argv,
                 timeout: command!.timeout,
                 output: (line) => this.#tell("info", `${who}: ${which}: ${line}`),
@@ -264,12 +264,17 @@ export class Loop {
             (outcome) => {
                 const text = outcomeText(outcome)
                 if (text !== null) this.#tell("warning", `${who}: ${which}: ${text}`)
-                ended()
+                if (!this.#stopped) this.#event({ type: "ended", which, door: index, source })
             },
         )
-        if (queued) return
-        this.#tell("error", `${who}: ${which} was not run: too many programs are waiting`)
-        ended()
+        if (queued) {
+            this.#tell("info", `${who}: running ${which}: ${argv[0]}`)
+            return
+        }
+        if (this.#complaints.spend(this.#now())) {
+            this.#tell("error", `${who}: ${which} was not run: too many programs are waiting`)
+        }
+        this.#event({ type: "unstarted", door: index, source })
     }
 
     /** Something about interfaces, addresses or services may have changed. */

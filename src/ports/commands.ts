@@ -12,6 +12,8 @@ export interface Commands {
 /** One program to run. */
 export type CommandJob = {
     readonly lane: string
+    /** Waits however many wait already: what undoes something must not be left out. */
+    readonly must?: boolean
     /** The program and its arguments; no shell. */
     readonly argv: readonly string[]
     /** Killed after this time, in milliseconds. */

@@ -67,6 +67,17 @@ function suite(make: () => Harness): void {
         await settled(() => outcomes.at(-1)?.[0]).toBe("b1")
     })
 
+    it("lets wait what must run, however many wait already", async () => {
+        const count = MOST_RUNNING + MOST_WAITING
+        for (let i = 0; i < count; i++) run(`j${i}`, i < MOST_RUNNING ? `lane${i}` : "lane0")
+        expect(run("may", "free")).toBe(false)
+        expect(run("must", "free", { must: true })).toBe(true)
+        harness.release("j1")
+        await settled(begun).toContain("must")
+        await harness.commands.stop()
+        expect(run("must", "free", { must: true })).toBe(false)
+    })
+
     it("runs so many at once, lets so many wait, and refuses the rest without calling back", async () => {
         const count = MOST_RUNNING + MOST_WAITING
         for (let i = 0; i < count; i++) expect(run(`j${i}`, i < MOST_RUNNING ? `lane${i}` : `wait${i % 7}`)).toBe(true)

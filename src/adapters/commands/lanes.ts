@@ -44,7 +44,7 @@ export function laneCommands(start: Start): Commands {
     return {
         run(job, done) {
             const now = lanes.size < MOST_RUNNING && !lanes.has(job.lane)
-            if (stopped || (!now && waiting.length >= MOST_WAITING)) return false
+            if (stopped || (!now && !job.must && waiting.length >= MOST_WAITING)) return false
             waiting.push({ job, done })
             pump()
             return true

@@ -16,7 +16,14 @@ const STATES: Readonly<Record<string, Errand>> = {
     stopping: { phase: "stopping", again: false },
     "stopping, again": { phase: "stopping", again: true },
 }
-const EVENTS = ["knock", "tick", "revoke", "startEnded", "stopEnded"] as const satisfies readonly ErrandEvent["type"][]
+const EVENTS = [
+    "knock",
+    "tick",
+    "revoke",
+    "unstarted",
+    "startEnded",
+    "stopEnded",
+] as const satisfies readonly ErrandEvent["type"][]
 
 function word(errand: Errand): string {
     if (errand.phase === "started") return `started ${errand.until}`
@@ -50,13 +57,13 @@ describe("stepErrand()", () => {
     it("does in each phase and at each event what the table says", () => {
         expect(`\n${draw(both)}\n`).toMatchInlineSnapshot(`
           "
-                           | knock           | tick | revoke           | startEnded     | stopEnded
-          idle             | starting !start | .    | .                | .              | .
-          starting         | .               | .    | starting, ending | started 140    | .
-          starting, ending | starting        | .    | .                | stopping !stop | .
-          started 50       | started 140     | .    | stopping !stop   | .              | .
-          stopping         | stopping, again | .    | .                | .              | idle
-          stopping, again  | .               | .    | stopping         | .              | starting !start
+                           | knock           | tick | revoke           | unstarted | startEnded     | stopEnded
+          idle             | starting !start | .    | .                | .         | .              | .
+          starting         | .               | .    | starting, ending | idle      | started 140    | .
+          starting, ending | starting        | .    | .                | idle      | stopping !stop | .
+          started 50       | started 140     | .    | stopping !stop   | .         | .              | .
+          stopping         | stopping, again | .    | .                | .         | .              | idle
+          stopping, again  | .               | .    | stopping         | .         | .              | starting !start
           "
         `)
     })
@@ -64,13 +71,13 @@ describe("stepErrand()", () => {
     it("runs no stop where the door has none", () => {
         expect(`\n${draw(only)}\n`).toMatchInlineSnapshot(`
           "
-                           | knock           | tick | revoke           | startEnded | stopEnded
-          idle             | starting !start | .    | .                | .          | .
-          starting         | .               | .    | starting, ending | idle       | .
-          starting, ending | starting        | .    | .                | idle       | .
-          started 50       | started 140     | .    | stopping !stop   | .          | .
-          stopping         | stopping, again | .    | .                | .          | idle
-          stopping, again  | .               | .    | stopping         | .          | starting !start
+                           | knock           | tick | revoke           | unstarted | startEnded | stopEnded
+          idle             | starting !start | .    | .                | .         | .          | .
+          starting         | .               | .    | starting, ending | idle      | idle       | .
+          starting, ending | starting        | .    | .                | idle      | idle       | .
+          started 50       | started 140     | .    | stopping !stop   | .         | .          | .
+          stopping         | stopping, again | .    | .                | .         | .          | idle
+          stopping, again  | .               | .    | stopping         | .         | .          | starting !start
           "
         `)
     })
@@ -111,6 +118,11 @@ describe("stepErrand()", () => {
                     if (type === "startEnded" || type === "stopEnded") {
                         if (`${running[0]}Ended` !== type) return
                         running.pop()
+                    }
+                    if (type === "unstarted") {
+                        if (running[0] !== "start") return
+                        running.pop()
+                        runs.pop()
                     }
                     const step = stepErrand(errand, { type, now }, plan)
                     errand = step.errand

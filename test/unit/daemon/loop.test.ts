@@ -293,6 +293,25 @@ describe("Loop, programs", () => {
         expect(gate.running).toHaveLength(1)
     })
 
+    it("stops whatever it has started, however many programs wait, and nothing that never started", async () => {
+        const gate = started(config([{ ...ssh, command: { ...command, after: 1000 } }]))
+        const room = MOST_RUNNING + MOST_WAITING
+        for (let i = 0; i < room + 3; i++) gate.knock(inTen(i), HITS)
+        const ran = { start: 0, stop: 0 }
+        for (let rounds = 0; rounds < 2 * room; rounds++) {
+            for (const { job, end } of gate.running.slice()) {
+                ran[job.argv[0] === "/bin/start" ? "start" : "stop"]++
+                end({ ended: "exit", code: 0 })
+            }
+            await settle()
+            // All stops fall due at once: more than may wait.
+            if (gate.running.length === 0) gate.clock.advance(2000)
+        }
+        expect(ran).toEqual({ start: room, stop: room })
+        gate.clock.advance(60_000)
+        expect(gate.loop.facts().leases).toEqual([])
+    })
+
     it("says when too many programs wait, opens nevertheless, and is ready again afterwards", async () => {
         const gate = started(config([{ ...wake, opens: ["tcp/22"] }]))
         const room = MOST_RUNNING + MOST_WAITING

@@ -82,8 +82,15 @@ function configuration(directory: string, port: number): string {
         "PrintMotd no",
         "PrintLastLog no",
         "MaxStartups 100",
+        // Since 9.8 it shuts out who connects often without logging in, as whoever only asks if a port is open does.
+        ...(knows("persourcepenalties") ? ["PerSourcePenalties no"] : []),
         "",
     ].join("\n")
+}
+
+/** Is this a keyword that the installed sshd has? It refuses a configuration with others. */
+function knows(keyword: string): boolean {
+    return readFileSync("/usr/sbin/sshd").includes(`\0${keyword}\0`)
 }
 
 function client(directory: string, port: number, host: string, remote: readonly string[]): string[] {

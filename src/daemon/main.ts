@@ -31,7 +31,8 @@ export async function runDaemon(options: RunOptions, terminal: Terminal): Promis
     for (const issue of reading.issues) if (issue.severity !== "note") terminal.say(formatIssue(issue))
     if (!reading.ok) {
         terminal.error("the configuration has errors: nothing was started and nothing was changed")
-        return EXIT.configuration
+        const forbidden = files.some(({ text }) => typeof text !== "string" && text.trouble === "permission")
+        return forbidden ? EXIT.permission : EXIT.configuration
     }
     const clock = systemClock()
     const form = options.log === "auto" ? (terminal.env["JOURNAL_STREAM"] ? "journal" : "plain") : options.log

@@ -130,6 +130,14 @@ describe.skipIf(reason !== null)(`postern run${reason === null ? "" : ` (${reaso
             expect([child.status, child.stdout]).toEqual([3, ""])
         })
 
+        it("with a configuration that it may not read: 6, and says so", async () => {
+            const file = join(lab.scratch, "secret.toml")
+            writeFileSync(file, DOOR, { mode: 0o600 })
+            const child = gateway.exec([...NOBODY, POSTERN, "run", "-c", file])
+            expect([child.status, child.stdout]).toEqual([6, ""])
+            expect(child.stderr).toContain(`${file}: no permission to read it`)
+        })
+
         it("without the capability: 6, says which, and nothing is changed", async () => {
             const by = [...NOBODY, "--inh-caps=-all"]
             const daemon = start([], { by })

@@ -29,17 +29,17 @@ const RULES: readonly Rule[] = [
     },
     {
         from: "daemon/",
-        may: [/^core\//, /^ports\//, /^adapters\//, /^daemon\//, /^shared\//, /^node:/, /^commander$/],
+        may: [/^core\//, /^ports\//, /^adapters\//, /^daemon\//, /^voice\//, /^node:/, /^commander$/],
         reason: "daemon and cli are separate shells",
     },
     {
         from: "cli/",
-        may: [/^core\//, /^ports\//, /^adapters\//, /^cli\//, /^shared\//, /^node:/, /^(commander|picocolors)$/],
+        may: [/^core\//, /^ports\//, /^adapters\//, /^cli\//, /^voice\//, /^node:/, /^(commander|picocolors)$/],
         reason: "daemon and cli are separate shells",
     },
     {
-        from: "shared/",
-        may: [/^core\//, /^shared\//, /^node:/, /^(commander|picocolors)$/],
+        from: "voice/",
+        may: [/^core\//, /^voice\//, /^node:/, /^(commander|picocolors)$/],
         reason: "what both shells need, and nothing of either",
     },
     { from: "main.ts", may: [/^cli\//, /^daemon\//], reason: "the one place that joins the shells" },

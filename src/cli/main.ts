@@ -1,8 +1,8 @@
 /** The command line: one program, one verb per file. Only this file and `src/main.ts` know how a process ends. */
 import { Command, CommanderError } from "commander"
-import type { CliCommand, Run } from "../shared/command.ts"
-import { EXIT, type ExitCode } from "../shared/exit.ts"
-import { endWithReader, processTerminal } from "../shared/terminal.ts"
+import type { CliCommand, Run } from "../voice/command.ts"
+import { EXIT, type ExitCode } from "../voice/exit.ts"
+import { endWithReader, processTerminal } from "../voice/terminal.ts"
 import { check } from "./commands/check.ts"
 import { knock } from "./commands/knock.ts"
 

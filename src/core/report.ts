@@ -1,4 +1,4 @@
-/** What the engine tells people, as facts; `shared/reports.ts` makes the sentences. */
+/** What the engine tells people, as facts; `voice/reports.ts` makes the sentences. */
 import type { Service } from "./knock/hit.ts"
 import type { Address } from "./net/address.ts"
 

@@ -1,7 +1,7 @@
 /** `postern run`: the daemon, in the foreground. Loaded in full only when it is asked for. */
 import { Option } from "commander"
-import type { CliCommand } from "../shared/command.ts"
-import { outliveReader } from "../shared/terminal.ts"
+import type { CliCommand } from "../voice/command.ts"
+import { outliveReader } from "../voice/terminal.ts"
 
 const EXAMPLES = `
 Examples:

@@ -2,7 +2,7 @@
  * The daemon's log: lines on stderr, for a person, for journald or as JSON. Under journald (JOURNAL_STREAM is set) a
  * line begins with its priority, as sd-daemon(3) describes, and journald adds the time.
  */
-import { formatStamp, type Level } from "../shared/reports.ts"
+import { formatStamp, type Level } from "../voice/reports.ts"
 
 const PRIORITY: Readonly<Record<Level, number>> = { error: 3, warning: 4, notice: 5, info: 6, debug: 7 }
 

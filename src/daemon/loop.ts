@@ -17,7 +17,7 @@ import type { CommandOutcome, Commands } from "../ports/commands.ts"
 import type { Firewall, FirewallResult } from "../ports/firewall.ts"
 import type { Links } from "../ports/links.ts"
 import type { Services } from "../ports/services.ts"
-import { type Level, reportText } from "../shared/reports.ts"
+import { type Level, reportText } from "../voice/reports.ts"
 import type { Log } from "./log.ts"
 
 /** Everything the loop acts through. */

@@ -9,8 +9,8 @@ import { KEYS } from "../../src/core/config/schema.ts"
 import { parseProfile } from "../../src/core/knock/profile.ts"
 import { parseAddress } from "../../src/core/net/address.ts"
 import type { Report } from "../../src/core/report.ts"
-import { EXIT } from "../../src/shared/exit.ts"
-import { reportText } from "../../src/shared/reports.ts"
+import { EXIT } from "../../src/voice/exit.ts"
+import { reportText } from "../../src/voice/reports.ts"
 
 const root = join(import.meta.dirname, "../..")
 const read = (path: string) => readFileSync(join(root, path), "utf8")

@@ -1,9 +1,9 @@
 /** `postern check`: every problem of a configuration, at once; and what a capture would have opened. */
 import type { ConfigFile, Reading } from "../../core/config/parse.ts"
 import type { Service } from "../../core/knock/hit.ts"
-import type { CliCommand } from "../../shared/command.ts"
-import { EXIT, type ExitCode } from "../../shared/exit.ts"
-import type { Terminal } from "../../shared/terminal.ts"
+import type { CliCommand } from "../../voice/command.ts"
+import { EXIT, type ExitCode } from "../../voice/exit.ts"
+import type { Terminal } from "../../voice/terminal.ts"
 import type { Replay } from "../check/replay.ts"
 
 type Options = {
@@ -115,7 +115,7 @@ async function printLines(
     for (const issue of reading.issues) terminal.out(formatIssue(issue))
     terminal.say(`postern: ${summary(reading, files.length)}`)
     if (replayed === null) return
-    const { formatStamp, reportText } = await import("../../shared/reports.ts")
+    const { formatStamp, reportText } = await import("../../voice/reports.ts")
     for (const { wall, report } of replayed.said)
         terminal.out(`${formatStamp(Math.floor(wall))} ${reportText(report, Math.floor(wall)).text}`)
     for (const { code, offset } of replayed.problems) terminal.warn(`the capture is damaged at byte ${offset}: ${code}`)

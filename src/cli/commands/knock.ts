@@ -1,8 +1,8 @@
 /** `postern knock`: the client for a fixed sequence. */
 import type { Command } from "commander"
-import type { CliCommand } from "../../shared/command.ts"
-import { EXIT, type ExitCode } from "../../shared/exit.ts"
-import type { Terminal } from "../../shared/terminal.ts"
+import type { CliCommand } from "../../voice/command.ts"
+import { EXIT, type ExitCode } from "../../voice/exit.ts"
+import type { Terminal } from "../../voice/terminal.ts"
 import type { RawOptions } from "../knock/request.ts"
 import { KNOCK_EXAMPLES, KNOCK_NOTES } from "../texts/knock-help.ts"
 

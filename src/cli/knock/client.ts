@@ -4,8 +4,8 @@ import { formatHit, formatService } from "../../core/knock/language.ts"
 import { type Family, pickTargets, planKnock, type Target } from "../../core/knock/plan.ts"
 import type { Profile, ProfileDoor } from "../../core/knock/profile.ts"
 import { SYN } from "../../core/net/packet.ts"
-import { EXIT, type ExitCode } from "../../shared/exit.ts"
-import type { Terminal } from "../../shared/terminal.ts"
+import { EXIT, type ExitCode } from "../../voice/exit.ts"
+import type { Terminal } from "../../voice/terminal.ts"
 import {
     fileTroubleText,
     lostText,

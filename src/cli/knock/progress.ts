@@ -1,5 +1,5 @@
 /** One line on a terminal that is written anew again and again, and is gone in the end. */
-import type { Terminal } from "../../shared/terminal.ts"
+import type { Terminal } from "../../voice/terminal.ts"
 
 export type ProgressLine = { readonly show: (text: string) => void; readonly clear: () => void }
 

@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { type LogForm, lineLog } from "../../../src/daemon/log.ts"
-import type { Level } from "../../../src/shared/reports.ts"
+import type { Level } from "../../../src/voice/reports.ts"
 
 const LEVELS = ["error", "warning", "notice", "info", "debug"] as const satisfies readonly Level[]
 const FORMS = ["plain", "journal", "json"] as const satisfies readonly LogForm[]

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import type { Service } from "../../../src/core/knock/hit.ts"
 import { parseAddress } from "../../../src/core/net/address.ts"
 import type { RefusalCode, Report } from "../../../src/core/report.ts"
-import { formatStamp, reportText } from "../../../src/shared/reports.ts"
+import { formatStamp, reportText } from "../../../src/voice/reports.ts"
 import { config, World } from "../core/world.ts"
 
 const { TZ } = process.env

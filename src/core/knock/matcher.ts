@@ -77,8 +77,6 @@ export class Matcher {
                 counts.turnedAway++
                 return
             }
-            // The place may come with the deadline of whoever had it.
-            this.#deadlines.clear(place)
         }
         if (attempts.paused[place]! > now) {
             counts.ignored++
@@ -185,11 +183,11 @@ export class Matcher {
         this.#deadlines.set(place, attempts.time(place, stage) + prefix.longer[0]!.within + 1, now)
     }
 
-    /** The longest beginning of a sequence that the last hits still are. */
+    /** The longest beginning of a sequence that the last hits still are: one shorter than the one whose window passed. */
     #longest(place: number, index: SequenceIndex, now: number): Prefix | null {
         const { attempts } = this
         let longest: Prefix | null = null
-        for (let length = 1, hash = 0; length <= attempts.count(place); length++) {
+        for (let length = 1, hash = 0; length < attempts.stage[place]!; length++) {
             hash = fold(hash, attempts.code(place, length))
             const prefix = this.#lookUp(index, hash, place, length)
             if (prefix === null || prefix.longer.length === 0) continue

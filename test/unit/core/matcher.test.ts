@@ -58,6 +58,19 @@ describe("Matcher.hit()", () => {
         }
     })
 
+    it("forgets after ten minutes, not before", () => {
+        const slow: Wanted = { door: 0, codes: [tcp(7000), tcp(9000)], within: 600_000 }
+        for (const [last, opens] of [
+            [600_000, [0]],
+            [600_001, []],
+        ] as const) {
+            const { matcher, hit } = listen([slow])
+            hit(tcp(7000), 0)
+            expect(hit(tcp(9000), last)).toEqual(opens)
+            expect(matcher.attempts.used).toBe(opens.length)
+        }
+    })
+
     it.each([
         ["a port of no sequence", tcp(1)],
         ["a port of the sequence, out of order", tcp(9000)],
@@ -158,6 +171,29 @@ describe("Matcher.hit()", () => {
 })
 
 describe("Matcher.expire()", () => {
+    it("falls back to the longest shorter attempt that is still in time", () => {
+        const long: Wanted = { door: 1, codes: [tcp(1), tcp(2), tcp(1), tcp(2), tcp(9)], within: 1000 }
+        const brief: Wanted = { door: 2, codes: [tcp(1), tcp(2), tcp(8)], within: 5000 }
+        const { matcher, hit, words } = listen([long, brief])
+        for (const [time, port] of [1, 2, 1, 2].entries()) hit(tcp(port), time * 10)
+        words()
+        matcher.expire(1100)
+        expect(words()).toEqual(["timeout 4"])
+        expect(matcher.next()).toBeGreaterThan(5020)
+        // Not the end of it: from here on only the shorter one counts.
+        expect(hit(tcp(8), 2000)).toEqual([2])
+    })
+
+    it("leaves nothing to do for a source whose place another has taken", () => {
+        const { matcher, hit, words } = listen([ssh], 1024)
+        for (let i = 0; i < 20_000; i++) hit(tcp(7000), i, inTen(i))
+        words()
+        const { used } = matcher.attempts
+        matcher.expire(1e6)
+        expect(words()).toHaveLength(used)
+        expect(matcher.next()).toBeNull()
+    })
+
     it("reports a timeout when it happens, once", () => {
         const { matcher, hit, words } = listen([ssh])
         hit(tcp(7000), 0)

@@ -31,6 +31,23 @@ describe("Deadlines", () => {
         }
     })
 
+    it("wakes nobody early within a turn, however long it was idle, and once a turn for what is further away", () => {
+        const wheel = new Deadlines(2)
+        wheel.set(0, 64, 0)
+        wheel.expire(64, () => {})
+        const now = 1e9
+        wheel.set(0, now + 1000, now)
+        expect(wheel.next()).toBeGreaterThanOrEqual(now + 1000)
+        wheel.clear(0)
+        wheel.set(0, now + 10 * TURN, now)
+        let wakes = 0
+        for (let at = wheel.next(); at !== null && wakes < 100; at = wheel.next()) {
+            wheel.expire(at, () => {})
+            wakes++
+        }
+        expect(wakes).toBeLessThanOrEqual(12)
+    })
+
     it("reports one that is past already at once or within a tick", () => {
         const wheel = new Deadlines(1)
         wheel.expire(10_000, () => expect.unreachable())

@@ -220,6 +220,7 @@ describe("Engine", () => {
         expect(world.open()).toEqual(["192.0.2.7 tcp/22"])
         world.pass(5000)
         expect(world.told()).toEqual(["closed time ssh 192.0.2.7"])
+        expect(world.engine.step({ type: "found", grants: [] }, world.now)).toEqual([])
     })
 
     it("leaves reports out under a flood and says how many", () => {
@@ -228,6 +229,11 @@ describe("Engine", () => {
         expect(world.told().length).toBeLessThanOrEqual(100)
         world.pass(1000)
         expect(world.told()).toEqual(["suppressed 4900"])
+        // Twenty a second are told again; of what is left out after that, a line of its own says how many.
+        for (let i = 0; i < 30; i++) world.send(`10.1.0.${i}`, "7000")
+        expect(world.told()).toHaveLength(20)
+        world.pass(1000)
+        expect(world.told()).toEqual(["suppressed 10"])
     })
 })
 

@@ -35,10 +35,13 @@ describe("Deadlines", () => {
         const wheel = new Deadlines(2)
         wheel.set(0, 64, 0)
         wheel.expire(64, () => {})
-        const now = 1e9
-        wheel.set(0, now + 1000, now)
-        expect(wheel.next()).toBeGreaterThanOrEqual(now + 1000)
-        wheel.clear(0)
+        let now = 0
+        for (let i = 1; i < 4; i++) {
+            now = i * 1e9
+            wheel.set(0, now + 1000, now)
+            expect(wheel.next()).toBeGreaterThanOrEqual(now + 1000)
+            wheel.clear(0)
+        }
         wheel.set(0, now + 10 * TURN, now)
         let wakes = 0
         for (let at = wheel.next(); at !== null && wakes < 100; at = wheel.next()) {

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander"
 import type { CliCommand, Run } from "../voice/command.ts"
 import { EXIT, type ExitCode } from "../voice/exit.ts"
+import { printable } from "../voice/printable.ts"
 import { endWithReader, processTerminal } from "../voice/terminal.ts"
 import { check } from "./commands/check.ts"
 import { knock } from "./commands/knock.ts"
@@ -19,7 +20,7 @@ export async function main(args: readonly string[], extra: readonly CliCommand[]
         .showSuggestionAfterError()
         .showHelpAfterError("(postern --help shows what there is)")
         .exitOverride()
-        .configureOutput({ outputError: (text, write) => write(`postern: ${text.trimStart()}`) })
+        .configureOutput({ outputError: (text, write) => write(printable(`postern: ${text.trimStart()}`)) })
     const run: Run = async (act) => {
         const terminal = processTerminal(program.opts<{ color: boolean }>().color)
         code = await act(terminal)

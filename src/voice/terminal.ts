@@ -3,10 +3,12 @@
  * Colour is for terminals only and is off for NO_COLOR, TERM=dumb and `--no-color`.
  */
 import pico from "picocolors"
+import { EXIT } from "./exit.ts"
+import { printable } from "./printable.ts"
 
 /** What a command is given instead of `process`. */
 export type Terminal = {
-    /** A line of data. */
+    /** A line of data. Here and below nothing of the text can command a terminal (see printable.ts). */
     readonly out: (line: string) => void
     /** A line of voice, as it is. */
     readonly say: (line: string) => void
@@ -20,15 +22,19 @@ export type Terminal = {
 }
 
 function say(line: string): void {
-    process.stderr.write(`${line}\n`)
+    process.stderr.write(`${printable(line)}\n`)
 }
 
-/** From now on a reader that goes away (EPIPE) ends the process quietly. Before anything is written. */
+/**
+ * From now on a reader that goes away (EPIPE) ends the process quietly, and anything else that keeps it from speaking,
+ * such as a full disk, as a failure. Before anything is written.
+ */
 export function endWithReader(): void {
     for (const stream of [process.stdout, process.stderr]) {
         stream.on("error", (error: NodeJS.ErrnoException) => {
-            if (error.code !== "EPIPE") throw error
-            process.exit()
+            if (error.code === "EPIPE") process.exit()
+            if (stream === process.stdout) say(`postern: error: cannot write: ${error.message}`)
+            process.exit(EXIT.failed)
         })
     }
 }
@@ -52,7 +58,7 @@ export function processTerminal(colourWanted: boolean): Terminal {
     const colour = pico.createColors(!plain)
     const hint = (text: string) => say(`postern: hint: ${text}`)
     return {
-        out: (line) => process.stdout.write(`${line}\n`),
+        out: (line) => process.stdout.write(`${printable(line)}\n`),
         say,
         error: (what, ...hints) => {
             say(`postern: ${colour.red("error")}: ${what}`)

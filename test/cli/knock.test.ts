@@ -355,6 +355,30 @@ describe.skipIf(whyNoNamespaces() !== null)("postern knock", () => {
             .toEqual(["hit 1 of 1: 7000 to 10.93.0.1", "interrupted"])
     })
 
+    it("never hands a terminal what it was given, and ends with 1 where it cannot write", () => {
+        const title = "\u001b]0;title\u0007"
+        for (const args of [
+            ["10.93.0.1", `d${title}`],
+            ["home", title],
+            ["10.93.0.1", "7000", `--${title}`],
+        ]) {
+            const { status, stdout, stderr } = session(...args)
+            expect([status, stdout]).toEqual([2, ""])
+            expect(stderr).toContain("\ufffd]0;title\ufffd")
+            expect(stderr).not.toMatch(/(?!\n)\p{Cc}/u)
+        }
+        const line = argv(["10.93.0.1", "7000", "-n", "--json"])
+            .map((word) => `'${word}'`)
+            .join(" ")
+        const full = client.exec(["bash", "-c", `${line} > /dev/full`], { env: env() })
+        expect(full).toEqual({
+            status: 1,
+            stdout: "",
+            stderr: expect.stringMatching(/^postern: error: cannot write: /),
+        })
+        expect(full.stderr.split("\n")).toHaveLength(2)
+    })
+
     it("is quiet when the reader of its output goes away", () => {
         const line = argv(["10.93.0.1", "7000"])
             .map((word) => `'${word}'`)

@@ -1,4 +1,5 @@
 /** One line on a terminal that is written anew again and again, and is gone in the end. */
+import { printable } from "../../voice/printable.ts"
 import type { Terminal } from "../../voice/terminal.ts"
 
 export type ProgressLine = { readonly show: (text: string) => void; readonly clear: () => void }
@@ -10,7 +11,7 @@ export function progressLine(terminal: Terminal, quiet: boolean): ProgressLine {
     return {
         show(text) {
             shown = true
-            process.stderr.write(`\r\u001b[K${text}`)
+            process.stderr.write(`\r\u001b[K${printable(text)}`)
         },
         clear() {
             if (shown) process.stderr.write("\r\u001b[K")

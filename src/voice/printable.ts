@@ -1,0 +1,17 @@
+/**
+ * Text that came from elsewhere (arguments, file names, the name service) made fit for a terminal: no control
+ * characters, so that nothing of it can move the cursor, set the title or answer for the user, and none of Unicode's
+ * direction marks, which make a line read otherwise than it is.
+ */
+const CONTROL = /(?![\t\n])[\p{Cc}\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu
+/** Our own colours (ECMA-48, "select graphic rendition") are the only sequences that may stay. */
+const ESCAPE = "\u001b"
+const COLOUR = new RegExp(`(${ESCAPE}\\[[\\d;]*m)`, "u")
+
+/** Puts U+FFFD in place of each such character. Lines and tabs stay, and colours. */
+export function printable(text: string): string {
+    return text
+        .split(COLOUR)
+        .map((part, index) => (index % 2 === 1 ? part : part.replaceAll(CONTROL, "\ufffd")))
+        .join("")
+}

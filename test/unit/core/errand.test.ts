@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { type Errand, type ErrandEvent, type ErrandPlan, stepErrand } from "../../../src/core/errand.ts"
@@ -66,6 +67,7 @@ describe("stepErrand()", () => {
           stopping, again  | .               | .    | stopping         | .         | .              | starting !start
           "
         `)
+        expect(readFileSync(new URL("../../../ARCHITECTURE.md", import.meta.url), "utf8")).toContain(draw(both))
     })
 
     it("runs no stop where the door has none", () => {

@@ -238,8 +238,8 @@ export class Loop {
             this.#mendAt = this.#mended + REFUSED_MS
             return
         }
-        this.#tell("warning", "firewall: somebody took our table or a part of it away: it was made again")
         this.#event({ type: "lost" })
+        this.#tell("warning", "firewall: somebody took our table or a part of it away: it was made again")
     }
 
     #run({ which, door: index, source }: Extract<Effect, { type: "run" }>): void {

@@ -345,6 +345,26 @@ describe.skipIf(why !== null)(`nft${why === null ? "" : ` (${why})`}`, () => {
     )
 
     it(
+        "watch() is not woken by thousands of grants of ours, and hears what comes after them",
+        withFirewall(async (firewall) => {
+            let lost = 0
+            firewall.apply({ ...HIDE, grants: 8192 })
+            const unwatch = firewall.watch(() => lost++)
+            // In one turn of the event loop: nobody reads events meanwhile.
+            for (let i = 0; i < 4096; i++) {
+                const source = element(`198.18.${i >> 8}.${i & 255}`, "tcp/22")
+                expect(firewall.grant([source], LONG)).toEqual(OK)
+            }
+            await new Promise((resolve) => setImmediate(resolve))
+            await new Promise((resolve) => setImmediate(resolve))
+            expect(lost).toBe(0)
+            namespace.must(["nft", "flush chain inet postern hide"])
+            await expect.poll(() => lost).toBe(1)
+            unwatch()
+        }),
+    )
+
+    it(
         "watch() tells of a chain or its rules that others remove, and not of other tables or of grants",
         withFirewall(async (firewall) => {
             let lost = 0

@@ -93,7 +93,7 @@ export function nftFirewall(now: () => number = () => performance.now()): Firewa
     }
     const watch = (lost: () => void) => {
         events?.close()
-        const mine = watchTable(name, lost)
+        const mine = watchTable(name, sets.port, lost)
         events = mine
         return () => mine.close()
     }

@@ -2,7 +2,8 @@
  * Netlink (RFC 3549, man 7 netlink): messages to the kernel and answers from it. All numbers are in the host's byte
  * order unless a family says otherwise; messages and attributes are aligned to 4 bytes.
  */
-import { EAGAIN, ENOBUFS, SystemError } from "./errno.ts"
+import { EAGAIN, ENOBUFS, lastErrno, SystemError } from "./errno.ts"
+import { libcFunction } from "./ffi.ts"
 import {
     AF_NETLINK,
     bindSocket,
@@ -61,6 +62,15 @@ export function openNetlink(protocol: number, groups: readonly number[] = []): n
         closeSocket(fd)
         throw error
     }
+}
+
+/** The port id of a netlink socket: the sender's mark in what the kernel tells of a change. Throws SystemError. */
+export function portOf(fd: number): number {
+    const getsockname = libcFunction("int getsockname(int fd, void *address, void *length)")
+    const address = new Uint8Array(12)
+    const length = new Uint8Array(Uint32Array.of(address.length).buffer)
+    if (getsockname(fd, address, length) !== 0) throw new SystemError("getsockname", lastErrno())
+    return new DataView(address.buffer).getUint32(4, LITTLE)
 }
 
 /** Puts a message together. */

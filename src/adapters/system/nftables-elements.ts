@@ -13,6 +13,7 @@ import {
     NLM_F_ACK,
     NLM_F_REQUEST,
     openNetlink,
+    portOf,
 } from "./netlink.ts"
 import { closeSocket, receive, sendBytes } from "./socket.ts"
 
@@ -43,6 +44,8 @@ export type ElementChange = { readonly set: string; readonly key: Uint8Array; re
 
 /** A way to change the elements of one `inet` table. */
 export type ElementSocket = {
+    /** The netlink port that these changes come from. */
+    readonly port: number
     /** Makes all changes in one transaction. Returns 0, or the error number of the first refusal. */
     change(changes: readonly ElementChange[]): number
     close(): void
@@ -53,6 +56,7 @@ export function openElements(table: string): ElementSocket {
     const fd = openNetlink(NETLINK_NETFILTER)
     const answers = new Uint8Array(READ_SIZE)
     return {
+        port: portOf(fd),
         change(changes) {
             if (changes.length === 0) return 0
             sendBytes(fd, encodeBatch(table, changes))

@@ -6,7 +6,7 @@
 import { ENOBUFS } from "./errno.ts"
 import { attributes, messages, NETLINK_NETFILTER, openNetlink } from "./netlink.ts"
 import { readable } from "./poll.ts"
-import { closeSocket, receive } from "./socket.ts"
+import { attachFilter, closeSocket, LITTLE, receive, setReceiveBuffer } from "./socket.ts"
 
 const NFNLGRP_NFTABLES = 7
 const NFNL_SUBSYS_NFTABLES = 10
@@ -17,6 +17,12 @@ const TABLE_NAME = 1
 /** NFT_MSG_DELTABLE, DELCHAIN, DELRULE, DELSET. */
 const LOSSES = new Set([2, 5, 8, 11].map((message) => (NFNL_SUBSYS_NFTABLES << 8) | message))
 
+/** Classic BPF (linux/filter.h), and where a message says who asked for it. */
+const [LOAD_WORD, JUMP_EQUAL, RETURN] = [0x20, 0x15, 0x06]
+const NLMSG_PID = 12
+/** Ours: whoever loads a large ruleset makes many events at once. */
+const BUFFER = 1 << 20
+
 /** A watch on one `inet` table. */
 export type TableWatch = {
     /** Forgets what has happened so far: it was our own doing. */
@@ -25,9 +31,14 @@ export type TableWatch = {
     readonly close: () => void
 }
 
-/** Calls back when the table, or a chain, rule or set of it, was removed, or may have been. Throws SystemError. */
-export function watchTable(table: string, lost: () => void): TableWatch {
+/**
+ * Calls back when the table, or a chain, rule or set of it, was removed, or may have been. What comes from the netlink
+ * port `own` is not even told: a flood of grants would be a flood of events, and an overrun for each. Throws SystemError.
+ */
+export function watchTable(table: string, own: number, lost: () => void): TableWatch {
     const fd = openNetlink(NETLINK_NETFILTER, [NFNLGRP_NFTABLES])
+    setReceiveBuffer(fd, BUFFER)
+    attachFilter(fd, notFrom(own))
     const bytes = new Uint8Array(65_536)
     const read = (): boolean => {
         let loss = false
@@ -54,6 +65,29 @@ export function watchTable(table: string, lost: () => void): TableWatch {
             closeSocket(fd)
         },
     }
+}
+
+/** Drops messages whose header names this port (`nlmsg_pid`, in the host's byte order; BPF loads big-endian). */
+function notFrom(port: number): Uint8Array {
+    const view = new DataView(new ArrayBuffer(4))
+    view.setUint32(0, port, LITTLE)
+    return assembleBpf([
+        [LOAD_WORD, 0, 0, NLMSG_PID],
+        [JUMP_EQUAL, 0, 1, view.getUint32(0)],
+        [RETURN, 0, 0, 0],
+        [RETURN, 0, 0, 0xffffffff],
+    ])
+}
+
+function assembleBpf(program: readonly (readonly [code: number, yes: number, no: number, k: number])[]): Uint8Array {
+    const view = new DataView(new ArrayBuffer(program.length * 8))
+    program.forEach(([code, yes, no, k], index) => {
+        view.setUint16(index * 8, code, LITTLE)
+        view.setUint8(index * 8 + 2, yes)
+        view.setUint8(index * 8 + 3, no)
+        view.setUint32(index * 8 + 4, k, LITTLE)
+    })
+    return new Uint8Array(view.buffer)
 }
 
 function isLoss(bytes: Uint8Array, table: string): boolean {

@@ -20,8 +20,8 @@ export type ErrandEvent =
     | { readonly type: "startEnded"; readonly now: number }
     | { readonly type: "stopEnded"; readonly now: number }
 
-/** What the door wants run. A door without `start` still has its `after`. */
-export type ErrandPlan = { readonly start: boolean; readonly stop: boolean; readonly after: number }
+/** What the door wants run after `start`: whether there is a `stop`, and how long (ms) after. */
+export type ErrandPlan = { readonly stop: boolean; readonly after: number }
 
 /** The next state and the program to run now, if any. */
 export type ErrandStep = { readonly errand: Errand; readonly run: "start" | "stop" | null }
@@ -42,7 +42,7 @@ const stop = (): ErrandStep => ({ errand: { phase: "stopping", again: false }, r
 /** Every phase and every event: a cell left out does not compile. */
 const errandTable: Table = {
     idle: {
-        knock: (errand, _, plan) => (plan.start ? begin() : stay(errand)),
+        knock: begin,
         tick: stay,
         revoke: stay,
         unstarted: stay,

@@ -6,7 +6,7 @@
 import { Agenda } from "./agenda.ts"
 import type { Config, Door } from "./config/config.ts"
 import type { GrantGroup } from "./effect.ts"
-import { type Errand, type ErrandEvent, type ErrandPlan, stepErrand } from "./errand.ts"
+import { type Errand, type ErrandEvent, stepErrand } from "./errand.ts"
 import type { Service } from "./knock/hit.ts"
 import type { Address } from "./net/address.ts"
 import type { GrantElement } from "./ruleset.ts"
@@ -67,7 +67,10 @@ export class Leases {
 
     /** Moves the lease's programs on; returns the program to run now, if any. */
     stepErrand(lease: Lease, event: ErrandEvent): "start" | "stop" | null {
-        const { errand, run } = stepErrand(lease.errand, event, planOf(this.#doors[lease.door]!))
+        const { command } = this.#doors[lease.door]!
+        if (command === null) return null
+        const plan = { stop: command.stop !== null, after: command.after }
+        const { errand, run } = stepErrand(lease.errand, event, plan)
         lease.errand = errand
         this.#stops.set(lease.stop, errand.phase === "started" ? errand.until : Number.POSITIVE_INFINITY)
         return run
@@ -130,11 +133,6 @@ export function isOpen(lease: Lease): boolean {
 /** Are these the same service? */
 export function sameService(a: Service, b: Service): boolean {
     return a.port === b.port && a.protocol === b.protocol
-}
-
-function planOf(door: Door): ErrandPlan {
-    const { command } = door
-    return { start: command?.start != null, stop: command?.stop != null, after: command?.after ?? 0 }
 }
 
 function keyOf(door: number, source: Address): string {

@@ -3,7 +3,7 @@
  * apply it. Grants are not in it: they are elements that come and go with their own timeouts and survive every apply.
  */
 import type { Config } from "./config/config.ts"
-import type { Service } from "./knock/hit.ts"
+import { type Service, uniqueServices } from "./knock/hit.ts"
 import type { Address, Network } from "./net/address.ts"
 import { planWatch, type WatchPlan } from "./watch.ts"
 
@@ -40,10 +40,7 @@ export function wantedRuleset(
     kernel: { readonly interfaces: readonly string[] | null; readonly offered: readonly Service[] } | null,
 ): Ruleset {
     const hiding = config.doors.filter((door) => door.hide)
-    const seen = new Set<string>()
-    const hidden = hiding
-        .flatMap((door) => door.opens)
-        .filter(({ protocol, port }) => !seen.has(`${protocol}/${port}`) && seen.add(`${protocol}/${port}`))
+    const hidden = uniqueServices(hiding.flatMap((door) => door.opens))
     const always = hiding.flatMap((door) =>
         door.opens.flatMap((service) => door.always.map((network) => ({ network, service }))),
     )

@@ -3,7 +3,7 @@
  * `WatchPlan` is rendered to. A packet is wanted if it is for this host (or for a view's target), of a kind that some
  * view counts, and not to a service that never spoils a knock.
  */
-import { codeOf, type Service, type TcpFlags } from "./knock/hit.ts"
+import { codeOf, type Service, type TcpFlags, uniqueServices } from "./knock/hit.ts"
 import type { Address } from "./net/address.ts"
 import { AddressSet } from "./net/address-set.ts"
 import { type Packet, TCP, UDP } from "./net/packet.ts"
@@ -12,12 +12,9 @@ import type { WatchPlan } from "./watch.ts"
 /** Services that are left out: what is openly offered and what doors open, unless a sequence names the port. */
 export function silentServices(plan: WatchPlan, offered: readonly Service[]): Service[] {
     const named = new Set(plan.views.flatMap((view) => view.named))
-    const silent = new Map<number, Service>()
-    for (const service of [...offered, ...plan.services]) {
-        const code = codeOf(service)
-        if (!named.has(code)) silent.set(code, service)
-    }
-    return [...silent.values()].sort((a, b) => codeOf(a) - codeOf(b))
+    return uniqueServices([...offered, ...plan.services])
+        .filter((service) => !named.has(codeOf(service)))
+        .sort((a, b) => codeOf(a) - codeOf(b))
 }
 
 /** The TCP flags that count in some view, each once. */

@@ -1,4 +1,5 @@
 /** What the engine reports, in sentences an operator reads. No hit and no secret is ever in them. */
+import { formatService } from "../core/knock/language.ts"
 import { formatAddress } from "../core/net/address.ts"
 import type { RefusalCode, Report } from "../core/report.ts"
 
@@ -32,7 +33,7 @@ export function reportText(report: Report, wall: number): { readonly level: Leve
         case "refused":
             return { level: "warning", text: `${who}: refused: ${REFUSALS[report.code]}` }
         case "opened": {
-            const services = report.opens.map(({ protocol, port }) => `${protocol}/${port}`).join(", ")
+            const services = report.opens.map(formatService).join(", ")
             const verb = report.renewed ? "open for longer" : "open"
             const until = formatClock(wall + report.ms)
             return { level: "notice", text: `${who}: ${verb}: ${services} for ${formatMs(report.ms)}, until ${until}` }

@@ -1,5 +1,6 @@
 /** Set elements and times as nftables writes them: both directions, pure. */
 import { codeOf, type HitCode, type Service } from "../../core/knock/hit.ts"
+import { formatDuration, UNITS } from "../../core/knock/language.ts"
 import { type Address, formatAddress, isIPv4, parseAddress } from "../../core/net/address.ts"
 import type { GrantElement } from "../../core/ruleset.ts"
 
@@ -41,25 +42,10 @@ export function serviceCode(element: GrantElement): HitCode {
  */
 export function formatTime(ms: number): string {
     if (!(ms > 0 && Number.isFinite(ms))) throw new RangeError(`not a time for a kernel timeout: ${ms} ms`)
-    let rest = Math.max(SHORTEST, Math.ceil(ms))
-    let text = ""
-    for (const [unit, size] of UNITS) {
-        const count = Math.floor(rest / size)
-        rest -= count * size
-        if (count > 0) text += `${count}${unit}`
-    }
-    return text
+    return formatDuration(Math.max(SHORTEST, Math.ceil(ms)))
 }
 
-const UNITS = [
-    ["d", 86_400_000],
-    ["h", 3_600_000],
-    ["m", 60_000],
-    ["s", 1000],
-    ["ms", 1],
-] as const
-
-/** A time as nftables prints it, in milliseconds; null for anything else. */
+/** A time as nftables prints it, in milliseconds; null for anything else. Others may have chosen it: there is no most. */
 export function parseTime(text: string): number | null {
     if (!/^(\d{1,8}(ms|[dhms]))+$/.test(text)) return null
     let ms = 0

@@ -10,7 +10,7 @@
  *   packets with ACK or RST go to the kernel's own stack, which resets what belongs to no connection. Only a packet
  *   without ACK can begin one (RFC 9293, section 3.10.7.2). UDP has no such mark, so there the kernel must track.
  */
-import { contains, formatNetwork, isIPv4, type Network } from "../../core/net/address.ts"
+import { contains, formatNetwork, isIPv4Network } from "../../core/net/address.ts"
 import type { Ruleset } from "../../core/ruleset.ts"
 import { formatService } from "./elements.ts"
 import type { ChainSpec, SetSpec } from "./table.ts"
@@ -36,7 +36,7 @@ export function hideSets({ hidden, always }: Ruleset): SetSpec[] {
         name,
         spec: `type ${address} . inet_proto . inet_service; flags interval`,
         elements: widest(always)
-            .filter(({ network }) => isV4(network) === v4)
+            .filter(({ network }) => isIPv4Network(network) === v4)
             .map(({ network, service }) => `${formatNetwork(network)} . ${formatService(service)}`),
     })
     return [
@@ -49,7 +49,7 @@ export function hideSets({ hidden, always }: Ruleset): SetSpec[] {
 /** The chains of hiding. */
 export function hideChains({ hidden, always }: Ruleset): ChainSpec[] {
     const has = (protocol: "tcp" | "udp") => hidden.some((service) => service.protocol === protocol)
-    const networks = always.map(({ network }) => isV4(network))
+    const networks = always.map(({ network }) => isIPv4Network(network))
     return [
         {
             name: "hide",
@@ -85,13 +85,10 @@ function widest(always: Always): Always {
     return always.filter(
         (one, index) =>
             !always.some((other, at) => {
-                if (at === index || !same(one, other) || isV4(one.network) !== isV4(other.network)) return false
+                if (at === index || !same(one, other) || isIPv4Network(one.network) !== isIPv4Network(other.network))
+                    return false
                 if (other.network.bits > one.network.bits || !contains(other.network, one.network.address)) return false
                 return other.network.bits < one.network.bits || at < index
             }),
     )
-}
-
-function isV4(network: Network): boolean {
-    return network.bits >= 96 && isIPv4(network.address)
 }

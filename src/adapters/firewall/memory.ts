@@ -1,7 +1,7 @@
 /** A model of the firewall, with the clock passed in: what the kernel would hold, and nothing that filters. */
 import type { GrantElement, Ruleset } from "../../core/ruleset.ts"
 import type { Firewall, FirewallResult } from "../../ports/firewall.ts"
-import { formatElement } from "./elements.ts"
+import { familyOf, formatElement } from "./elements.ts"
 
 /** The model, and what a test may look at and break. */
 export type MemoryFirewall = Firewall & {
@@ -38,8 +38,8 @@ export function memoryFirewall(now: () => number): MemoryFirewall {
             if (wanted === null) return noTable
             sweep()
             const added = elements.filter((element) => !grants.has(formatElement(element)))
-            for (const family of [true, false]) {
-                const count = (all: readonly GrantElement[]) => all.filter((e) => isV6(e) === family).length
+            for (const family of ["4", "6"]) {
+                const count = (all: readonly GrantElement[]) => all.filter((e) => familyOf(e.source) === family).length
                 const live = [...grants.values()].map(({ element }) => element)
                 if (count(added) > 0 && count(live) + count(added) > wanted.grants)
                     return { ok: false, code: "full", detail: "Too many open files in system" }
@@ -78,8 +78,4 @@ export function memoryFirewall(now: () => number): MemoryFirewall {
             broken = result
         },
     }
-}
-
-function isV6(element: GrantElement): boolean {
-    return formatElement(element).includes(":")
 }

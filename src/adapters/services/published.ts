@@ -5,7 +5,7 @@
  */
 import { spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
-import type { Service } from "../../core/knock/hit.ts"
+import { type Service, uniqueServices } from "../../core/knock/hit.ts"
 import type { Services } from "../../ports/services.ts"
 import { type Nftables, openNftables } from "../system/nftables.ts"
 import { natServices, natTables, savedServices } from "./nat.ts"
@@ -29,7 +29,7 @@ export function publishedServices(): Services & { readonly close: () => void } {
             if (opaque.has("ip6")) found.push(...savedServices(save("ip6tables-nft-save")))
             if (hasLegacyNat("ip_tables_names")) found.push(...savedServices(save("iptables-legacy-save")))
             if (hasLegacyNat("ip6_tables_names")) found.push(...savedServices(save("ip6tables-legacy-save")))
-            return [...new Map(found.map((service) => [`${service.protocol}/${service.port}`, service])).values()]
+            return uniqueServices(found)
         },
         close: () => nft?.close(),
     }

@@ -1,4 +1,4 @@
-import type { Service } from "../../core/knock/hit.ts"
+import { codeOf, uniqueServices } from "../../core/knock/hit.ts"
 import { type Address, isIPv4 } from "../../core/net/address.ts"
 import type { Services } from "../../ports/services.ts"
 import { listeningSockets } from "../system/sockdiag.ts"
@@ -7,11 +7,10 @@ import { listeningSockets } from "../system/sockdiag.ts"
 export function socketServices(): Services {
     return {
         offered() {
-            const found = new Map<string, Service>()
-            for (const { protocol, port, address } of listeningSockets()) {
-                if (!isLoopback(address)) found.set(`${protocol}/${port}`, { protocol, port })
-            }
-            return [...found.values()].sort((a, b) => a.protocol.localeCompare(b.protocol) || a.port - b.port)
+            const outside = listeningSockets().filter(({ address }) => !isLoopback(address))
+            return uniqueServices(outside.map(({ protocol, port }) => ({ protocol, port }))).sort(
+                (a, b) => codeOf(a) - codeOf(b),
+            )
         },
     }
 }

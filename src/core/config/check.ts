@@ -2,7 +2,7 @@
 import { codeOf, type Hit, type Service } from "../knock/hit.ts"
 import { formatHit, formatService } from "../knock/language.ts"
 import { browserRefuses, wellKnownPort } from "../knock/ports.ts"
-import { sameAddress } from "../net/address.ts"
+import { isIPv4Network, sameAddress } from "../net/address.ts"
 import { ACK, PSH } from "../net/packet.ts"
 import type { Door, Sequence } from "./config.ts"
 import { guessBits, isPublished } from "./guess.ts"
@@ -140,7 +140,7 @@ function services(door: Door, doors: readonly Placed[], facts: HostFacts, say: S
     })
     if (!door.hide && door.opens.length > 0 && door.always.length > 0) say(["always"], { code: "always-unhidden" })
     door.always.forEach((network, index) => {
-        const everyone = network.bits === 0 || (network.bits === 96 && network.address[2] === 0xffff)
+        const everyone = network.bits === (isIPv4Network(network) ? 96 : 0)
         if (everyone) say(["always", index], { code: "always-everyone" })
     })
 }

@@ -57,7 +57,7 @@ export type Sequence = {
 
 /** Programs to run, as argument vectors; `{source}`, `{door}` and `{knocker}` are replaced in each argument. */
 type Command = {
-    readonly start: readonly string[] | null
+    readonly start: readonly string[]
     readonly stop: readonly string[] | null
     /** From the end of `start` to `stop`, in milliseconds. */
     readonly after: number

@@ -1,5 +1,6 @@
 /** What holds where a configuration says nothing, and the limits of what it may say. Times are milliseconds. */
 import { NEW_CONNECTION } from "../knock/language.ts"
+import { MAX_HITS } from "../knock/limits.ts"
 import { type Network, parseNetwork } from "../net/address.ts"
 import type { Gateway } from "./config.ts"
 
@@ -37,8 +38,8 @@ export const LIMITS = {
     within: [100, 600_000],
     after: [0, 7 * 86_400_000],
     timeout: [1000, 3_600_000],
-    /** Entries of a list. */
-    hits: [2, 32],
+    /** Entries of a list. (A single hit has a reason of its own: every scan finds it.) */
+    hits: [1, MAX_HITS],
     opens: [0, 64],
     closes: [0, 64],
     services: [0, 1024],

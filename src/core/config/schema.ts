@@ -3,7 +3,7 @@
  * here once; what is said about several keys or doors together is in `rules.ts`.
  */
 import * as z from "zod"
-import { parseDuration, parseFlags, parseHit, parseService, type Read } from "../knock/language.ts"
+import { formatService, parseDuration, parseFlags, parseHit, parseService, type Read } from "../knock/language.ts"
 import type { Word } from "../knock/texts.ts"
 import { formatAddress, formatNetwork, parseAddress, parseNetwork } from "../net/address.ts"
 import { DOOR, GATEWAY, LIMITS } from "./defaults.ts"
@@ -103,7 +103,6 @@ function list<T extends z.ZodType>(kind: Kind, item: T, [least, most]: Limits, f
 }
 
 const service = word("service", parseService)
-const serviceName = ({ protocol, port }: z.output<typeof service>) => `${protocol}/${port}`
 const network = value("network", parseNetwork, { code: "network" })
 const address = value("address", parseAddress, { code: "address" })
 const addresses = list("addresses", address, LIMITS.target, formatAddress)
@@ -165,7 +164,7 @@ export const gatewayTable = z.strictObject(
         capture: z
             .literal(["auto", "nflog", "packet-socket"], { error: "capture" satisfies Kind })
             .default(GATEWAY.capture),
-        services: list("services", service, LIMITS.services, serviceName).default([]),
+        services: list("services", service, LIMITS.services, formatService).default([]),
         uniform: boolean.default(GATEWAY.uniform),
         log_group: integer(LIMITS.logGroup).default(GATEWAY.logGroup),
         attempts: integer(LIMITS.attempts)
@@ -188,7 +187,7 @@ const sequenceTable = z.strictObject(
         hits: list(
             "hits",
             z.preprocess((raw) => (typeof raw === "number" ? String(raw) : raw), word("hit", parseHit, true)),
-            [1, LIMITS.hits[1]],
+            LIMITS.hits,
         ),
         within: duration(LIMITS.within).default(DOOR.within),
         flags: word("flags", parseFlags).default(DOOR.flags),
@@ -216,7 +215,7 @@ const commandTable = z.strictObject(
 export const doorTable = z.strictObject(
     {
         name: doorName,
-        opens: list("services", service, LIMITS.opens, serviceName).default([]),
+        opens: list("services", service, LIMITS.opens, formatService).default([]),
         for: duration(LIMITS.for).default(DOOR.for),
         hide: boolean.default(DOOR.hide),
         sources: list("networks", network, LIMITS.networks, formatNetwork).default([...DOOR.sources]),

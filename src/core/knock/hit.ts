@@ -18,6 +18,11 @@ export function codeOf(hit: Hit): HitCode {
     return ((hit.protocol === "tcp" ? TCP : hit.protocol === "udp" ? UDP : ICMP) << 16) | hit.port
 }
 
+/** Each service once, in the order of their first. */
+export function uniqueServices(services: readonly Service[]): Service[] {
+    return [...new Map(services.map((service) => [codeOf(service), service])).values()]
+}
+
 /** The code of a packet, equal to the code of the hit it is. */
 export function packetCode(packet: Packet): HitCode {
     return (packet.protocol << 16) | packet.port

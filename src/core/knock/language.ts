@@ -165,7 +165,8 @@ export function formatFlags(flags: TcpFlags): string {
     return words.length === 0 ? "any" : words.join(",")
 }
 
-const UNITS: readonly (readonly [string, number])[] = [
+/** Units of time with their milliseconds, the largest first: ours and those of nftables. */
+export const UNITS: readonly (readonly [string, number])[] = [
     ["d", 86_400_000],
     ["h", 3_600_000],
     ["m", 60_000],

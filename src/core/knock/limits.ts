@@ -1,4 +1,4 @@
-/** What the client takes for a host, a door and a knock, on the command line and in a profile alike. */
+/** What may be called a host or a door, and how long a knock may be: on the command line, in profiles and configurations. */
 import { parseHit } from "./language.ts"
 
 /** The most hits a knock can have. */

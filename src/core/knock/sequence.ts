@@ -24,8 +24,6 @@ export type Prefix = {
 export type SequenceIndex = {
     /** Hits in the longest sequence. */
     readonly depth: number
-    /** The longest window, in milliseconds. */
-    readonly within: number
     readonly all: readonly Prefix[]
     readonly byHash: ReadonlyMap<number, readonly Prefix[]>
     /** What each possible hit is to this view: bits FIRST, NAMED, INSISTED at `slotOf(code)`. */
@@ -84,7 +82,6 @@ export function indexSequences(sequences: readonly Wanted[]): SequenceIndex {
     for (const prefix of all) prefix.longer.sort((a, b) => b.within - a.within)
     return {
         depth: Math.max(0, ...sequences.map((s) => s.codes.length)),
-        within: Math.max(0, ...sequences.map((s) => s.within)),
         all,
         byHash,
         roles,

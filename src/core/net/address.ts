@@ -18,6 +18,11 @@ export function isIPv4(address: Address): boolean {
     return address[0] === 0 && address[1] === 0 && address[2] === MAPPED
 }
 
+/** Is this a network of IPv4 addresses? */
+export function isIPv4Network(network: Network): boolean {
+    return isIPv4(network.address) && network.bits >= 96
+}
+
 /**
  * Reads an IPv4 or IPv6 address in its usual text form; no zone, no port, no octal or shortened IPv4.
  * Returns null for anything else. `::ffff:192.0.2.1` and `192.0.2.1` are the same address.
@@ -55,14 +60,12 @@ export function parseNetwork(text: string): Network | null {
 
 /** The text of a network, always with its prefix length. */
 export function formatNetwork(network: Network): string {
-    const v4 = isIPv4(network.address) && network.bits >= 96
-    return `${formatAddress(network.address)}/${v4 ? network.bits - 96 : network.bits}`
+    return `${formatAddress(network.address)}/${isIPv4Network(network) ? network.bits - 96 : network.bits}`
 }
 
 /** Does the network hold this address? `::/0` holds IPv6 alone, `0.0.0.0/0` IPv4 alone: the families never mix. */
 export function contains(network: Network, address: Address): boolean {
-    const v4 = isIPv4(network.address) && network.bits >= 96
-    if (v4 !== isIPv4(address)) return false
+    if (isIPv4Network(network) !== isIPv4(address)) return false
     return address.every((word, i) => ((word ^ network.address[i]!) & wordMask(network.bits, i)) === 0)
 }
 

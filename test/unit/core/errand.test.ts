@@ -4,9 +4,8 @@ import { describe, expect, it } from "vitest"
 import { type Errand, type ErrandEvent, type ErrandPlan, stepErrand } from "../../../src/core/errand.ts"
 
 const after = 100
-const both: ErrandPlan = { start: true, stop: true, after }
-const only: ErrandPlan = { start: true, stop: false, after }
-const none: ErrandPlan = { start: false, stop: false, after: 0 }
+const both: ErrandPlan = { stop: true, after }
+const only: ErrandPlan = { stop: false, after }
 
 /** One of each kind of state, as short words. */
 const STATES: Readonly<Record<string, Errand>> = {
@@ -88,13 +87,6 @@ describe("stepErrand()", () => {
         const errand: Errand = { phase: "started", until: 50 }
         expect(stepErrand(errand, { type: "tick", now: 49 }, both)).toEqual({ errand, run: null })
         expect(stepErrand(errand, { type: "tick", now: 50 }, both).run).toBe("stop")
-    })
-
-    it("never leaves idle where the door has no programs", () => {
-        for (const type of EVENTS) {
-            const idle: Errand = { phase: "idle" }
-            expect(stepErrand(idle, { type, now: 0 }, none)).toEqual({ errand: idle, run: null })
-        }
     })
 
     it("runs start and stop in turn, one at a time, and comes to rest when knocks end, for any events", () => {

@@ -222,6 +222,7 @@ export class Engine {
         const door = this.config.doors[index]!
         const renewed = isOpen(lease)
         this.#leases.setGrant(lease, this.#now + door.for)
+        lease.whole = true
         this.#say({ type: "opened", door: door.name, source, opens: door.opens, ms: door.for, renewed })
         // A renewal runs nothing again, unless the stop has already undone what the start did.
         if (!renewed || door.command?.stop != null) this.#run(lease, { type: "knock", now: this.#now })
@@ -290,14 +291,19 @@ export class Engine {
             const index = this.config.doors.findIndex((d) => d.opens.some((s) => sameService(s, element.service)))
             const lease = index < 0 ? null : this.#leases.claim(index, element.source)
             if (lease === null) orphans.push(element)
-            else this.#leases.setGrant(lease, Math.max(isOpen(lease) ? lease.grant.due : 0, this.#now + left))
+            else {
+                // Another door of the last daemon may have opened it, or somebody by hand, who may have meant for good.
+                lease.whole = this.config.doors[index]!.opens.length === 1
+                this.#leases.setGrant(lease, Math.max(isOpen(lease) ? lease.grant.due : 0, this.#now + left))
+                this.#leases.settle(lease)
+            }
         }
         if (orphans.length > 0) this.#effects.push({ type: "revoke", elements: orphans })
     }
 
     #lost(): void {
         for (const lease of this.#leases.all()) {
-            if (!isOpen(lease)) continue
+            if (!isOpen(lease) || !lease.whole) continue
             const { source } = lease
             const groups = this.#leases.groups(lease, lease.grant.due, this.#now)
             this.#effects.push({ type: "grant", door: null, source, groups })

@@ -17,6 +17,8 @@ export class Lease {
     readonly source: Address
     /** The grant's end (ms); Infinity: none is open. */
     readonly grant = { due: Number.POSITIVE_INFINITY, lease: this as Lease }
+    /** Every service of the door is open, as far as we know: not so if only some were found in the kernel at start. */
+    whole = true
     errand: Errand = { phase: "idle" }
     /** When to run the stop program (ms); Infinity: not by the clock. */
     readonly stop = { due: Number.POSITIVE_INFINITY, lease: this as Lease }

@@ -223,6 +223,26 @@ describe("Engine", () => {
         expect(world.engine.step({ type: "found", grants: [] }, world.now)).toEqual([])
     })
 
+    it("lets nobody into more than was found in the kernel, when the firewall was emptied after a restart", () => {
+        const both = { name: "both", opens: ["tcp/22", "tcp/80"], hits: ["1", "2"] }
+        const world = new World(config([both, ssh, { name: "web", opens: ["tcp/443"], hits: ["3", "4"] }]))
+        const source = parseAddress("192.0.2.7")!
+        const grants = [22, 443].map((port) => ({
+            element: { source, service: { protocol: "tcp", port } as const },
+            left: 5000,
+        }))
+        // Put in by hand, without an end: not ours to remember, or to end.
+        const forGood = { element: { ...grants[1]!.element, source: parseAddress("192.0.2.8")! }, left: Infinity }
+        expect(world.engine.step({ type: "found", grants: [...grants, forGood] }, 0)).toEqual([])
+        expect(world.engine.facts().leases).toHaveLength(2)
+        world.perform(world.engine.step({ type: "lost" }, 0))
+        expect(world.open()).toEqual(["192.0.2.7 tcp/443"])
+        world.knock("192.0.2.7", ["1", "2"])
+        world.kernel.clear()
+        world.perform(world.engine.step({ type: "lost" }, world.now))
+        expect(world.open()).toEqual(["192.0.2.7 tcp/22", "192.0.2.7 tcp/443", "192.0.2.7 tcp/80"])
+    })
+
     it("leaves reports out under a flood and says how many", () => {
         const world = new World(config([ssh]))
         for (let i = 0; i < 5000; i++) world.send(`10.0.${i >> 8}.${i & 255}`, "7000")

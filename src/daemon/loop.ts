@@ -4,21 +4,22 @@
  */
 import { Budget } from "../core/budget.ts"
 import type { Config } from "../core/config/config.ts"
-import type { Effect, GrantGroup } from "../core/effect.ts"
+import type { Effect } from "../core/effect.ts"
 import { Engine, type EngineEvent } from "../core/engine.ts"
 import type { Service } from "../core/knock/hit.ts"
-import { type Address, formatAddress } from "../core/net/address.ts"
+import { formatAddress } from "../core/net/address.ts"
 import type { Report } from "../core/report.ts"
 import { wantedRuleset } from "../core/ruleset.ts"
 import { planWatch } from "../core/watch.ts"
 import type { Capture } from "../ports/capture.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { CommandOutcome, Commands } from "../ports/commands.ts"
-import type { Firewall, FirewallResult } from "../ports/firewall.ts"
+import type { Firewall } from "../ports/firewall.ts"
 import type { Links } from "../ports/links.ts"
 import type { Services } from "../ports/services.ts"
 import { type Level, reportText } from "../voice/reports.ts"
 import type { Log } from "./log.ts"
+import { Table } from "./table.ts"
 
 /** Everything the loop acts through. */
 export type LoopPorts = {
@@ -36,41 +37,30 @@ export type LoopPorts = {
 const LOOK_UP_MS = 1000
 /** …and for no more than one part in so many of our time: some hosts are slow to tell what they publish. */
 const LOOK_UP_SHARE = 100
-/**
- * After a refusal the firewall is left alone so long (ms). A refused transaction holds us up for more than 10 ms, and
- * while there are new ones the kernel sweeps no expired elements out of a full set.
- */
-const REFUSED_MS = 1000
-/** A table that was taken away is made again at once, but not more often than this (ms). */
-const MEND_MS = 200
 
 /** See the head of the file. */
 export class Loop {
     readonly #config: Config
     readonly #ports: LoopPorts
     readonly #engine: Engine
+    /** Null where there is no firewall. */
+    readonly #table: Table | null
     #interfaces: readonly string[] | null = null
     #offered: readonly Service[] = []
     #lookAgain = 0
-    /** The kernel has the table that we want. */
-    #applied = false
     #due: number | null = null
     /** What is to be told when everything is done, and how many calls of #perform are under way. */
     readonly #lines: (() => void)[] = []
     #depth = 0
     /** Lines about programs that were not run: a flood of whole knocks must not fill the log with them. */
     readonly #complaints = new Budget(10, 1)
-    #refusedUntil = 0
-    #unwatch: () => void = () => {}
-    #mended = Number.NEGATIVE_INFINITY
-    /** When to make the table again; null: it is there. */
-    #mendAt: number | null = null
     #stopped = false
 
     constructor(config: Config, ports: LoopPorts, seed: readonly [number, number]) {
         this.#config = config
         this.#ports = ports
         this.#engine = new Engine(config, seed)
+        this.#table = ports.firewall && this.#tableOf(ports.firewall)
     }
 
     /**
@@ -85,14 +75,14 @@ export class Loop {
             this.#stopped = true
             capture.stop()
             links.stop()
-            this.#unwatch()
+            this.#table?.unwatch()
             throw error
         }
         this.#rearm()
     }
 
     #start(): void {
-        const { capture, firewall, links, log } = this.#ports
+        const { capture, links, log } = this.#ports
         links.start(() => this.#look())
         this.#interfaces = this.#wantedInterfaces()
         this.#offered = this.#lookUp()
@@ -107,16 +97,21 @@ export class Loop {
             drained: () => this.#rearm(),
             trouble: (what) => log("warning", `${capture.name}: ${what}`),
         })
-        if (firewall === null) return
-        // Asked first: whoever cannot see what is open must not change anything.
-        const grants = firewall.list()
-        const result = this.#apply()
-        if (result?.ok === false) throw new Error(`the firewall refused our table: ${result.detail}`)
-        this.#unwatch = firewall.watch(() => {
-            this.#mendAt ??= this.#mended + MEND_MS
-            this.#rearm()
+        if (this.#table !== null) this.#event({ type: "found", grants: this.#table.start() })
+    }
+
+    #tableOf(firewall: Firewall): Table {
+        return new Table({
+            firewall,
+            now: () => this.#now(),
+            tell: (level, text) => this.#tell(level, text),
+            wanted: () => {
+                const kernel = { interfaces: this.#interfaces, offered: this.#offered }
+                return wantedRuleset(this.#config, this.#ports.capture.name === "nflog" ? kernel : null)
+            },
+            remade: () => this.#event({ type: "lost" }),
+            rearm: () => this.#rearm(),
         })
-        this.#event({ type: "found", grants })
     }
 
     /**
@@ -126,23 +121,16 @@ export class Loop {
     async stop(): Promise<"kept" | "cleared"> {
         if (this.#stopped) return "kept"
         this.#stopped = true
-        const { capture, firewall, links, commands, clock } = this.#ports
+        const { capture, links, commands, clock } = this.#ports
         capture.stop()
         links.stop()
-        this.#unwatch()
+        this.#table?.unwatch()
         clock.wake(null, () => {})
-        let cleared = false
         try {
-            if (firewall !== null) {
-                const quiet = !this.#config.doors.some((door) => door.hide) && firewall.list().length === 0
-                const result = quiet ? firewall.clear() : firewall.apply(wantedRuleset(this.#config, null))
-                if (!result.ok) this.#ports.log("error", `firewall: ${result.detail}`)
-                cleared = quiet && result.ok
-            }
+            return this.#table?.leave(wantedRuleset(this.#config, null)) ? "cleared" : "kept"
         } finally {
             await commands.stop()
         }
-        return cleared ? "cleared" : "kept"
     }
 
     /** Which capture is at work. */
@@ -150,7 +138,7 @@ export class Loop {
         return this.#ports.capture.name
     }
 
-    /** The engine's numbers, for `status`. */
+    /** What the loop and its engine know at this moment. */
     facts(): ReturnType<Engine["facts"]> & { interfaces: readonly string[] | null; offered: readonly Service[] } {
         return { ...this.#engine.facts(), interfaces: this.#interfaces, offered: this.#offered }
     }
@@ -178,11 +166,9 @@ export class Loop {
             case "report":
                 this.#lines.push(() => this.#report(effect.report))
                 return
-            case "revoke": {
-                const result = this.#ports.firewall?.revoke(effect.elements)
-                if (result?.ok === false) this.#tell("error", `firewall: cannot revoke: ${result.detail}`)
+            case "revoke":
+                this.#table?.revoke(effect.elements)
                 return
-            }
             case "grant":
                 this.#grant(effect)
                 return
@@ -206,40 +192,11 @@ export class Loop {
 
     #grant({ door, source, groups }: Extract<Effect, { type: "grant" }>): void {
         for (const [done, group] of groups.entries()) {
-            if (this.#allow(source, group)) continue
+            if (this.#table?.grant(source, group) ?? true) continue
             if (door !== null) this.#event({ type: "denied", door, source, code: "firewall", partly: done > 0 })
             return
         }
         if (door !== null) this.#event({ type: "granted", door, source })
-    }
-
-    #allow(source: Address, { elements, ms }: GrantGroup): boolean {
-        const { firewall } = this.#ports
-        if (firewall === null) return true
-        if (this.#now() < this.#refusedUntil) return false
-        let result = firewall.grant(elements, ms)
-        if (!result.ok && result.code === "missing") {
-            this.#mend()
-            result = firewall.grant(elements, ms)
-        }
-        if (result.ok) return true
-        this.#refusedUntil = this.#now() + REFUSED_MS
-        this.#tell("error", `firewall: cannot let ${formatAddress(source)} through: ${result.detail}`)
-        return false
-    }
-
-    /** Makes the table again after somebody took it away, with the grants that were in it. */
-    #mend(): void {
-        this.#mendAt = null
-        this.#mended = this.#now()
-        const result = this.#apply()
-        if (result?.ok === false) {
-            this.#tell("error", `firewall: our table was taken away and cannot be made again: ${result.detail}`)
-            this.#mendAt = this.#mended + REFUSED_MS
-            return
-        }
-        this.#event({ type: "lost" })
-        this.#tell("warning", "firewall: somebody took our table or a part of it away: it was made again")
     }
 
     #run({ which, door: index, source }: Extract<Effect, { type: "run" }>): void {
@@ -293,9 +250,9 @@ export class Loop {
             capture.follow(interfaces, offered)
         }
         // What the firewall has refused is asked for again.
-        if (!changed && this.#applied) return
-        const result = this.#apply()
-        if (result?.ok === false) log("error", `firewall: ${result.detail}`)
+        if (this.#table === null || (!changed && this.#table.applied)) return
+        const result = this.#table.apply()
+        if (!result.ok) log("error", `firewall: ${result.detail}`)
     }
 
     /** What the host offers now; notes when to look again. */
@@ -307,14 +264,6 @@ export class Loop {
         return offered
     }
 
-    #apply(): FirewallResult | null {
-        const { capture, firewall } = this.#ports
-        const kernel = capture.name === "nflog" ? { interfaces: this.#interfaces, offered: this.#offered } : null
-        const result = firewall?.apply(wantedRuleset(this.#config, kernel)) ?? null
-        this.#applied = result?.ok !== false
-        return result
-    }
-
     #wantedInterfaces(): readonly string[] | null {
         const { interfaces } = this.#config.gateway
         if (interfaces === "any") return null
@@ -323,13 +272,14 @@ export class Loop {
 
     #rearm(): void {
         if (this.#stopped) return
-        const next = this.#engine.nextDeadline()
-        const due = next === null || this.#mendAt === null ? (next ?? this.#mendAt) : Math.min(next, this.#mendAt)
+        const [next, mend] = [this.#engine.nextDeadline(), this.#table?.due ?? null]
+        const due = next === null || mend === null ? (next ?? mend) : Math.min(next, mend)
         if (due === this.#due) return
         this.#due = due
         this.#ports.clock.wake(due, () => {
             this.#due = null
-            if (this.#mendAt !== null && this.#now() >= this.#mendAt) this.#mend()
+            const mend = this.#table?.due ?? null
+            if (mend !== null && this.#now() >= mend) this.#table?.mend()
             this.#event({ type: "tick" })
         })
     }

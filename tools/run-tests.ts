@@ -95,9 +95,9 @@ function vitestTier(project: string): Counts {
     return counts
 }
 
-/** A tier that needs network namespaces. The names of its tests are collected without running them, to count them. */
+/** A tier that needs network namespaces, and every program that one can knock with. The names of its tests are collected without running them, to count them. */
 function namespaceTier(project: string): Counts {
-    const reason = whyNoNamespaces()
+    const reason = whyNoNamespaces() ?? whatIsMissing()
     if (reason === null) return vitestTier(project)
     const { stdout } = spawnSync(tool("vitest"), ["list", "--project", project, "--json"], {
         cwd: root,
@@ -106,6 +106,12 @@ function namespaceTier(project: string): Counts {
     const skipped = listLength(stdout)
     say(`  skipped ${skipped}: ${reason}`)
     return { passed: 0, failed: 0, skipped }
+}
+
+/** Why not, or null. */
+function whatIsMissing(): string | null {
+    const { stdout } = spawnSync("sh", ["tools/setup.sh", "missing", "test"], { cwd: root, encoding: "utf8" })
+    return stdout.trim() === "" ? null : `needs ${stdout.trim().replaceAll(" ", ", ")}`
 }
 
 function listLength(json: string): number {

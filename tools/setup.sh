@@ -3,6 +3,7 @@
 #   setup.sh node              is Node.js new enough, is npm there?
 #   setup.sh debian PURPOSE    PURPOSE: run, demo, test or bench. As root on Debian installs the packages that are
 #                              missing; otherwise lists them. run and demo cannot go on without; tests skip and say so.
+#   setup.sh missing PURPOSE   prints those packages and does nothing.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -48,35 +49,53 @@ present() {
     esac
 }
 
+# Debian: unpacked, but not set up, because an install was interrupted.
+is_half_installed() {
+    case $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) in
+    unpacked | half-*) ;;
+    *) false ;;
+    esac
+}
+
 missing_packages() {
     for need in $(needs "$1"); do
-        present "${need%%:*}" || echo "${need#*:}"
+        if ! present "${need%%:*}" || is_half_installed "${need#*:}"; then echo "${need#*:}"; fi
     done | sort -u | tr '\n' ' '
 }
 
 POLICY=/usr/sbin/policy-rc.d
 
+# Is this service started at boot? As systemd has it, or the rc scripts.
+is_enabled() {
+    for file in /etc/systemd/system/*.wants/"$1".service /etc/systemd/system/*.wants/"$1".socket /etc/rc?.d/S??"$1"; do
+        [ ! -h "$file" ] || return 0
+    done
+    return 1
+}
+
 # sshd and knockd are wanted as programs, not as services of this host: nothing is started (policy-rc.d, invoke-rc.d's
 # own switch, for the time of the install) and nothing new is enabled for the next boot.
 install_quietly() {
     new_services=
-    for package in openssh-server knockd; do
-        case " $* " in *" $package "*) new_services="$new_services $package" ;; esac
+    for package in openssh-server:ssh knockd:knockd; do
+        case " $* " in *" ${package%:*} "*) is_enabled "${package#*:}" || new_services="$new_services ${package#*:}" ;; esac
     done
-    if [ ! -e $POLICY ]; then
+    # One of ours, from an install that was killed, is not the host's.
+    if [ ! -e $POLICY ] || grep -q '^# For the time of an install by .*setup.sh' $POLICY; then
         # The signals only exit; the exit tidies up.
         trap 'rm -f $POLICY' EXIT
         trap 'exit 130' INT TERM HUP
-        printf '#!/bin/sh\nexit 101\n' >$POLICY
+        printf '#!/bin/sh\n# For the time of an install by %s.\nexit 101\n' "$0" >$POLICY
         chmod 755 $POLICY
     elif [ -n "$new_services" ] && { $POLICY ssh start >/dev/null 2>&1; [ $? -ne 101 ]; }; then
-        fail "$POLICY of this host would start services:$new_services" "install by hand: apt-get install$new_services"
+        fail "$POLICY of this host would start services:$new_services" "install by hand: apt-get install $*"
     fi
+    export DEBIAN_FRONTEND=noninteractive
+    # What an interrupted install left; apt does nothing before that. What it cannot do, the -f below does.
+    dpkg --configure -a || true
     apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "$@"
-    for package in $new_services; do
-        service=${package%%-server}
-        service=${service#open}
+    apt-get install -f -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "$@"
+    for service in $new_services; do
         update-rc.d "$service" disable >/dev/null 2>&1 || true
         for unit in "$service.service" "$service.socket"; do
             deb-systemd-helper disable "$unit" >/dev/null 2>&1 || true
@@ -96,7 +115,7 @@ check_debian() {
         return 0
     fi
     case $1 in
-    test) echo "setup: not installed, so the tiers that need them are skipped: $missing" >&2 ;;
+    test) echo "setup: not installed, so tests that need them are skipped: $missing" >&2 ;;
     *) fail "not installed: $missing" "install them first, as root: apt-get install $missing" ;;
     esac
 }
@@ -104,5 +123,6 @@ check_debian() {
 case ${1-} in
 node) check_node ;;
 debian) check_debian "${2-}" ;;
+missing) missing_packages "${2-}" ;;
 *) fail "unknown step: ${1-}" ;;
 esac

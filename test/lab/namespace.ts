@@ -33,6 +33,9 @@ export type Namespace = {
     readonly remove: () => void
 }
 
+/** What tests in a namespace run, besides those that knock as other programs do. */
+const TOOLS = ["ip", "nft", "unshare", "nsenter", "setpriv", "sysctl", "tcpdump", "ping", "iptables"]
+
 const living = new Map<string, Namespace>()
 let count = 0
 
@@ -45,8 +48,9 @@ process.on("exit", () => {
  */
 export function whyNoNamespaces(): string | null {
     if (process.getuid?.() !== 0) return "needs root, for network namespaces"
-    const probe = spawnSync("ip", ["netns", "list"], { encoding: "utf8" })
-    if (probe.error) return "needs ip (Debian package iproute2)"
+    const look = 'for tool; do command -v "$tool" >/dev/null || echo "$tool"; done'
+    const absent = spawnSync("sh", ["-c", look, "sh", ...TOOLS], { encoding: "utf8" }).stdout.trim()
+    if (absent !== "") return `needs ${absent.replaceAll("\n", ", ")}`
     const made = spawnSync("unshare", ["--net", "true"], { encoding: "utf8" })
     return made.status === 0 ? null : `this system gives out no network namespaces: ${made.stderr.trim()}`
 }

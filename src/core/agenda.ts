@@ -1,3 +1,8 @@
+/** The earliest of some times; null is never. */
+export function soonest(...times: readonly (number | null)[]): number | null {
+    return times.reduce((a, b) => (a === null || b === null ? (a ?? b) : Math.min(a, b)), null)
+}
+
 /**
  * Things that fall due, soonest first: a binary heap that knows where each thing stands, so that it holds each once,
  * however often it is moved.

@@ -4,7 +4,7 @@
  * Its state lives in flat tables that it changes in place (a flood must allocate nothing), but it has no clock, no
  * randomness and no I/O of its own: the same configuration, seed, packets and events give the same effects.
  */
-import { Budget } from "./budget.ts"
+import { soonest } from "./agenda.ts"
 import type { Config } from "./config/config.ts"
 import type { Effect } from "./effect.ts"
 import { codeOf, packetCode, type Service } from "./knock/hit.ts"
@@ -14,15 +14,11 @@ import { isOpen, type Lease, Leases, sameService } from "./leases.ts"
 import { type Address, contains } from "./net/address.ts"
 import { type Packet, TCP, UDP } from "./net/packet.ts"
 import { canSend } from "./net/sender.ts"
+import { Ration } from "./ration.ts"
 import type { RefusalCode, Report } from "./report.ts"
 import type { GrantElement } from "./ruleset.ts"
 import { planWatch, type View } from "./watch.ts"
 
-/** Reports about attempts: so many at once, then so many per second; the rest is counted and said in one line. */
-const REPORT_BURST = 100
-const REPORTS_PER_SECOND = 20
-/** How long (ms) after the first one left out that line comes. */
-const SUMMARY_MS = 1000
 /** One hit can begin many doors' sequences; so many are named in the reports. */
 const DOORS_PER_REPORT = 4
 
@@ -61,7 +57,7 @@ export class Engine {
     readonly #indexes: readonly SequenceIndex[]
     readonly #matcher: Matcher
     readonly #leases: Leases
-    readonly #budget = new Budget(REPORT_BURST, REPORTS_PER_SECOND)
+    readonly #ration = new Ration()
     /** Which hits are services of doors or openly offered: no hits at all. */
     #served = new Uint8Array(CODES)
     /** Some view looks at another address than this host's own. */
@@ -71,8 +67,6 @@ export class Engine {
     #now = 0
     /** The latest packet's own time, IPv4 and IPv6: behind #now when packets had to wait, as after a stop. */
     readonly #hitAt = new Float64Array(2)
-    #suppressed = 0
-    #summaryAt: number | null = null
 
     /** `seed`: two random 32-bit numbers, new for each start. */
     constructor(config: Config, seed: readonly [number, number]) {
@@ -155,11 +149,7 @@ export class Engine {
 
     /** When to send the next `tick`, or null: sleep until something happens. */
     nextDeadline(): number | null {
-        let next = this.#summaryAt
-        for (const at of [this.#matcher.next(), this.#leases.next()]) {
-            if (at !== null && (next === null || at < next)) next = at
-        }
-        return next
+        return soonest(this.#matcher.next(), this.#leases.next(), this.#ration.due)
     }
 
     /** Is this a packet to a port of no sequence and of no service we know of? Then a new service may be there. */
@@ -277,11 +267,8 @@ export class Engine {
         for (let lease = this.#leases.takeStop(this.#now); lease; lease = this.#leases.takeStop(this.#now)) {
             this.#run(lease, { type: "tick", now: this.#now })
         }
-        if (this.#summaryAt !== null && this.#now >= this.#summaryAt) {
-            this.#say({ type: "suppressed", count: this.#suppressed })
-            this.#suppressed = 0
-            this.#summaryAt = null
-        }
+        const count = this.#ration.takeOmitted(this.#now)
+        if (count > 0) this.#say({ type: "suppressed", count })
     }
 
     /** Grants that outlived the last daemon: kept if a door still opens the service, taken back otherwise. */
@@ -327,7 +314,7 @@ export class Engine {
         const doors = Math.min(prefix.longer.length, DOORS_PER_REPORT)
         for (let i = 0; i < doors; i++) {
             // Looked at before the report is made, so that a flood makes none.
-            if (!this.#afford()) continue
+            if (!this.#ration.afford(this.#now)) continue
             const { door, codes } = prefix.longer[i]!
             const { name } = this.config.doors[door]!
             const source = this.#source(place)
@@ -337,14 +324,7 @@ export class Engine {
 
     /** A report that comes as often as packets do. */
     #tell(report: Report): void {
-        if (this.#afford()) this.#say(report)
-    }
-
-    #afford(): boolean {
-        if (this.#budget.spend(this.#now)) return true
-        this.#suppressed++
-        this.#summaryAt ??= this.#now + SUMMARY_MS
-        return false
+        if (this.#ration.afford(this.#now)) this.#say(report)
     }
 
     #say(report: Report): void {

@@ -3,7 +3,7 @@
  * Bounded: a knock that finds the book full is refused. The kernel ends grants by itself; the book knows when, so that
  * people are told, programs are stopped and two doors to one service do not cut each other short.
  */
-import { Agenda } from "./agenda.ts"
+import { Agenda, soonest } from "./agenda.ts"
 import type { Config, Door } from "./config/config.ts"
 import type { GrantGroup } from "./effect.ts"
 import { type Errand, type ErrandEvent, stepErrand } from "./errand.ts"
@@ -90,8 +90,7 @@ export class Leases {
 
     /** When the next grant or stop is due, or null. */
     next(): number | null {
-        const [grant, stop] = [this.#grants.next(), this.#stops.next()]
-        return grant === null || stop === null ? (grant ?? stop) : Math.min(grant, stop)
+        return soonest(this.#grants.next(), this.#stops.next())
     }
 
     /** All leases. */

@@ -2,6 +2,7 @@
  * The daemon's heart: hands packets and events to the engine, carries its effects out, and sleeps until the next
  * deadline. Everything it touches is a port, so tests run it with models and a simulated clock.
  */
+import { soonest } from "../core/agenda.ts"
 import { Budget } from "../core/budget.ts"
 import type { Config } from "../core/config/config.ts"
 import type { Effect } from "../core/effect.ts"
@@ -272,8 +273,7 @@ export class Loop {
 
     #rearm(): void {
         if (this.#stopped) return
-        const [next, mend] = [this.#engine.nextDeadline(), this.#table?.due ?? null]
-        const due = next === null || mend === null ? (next ?? mend) : Math.min(next, mend)
+        const due = soonest(this.#engine.nextDeadline(), this.#table?.due ?? null)
         if (due === this.#due) return
         this.#due = due
         this.#ports.clock.wake(due, () => {

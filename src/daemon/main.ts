@@ -12,13 +12,15 @@ import { socketServices } from "../adapters/services/sockets.ts"
 import { hasCapability } from "../adapters/system/capabilities.ts"
 import { EBUSY, EPERM, SystemError } from "../adapters/system/errno.ts"
 import { openLogGroup } from "../adapters/system/nfnetlink-log.ts"
-import type { Config } from "../core/config/config.ts"
+import type { Config, Door } from "../core/config/config.ts"
 import { formatIssue } from "../core/config/issues.ts"
 import { readConfig } from "../core/config/parse.ts"
+import { formatService } from "../core/knock/language.ts"
 import type { Capture } from "../ports/capture.ts"
 import type { Firewall } from "../ports/firewall.ts"
 import type { Services } from "../ports/services.ts"
 import { EXIT, type ExitCode } from "../voice/exit.ts"
+import { formatMs } from "../voice/reports.ts"
 import type { Terminal } from "../voice/terminal.ts"
 import type { RunOptions } from "./command.ts"
 import { type Log, lineLog } from "./log.ts"
@@ -38,7 +40,7 @@ export async function runDaemon(options: RunOptions, terminal: Terminal): Promis
     const form = options.log === "auto" ? (terminal.env["JOURNAL_STREAM"] ? "journal" : "plain") : options.log
     const log = lineLog(form, options.logLevel, () => clock.wall(), terminal.say)
     try {
-        return await live(reading.config, { clock, log }, log)
+        return await live(reading.config, { clock, log })
     } catch (error) {
         if (error instanceof Refusal) terminal.error(error.message, ...error.hints)
         else terminal.error(messageOf(error))
@@ -46,7 +48,7 @@ export async function runDaemon(options: RunOptions, terminal: Terminal): Promis
     }
 }
 
-async function live(config: Config, ports: Pick<LoopPorts, "clock" | "log">, log: Log): Promise<ExitCode> {
+async function live(config: Config, { clock, log }: Pick<LoopPorts, "clock" | "log">): Promise<ExitCode> {
     // Before anything else: whoever ends the daemon while it starts must end it cleanly, too.
     const ended = new Promise<NodeJS.Signals>((resolve) => {
         for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, resolve)
@@ -55,9 +57,9 @@ async function live(config: Config, ports: Pick<LoopPorts, "clock" | "log">, log
     const links = rtnetlinkLinks()
     const services = allServices(log)
     const commands = spawnCommands()
-    const loop = startLoop(config, { ...ports, links, services, commands })
+    const loop = startLoop(config, { clock, log, links, services, commands })
     log("notice", `watching ${interfacesText(loop.facts().interfaces)}, by ${loop.captureName}`)
-    for (const door of config.doors) log("info", `${door.name}: ${doorText(config, door.name)}`)
+    for (const door of config.doors) log("info", `${door.name}: ${doorText(door)}`)
     log("notice", "ready")
     const signal = await ended
     log("notice", `${signal}: stopping`)
@@ -173,12 +175,10 @@ function allServices(log: Log): Services {
     }
 }
 
-function doorText(config: Config, name: string): string {
-    const door = config.doors.find((d) => d.name === name)!
+function doorText(door: Door): string {
     const parts = [
-        door.sequence && `a sequence of ${door.sequence.hits.length} hits within ${door.sequence.within / 1000} s`,
-        door.opens.length > 0 &&
-            `opens ${door.opens.map((s) => `${s.protocol}/${s.port}`).join(", ")} for ${door.for / 1000} s`,
+        door.sequence && `a sequence of ${door.sequence.hits.length} hits within ${formatMs(door.sequence.within)}`,
+        door.opens.length > 0 && `opens ${door.opens.map(formatService).join(", ")} for ${formatMs(door.for)}`,
         door.hide && "hidden from everyone else",
         door.closes.length > 0 && `closes ${door.closes.join(", ")}`,
         door.command !== null && "runs programs",

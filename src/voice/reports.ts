@@ -47,7 +47,7 @@ export function reportText(report: Report, wall: number): { readonly level: Leve
 }
 
 /** A length of time for people: `30 s`, `1.5 s`, `2 min`. */
-function formatMs(ms: number): string {
+export function formatMs(ms: number): string {
     if (ms < 1000) return `${ms} ms`
     if (ms < 120_000) return `${Number((ms / 1000).toFixed(1))} s`
     return ms < 7_200_000 ? `${Number((ms / 60_000).toFixed(1))} min` : `${Number((ms / 3_600_000).toFixed(1))} h`

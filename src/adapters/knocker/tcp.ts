@@ -16,13 +16,8 @@ const STAY = 20
 /** Sends one SYN. The socket is added to `open` and leaves it when it is closed. */
 export function sendSyn(port: number, target: Target, options: KnockerOptions, open: Set<Socket>): Promise<SendResult> {
     return new Promise((resolve) => {
-        const socket = connect({
-            host: target.address,
-            port,
-            autoSelectFamily: false,
-            ...(options.source === null ? {} : { localAddress: options.source }),
-            ...(options.sourcePort === null ? {} : { localPort: options.sourcePort }),
-        })
+        const from = options.sourcePort === null ? {} : { localPort: options.sourcePort }
+        const socket = connect({ ...way(port, target, options), ...from })
         open.add(socket)
         const end = setTimeout(() => socket.destroy(), STAY)
         socket.once("connect", () => socket.resetAndDestroy())
@@ -48,12 +43,7 @@ export function probeTcp(
     cancel: Cancel,
 ): Promise<ProbeResult> {
     return new Promise((resolve) => {
-        const socket = connect({
-            host: target.address,
-            port,
-            autoSelectFamily: false,
-            ...(options.source === null ? {} : { localAddress: options.source }),
-        })
+        const socket = connect(way(port, target, options))
         const finish = (result: ProbeResult) => {
             clearTimeout(timer)
             cancel.removeEventListener("abort", abort)
@@ -67,6 +57,12 @@ export function probeTcp(
         socket.once("connect", () => finish("open"))
         socket.once("error", (error) => finish(errorName(error) === "ECONNREFUSED" ? "refused" : "unreachable"))
     })
+}
+
+/** Where to, and from which address. */
+function way(port: number, { address }: Target, { source }: KnockerOptions) {
+    const to = { host: address, port, autoSelectFamily: false }
+    return source === null ? to : { ...to, localAddress: source }
 }
 
 /** Did the packet get out and something came back? */

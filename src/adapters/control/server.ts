@@ -1,0 +1,160 @@
+/**
+ * The daemon's end of the control socket. Whoever may connect is asked for by the kernel; still nobody holds the daemon
+ * up: clients, their lines and their time are bounded, each has one request under way, and a client whose answer waits
+ * is not read from.
+ */
+import { chmodSync, chownSync, readFileSync } from "node:fs"
+import { createServer, type Server, type Socket } from "node:net"
+import { type Answer, decodeRequest, encodeAnswer, REQUEST_MOST, type Request, refuse } from "../../core/control.ts"
+import { type Peer, peerOf } from "../system/peer.ts"
+import { takePlace } from "./place.ts"
+
+/** Clients at once; the next one is told so. */
+export const CLIENTS_MOST = 16
+/** Clients that are being told why not, and for how long (ms) they may take to hear it. */
+const LEAVING_MOST = 64
+const LEAVING_MS = 1000
+/** Who says nothing for so long, or does not read what he asked for, is let go (ms). */
+export const IDLE_MS = 30_000
+
+export type ControlOptions = {
+    readonly path: string
+    /** A group whose members may connect beside root; null: root and the daemon's own user alone. */
+    readonly group: string | null
+    /** Does what is asked, at once. */
+    readonly answer: (request: Request, peer: Peer) => Answer
+    /** Something is not as it was wanted; the socket works. */
+    readonly trouble: (what: string) => void
+    /** Other than IDLE_MS: for tests. */
+    readonly idle?: number
+}
+
+/** A socket that listens. */
+export type ControlServer = {
+    /** Ends all connections and removes the socket. Can be called twice. */
+    readonly close: () => void
+}
+
+/** Listens at `path`. Returns why not as a text: a daemon without a control socket is still a daemon. */
+export async function listenControl(options: ControlOptions): Promise<ControlServer | string> {
+    const clients = new Set<Socket>()
+    const { path, group, trouble } = options
+    try {
+        const place = await takePlace(path)
+        if (!place.ok) return place.reason
+        const gid = group === null ? null : groupId(group)
+        if (gid === undefined) trouble(`there is no group ${group}: root alone can connect`)
+        const allowed = new Set([0, process.geteuid?.() ?? 0])
+        const server = createServer((socket) => {
+            if (clients.size >= CLIENTS_MOST) return turnAway(socket, refuse("busy"))
+            const peer = askPeer(socket)
+            if (peer === null || !(allowed.has(peer.uid) || (gid != null && peer.gids.includes(gid)))) {
+                return turnAway(socket, refuse("denied"))
+            }
+            clients.add(socket)
+            socket.once("close", () => clients.delete(socket))
+            serve(socket, peer, options)
+        })
+        await bind(server, path)
+        server.on("error", (error) => trouble(error.message))
+        if (gid != null) share(path, gid, trouble)
+        return {
+            close() {
+                server.close()
+                for (const socket of [...clients, ...leaving]) socket.destroy()
+            },
+        }
+    } catch (error) {
+        return error instanceof Error ? error.message : String(error)
+    }
+}
+
+/** Binds so that at no time anybody else could connect: libuv binds before `listen` returns, with the mask of then. */
+function bind(server: Server, path: string): Promise<void> {
+    const mask = process.umask(0o177)
+    try {
+        return new Promise((resolve, reject) => {
+            server.once("error", reject)
+            server.listen(path, () => {
+                server.removeListener("error", reject)
+                resolve()
+            })
+        })
+    } finally {
+        process.umask(mask)
+    }
+}
+
+function share(path: string, gid: number, trouble: (what: string) => void): void {
+    try {
+        chownSync(path, -1, gid)
+        chmodSync(path, 0o660)
+    } catch (error) {
+        trouble(`its group cannot be set (${String(error)}): root alone can connect`)
+    }
+}
+
+/** The number of a group of this host; undefined if there is none. */
+function groupId(name: string): number | undefined {
+    const line = readFileSync("/etc/group", "utf8")
+        .split("\n")
+        .find((one) => one.startsWith(`${name}:`))
+    return line === undefined ? undefined : Number(line.split(":")[2])
+}
+
+function askPeer(socket: Socket): Peer | null {
+    try {
+        return peerOf(socket)
+    } catch {
+        return null
+    }
+}
+
+/** Who has had his last line, and has not hung up yet. */
+const leaving = new Set<Socket>()
+
+/**
+ * One last line, and the end. What he still sends is read and forgotten for a while: on a closed connection he would hear
+ * of a broken pipe before he hears our line.
+ */
+function turnAway(socket: Socket, answer: Answer): void {
+    socket.removeAllListeners("data")
+    socket.on("error", () => {})
+    if (leaving.size >= LEAVING_MOST) return void socket.destroy()
+    leaving.add(socket)
+    const late = setTimeout(() => socket.destroy(), LEAVING_MS)
+    socket.once("close", () => {
+        clearTimeout(late)
+        leaving.delete(socket)
+    })
+    socket.end(`${encodeAnswer(answer)}\n`)
+    socket.resume()
+}
+
+function serve(socket: Socket, peer: Peer, { answer, idle = IDLE_MS }: ControlOptions): void {
+    let text = ""
+    const take = () => {
+        const end = text.indexOf("\n")
+        if (end < 0) {
+            if (text.length > REQUEST_MOST) turnAway(socket, refuse("too-long"))
+            else socket.resume()
+            return
+        }
+        const read = decodeRequest(text.slice(0, end))
+        text = text.slice(end + 1)
+        if (!read.ok) return turnAway(socket, read)
+        // The next line is looked at when this answer is on its way, in a turn of its own: packets come first.
+        socket.write(`${encodeAnswer(answer(read.request, peer))}\n`, (error) => {
+            // A connection that we ended calls it a success.
+            if (!error && !socket.destroyed) setImmediate(take)
+        })
+    }
+    socket.setEncoding("utf8")
+    socket.setTimeout(idle, () => socket.destroy())
+    socket.on("error", () => {})
+    socket.on("data", (more: string) => {
+        socket.pause()
+        text += more
+        take()
+    })
+}

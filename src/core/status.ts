@@ -1,0 +1,91 @@
+/**
+ * How things stand, for `postern status`: what the daemon watches, its doors, who is knocking and who is in. There is no
+ * field that could hold a hit of a sequence. Times are milliseconds, addresses and services are texts.
+ */
+import * as z from "zod/mini"
+
+/** So many doors, attempts, grants and services are listed; the totals count all of them. */
+export const LISTED_MOST = 1000
+/** So many of the latest warnings. */
+export const WARNINGS_MOST = 20
+
+const count = z.int().check(z.nonnegative())
+const time = z.number()
+const texts = z.array(z.string())
+
+/** The form of a status, for whoever reads one. */
+export const statusShape = z.object({
+    pid: count,
+    /** Milliseconds since 1970 now and when the daemon began. */
+    now: time,
+    started: time,
+    capture: z.string(),
+    /** Null: all of them. */
+    interfaces: z.nullable(texts),
+    /** Services that the host openly offers: packets to them are no hits. */
+    offered: texts,
+    doors: z.array(
+        z.object({
+            name: z.string(),
+            opens: texts,
+            /** How long a grant lasts. */
+            for: count,
+            hide: z.boolean(),
+            /** Grants that are open. */
+            grants: count,
+        }),
+    ),
+    /** Live attempts, the furthest first; an attempt at several doors is there once for each. */
+    attempts: z.array(
+        z.object({
+            door: z.string(),
+            source: z.string(),
+            stage: count,
+            of: count,
+            /** Time left in the window. */
+            left: count,
+        }),
+    ),
+    /** What is open, and what has programs under way. */
+    grants: z.array(
+        z.object({
+            door: z.string(),
+            source: z.string(),
+            /** Time left; null: nothing is open, a program is under way. */
+            left: z.nullable(count),
+            /** Milliseconds since 1970. */
+            since: time,
+            /** `found`: it was open when the daemon began. */
+            by: z.enum(["knock", "hand", "found"]),
+            /** By hand: whose. */
+            uid: z.nullable(count),
+            /** Where its programs are. */
+            program: z.enum(["idle", "starting", "started", "stopping"]),
+        }),
+    ),
+    totals: z.object({
+        doors: count,
+        attempts: count,
+        grants: count,
+        /** Grants that there is room for. */
+        grantsRoom: count,
+        /** Sources remembered, and how many can be. */
+        sources: count,
+        sourcesRoom: count,
+    }),
+    counters: z.object({
+        /** Packets that the capture handed over, and that the kernel dropped. */
+        delivered: count,
+        dropped: count,
+        /** Packets that counted, that repeated the one before, that came from paused sources, that found no room. */
+        hits: count,
+        repeats: count,
+        ignored: count,
+        turnedAway: count,
+    }),
+    /** The latest lines of the log that are warnings or errors about the host; `times`: said so often. */
+    warnings: z.array(z.object({ time, level: z.enum(["warning", "error"]), text: z.string(), times: count })),
+})
+
+/** See the head of the file. */
+export type Status = z.infer<typeof statusShape>

@@ -129,11 +129,11 @@ describe("the trial that takes itself back", () => {
         expect(RUN).toContain(line)
         const { gateway, scratch } = lab
         writeFileSync(join(scratch, "postern.toml"), CONFIGURATION, { mode: 0o600 })
-        const short = line!.replace("timeout 5m", "timeout 4")
+        const short = line!.replace("timeout 5m", "timeout 8")
         const env = `cd '${scratch}'; export POSTERN_CONFIG='${scratch}/postern.toml' PATH='${scratch}':$PATH`
         // The shell that began it is gone when this returns.
         gateway.must(["setsid", "bash", "-c", `${env}; ${short}`])
-        expect(await untilPort("refused", lab.hosts.stranger, gateway.v4, 22, 3500)).toBe("refused")
+        expect(await untilPort("refused", lab.hosts.stranger, gateway.v4, 22, 7500)).toBe("refused")
         expect(await untilPort("open", lab.hosts.stranger, gateway.v4, 22, 10_000)).toBe("open")
         expect(readFileSync(join(scratch, "trial.log"), "utf8")).toMatch(/ready\n.*stopping\n.*stopped/)
     })

@@ -12,16 +12,14 @@ import {
     beginConnect,
     bindSource,
     bindToInterface,
-    closeSocket,
     connectState,
     localAddress,
     openSocket,
     resetSocket,
-    SOCK_DGRAM,
-    SOCK_RAW,
     SOCK_STREAM,
     sendTo,
 } from "../system/outgoing.ts"
+import { closeSocket, SOCK_DGRAM, SOCK_RAW } from "../system/socket.ts"
 import { type KnockerOptions, refusal } from "./options.ts"
 import { UDP_PAYLOAD } from "./udp.ts"
 

@@ -3,23 +3,17 @@
  * function does one system call and gives `null` or the name of the error (`EPERM`), as errno(3) calls it; none throws
  * but where the FFI library cannot load. Numbers are Linux's (asm-generic), the same on x86, ARM, RISC-V and POWER.
  */
-import { constants, endianness } from "node:os"
+import { constants } from "node:os"
 import { type Address, isIPv4, parseAddress } from "../../core/net/address.ts"
 import { ffi, libcFunction } from "./ffi.ts"
+import { closeSocket, LITTLE, SO_ERROR, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET } from "./socket.ts"
 
 export const SOCK_STREAM = 1
-export const SOCK_DGRAM = 2
-export const SOCK_RAW = 3
-const SOCK_NONBLOCK = 0x800
-const SOCK_CLOEXEC = 0x80000
 const AF_INET = 2
 const AF_INET6 = 10
-const SOL_SOCKET = 1
-const SO_ERROR = 4
 const SO_REUSEADDR = 2
 const SO_LINGER = 13
 const SO_BINDTODEVICE = 25
-const LITTLE = endianness() === "LE"
 
 const calls = {
     socket: "int socket(int family, int type, int protocol)",
@@ -30,7 +24,6 @@ const calls = {
     getsockname: "int getsockname(int fd, void *address, void *length)",
     getpeername: "int getpeername(int fd, void *address, void *length)",
     sendto: "long sendto(int fd, const void *bytes, size_t size, int flags, const void *address, uint32_t length)",
-    close: "int close(int fd)",
     if_nametoindex: "uint32_t if_nametoindex(const char *name)",
 } as const
 
@@ -112,15 +105,10 @@ export function sendTo(fd: number, bytes: Uint8Array, to: Endpoint): string | nu
     return name === null ? "EINVAL" : failed(call("sendto", fd, bytes, bytes.length, 0, name, name.length))
 }
 
-/** Closes. */
-export function closeSocket(fd: number): void {
-    call("close", fd)
-}
-
 /** Closes a TCP socket without a farewell: nothing is kept in TIME_WAIT, a peer that answered gets a reset. */
 export function resetSocket(fd: number): void {
     call("setsockopt", fd, SOL_SOCKET, SO_LINGER, Buffer.concat([int(1), int(0)]), 8)
-    call("close", fd)
+    closeSocket(fd)
 }
 
 /** A sockaddr_in or sockaddr_in6 (ip(7), ipv6(7)); null if the address or its zone is unknown. */

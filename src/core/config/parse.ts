@@ -2,8 +2,8 @@
  * Configuration texts to a Config, or to every problem they have. Pure: reading files is for others, and nothing is
  * ever half applied.
  */
-import { parse, TomlError } from "smol-toml"
 import type { Service } from "../knock/hit.ts"
+import { readToml } from "../toml.ts"
 import { checkDoubts } from "./check.ts"
 import type { Config, Gateway } from "./config.ts"
 import { GATEWAY } from "./defaults.ts"
@@ -103,15 +103,10 @@ type Root = { readonly table: Readonly<Record<string, unknown>> } | Placed
 
 function parseToml(text: ConfigFile["text"]): Root {
     if (typeof text !== "string") return { path: [], problem: { code: "unreadable", ...text } }
-    try {
-        return { table: parse(text, { unsafeKeyBehaviour: "throw", maxDepth: 16 }) }
-    } catch (error) {
-        if (!(error instanceof TomlError)) throw error
-        // The message ends with an excerpt of the file, which may hold a sequence: only its first line is ours to show.
-        const detail = (error.message.split("\n")[0] ?? "").replace("Invalid TOML document: ", "")
-        const { line, column } = error
-        return { path: [], problem: { code: "syntax", detail, line, column } }
-    }
+    const read = readToml(text)
+    if (read.ok) return read
+    const { detail, line, column } = read
+    return { path: [], problem: { code: "syntax", detail, line, column } }
 }
 
 /** Facts to issues: looks up the places, makes the sentences, and sorts by place. */

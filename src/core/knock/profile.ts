@@ -9,10 +9,10 @@
  *     hits = ["32144", "21312:udp", "icmp:321"]
  *     wait = "tcp/22"
  */
-import { parse, TomlError } from "smol-toml"
 // The small one: a client has to start fast.
 import * as z from "zod/mini"
 import { nearest } from "../config/suggest.ts"
+import { readToml } from "../toml.ts"
 import type { Hit, Service, TcpFlags } from "./hit.ts"
 import { parseDuration, parseFlags, parseHit, parseService, type Read, type Refused } from "./language.ts"
 import { isDoorName, isHost, MAX_HITS, MAX_RETRIES } from "./limits.ts"
@@ -60,16 +60,12 @@ export type ProfileProblem =
 export function parseProfile(
     text: string,
 ): { readonly ok: true; readonly profile: Profile } | { readonly ok: false; readonly issues: readonly ProfileIssue[] } {
-    let data: unknown
-    try {
-        data = parse(text)
-    } catch (error) {
-        if (!(error instanceof TomlError)) throw error
-        // The first line of the message; the rest quotes the text, which may be a secret.
-        const detail = error.message.split("\n", 1)[0]!.replace("Invalid TOML document: ", "")
-        return bad([{ path: [], problem: { code: "syntax", line: error.line, column: error.column, detail } }])
+    const toml = readToml(text)
+    if (!toml.ok) {
+        const { detail, line, column } = toml
+        return bad([{ path: [], problem: { code: "syntax", line, column, detail } }])
     }
-    const result = schema.safeParse(data, { reportInput: true })
+    const result = schema.safeParse(toml.table, { reportInput: true })
     if (!result.success) return bad(result.error.issues.flatMap(toIssues))
     const { door: doors, ...rest } = result.data
     const second = doors.findIndex(({ name }, index) => doors.findIndex((door) => door.name === name) < index)

@@ -19,8 +19,8 @@ describe("printable()", () => {
         ] as const) {
             expect(printable(text)).toBe(clean)
         }
-        const escape = "\u001b"
-        const colour = new RegExp(`${escape}\\[[\\d;]*m`, "gu")
+        const ESC = "\u001b"
+        const colour = new RegExp(`${ESC}\\[[\\d;]*m`, "gu")
         const nasty = fc.constantFrom("\u001b", "[", "]", "m", "3", ";", "J", "\r", "\u0000", "\u009b", "\u2066", "x")
         fc.assert(
             fc.property(

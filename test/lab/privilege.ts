@@ -15,6 +15,8 @@ export const AS_NOBODY: readonly string[] = [
     "--clear-groups",
     "--inh-caps=-all,+dac_read_search",
     "--ambient-caps=-all,+dac_read_search",
+    // access(2) forgets the capabilities of whoever is not root, without this.
+    "--securebits=+no_setuid_fixup",
 ]
 
 /** _LINUX_CAPABILITY_VERSION_3, capget(2): two sets of three words follow, effective, permitted, inheritable. */

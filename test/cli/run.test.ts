@@ -3,12 +3,13 @@
  * nobody can read them. The built program, in network namespaces of our own.
  */
 import type { ChildProcess } from "node:child_process"
-import { chmodSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { eventually, type Host, type Lab, listTable, makeLab, POSTERN } from "../lab/lab.ts"
 import { collectLines, type Lines } from "../lab/lines.ts"
 import { whyNoNamespaces } from "../lab/namespace.ts"
+import { copyProgram } from "../lab/privilege.ts"
 
 const reason = whyNoNamespaces()
 const HITS = ["32144", "21312:udp", "27015"]
@@ -26,6 +27,8 @@ hide  = true
 let lab: Lab<"knocker">
 let gateway: Host
 let knocker: Host
+/** The program where nobody can read it: the checkout may be for root alone. */
+let copied: string
 let files = 0
 const children: ChildProcess[] = []
 
@@ -48,8 +51,9 @@ function start(
     const file = join(lab.scratch, `run-${++files}.toml`)
     // A file that everybody may read is warned of.
     writeFileSync(file, text, { mode: by[0] === NOBODY[0] ? 0o644 : 0o600 })
-    const argv = [...by, POSTERN, "run", "-c", file, ...args]
-    const child = gateway.start(argv, { env: { PATH: process.env["PATH"], TZ: "UTC", ...env } })
+    const argv = [...by, by[0] === NOBODY[0] ? copied : POSTERN, "run", "-c", file, ...args]
+    const POSTERN_SOCKET = join(lab.scratch, `control-${files}`)
+    const child = gateway.start(argv, { env: { PATH: process.env["PATH"], TZ: "UTC", POSTERN_SOCKET, ...env } })
     children.push(child)
     const log = collectLines(child, child.stderr!)
     let out = ""
@@ -74,6 +78,8 @@ describe.skipIf(reason !== null)(`postern run${reason === null ? "" : ` (${reaso
         gateway = lab.gateway
         knocker = lab.hosts.knocker
         chmodSync(lab.scratch, 0o711)
+        mkdirSync(join(lab.scratch, "copy"))
+        copied = copyProgram(join(lab.scratch, "copy"))
     })
 
     afterEach(async () => {
@@ -133,7 +139,7 @@ describe.skipIf(reason !== null)(`postern run${reason === null ? "" : ` (${reaso
         it("with a configuration that it may not read: 6, and says so", async () => {
             const file = join(lab.scratch, "secret.toml")
             writeFileSync(file, DOOR, { mode: 0o600 })
-            const child = gateway.exec([...NOBODY, POSTERN, "run", "-c", file])
+            const child = gateway.exec([...NOBODY, copied, "run", "-c", file])
             expect([child.status, child.stdout]).toEqual([6, ""])
             expect(child.stderr).toContain(`${file}: no permission to read it`)
         })

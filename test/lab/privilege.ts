@@ -2,6 +2,8 @@
  * Fewer rights than the root that runs the tests, to see what a program without them does. The checkout may lie in a
  * folder that only root can read, such as /root.
  */
+import { execFileSync } from "node:child_process"
+import { join } from "node:path"
 import { libcFunction } from "../../src/adapters/system/ffi.ts"
 
 /**
@@ -18,6 +20,15 @@ export const AS_NOBODY: readonly string[] = [
     // access(2) forgets the capabilities of whoever is not root, without this.
     "--securebits=+no_setuid_fixup",
 ]
+
+/** Copies the built program into a folder, for everybody to run. Returns its launcher. */
+export function copyProgram(folder: string): string {
+    const root = join(import.meta.dirname, "..", "..")
+    const parts = ["postern", "dist", "node_modules/koffi", "node_modules/@koromix"]
+    execFileSync("cp", ["-r", "--parents", ...parts, folder], { cwd: root })
+    execFileSync("chmod", ["-R", "a+rX", folder])
+    return join(folder, "postern")
+}
 
 /** _LINUX_CAPABILITY_VERSION_3, capget(2): two sets of three words follow, effective, permitted, inheritable. */
 const VERSION = 0x20080522

@@ -1,0 +1,115 @@
+/** The few file operations that the journal is made of, so that tests can break each of them. */
+import { closeSync, constants, fstatSync, fsync, fsyncSync, mkdirSync, openSync } from "node:fs"
+import { type FileHandle, open, rename, rm } from "node:fs/promises"
+import { dirname, join } from "node:path"
+import { promisify } from "node:util"
+import { lockFile } from "../system/flock.ts"
+
+/** Files of one directory, by their names. What fails throws an error with a `code`, as in node:fs. */
+export interface Disk {
+    /** The whole file, and when it was last changed (milliseconds since 1970); null: there is none. It can be written. */
+    read(name: string): Promise<{ readonly bytes: Uint8Array; readonly changed: number } | null>
+    /** Makes the file anew with these bytes. */
+    create(name: string, bytes: Uint8Array): Promise<void>
+    /** Writes into a file that was read or made before. */
+    write(name: string, bytes: Uint8Array, at: number): Promise<void>
+    /** The file's bytes are durable afterwards. */
+    sync(name: string): Promise<void>
+    /** Gives a file that was made before another name, in place of what had it. */
+    rename(from: string, to: string): Promise<void>
+    /** The names are durable afterwards. */
+    syncNames(): Promise<void>
+    /** Lets go of files and lock. */
+    close(): Promise<void>
+}
+
+const syncDescriptor = promisify(fsync)
+
+/**
+ * A real directory, made for its owner alone if it is not there, and locked. Null: another process has it. Throws if it
+ * cannot be used, or if others could put files there.
+ */
+export function openDisk(directory: string): Disk | null {
+    const made = mkdirSync(directory, { recursive: true, mode: 0o700 })
+    if (made !== undefined) syncDirectory(dirname(made))
+    const names = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY)
+    try {
+        // Not made right by us: it may be a directory that others share, named by mistake.
+        const { mode, uid } = fstatSync(names)
+        if ((mode & 0o022) !== 0) throw new Error(`others can write to ${directory}: take a directory of its own`)
+        if (uid !== 0 && uid !== process.geteuid?.()) throw new Error(`${directory} belongs to another user`)
+        if (lockFile(names)) return lockedDisk(directory, names)
+    } catch (error) {
+        closeSync(names)
+        throw error
+    }
+    closeSync(names)
+    return null
+}
+
+function syncDirectory(directory: string): void {
+    const names = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY)
+    try {
+        fsyncSync(names)
+    } finally {
+        closeSync(names)
+    }
+}
+
+function lockedDisk(directory: string, names: number): Disk {
+    const files = new Map<string, FileHandle>()
+    const take = async (name: string, handle: FileHandle) => {
+        const before = files.get(name)
+        files.set(name, handle)
+        await before?.close()
+    }
+    const file = (name: string): FileHandle => {
+        const handle = files.get(name)
+        if (handle === undefined) throw new Error(`${name} was never opened`)
+        return handle
+    }
+    return {
+        async read(name) {
+            try {
+                await take(name, await open(join(directory, name), "r+"))
+            } catch (error) {
+                if (codeOf(error) === "ENOENT") return null
+                throw error
+            }
+            const [bytes, { mtimeMs }] = [await file(name).readFile(), await file(name).stat()]
+            return { bytes, changed: Math.ceil(mtimeMs) }
+        },
+        async create(name, bytes) {
+            // Not truncated: a left-over may have other rights, or be a link.
+            await rm(join(directory, name), { force: true })
+            await take(name, await open(join(directory, name), "wx", 0o600))
+            await writeAll(file(name), bytes, 0)
+        },
+        write: (name, bytes, at) => writeAll(file(name), bytes, at),
+        sync: (name) => file(name).datasync(),
+        async rename(from, to) {
+            await rename(join(directory, from), join(directory, to))
+            await take(to, file(from))
+            files.delete(from)
+        },
+        syncNames: () => syncDescriptor(names),
+        async close() {
+            for (const handle of files.values()) await handle.close()
+            files.clear()
+            closeSync(names)
+        },
+    }
+}
+
+/** A disk that is nearly full takes a part, and refuses the rest. */
+async function writeAll(handle: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
+    for (let done = 0; done < bytes.length; ) {
+        const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, at + done)
+        done += bytesWritten
+    }
+}
+
+/** The `code` of an error of node:fs, such as `ENOENT`; empty if it has none. */
+export function codeOf(error: unknown): string {
+    return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : ""
+}

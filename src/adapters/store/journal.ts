@@ -1,0 +1,144 @@
+/**
+ * The store as a file: a journal of blocks (spec/journal.md) that is written anew, as a snapshot, at each start and
+ * whenever it is full. Nothing is answered before fdatasync(2) has returned. After a write that failed nobody knows
+ * what the disk holds (fsync(2)): then everything is written to a new file before anything is answered again.
+ */
+import { BLOCK } from "../../core/store/block.ts"
+import { decodeJournal, encodeBatch, encodeJournal } from "../../core/store/journal.ts"
+import { Ledger } from "../../core/store/ledger.ts"
+import type { StoreRecord } from "../../core/store/record.ts"
+import type { Store } from "../../ports/store.ts"
+import { batchStore } from "./batches.ts"
+import { codeOf, type Disk, openDisk } from "./disk.ts"
+
+/** The names in the directory. */
+export const JOURNAL = "journal"
+const NEXT = "journal.new"
+const DAMAGED = "journal.damaged"
+
+/** A store, with what people should know of how it was found (null: nothing); or why there is none. */
+export type Opening =
+    | {
+          readonly ok: true
+          readonly store: Store
+          readonly found: "new" | "whole" | "torn" | "damaged"
+          readonly detail: string
+      }
+    | { readonly ok: false; readonly code: "locked" | "denied" | "newer" | "failed"; readonly detail: string }
+
+/** Opens the store in this directory, which is made if need be. `now`: milliseconds since 1970. Never throws. */
+export async function openJournal(
+    directory: string,
+    now: () => number,
+    take: (directory: string) => Disk | null = openDisk,
+): Promise<Opening> {
+    let disk: Disk | null = null
+    try {
+        disk = take(directory)
+        if (disk === null) return { ok: false, code: "locked", detail: "another process has it" }
+        const opening = await openOn(disk, now)
+        if (!opening.ok) await disk.close()
+        return opening
+    } catch (error) {
+        await disk?.close()
+        const denied = ["EACCES", "EPERM", "EROFS"].includes(codeOf(error))
+        return { ok: false, code: denied ? "denied" : "failed", detail: messageOf(error) }
+    }
+}
+
+async function openOn(disk: Disk, now: () => number): Promise<Opening> {
+    const ledger = new Ledger()
+    const file = await disk.read(JOURNAL)
+    const reading = file === null ? null : decodeJournal(file.bytes)
+    if (reading?.condition === "newer") {
+        const detail = `it was written by a later postern (format ${reading.version})`
+        return { ok: false, code: "newer", detail }
+    }
+    for (const record of reading?.records ?? []) ledger.fold(record)
+    if (file === null) ledger.fold({ type: "trust", since: now(), why: "new" })
+    if (file !== null && reading?.condition === "damaged") {
+        // The clock may stand before what happened.
+        ledger.fold({ type: "trust", since: Math.max(now(), file.changed), why: "damage" })
+        await keepDamaged(disk, file.bytes)
+    }
+    const journal = new Journal(disk, ledger, now, reading?.next ?? 0, reading?.blocks ?? 0)
+    const trouble = await journal.renew()
+    // A journal that is whole can be used as it is, for as long as there is room in it.
+    if (trouble !== null && reading?.condition !== "whole") throw trouble
+    const found = reading?.condition ?? "new"
+    return { ok: true, store: batchStore("journal", ledger, now, journal), found, detail: reading?.detail ?? "" }
+}
+
+/** A copy for those who want to look; not worth failing for. */
+async function keepDamaged(disk: Disk, bytes: Uint8Array): Promise<void> {
+    try {
+        await disk.create(DAMAGED, bytes)
+    } catch {
+        // A full disk.
+    }
+}
+
+class Journal {
+    readonly #disk: Disk
+    readonly #ledger: Ledger
+    readonly #now: () => number
+    #next: number
+    #blocks: number
+    /** Nobody knows what the disk holds. */
+    #unsure = false
+
+    constructor(disk: Disk, ledger: Ledger, now: () => number, next: number, blocks: number) {
+        this.#disk = disk
+        this.#ledger = ledger
+        this.#now = now
+        this.#next = next
+        this.#blocks = blocks
+    }
+
+    /** Makes these records, which the ledger has already, durable. Returns why it could not, or null. */
+    async keep(records: readonly StoreRecord[]): Promise<string | null> {
+        const bytes = encodeBatch(records, this.#next)
+        if (!this.#unsure && this.#next + bytes.length / BLOCK <= this.#blocks) {
+            try {
+                await this.#disk.write(JOURNAL, bytes, this.#next * BLOCK)
+                await this.#disk.sync(JOURNAL)
+                this.#next += bytes.length / BLOCK
+                return null
+            } catch {
+                this.#unsure = true
+            }
+        }
+        const error = await this.renew()
+        return error === null ? null : messageOf(error)
+    }
+
+    /** Writes all that the ledger has to a new file, and puts that in place. Returns what failed, or null. */
+    async renew(): Promise<Error | null> {
+        this.#ledger.forget(this.#now())
+        const { bytes, next } = encodeJournal(this.#ledger.records())
+        let replaced = false
+        try {
+            await this.#disk.create(NEXT, bytes)
+            await this.#disk.sync(NEXT)
+            replaced = true
+            await this.#disk.rename(NEXT, JOURNAL)
+            await this.#disk.syncNames()
+        } catch (error) {
+            // Which of the two files has the name now, or will have it after a power loss, is not known either.
+            if (replaced) this.#unsure = true
+            return error instanceof Error ? error : new Error(String(error))
+        }
+        this.#next = next
+        this.#blocks = bytes.length / BLOCK
+        this.#unsure = false
+        return null
+    }
+
+    close(): Promise<void> {
+        return this.#disk.close()
+    }
+}
+
+function messageOf(error: unknown): string {
+    return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,501 @@
+/**
+ * The store port: one suite on each adapter, then what the journal must stand: power cut at any moment, disks that
+ * refuse and lie, damage, SIGKILL, full and read-only disks. Nothing that was answered `ok` is ever lost, and nothing
+ * that was used is ever accepted again.
+ */
+import { spawn, spawnSync } from "node:child_process"
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { buildSync } from "esbuild"
+import fc from "fast-check"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { type Disk, openDisk } from "../../src/adapters/store/disk.ts"
+import { JOURNAL, openJournal } from "../../src/adapters/store/journal.ts"
+import { memoryStore } from "../../src/adapters/store/memory.ts"
+import { formatAddress, parseAddress } from "../../src/core/net/address.ts"
+import { BLOCK, encodeBlocks } from "../../src/core/store/block.ts"
+import { MOST } from "../../src/core/store/ledger.ts"
+import type { Store, StoreResult } from "../../src/ports/store.ts"
+import { type ModelDisk, modelDisk } from "../lab/model-disk.ts"
+
+const NOW = 1_700_000_000_000
+/** After every store of these tests was made. */
+const LATER = NOW + 3_600_000
+const me = parseAddress("192.0.2.7")!
+const other = parseAddress("2001:db8::7")!
+const ssh = { door: "ssh", source: me }
+
+let directory: string
+const stores: Store[] = []
+
+beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), "postern-store-"))
+    chmodSync(directory, 0o700)
+})
+afterEach(async () => {
+    for (const store of stores.splice(0)) await store.close()
+    rmSync(directory, { recursive: true, force: true })
+})
+
+async function open(take: (directory: string) => Disk | null = openDisk, now = () => NOW) {
+    const opening = await openJournal(directory, now, take)
+    if (!opening.ok) throw new Error(`${opening.code}: ${opening.detail}`)
+    stores.push(opening.store)
+    return opening
+}
+
+const code = (result: StoreResult) => (result.ok ? "ok" : result.code)
+const codes = async (...results: Promise<StoreResult>[]) => (await Promise.all(results)).map(code)
+const notes = (store: Store) =>
+    store
+        .pending()
+        .map(({ door, source, due }) => `${door} ${formatAddress(source)} ${due}`)
+        .sort()
+
+type Harness = { readonly store: Store; readonly goTo: (now: number) => void }
+
+function suite(make: () => Promise<Harness>): void {
+    let store: Store
+    let goTo: Harness["goTo"]
+    beforeEach(async () => {
+        ;({ store, goTo } = await make())
+        stores.push(store)
+    })
+
+    it("claim() is ok once for each id, also for calls of the same moment", async () => {
+        expect(await codes(store.claim("a", LATER, LATER), store.claim("b", LATER, LATER))).toEqual(["ok", "ok"])
+        expect(await codes(store.claim("a", LATER, LATER + 1))).toEqual(["used"])
+        const calls = Array.from({ length: 20 }, () => store.claim("c", LATER, LATER))
+        expect((await codes(...calls)).sort()).toEqual(["ok", ...Array(19).fill("used")])
+        expect(store.health().claims).toBe(3)
+    })
+
+    it("claim() refuses what may have been used before the store knew anything", async () => {
+        expect(await codes(store.claim("a", NOW, LATER), store.claim("b", 0, LATER))).toEqual(["unsure", "unsure"])
+        expect(await codes(store.raise("a", 1, NOW), store.raise("b", 1, NOW + 1))).toEqual(["unsure", "ok"])
+        expect(store.health()).toMatchObject({ since: NOW, why: "new" })
+    })
+
+    it("claim() has bounded room, and makes room by forgetting; what was forgotten is stale, wherever the clock goes", async () => {
+        const all = Array.from({ length: MOST.claims }, (_, i) => store.claim(`id-${i}`, LATER, LATER + i))
+        expect(new Set(await codes(...all))).toEqual(new Set(["ok"]))
+        expect(await codes(store.claim("more", LATER, LATER + MOST.claims))).toEqual(["full"])
+        goTo(LATER + 99)
+        expect(await codes(store.claim("more", LATER, LATER + MOST.claims))).toEqual(["ok"])
+        expect(store.health().claims).toBe(MOST.claims - 99)
+        goTo(NOW)
+        expect(await codes(store.claim("id-0", LATER, LATER))).toEqual(["stale"])
+        expect(await codes(store.claim("id-99", LATER, LATER + 99), store.claim("id-100", LATER, LATER + 100))).toEqual(
+            ["stale", "used"],
+        )
+    })
+
+    it("raise() lets counters only grow, each by itself", async () => {
+        expect(await codes(store.raise("a", 0, LATER), store.raise("a", 0, LATER))).toEqual(["ok", "used"])
+        expect(await codes(store.raise("a", 7, LATER), store.raise("a", 6, LATER))).toEqual(["ok", "used"])
+        expect(await codes(store.raise("b", 6, LATER), store.raise("a", 8, LATER))).toEqual(["ok", "ok"])
+        expect(store.health().counters).toBe(2)
+    })
+
+    it("note() keeps one moment for each door and source, until it is struck", async () => {
+        const six = { door: "ssh", source: other }
+        expect(await codes(store.note(ssh, 5), store.note(six, 6), store.note({ ...ssh, door: "web" }, 7))).toEqual([
+            "ok",
+            "ok",
+            "ok",
+        ])
+        await store.note(ssh, 9)
+        expect(notes(store)).toEqual(["ssh 192.0.2.7 9", "ssh 2001:db8::7 6", "web 192.0.2.7 7"])
+        expect(await codes(store.note(ssh, null), store.note(ssh, null))).toEqual(["ok", "ok"])
+        expect(notes(store)).toEqual(["ssh 2001:db8::7 6", "web 192.0.2.7 7"])
+        expect(store.health().stops).toBe(2)
+    })
+
+    it("throws on what no record can hold, and goes on", async () => {
+        for (const id of ["", "a b", "a\nb", "\u00e4", "x".repeat(201)]) {
+            await expect(store.claim(id, LATER, LATER)).rejects.toThrow(RangeError)
+            await expect(store.raise(id, 1, LATER)).rejects.toThrow(RangeError)
+            await expect(store.note({ door: id, source: me }, 1)).rejects.toThrow(RangeError)
+        }
+        for (const n of [-1, 0.5, Number.NaN, 2 ** 53]) {
+            await expect(store.claim("a", LATER, n)).rejects.toThrow(RangeError)
+            await expect(store.raise("a", n, LATER)).rejects.toThrow(RangeError)
+        }
+        expect(await codes(store.claim("x".repeat(200), LATER, LATER))).toEqual(["ok"])
+    })
+
+    it("close() finishes what was asked for, and refuses what comes later", async () => {
+        const before = store.claim("a", LATER, LATER)
+        await store.close()
+        expect(await codes(before, store.claim("b", LATER, LATER))).toEqual(["ok", "failed"])
+        await store.close()
+    })
+}
+
+describe("memory", () =>
+    suite(() => {
+        let now = NOW
+        const store = memoryStore(() => now)
+        return Promise.resolve({ store, goTo: (time) => (now = time) })
+    }))
+
+describe("journal", () =>
+    suite(async () => {
+        let now = NOW
+        const { store } = await open(openDisk, () => now)
+        return { store, goTo: (time) => (now = time) }
+    }))
+
+describe("journal, as a file", () => {
+    it("knows everything again when it is opened again, over many snapshots", async () => {
+        const first = await open()
+        expect(first.found).toBe("new")
+        // More batches than a journal has blocks.
+        for (let i = 0; i < 1500; i++) expect(await codes(first.store.claim(`id-${i}`, LATER, LATER))).toEqual(["ok"])
+        await codes(first.store.raise("k", 41, LATER), first.store.note(ssh, 5), first.store.note(ssh, 6))
+        await first.store.close()
+        const { store, found } = await open()
+        expect(found).toBe("whole")
+        for (let i = 0; i < 1500; i++) expect(await codes(store.claim(`id-${i}`, LATER, LATER))).toEqual(["used"])
+        expect(await codes(store.raise("k", 41, LATER), store.raise("k", 42, LATER))).toEqual(["used", "ok"])
+        expect(notes(store)).toEqual(["ssh 192.0.2.7 6"])
+        expect(store.health()).toMatchObject({ since: NOW, why: "new", trouble: null })
+    })
+
+    it("is for its owner's eyes alone, and refuses a directory that others can write to", async () => {
+        const own = join(directory, "a", "b")
+        const opening = await openJournal(own, () => NOW)
+        if (!opening.ok) throw new Error(opening.detail)
+        stores.push(opening.store)
+        expect(statSync(own).mode & 0o7777).toBe(0o700)
+        expect(statSync(join(own, JOURNAL)).mode & 0o7777).toBe(0o600)
+        chmodSync(directory, 0o1777)
+        expect(await openJournal(directory, () => NOW)).toEqual({
+            ok: false,
+            code: "failed",
+            detail: `others can write to ${directory}: take a directory of its own`,
+        })
+        expect(statSync(directory).mode & 0o7777).toBe(0o1777)
+        chmodSync(directory, 0o700)
+    })
+
+    it("is one process's at a time", async () => {
+        const { store } = await open()
+        expect(await openJournal(directory, () => NOW)).toMatchObject({ ok: false, code: "locked" })
+        await store.close()
+        expect((await open()).found).toBe("whole")
+    })
+
+    it("refuses the format of a later version, and leaves it alone", async () => {
+        await (await open()).store.close()
+        const path = join(directory, JOURNAL)
+        const later = readFileSync(path)
+        later.set(encodeBlocks(["postern-journal 2"], 0), 0)
+        writeFileSync(path, later)
+        expect(await openJournal(directory, () => NOW)).toEqual({
+            ok: false,
+            code: "newer",
+            detail: "it was written by a later postern (format 2)",
+        })
+        expect(readFileSync(path).equals(later)).toBe(true)
+    })
+
+    it("after damage refuses what may have been used, says so, keeps the damaged file, and goes on with the new", async () => {
+        const { store } = await open()
+        await codes(store.claim("a", LATER, LATER), store.claim("b", LATER, LATER), store.raise("k", 5, LATER))
+        await codes(store.note(ssh, 5))
+        await store.close()
+        const path = join(directory, JOURNAL)
+        const bytes = readFileSync(path)
+        bytes[BLOCK + 100]! ^= 1
+        writeFileSync(path, bytes)
+        const found = LATER + 1000
+        for (const wanted of ["damaged", "whole"] as const) {
+            const again = await open(openDisk, () => found)
+            expect(again.found).toBe(wanted)
+            expect(again.store.health()).toMatchObject({ why: "damage" })
+            const { since } = again.store.health()
+            expect(since).toBeGreaterThanOrEqual(found)
+            const moments = [LATER, found, since]
+            for (const id of ["a", "b", "c"]) {
+                for (const moment of moments) {
+                    expect(["used", "unsure"]).toContain(code(await again.store.claim(id, moment, since + 1)))
+                }
+            }
+            expect(await codes(again.store.raise("k", 6, LATER))).toEqual(["unsure"])
+            expect(await codes(again.store.claim(`new ${wanted}`.replace(" ", "-"), since + 1, since + 2))).toEqual([
+                "ok",
+            ])
+            expect(notes(again.store)).toEqual(["ssh 192.0.2.7 5"])
+            await again.store.close()
+        }
+        expect(readFileSync(`${path}.damaged`).equals(bytes)).toBe(true)
+    })
+})
+
+/** What was answered `ok`, and what must hold of it for ever after. */
+class Promised {
+    readonly claims = new Set<string>()
+    count = -1
+    /** What the note may be: as it was answered last, or as asked for without an answer since. */
+    readonly due: (number | null)[] = [null]
+
+    /** Asks for something; `n` says what. */
+    async ask(store: Store, n: number): Promise<void> {
+        if (n % 3 === 0) {
+            // Long, so that two make more than a block.
+            const id = `id-${n}`.padEnd(190, "x")
+            if ((await store.claim(id, LATER, LATER)).ok) this.claims.add(id)
+        } else if (n % 3 === 1) {
+            if ((await store.raise("k", n, LATER)).ok) this.count = Math.max(this.count, n)
+        } else {
+            const due = n % 2 === 0 ? n : null
+            this.due.push(due)
+            if ((await store.note(ssh, due)).ok) this.due.splice(0, this.due.lastIndexOf(due))
+        }
+    }
+
+    /** Asks for ten things at once. */
+    async askTen(store: Store, n: number): Promise<void> {
+        await Promise.all(Array.from({ length: 10 }, (_, i) => this.ask(store, n + i)))
+    }
+
+    async check(store: Store): Promise<void> {
+        for (const id of this.claims) expect(code(await store.claim(id, LATER, LATER))).toBe("used")
+        if (this.count >= 0) expect(code(await store.raise("k", this.count, LATER))).toBe("used")
+        expect(this.due).toContain(store.pending()[0]?.due ?? null)
+    }
+}
+
+describe("journal, on a disk that fails", () => {
+    const never = new Promise<never>(() => {})
+
+    /** Runs until the power goes at the given step; returns the disk as it was then. */
+    async function run(disk: ModelDisk, promised: Promised, from: number, cutAt: number): Promise<number> {
+        let steps = 0
+        const dead = new Promise<void>((resolve) => {
+            disk.fault = () => {
+                steps++
+                if (steps === cutAt) resolve()
+            }
+        })
+        // After the cut no step is done, and none comes back.
+        const wired = { ...disk }
+        for (const name of ["create", "write", "sync", "rename", "syncNames"] as const) {
+            wired[name] = async (...args: never[]) => {
+                if (steps >= cutAt) return never
+                await Reflect.apply(disk[name], disk, args)
+                if (steps >= cutAt) return never
+            }
+        }
+        const work = async () => {
+            const { store } = await open(() => wired)
+            stores.pop()
+            for (let n = from; n < from + 100; n += 10) await promised.askTen(store, n)
+        }
+        await Promise.race([work(), dead])
+        return steps
+    }
+
+    it("loses nothing and accepts nothing twice when the power goes at any step, over and over", async () => {
+        let cuts = 0
+        let torn = 0
+        await fc.assert(
+            fc.asyncProperty(
+                fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 4 }),
+                fc.integer(),
+                async (cutsAt, seed) => {
+                    const random = generator(seed)
+                    let disk = modelDisk()
+                    const promised = new Promised()
+                    for (const [round, cutAt] of cutsAt.entries()) {
+                        if ((await run(disk, promised, round * 100, cutAt)) >= cutAt) cuts++
+                        disk = disk.cutPower(random)
+                        const copy = disk.bytes(JOURNAL)
+                        const { store, found } = await open(() =>
+                            copy === null ? modelDisk() : modelDisk(new Map([[JOURNAL, copy]])),
+                        )
+                        expect(["new", "whole", "torn"]).toContain(found)
+                        if (found === "torn") torn++
+                        await promised.check(store)
+                    }
+                },
+            ),
+            { numRuns: 150 },
+        )
+        expect(cuts).toBeGreaterThan(100)
+        expect(torn).toBeGreaterThan(0)
+    })
+
+    it("answers `failed` when a step fails, goes on when it can, and still loses nothing", async () => {
+        const seen = { failed: 0, recovered: 0 }
+        await fc.assert(
+            fc.asyncProperty(
+                fc.integer({ min: 1, max: 40 }),
+                fc.integer({ min: 1, max: 12 }),
+                fc.integer(),
+                async (at, length, seed) => {
+                    const random = generator(seed)
+                    const disk = modelDisk(new Map(), random)
+                    const { store } = await open(() => disk)
+                    const promised = new Promised()
+                    let steps = 0
+                    disk.fault = () => {
+                        steps++
+                        if (steps >= at && steps < at + length) throw new Error("EIO: i/o error")
+                    }
+                    for (let n = 0; n < 400; n += 10) {
+                        await promised.askTen(store, n)
+                        if (store.health().trouble !== null) seen.failed++
+                    }
+                    expect(store.health().trouble).toBeNull()
+                    if (steps > at + length) seen.recovered++
+                    expect(promised.claims.size).toBeGreaterThan(2)
+                    const copy = disk.cutPower(random).bytes(JOURNAL)!
+                    const again = await open(() => modelDisk(new Map([[JOURNAL, copy]])))
+                    await promised.check(again.store)
+                },
+            ),
+            { numRuns: 150 },
+        )
+        expect(seen.failed).toBeGreaterThan(50)
+        expect(seen.recovered).toBeGreaterThan(100)
+    })
+
+    it("accepts nothing twice whatever length the journal is cut to, and whatever bit of it is changed", async () => {
+        const disk = modelDisk()
+        const { store } = await open(() => disk)
+        for (let i = 0; i < 5; i++) await store.claim(`id-${i}`, LATER, LATER + i + 1)
+        const whole = disk.bytes(JOURNAL)!
+        const damaged = async (bytes: Uint8Array) => {
+            const again = await open(
+                () => modelDisk(new Map([[JOURNAL, bytes]])),
+                () => LATER,
+            )
+            expect(again.found).toBe("damaged")
+            for (let i = 0; i < 5; i++) {
+                expect(code(await again.store.claim(`id-${i}`, LATER, LATER + i + 1))).toMatch(/^(used|unsure)$/)
+            }
+            stores.length = 0
+        }
+        for (let length = 0; length < 7 * BLOCK; length += 61) await damaged(whole.slice(0, length))
+        await damaged(whole.slice(0, whole.length - 1))
+        for (let byte = 0; byte < 6 * BLOCK; byte += 47) {
+            const bytes = whole.slice()
+            bytes[byte]! ^= 1 << (byte & 7)
+            await damaged(bytes)
+        }
+    })
+})
+
+/** Numbers from 0 to 1 that follow from the seed (mulberry32). */
+function generator(seed: number): () => number {
+    let state = seed
+    return () => {
+        state = (state + 0x6d2b79f5) | 0
+        let t = Math.imul(state ^ (state >>> 15), 1 | state)
+        t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+        return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+    }
+}
+
+describe("journal, in a process of its own", () => {
+    let worker: string
+    let scratch: string
+    beforeAll(() => {
+        // In the checkout, where the FFI library is found.
+        scratch = mkdtempSync(join(import.meta.dirname, "..", "..", "node_modules", ".store-"))
+        worker = join(scratch, "worker.mjs")
+        buildSync({
+            entryPoints: [join(import.meta.dirname, "..", "lab", "store-worker.ts")],
+            outfile: worker,
+            bundle: true,
+            platform: "node",
+            format: "esm",
+            external: ["koffi"],
+            logLevel: "silent",
+            banner: { js: `import{createRequire as r}from"node:module";const require=r(import.meta.url)` },
+        })
+    })
+    afterAll(() => rmSync(scratch, { recursive: true, force: true }))
+
+    /** Runs the loop until it is dead; returns the lines that it printed. */
+    function loop(diesAt: number, killAfter: number): Promise<string[]> {
+        return new Promise((resolve, reject) => {
+            const child = spawn(process.execPath, [worker, directory, "loop", String(diesAt)], {
+                stdio: ["ignore", "pipe", "inherit"],
+            })
+            let printed = ""
+            let lines = 0
+            child.stdout.setEncoding("utf8").on("data", (text: string) => {
+                printed += text
+                lines += text.split("\n").length - 1
+                if (lines >= killAfter) child.kill("SIGKILL")
+            })
+            child.once("error", reject)
+            child.once("close", (_, signal) => {
+                if (signal !== "SIGKILL") reject(new Error(`it ended by itself:\n${printed}`))
+                // What it did not finish to print it did not tell.
+                else resolve(printed.split("\n").slice(0, -1))
+            })
+        })
+    }
+
+    it("loses nothing and accepts nothing twice over 120 times SIGKILL, at every change of the disk and at any moment", async () => {
+        const claims = new Set<string>()
+        let count = 0
+        const found = { new: 0, whole: 0, torn: 0, damaged: 0 }
+        for (let round = 0; round < 120; round++) {
+            const byItself = round % 2 === 0
+            const lines = await loop(byItself ? 1 + round / 2 : 0, byItself ? 1e9 : 1 + ((round * 37) % 400))
+            let due: string | null | undefined
+            for (const line of lines) {
+                const [what, value = ""] = line.split(" ")
+                if (what === "claim") claims.add(value)
+                if (what === "count") count = Math.max(count, Number(value))
+                if (what === "note") due = value
+            }
+            const opening = await open()
+            found[opening.found]++
+            const { store } = opening
+            const results = await codes(...[...claims].map((id) => store.claim(id, LATER, LATER)))
+            expect(results.filter((result) => result !== "used")).toEqual([])
+            if (count > 0) expect(await codes(store.raise("counter", count, LATER))).toEqual(["used"])
+            const stored = store.pending()[0]?.due ?? null
+            // The note may be later than what was answered, never earlier; a struck one may be there anew.
+            if (due !== undefined && due !== "null" && stored !== null)
+                expect(stored).toBeGreaterThanOrEqual(Number(due))
+            await store.close()
+        }
+        expect(found.damaged).toBe(0)
+        expect(found.whole + found.torn).toBeGreaterThan(100)
+        expect(claims.size).toBeGreaterThan(1000)
+    }, 240_000)
+
+    const rooted = process.getuid?.() === 0
+
+    /** Runs the worker where `prepare`, a shell's words, has mounted something, with the directory as $1. */
+    function mounted(prepare: string, what: string): string {
+        const script = `${prepare}\nexec "$2" "$3" "$1" ${what}`
+        const argv = ["-m", "sh", "-ec", script, "sh", directory, process.execPath, worker]
+        const { status, stdout, stderr } = spawnSync("unshare", argv, { encoding: "utf8", timeout: 50_000 })
+        expect(stderr).toBe("")
+        expect(status).toBe(0)
+        return stdout
+    }
+
+    it.skipIf(!rooted)("a full disk: nothing is acknowledged, and all is well when there is room again", () => {
+        const prepare = `mount -t tmpfs -o size=4m,mode=700 postern "$1"
+            head -c 2900k /dev/zero > "$1/filler"`
+        expect(mounted(prepare, "fill")).toMatch(/^opened new\nfailed: ENOSPC: .*\nmany, then ok\n$/)
+    })
+
+    it.skipIf(!rooted)("a disk too full for a journal, and one that cannot be written: says so", () => {
+        expect(mounted('mount -t tmpfs -o size=100k,mode=700 postern "$1"', "open")).toMatch(/^failed: ENOSPC: /)
+        expect(mounted('mount -t tmpfs -o ro,mode=700 postern "$1"', "open")).toMatch(/^denied: EROFS: /)
+        mkdirSync(join(directory, "state"))
+        const old = `mount -t tmpfs -o mode=700 postern "$1"; "$2" "$3" "$1" open >&2 2>/dev/null; mount -o remount,ro "$1"`
+        expect(mounted(old.replace(">&2 2>/dev/null", ">/dev/null"), "open")).toMatch(/^denied: EROFS: /)
+    })
+})

@@ -59,7 +59,8 @@ async function runPrivate(): Promise<number> {
         const view = `nsenter --net=/run/netns/${gateway.name} ${pathOf("nft")} list table inet postern`
         say(`    nsenter --preserve-credentials -t ${door.pid} -U -m -- ${view}`)
         say("")
-        return await follow(gateway.start([POSTERN, "run", "-c", file], { stdio: "inherit" }))
+        const argv = [POSTERN, "run", "-c", file, "--socket", join(lab.scratch, "control")]
+        return await follow(gateway.start(argv, { stdio: "inherit" }))
     } finally {
         lab.remove()
     }

@@ -5,7 +5,11 @@ import { EXIT, type ExitCode } from "../voice/exit.ts"
 import { printable } from "../voice/printable.ts"
 import { endWithReader, processTerminal } from "../voice/terminal.ts"
 import { check } from "./commands/check.ts"
+import { grant } from "./commands/grant.ts"
 import { knock } from "./commands/knock.ts"
+import { revoke } from "./commands/revoke.ts"
+import { status } from "./commands/status.ts"
+import { watch } from "./commands/watch.ts"
 
 declare const POSTERN_VERSION: string
 
@@ -25,7 +29,7 @@ export async function main(args: readonly string[], extra: readonly CliCommand[]
         const terminal = processTerminal(program.opts<{ color: boolean }>().color)
         code = await act(terminal)
     }
-    for (const command of [...extra, check, knock]) command.define(program, run)
+    for (const command of [...extra, status, watch, grant, revoke, check, knock]) command.define(program, run)
     for (const command of program.commands) {
         command.exitOverride().showSuggestionAfterError()
         command.configureOutput(program.configureOutput())

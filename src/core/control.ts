@@ -10,7 +10,7 @@ import { type Address, formatAddress, formatNetwork, type Network, parseAddress,
 import { type Status, statusShape } from "./status.ts"
 
 /** The spec's: the version of the language. */
-export const CONTROL_VERSION = 1
+const CONTROL_VERSION = 1
 /** The spec's: a longer line is refused unread (characters, its end not counted). */
 export const REQUEST_MOST = 4096
 export const ANSWER_MOST = 4_194_304

@@ -10,8 +10,8 @@ import type { Effect } from "./effect.ts"
 import { codeOf, packetCode, type Service } from "./knock/hit.ts"
 import { Matcher } from "./knock/matcher.ts"
 import { CODES, indexSequences, NAMED, type Prefix, type SequenceIndex, slotOf, type Wanted } from "./knock/sequence.ts"
-import { isOpen, type Lease, Leases, sameService } from "./leases.ts"
-import { type Address, contains } from "./net/address.ts"
+import { type Giver, isOpen, type Lease, Leases, sameService } from "./leases.ts"
+import { type Address, contains, type Network } from "./net/address.ts"
 import { type Packet, TCP, UDP } from "./net/packet.ts"
 import { canSend } from "./net/sender.ts"
 import { Ration } from "./ration.ts"
@@ -41,12 +41,31 @@ export type EngineEvent =
     | { readonly type: "ended"; readonly which: "start" | "stop"; readonly door: number; readonly source: Address }
     /** Grants that were found in the kernel at start, with the time they have left in milliseconds. */
     | { readonly type: "found"; readonly grants: readonly { readonly element: GrantElement; readonly left: number }[] }
+    /** Somebody who may opens a door by hand, for `ms`. No effects: as many grants are open as are allowed. */
+    | {
+          readonly type: "grant"
+          readonly door: number
+          readonly source: Address
+          readonly ms: number
+          readonly uid: number
+      }
+    /** Somebody who may ends the leases of this door (null: of all) and of sources in this network (null: of all). */
+    | { readonly type: "revoke"; readonly door: number | null; readonly source: Network | null; readonly uid: number }
     /** Somebody has emptied the firewall: whatever is open must be let through again. */
     | { readonly type: "lost" }
     /** What this host openly offers now. */
     | { readonly type: "offered"; readonly services: readonly Service[] }
     /** The addresses of this host now. */
     | { readonly type: "addresses"; readonly addresses: readonly Address[] }
+
+/** An attempt at one door, for `status`: how far it is, and how much of the window (ms) is left. */
+export type LiveAttempt = {
+    readonly door: string
+    readonly source: Address
+    readonly stage: number
+    readonly of: number
+    readonly left: number
+}
 
 const NOTHING: readonly Effect[] = []
 
@@ -134,6 +153,15 @@ export class Engine {
             case "found":
                 this.#found(event.grants)
                 break
+            case "grant":
+                this.#give(event)
+                break
+            case "revoke":
+                for (const lease of this.#leases.all()) {
+                    if (event.door !== null && lease.door !== event.door) continue
+                    if (event.source === null || contains(event.source, lease.source)) this.#close(lease, event.uid)
+                }
+                break
             case "lost":
                 this.#lost()
                 break
@@ -156,6 +184,32 @@ export class Engine {
     isUnknown(packet: Packet): boolean {
         const slot = slotOf(packetCode(packet))
         return this.#served[slot] === 0 && this.#indexes.every((index) => (index.roles[slot]! & NAMED) === 0)
+    }
+
+    /** Live attempts, the furthest first: `most` of them, each with up to four doors, and how many there are. */
+    attempts(most: number, now: number): { readonly live: readonly LiveAttempt[]; readonly total: number } {
+        const { total, places } = this.#matcher.attempts.furthest(most)
+        const live = places.flatMap((place) => {
+            const { prefix, began } = this.#matcher.standing(place)
+            return prefix.longer.slice(0, DOORS_PER_REPORT).map(({ door, codes, within }) => ({
+                door: this.config.doors[door]!.name,
+                source: this.#source(place),
+                stage: prefix.codes.length,
+                of: codes.length,
+                left: Math.max(0, began + within - now),
+            }))
+        })
+        return { live, total }
+    }
+
+    /** Elements of the kernel that no door has opened, as far as this door (or any) could and this network holds them. */
+    strays(held: readonly GrantElement[], door: number | null, source: Network | null): readonly GrantElement[] {
+        const opens = door === null ? null : this.config.doors[door]!.opens
+        const fits = held.filter((element) => {
+            if (source !== null && !contains(source, element.source)) return false
+            return opens === null || opens.some((service) => sameService(service, element.service))
+        })
+        return this.#leases.strays(fits)
     }
 
     /** Numbers for `status`: leases, remembered sources, and what became of hits. */
@@ -198,12 +252,41 @@ export class Engine {
             return
         }
         if (door.opens.length === 0) {
-            this.#run(lease, { type: "knock", now: this.#now })
-            this.#leases.settle(lease)
+            this.#start(lease, { by: "knock" })
             return
         }
-        const groups = this.#leases.groups(lease, this.#now + door.for, this.#now)
-        this.#effects.push({ type: "grant", door: index, source, groups })
+        // A knock never takes time away from what was given by hand.
+        const left = isOpen(lease) ? lease.grant.due - this.#now : 0
+        if (left > door.for) this.#ask(lease, left, lease.giver)
+        else this.#ask(lease, door.for, { by: "knock" })
+    }
+
+    /** By hand. */
+    #give({ door: index, source, ms, uid }: Extract<EngineEvent, { type: "grant" }>): void {
+        const { name, opens } = this.config.doors[index]!
+        const lease = this.#leases.claim(index, source)
+        if (lease === null) return
+        if (opens.length > 0) {
+            this.#ask(lease, ms, { by: "hand", uid })
+            return
+        }
+        this.#say({ type: "given", door: name, source, opens, ms: 0, uid })
+        this.#start(lease, { by: "hand", uid })
+    }
+
+    /** Asks the firewall; `granted` or `denied` follows. */
+    #ask(lease: Lease, ms: number, giver: Giver): void {
+        lease.asked = { ms, giver }
+        const groups = this.#leases.groups(lease, this.#now + ms, this.#now)
+        this.#effects.push({ type: "grant", door: lease.door, source: lease.source, groups })
+    }
+
+    /** Runs the program of a door that opens nothing. */
+    #start(lease: Lease, giver: Giver): void {
+        if (lease.errand.phase === "idle") lease.since = this.#now
+        lease.giver = giver
+        this.#run(lease, { type: "knock", now: this.#now })
+        this.#leases.settle(lease)
     }
 
     #granted(index: number, source: Address): void {
@@ -211,9 +294,15 @@ export class Engine {
         if (lease === null) return
         const door = this.config.doors[index]!
         const renewed = isOpen(lease)
-        this.#leases.setGrant(lease, this.#now + door.for)
+        const { ms, giver } = lease.asked
+        this.#leases.setGrant(lease, this.#now + ms)
         lease.whole = true
-        this.#say({ type: "opened", door: door.name, source, opens: door.opens, ms: door.for, renewed })
+        if (!renewed) lease.since = this.#now
+        const byHand = giver.by === "hand" && (giver !== lease.giver || !renewed)
+        lease.giver = giver
+        const { name, opens } = door
+        if (byHand) this.#say({ type: "given", door: name, source, opens, ms, uid: giver.uid })
+        else this.#say({ type: "opened", door: name, source, opens, ms, renewed })
         // A renewal runs nothing again, unless the stop has already undone what the start did.
         if (!renewed || door.command?.stop != null) this.#run(lease, { type: "knock", now: this.#now })
     }
@@ -226,21 +315,27 @@ export class Engine {
     }
 
     #denied({ door, source, code, partly }: Extract<EngineEvent, { type: "denied" }>): void {
-        this.#tell({ type: "refused", door: this.config.doors[door]!.name, source, code })
         const lease = this.#leases.get(door, source)
+        // Who asked by hand is told by other ways.
+        if (lease?.asked.giver.by !== "hand")
+            this.#tell({ type: "refused", door: this.config.doors[door]!.name, source, code })
         if (lease === null) return
         if (partly) this.#restore(lease)
         this.#leases.settle(lease)
     }
 
-    /** Ends a lease before its time. */
-    #close(lease: Lease): void {
-        if (isOpen(lease)) {
+    /** Ends a lease before its time; `uid`: by hand of this user, else by a closing knock. */
+    #close(lease: Lease, uid: number | null = null): void {
+        const { source, errand } = lease
+        const { name } = this.config.doors[lease.door]!
+        const open = isOpen(lease)
+        if (open) {
             this.#leases.setGrant(lease, Number.POSITIVE_INFINITY)
             this.#restore(lease)
-            const { name } = this.config.doors[lease.door]!
-            this.#say({ type: "closed", door: name, source: lease.source, by: "knock" })
         }
+        if (uid === null && open) this.#say({ type: "closed", door: name, source, by: "knock" })
+        const waits = errand.phase === "started" || errand.phase === "starting"
+        if (uid !== null && (open || waits)) this.#say({ type: "revoked", door: name, source, uid })
         this.#run(lease, { type: "revoke", now: this.#now })
         this.#leases.settle(lease)
     }
@@ -280,6 +375,8 @@ export class Engine {
             if (lease === null) orphans.push(element)
             else {
                 // Another door of the last daemon may have opened it, or somebody by hand, who may have meant for good.
+                if (!isOpen(lease)) lease.since = this.#now
+                lease.giver = { by: "found" }
                 lease.whole = this.config.doors[index]!.opens.length === 1
                 this.#leases.setGrant(lease, Math.max(isOpen(lease) ? lease.grant.due : 0, this.#now + left))
                 this.#leases.settle(lease)

@@ -8,8 +8,12 @@ import type { Config, Door } from "./config/config.ts"
 import type { GrantGroup } from "./effect.ts"
 import { type Errand, type ErrandEvent, stepErrand } from "./errand.ts"
 import type { Service } from "./knock/hit.ts"
+import { formatService } from "./knock/language.ts"
 import type { Address } from "./net/address.ts"
 import type { GrantElement } from "./ruleset.ts"
+
+/** How somebody came in: by a knock, by hand (whose: a user's number), or before this daemon began. */
+export type Giver = { readonly by: "knock" | "found" } | { readonly by: "hand"; readonly uid: number }
 
 /** One door, open (or with programs under way) for one source. */
 export class Lease {
@@ -19,6 +23,11 @@ export class Lease {
     readonly grant = { due: Number.POSITIVE_INFINITY, lease: this as Lease }
     /** Every service of the door is open, as far as we know: not so if only some were found in the kernel at start. */
     whole = true
+    /** Since when (ms), and how. */
+    since = 0
+    giver: Giver = { by: "knock" }
+    /** What the firewall has been asked for, and has not answered yet: for how long (ms), and how. */
+    asked: { readonly ms: number; readonly giver: Giver } = { ms: 0, giver: this.giver }
     errand: Errand = { phase: "idle" }
     /** When to run the stop program (ms); Infinity: not by the clock. */
     readonly stop = { due: Number.POSITIVE_INFINITY, lease: this as Lease }
@@ -93,6 +102,16 @@ export class Leases {
         return soonest(this.#grants.next(), this.#stops.next())
     }
 
+    /** Of what the kernel holds, that which no open lease accounts for. */
+    strays(held: readonly GrantElement[]): GrantElement[] {
+        const known = new Set<string>()
+        for (const lease of this.all()) {
+            if (!isOpen(lease)) continue
+            for (const service of this.#doors[lease.door]!.opens) known.add(keyOf(formatService(service), lease.source))
+        }
+        return held.filter(({ service, source }) => !known.has(keyOf(formatService(service), source)))
+    }
+
     /** All leases. */
     all(): IterableIterator<Lease> {
         return this.#leases.values()
@@ -136,6 +155,6 @@ export function sameService(a: Service, b: Service): boolean {
     return a.port === b.port && a.protocol === b.protocol
 }
 
-function keyOf(door: number, source: Address): string {
-    return `${door} ${source.join(" ")}`
+function keyOf(what: number | string, source: Address): string {
+    return `${what} ${source.join(" ")}`
 }

@@ -41,6 +41,17 @@ export type Report =
           readonly ms: number
           readonly renewed: boolean
       }
+    /** The same, by hand of this user; a door that opens nothing runs its program, and `ms` is 0. */
+    | {
+          readonly type: "given"
+          readonly door: string
+          readonly source: Address
+          readonly opens: readonly Service[]
+          readonly ms: number
+          readonly uid: number
+      }
+    /** Ended by hand of this user. */
+    | { readonly type: "revoked"; readonly door: string; readonly source: Address; readonly uid: number }
     /** No longer open. */
     | { readonly type: "closed"; readonly door: string; readonly source: Address; readonly by: "time" | "knock" }
     /** Reports that were left out because there were too many. */

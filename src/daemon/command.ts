@@ -27,6 +27,7 @@ export const run: CliCommand = {
                     .choices(["error", "warning", "notice", "info", "debug"])
                     .default("info"),
             )
+            .option("--socket <file>", "where to be asked (default: $POSTERN_SOCKET, or the configuration's)")
             .addHelpText("before", EXAMPLES.trimStart())
             .action((options: RunOptions) =>
                 act(async (terminal) => {
@@ -41,6 +42,7 @@ export const run: CliCommand = {
 /** What the command line asks for. */
 export type RunOptions = {
     readonly config?: string
+    readonly socket?: string
     readonly log: "auto" | "plain" | "journal" | "json"
     readonly logLevel: "error" | "warning" | "notice" | "info" | "debug"
 }

@@ -8,7 +8,7 @@ import type { Config } from "../core/config/config.ts"
 import type { Effect } from "../core/effect.ts"
 import { Engine, type EngineEvent } from "../core/engine.ts"
 import type { Service } from "../core/knock/hit.ts"
-import { formatAddress } from "../core/net/address.ts"
+import { type Address, formatAddress, type Network } from "../core/net/address.ts"
 import type { Report } from "../core/report.ts"
 import { wantedRuleset } from "../core/ruleset.ts"
 import { planWatch } from "../core/watch.ts"
@@ -55,6 +55,8 @@ export class Loop {
     #depth = 0
     /** Lines about programs that were not run: a flood of whole knocks must not fill the log with them. */
     readonly #complaints = new Budget(10, 1)
+    /** The firewall has refused something since this was last set to false. */
+    #refused = false
     #stopped = false
 
     constructor(config: Config, ports: LoopPorts, seed: readonly [number, number]) {
@@ -144,6 +146,45 @@ export class Loop {
         return { ...this.#engine.facts(), interfaces: this.#interfaces, offered: this.#offered }
     }
 
+    /** Live attempts, the furthest first: doors of so many of them, and how many there are. */
+    attempts(most: number): ReturnType<Engine["attempts"]> {
+        return this.#engine.attempts(most, this.#now())
+    }
+
+    /** Packets that the capture handed over, and that the kernel dropped. */
+    packets(): ReturnType<Capture["stats"]> {
+        return this.#ports.capture.stats()
+    }
+
+    /** Opens a door by hand of this user, for `ms`. Null, or why it is as it was. */
+    grant(door: number, source: Address, ms: number, uid: number): "grants" | "firewall" | null {
+        const effects = this.#engine.step({ type: "grant", door, source, ms, uid }, this.#now())
+        if (effects.length === 0) return "grants"
+        this.#refused = false
+        this.#perform(effects)
+        this.#rearm()
+        return this.#refused ? "firewall" : null
+    }
+
+    /**
+     * Ends grants by hand of this user: of this door (null: of all) and of sources in this network (null: of all), and
+     * what the kernel lets in beside them. How many of each; `done` is false if the kernel did not do all of it.
+     */
+    revoke(
+        door: number | null,
+        source: Network | null,
+        uid: number,
+    ): { grants: number; strays: number; done: boolean } {
+        const strays = this.#engine.strays(this.#table?.held() ?? [], door, source)
+        const effects = this.#engine.step({ type: "revoke", door, source, uid }, this.#now())
+        const grants = effects.filter((effect) => effect.type === "report" && effect.report.type === "revoked").length
+        this.#refused = false
+        this.#perform(strays.length === 0 ? effects : [...effects, { type: "revoke", elements: strays }])
+        this.#rearm()
+        if (strays.length > 0) this.#tell("notice", `user ${uid} took back ${strays.length} that no door has opened`)
+        return { grants, strays: strays.length, done: !this.#refused }
+    }
+
     #now(): number {
         return this.#ports.clock.monotonic()
     }
@@ -168,7 +209,7 @@ export class Loop {
                 this.#lines.push(() => this.#report(effect.report))
                 return
             case "revoke":
-                this.#table?.revoke(effect.elements)
+                if (this.#table?.revoke(effect.elements) === false) this.#refused = true
                 return
             case "grant":
                 this.#grant(effect)
@@ -194,6 +235,7 @@ export class Loop {
     #grant({ door, source, groups }: Extract<Effect, { type: "grant" }>): void {
         for (const [done, group] of groups.entries()) {
             if (this.#table?.grant(source, group) ?? true) continue
+            this.#refused = true
             if (door !== null) this.#event({ type: "denied", door, source, code: "firewall", partly: done > 0 })
             return
         }

@@ -5,6 +5,7 @@ import { packetSocketCapture } from "../adapters/capture/packet-socket.ts"
 import { systemClock } from "../adapters/clock/system.ts"
 import { spawnCommands } from "../adapters/commands/spawn.ts"
 import { configFile, readConfigFiles } from "../adapters/config/files.ts"
+import { type ControlOptions, type ControlServer, listenControl } from "../adapters/control/server.ts"
 import { nftFirewall } from "../adapters/firewall/nft.ts"
 import { rtnetlinkLinks } from "../adapters/links/rtnetlink.ts"
 import { publishedServices } from "../adapters/services/published.ts"
@@ -23,8 +24,10 @@ import { EXIT, type ExitCode } from "../voice/exit.ts"
 import { formatMs } from "../voice/reports.ts"
 import type { Terminal } from "../voice/terminal.ts"
 import type { RunOptions } from "./command.ts"
+import { answerer } from "./control.ts"
 import { type Log, lineLog } from "./log.ts"
 import { interfacesText, Loop, type LoopPorts } from "./loop.ts"
+import { rememberWarnings } from "./warnings.ts"
 
 /** Runs the daemon until a signal ends it. Returns the exit code; problems are told on the terminal before. */
 export async function runDaemon(options: RunOptions, terminal: Terminal): Promise<ExitCode> {
@@ -40,7 +43,8 @@ export async function runDaemon(options: RunOptions, terminal: Terminal): Promis
     const form = options.log === "auto" ? (terminal.env["JOURNAL_STREAM"] ? "journal" : "plain") : options.log
     const log = lineLog(form, options.logLevel, () => clock.wall(), terminal.say)
     try {
-        return await live(reading.config, { clock, log })
+        const socket = options.socket ?? (terminal.env["POSTERN_SOCKET"] || reading.config.gateway.socket)
+        return await live(reading.config, { clock, log }, socket)
     } catch (error) {
         if (error instanceof Refusal) terminal.error(error.message, ...error.hints)
         else terminal.error(messageOf(error))
@@ -48,7 +52,10 @@ export async function runDaemon(options: RunOptions, terminal: Terminal): Promis
     }
 }
 
-async function live(config: Config, { clock, log }: Pick<LoopPorts, "clock" | "log">): Promise<ExitCode> {
+async function live(config: Config, ports: Pick<LoopPorts, "clock" | "log">, socket: string): Promise<ExitCode> {
+    const { clock } = ports
+    const started = clock.wall()
+    const { log, latest: warnings } = rememberWarnings(ports.log, () => clock.wall())
     // Before anything else: whoever ends the daemon while it starts must end it cleanly, too.
     const ended = new Promise<NodeJS.Signals>((resolve) => {
         for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, resolve)
@@ -60,15 +67,31 @@ async function live(config: Config, { clock, log }: Pick<LoopPorts, "clock" | "l
     const loop = startLoop(config, { clock, log, links, services, commands })
     log("notice", `watching ${interfacesText(loop.facts().interfaces)}, by ${loop.captureName}`)
     for (const door of config.doors) log("info", `${door.name}: ${doorText(door)}`)
+    const control = await listen(socket, config, log, answerer({ config, loop, clock, started, warnings }, log))
     log("notice", "ready")
     const signal = await ended
     log("notice", `${signal}: stopping`)
+    control?.close()
     const table = await loop.stop()
     log(
         "notice",
         `stopped: ${table === "kept" ? "what is hidden stays hidden, grants end on time" : "our table is gone"}`,
     )
     return signal === "SIGINT" ? EXIT.interrupted : EXIT.ok
+}
+
+/** The control socket; null where there can be none: the doors matter more. */
+async function listen(
+    path: string,
+    { gateway }: Config,
+    log: Log,
+    answer: ControlOptions["answer"],
+): Promise<ControlServer | null> {
+    const trouble = (what: string) => log("warning", `control: ${what}`)
+    const control = await listenControl({ path, group: gateway.socketGroup, answer, trouble })
+    if (typeof control !== "string") return control
+    log("warning", `nobody can ask this daemon: ${path}: ${control}`)
+    return null
 }
 
 /** Why the daemon does not start, for its terminal. */

@@ -90,10 +90,16 @@ export class Table {
         return false
     }
 
-    /** Takes elements back. */
-    revoke(elements: readonly GrantElement[]): void {
+    /** Takes elements back. False: the kernel refused, and has been told about. */
+    revoke(elements: readonly GrantElement[]): boolean {
         const result = this.#keeping.firewall.revoke(elements)
         if (!result.ok) this.#keeping.tell("error", `firewall: cannot revoke: ${result.detail}`)
+        return result.ok
+    }
+
+    /** What the kernel lets in now. Throws if it does not say. */
+    held(): GrantElement[] {
+        return this.#keeping.firewall.list().map(({ element }) => element)
     }
 
     /** Makes the table again after somebody took it away. */

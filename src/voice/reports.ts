@@ -32,18 +32,27 @@ export function reportText(report: Report, wall: number): { readonly level: Leve
             return { level: "info", text: `${who}: spoiled at stage ${report.stage} of ${report.of} by a wrong hit` }
         case "refused":
             return { level: "warning", text: `${who}: refused: ${REFUSALS[report.code]}` }
-        case "opened": {
+        case "opened":
+        case "given": {
             const services = report.opens.map(formatService).join(", ")
-            const verb = report.renewed ? "open for longer" : "open"
+            const verb = openText(report)
+            if (services === "") return { level: "notice", text: `${who}: ${verb}` }
             const until = formatClock(wall + report.ms)
             return { level: "notice", text: `${who}: ${verb}: ${services} for ${formatMs(report.ms)}, until ${until}` }
         }
+        case "revoked":
+            return { level: "notice", text: `${who}: revoked by hand of user ${report.uid}` }
         case "closed":
             return {
                 level: "notice",
                 text: `${who}: closed ${report.by === "time" ? "on time" : "by a closing knock"}`,
             }
     }
+}
+
+function openText(report: Extract<Report, { type: "opened" | "given" }>): string {
+    if (report.type === "opened") return report.renewed ? "open for longer" : "open"
+    return report.opens.length === 0 ? `run by hand of user ${report.uid}` : `open by hand of user ${report.uid}`
 }
 
 /** A length of time for people: `30 s`, `1.5 s`, `2 min`. */

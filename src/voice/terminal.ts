@@ -10,6 +10,8 @@ import { printable } from "./printable.ts"
 export type Terminal = {
     /** A line of data. Here and below nothing of the text can command a terminal (see printable.ts). */
     readonly out: (line: string) => void
+    /** Lines of data that take the place of those before on a terminal, as far as it has room; elsewhere they follow. */
+    readonly redraw: (lines: readonly string[]) => void
     /** A line of voice, as it is. */
     readonly say: (line: string) => void
     /** `postern: error: WHAT`, then each hint. */
@@ -50,6 +52,17 @@ export function outliveReader(): void {
     }
 }
 
+function redraw(lines: readonly string[]): void {
+    const { isTTY, rows } = process.stdout
+    if (!isTTY) {
+        process.stdout.write(`${printable(lines.join("\n"))}\n\n`)
+        return
+    }
+    // ECMA-48: to the top, the rest of each line away, and all below the last. A line too long for it may wrap.
+    const shown = lines.slice(0, Math.max(1, rows - 1)).map((line) => `${printable(line)}\u001b[K\n`)
+    process.stdout.write(`\u001b[H${shown.join("")}\u001b[J`)
+}
+
 /** The terminal of this process. */
 export function processTerminal(colourWanted: boolean): Terminal {
     const { env } = process
@@ -59,6 +72,7 @@ export function processTerminal(colourWanted: boolean): Terminal {
     const hint = (text: string) => say(`postern: hint: ${text}`)
     return {
         out: (line) => process.stdout.write(`${printable(line)}\n`),
+        redraw,
         say,
         error: (what, ...hints) => {
             say(`postern: ${colour.red("error")}: ${what}`)

@@ -119,7 +119,7 @@ describe("every example", () => {
         let seen = 0
         for (const page of PAGES) {
             for (const [, command, rest] of read(page).matchAll(
-                /\bpostern (run|check|knock|[a-z]+ -)([^\n`|;&)"]*)/g,
+                /\bpostern (run|status|watch|grant|revoke|check|knock|[a-z]+ -)([^\n`|;&)"]*)/g,
             )) {
                 expect(commands, `${page}: postern ${command}`).toContain(command)
                 const known = helpOptions(command).flatMap((names) => names.split(" "))
@@ -186,6 +186,8 @@ describe("the log lines of postern-run(1)", () => {
         paused: { type: "paused", source, ms: 1000 },
         opened: { ...opened, renewed: false },
         renewed: { ...opened, renewed: true },
+        given: { type: "given", ...who, opens: opened.opens, ms: 600_000, uid: 1000 },
+        revoked: { type: "revoked", ...who, uid: 0 },
         closed: { type: "closed", ...who, by: "time" },
         "closed by a knock": { type: "closed", ...who, by: "knock" },
         suppressed: { type: "suppressed", count: 7 },

@@ -177,7 +177,11 @@ describe("listenControl()", () => {
 
     it("says why it cannot listen", async () => {
         writeFileSync(join(folder, "run"), "a file")
-        expect(await listen()).toMatch(/EEXIST|ENOTDIR/)
+        expect(await listen()).toMatch(/ENOTDIR/)
+        path = "/proc/nowhere/control"
+        expect(await listen()).toMatch(/ENOENT/)
+        path = join(folder, "two/levels/control")
+        expect(await listen()).toMatch(/ENOENT/)
     })
 })
 

@@ -40,6 +40,8 @@ export type DaemonOptions = {
 export type Daemon = {
     readonly pid: number
     readonly log: Lines
+    /** Where it is asked: for `--socket`. */
+    readonly socket: string
     /** The configuration file, to be changed by a test. */
     readonly file: string
     /** Ends it (SIGTERM unless said otherwise) and resolves to its exit code, null after a signal. */
@@ -121,7 +123,8 @@ async function startDaemon(
     const { until = /\bready\b/, env = {} } = options
     const file = join(scratch, `postern-${++configurations}.toml`)
     writeFileSync(file, configuration, { mode: 0o600 })
-    const child = gateway.start([POSTERN, "run", "-c", file], { env: { ...process.env, ...env } })
+    const socket = join(scratch, `control-${configurations}`)
+    const child = gateway.start([POSTERN, "run", "-c", file, "--socket", socket], { env: { ...process.env, ...env } })
     child.stdout?.resume()
     const log = collectLines(child, child.stderr!)
     const ended = new Promise<number | null>((resolve) => child.once("close", (code) => resolve(code)))
@@ -129,6 +132,7 @@ async function startDaemon(
     return {
         pid: child.pid!,
         log,
+        socket,
         file,
         ended,
         stop(signal = "SIGTERM") {

@@ -2,7 +2,7 @@
  * The place of the control socket in the file system: taken when it is free or was left by a daemon that is dead, never
  * from one that lives; and only where nobody else could put a socket of his own.
  */
-import { lstatSync, mkdirSync, renameSync, rmSync } from "node:fs"
+import { lstatSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs"
 import { connect } from "node:net"
 import { dirname } from "node:path"
 
@@ -14,13 +14,13 @@ const PROBE_MS = 2000
 /** Free for us now, or why not. */
 export type Place = { readonly ok: true } | { readonly ok: false; readonly reason: string }
 
-/** Makes room for a socket at `path`, and its directory if there is none. Throws what the file system refuses. */
+/** Makes room for a socket at `path`, and its directory if that alone is missing. Throws what the file system refuses. */
 export async function takePlace(path: string): Promise<Place> {
     const long = pathProblem(path)
     if (long !== null) return no(long)
     const folder = dirname(path)
-    mkdirSync(folder, { recursive: true, mode: 0o755 })
-    const { mode, uid } = lstatSync(folder)
+    makeFolder(folder)
+    const { mode, uid } = statSync(folder)
     const mine = uid === 0 || uid === process.geteuid?.()
     const othersMayWrite = (mode & 0o022) !== 0 && (mode & 0o1000) === 0
     if (!mine || othersMayWrite) return no(`others than root can change ${folder}: chmod 755, or choose another place`)
@@ -42,6 +42,15 @@ export async function takePlace(path: string): Promise<Place> {
 /** Why no socket can have this path, or null: the system would cut it, and not say so. */
 export function pathProblem(path: string): string | null {
     return Buffer.byteLength(path) > LONGEST_PATH ? `the path is longer than ${LONGEST_PATH} bytes` : null
+}
+
+/** One directory and no more: in places such as /proc Node never comes back from making several. */
+function makeFolder(folder: string): void {
+    try {
+        mkdirSync(folder, { mode: 0o755 })
+    } catch (error) {
+        if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error
+    }
 }
 
 function no(reason: string): Place {

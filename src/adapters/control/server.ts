@@ -15,7 +15,7 @@ export const CLIENTS_MOST = 16
 const LEAVING_MOST = 64
 const LEAVING_MS = 1000
 /** Who says nothing for so long, or does not read what he asked for, is let go (ms). */
-export const IDLE_MS = 30_000
+const IDLE_MS = 30_000
 
 export type ControlOptions = {
     readonly path: string

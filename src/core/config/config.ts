@@ -12,6 +12,9 @@ export type Gateway = {
     readonly interfaces: "auto" | "any" | readonly string[]
     /** Directory for what must survive a restart. */
     readonly state: string
+    /** Where the daemon is asked, and the group that may ask beside root; null: nobody else. */
+    readonly socket: string
+    readonly socketGroup: string | null
     readonly capture: "auto" | "nflog" | "packet-socket"
     /** Openly offered services, beside what the daemon finds listening. */
     readonly services: readonly Service[]

@@ -10,6 +10,8 @@ const EVERYONE: readonly Network[] = ["0.0.0.0/0", "::/0"].map((text) => parseNe
 export const GATEWAY = {
     interfaces: "auto",
     state: "/var/lib/postern",
+    socket: "/run/postern/control",
+    socketGroup: null,
     capture: "auto",
     services: [],
     uniform: false,

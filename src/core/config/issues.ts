@@ -74,7 +74,7 @@ type Mistake =
     | { readonly code: "address" }
     | { readonly code: "name" }
     | { readonly code: "interface" }
-    | { readonly code: "relative"; readonly kind: "program" | "directory" }
+    | { readonly code: "relative"; readonly kind: "program" | "directory" | "file" }
     | { readonly code: "argument" }
     | { readonly code: "placeholder"; readonly name: string; readonly near: string | null }
     | { readonly code: "range"; readonly least: number; readonly most: number }

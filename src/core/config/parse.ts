@@ -77,8 +77,8 @@ function parseFiles(files: readonly ConfigFile[]): Parsed {
                 const { value: table, problems } = readTable(gatewayTable, value, "[gateway]")
                 add(problems, [key])
                 if (gatewayFile === null && table) {
-                    const { log_group: logGroup, ...rest } = table
-                    gateway = { ...rest, logGroup }
+                    const { log_group: logGroup, socket_group: socketGroup, ...rest } = table
+                    gateway = { ...rest, logGroup, socketGroup }
                 }
                 gatewayFile ??= file
             } else if (key === "door") {

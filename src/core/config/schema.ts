@@ -161,6 +161,14 @@ export const gatewayTable = z.strictObject(
                     report(context, context.value, { code: "relative", kind: "directory" })
             })
             .default(GATEWAY.state),
+        socket: z
+            .string({ error: "path" satisfies Kind })
+            .check((context) => {
+                if (!/^\/[^\0]*$/.test(context.value))
+                    report(context, context.value, { code: "relative", kind: "file" })
+            })
+            .default(GATEWAY.socket),
+        socket_group: doorName.nullable().default(GATEWAY.socketGroup),
         capture: z
             .literal(["auto", "nflog", "packet-socket"], { error: "capture" satisfies Kind })
             .default(GATEWAY.capture),

@@ -162,6 +162,29 @@ export class Attempts {
         this.prefix[place] = 0
     }
 
+    /** Places with a live attempt, the furthest first, at most so many; `total` counts all. Looks at every place. */
+    furthest(most: number): { readonly total: number; readonly places: readonly number[] } {
+        const live = (place: number) => this.stage[place]! > 0 && this.quiet[place] === 0
+        const byStage = new Uint32Array(this.depth + 1)
+        let total = 0
+        for (let place = 0; place < this.capacity; place++) {
+            if (!live(place)) continue
+            byStage[this.stage[place]!]!++
+            total++
+        }
+        // The stage of which there is only room for some, and for how many.
+        let least = this.depth
+        let room = most
+        while (least > 0 && byStage[least]! <= room) room -= byStage[least--]!
+        const places: number[] = []
+        for (let place = 0; place < this.capacity && places.length < Math.min(most, total); place++) {
+            if (!live(place) || this.stage[place]! < least) continue
+            if (this.stage[place] === least && room-- <= 0) continue
+            places.push(place)
+        }
+        return { total, places: places.sort((a, b) => this.stage[b]! - this.stage[a]!) }
+    }
+
     /** 0: free or forgotten; 1: at most at stage 1; 2: further on. */
     #rank(place: number, now: number): number {
         if (this.#view[place] === 0 || now - this.touched[place]! > FORGET_MS) return 0

@@ -115,6 +115,13 @@ export class Matcher {
         return this.#deadlines.next()
     }
 
+    /** For a place with a live attempt: what it has begun, and when (ms) its first hit came. */
+    standing(place: number): { readonly prefix: Prefix; readonly began: number } {
+        const { attempts } = this
+        const prefix = this.#indexes[attempts.view(place)]!.all[attempts.prefix[place]!]!
+        return { prefix, began: attempts.time(place, attempts.stage[place]!) }
+    }
+
     /** Looks through the ring once, from the last hit backwards: what is complete, and what has begun? */
     #match(place: number, view: number, now: number): void {
         const { attempts } = this

@@ -38,6 +38,12 @@ describe("reportText()", () => {
             { type: "opened", ...who, opens, ms: 3_600_000, renewed: true },
             "notice ssh: 192.0.2.7: open for longer: tcp/22, udp/53 for 60 min, until 17:05:31",
         ],
+        [
+            { type: "given", ...who, opens, ms: 30_000, uid: 1000 },
+            "notice ssh: 192.0.2.7: open by hand of user 1000: tcp/22, udp/53 for 30 s, until 16:06:01",
+        ],
+        [{ type: "given", ...who, opens: [], ms: 0, uid: 0 }, "notice ssh: 192.0.2.7: run by hand of user 0"],
+        [{ type: "revoked", ...who, uid: 0 }, "notice ssh: 192.0.2.7: revoked by hand of user 0"],
         [{ type: "closed", ...who, by: "time" }, "notice ssh: 192.0.2.7: closed on time"],
         [{ type: "closed", ...who, by: "knock" }, "notice ssh: 192.0.2.7: closed by a closing knock"],
         [

@@ -8,6 +8,8 @@ const FULL = `
 [gateway]
 interfaces = ["eth0", "wg0"]
 state = "/srv/postern"
+socket = "/run/gate/control"
+socket_group = "adm"
 capture = "packet-socket"
 services = ["tcp/443", "udp/443"]
 uniform = false
@@ -54,6 +56,8 @@ describe("readConfig()", () => {
                 gateway: {
                     interfaces: ["eth0", "wg0"],
                     state: "/srv/postern",
+                    socket: "/run/gate/control",
+                    socketGroup: "adm",
                     capture: "packet-socket",
                     services: [
                         { protocol: "tcp", port: 443 },
@@ -113,6 +117,8 @@ describe("readConfig()", () => {
             gateway: {
                 interfaces: "auto",
                 state: "/var/lib/postern",
+                socket: "/run/postern/control",
+                socketGroup: null,
                 capture: "auto",
                 services: [],
                 uniform: false,

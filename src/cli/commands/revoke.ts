@@ -1,0 +1,54 @@
+/** `postern revoke`: ends grants by hand. */
+import type { CliCommand } from "../../voice/command.ts"
+import { EXIT, type ExitCode } from "../../voice/exit.ts"
+import type { Terminal } from "../../voice/terminal.ts"
+
+type Options = { readonly socket?: string; readonly door?: string; readonly all?: true }
+
+const EXAMPLES = `Examples:
+  postern revoke 198.51.100.7          everything that is open to this address
+  postern revoke 2001:db8::/64         and to a whole network
+  postern revoke --door ssh            everybody, at one door
+  postern revoke --all                 everybody, at every door
+`
+
+export const revoke: CliCommand = {
+    define(program, run) {
+        program
+            .command("revoke")
+            .summary("ends grants before their time")
+            .description(
+                "Ends grants of the running daemon, by hand: no new connection begins from now on. Those that have " +
+                    "begun live on. The log says who did it.",
+            )
+            .addHelpText("before", EXAMPLES)
+            .argument("[source]", "an address, or a network such as 192.0.2.0/24")
+            .option("--door <name>", "at this door alone")
+            .option("--all", "everything, everywhere")
+            .option("--socket <file>", "where the daemon is asked (default: $POSTERN_SOCKET, or /run/postern/control)")
+            .action((source: string | undefined, options: Options) => run((terminal) => act(source, options, terminal)))
+    },
+}
+
+async function act(text: string | undefined, options: Options, terminal: Terminal): Promise<ExitCode> {
+    const { door = null, all = false } = options
+    if (all === (text !== undefined || door !== null)) {
+        terminal.error("say what to end: SOURCE, --door, both, or --all alone")
+        return EXIT.usage
+    }
+    const { parseNetwork } = await import("../../core/net/address.ts")
+    const source = text === undefined ? null : parseNetwork(text)
+    if (text !== undefined && source === null) {
+        terminal.error(`${text}: not an address, nor a network whose bits after the prefix are 0`)
+        return EXIT.usage
+    }
+    const { daemonAt } = await import("../control/ask.ts")
+    const daemon = daemonAt(options.socket, terminal)
+    const answer = await daemon.ask({ ask: "revoke", door, source })
+    daemon.close()
+    if (typeof answer === "number") return answer
+    const { grants, strays } = answer
+    const more = strays === 0 ? "" : `, and took back ${strays} that no door had opened`
+    terminal.say(`postern: ended ${grants === 0 ? "no grant" : grants === 1 ? "1 grant" : `${grants} grants`}${more}`)
+    return EXIT.ok
+}

@@ -1,0 +1,36 @@
+/** `postern status`: how things stand, once. */
+import type { CliCommand } from "../../voice/command.ts"
+import { EXIT, type ExitCode } from "../../voice/exit.ts"
+import type { Terminal } from "../../voice/terminal.ts"
+
+type Options = { readonly socket?: string; readonly json?: true }
+
+const EXAMPLES = `Examples:
+  postern status                       who is in, who is knocking, and is anything wrong?
+  postern status --json | jq -r '.grants[].source'
+`
+
+export const status: CliCommand = {
+    define(program, run) {
+        program
+            .command("status")
+            .summary("doors, attempts, grants and warnings of the running daemon")
+            .description("Asks the running daemon how things stand: doors, live attempts, grants, counters, warnings.")
+            .addHelpText("before", EXAMPLES)
+            .option("--socket <file>", "where the daemon is asked (default: $POSTERN_SOCKET, or /run/postern/control)")
+            .option("--json", "one JSON object instead of lines")
+            .action((options: Options) => run((terminal) => act(options, terminal)))
+    },
+}
+
+async function act(options: Options, terminal: Terminal): Promise<ExitCode> {
+    const { daemonAt } = await import("../control/ask.ts")
+    const { statusLines } = await import("../texts/status.ts")
+    const daemon = daemonAt(options.socket, terminal)
+    const answer = await daemon.ask({ ask: "status" })
+    daemon.close()
+    if (typeof answer === "number") return answer
+    if (options.json === true) terminal.out(JSON.stringify({ version: 1, ...answer.status }))
+    else for (const line of statusLines(answer.status)) terminal.out(line)
+    return EXIT.ok
+}

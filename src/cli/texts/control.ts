@@ -1,0 +1,57 @@
+/** The sentences for a daemon that cannot be asked, or that refuses. */
+import type { ControlFailure } from "../../adapters/control/client.ts"
+import type { ControlCode, Refused } from "../../core/control.ts"
+import { EXIT, type ExitCode } from "../../voice/exit.ts"
+
+/** What to tell, what to do about it, and how the command ends. */
+export type Trouble = { readonly what: string; readonly hints: readonly string[]; readonly code: ExitCode }
+
+/** There is no answer. `path`: of the socket. */
+export function failureText({ code, detail }: ControlFailure, path: string): Trouble {
+    switch (code) {
+        case "absent":
+            return failed(
+                `no daemon listens at ${path}`,
+                "is it running? its log says so if it could not make the socket",
+                "name another place with --socket or $POSTERN_SOCKET",
+            )
+        case "forbidden":
+            return {
+                what: `no permission to ask the daemon at ${path}`,
+                hints: ["run this as root, or as a member of `socket_group` (postern.toml(5))"],
+                code: EXIT.permission,
+            }
+        case "silent":
+            return failed("the daemon does not answer", "has it been stopped, or is the host overloaded?")
+        case "broken":
+            return failed(`the daemon ended the connection: ${detail}`, "it may have just stopped: try again")
+    }
+}
+
+const REFUSALS: Readonly<Record<ControlCode, readonly [what: string, ...hints: string[]]>> = {
+    "too-long": ["the daemon finds the question too long"],
+    malformed: ["the daemon and this program do not understand each other", "are both of the same version?"],
+    version: ["the daemon speaks another version", "restart it after an update, or update this program"],
+    unknown: ["this daemon does not know the question", "restart it after an update"],
+    busy: ["as many programs as may ask the daemon are asking it", "end a `postern watch` somewhere"],
+    denied: ["the daemon does not answer this user", "run this as root, or as a member of `socket_group`"],
+    door: ["there is no such door"],
+    nothing: ["this door opens nothing and runs nothing, so there is nothing to grant"],
+    source: ["the daemon does not take this for an address"],
+    for: ["the daemon does not take this for a time that a grant can have"],
+    grants: ["as many grants are open as `grants` allows", "revoke some, or raise it in [gateway]"],
+    firewall: ["the kernel refused", "the daemon's log says why; try again in a second"],
+    failed: ["the daemon could not do it"],
+}
+
+/** The answer is no. */
+export function refusalText({ code, detail }: Refused): Trouble {
+    const [what, ...hints] = REFUSALS[code]
+    const trouble = failed(detail === "" || code === "door" ? what : `${what}: ${detail}`, ...hints)
+    if (code === "door") return { ...trouble, hints: [`there are: ${detail}`] }
+    return code === "denied" ? { ...trouble, code: EXIT.permission } : trouble
+}
+
+function failed(what: string, ...hints: readonly string[]): Trouble {
+    return { what, hints, code: EXIT.failed }
+}

@@ -1,0 +1,70 @@
+/** A status for people: what matters at a glance first, tables after it, nothing where there is nothing. */
+import type { Status } from "../../core/status.ts"
+import { formatMs, formatStamp } from "../../voice/reports.ts"
+
+/** The lines of a status. */
+export function statusLines(status: Status): string[] {
+    const { totals, counters } = status
+    return [
+        `up ${formatMs(status.now - status.started)} (pid ${status.pid}), ${watchingText(status)}, by ${status.capture}`,
+        ...section("doors", doorRows(status), totals.doors),
+        ...section("attempts", attemptRows(status), totals.attempts),
+        ...section("grants", grantRows(status), totals.grants),
+        "",
+        `hits     ${counters.hits}, ${counters.repeats} repeated, ${counters.ignored} of paused sources, ${counters.turnedAway} without room`,
+        `packets  ${counters.delivered}, ${counters.dropped} dropped by the kernel`,
+        `room     ${totals.grants} of ${totals.grantsRoom} grants, ${totals.sources} of ${totals.sourcesRoom} sources`,
+        ...section("warnings", warningRows(status), status.warnings.length),
+    ]
+}
+
+function watchingText({ interfaces }: Status): string {
+    if (interfaces === null) return "watching all interfaces"
+    return interfaces.length === 0 ? "watching no interface" : `watching ${interfaces.join(", ")}`
+}
+
+function doorRows({ doors }: Status): string[][] {
+    return doors.map(({ name, opens, for: ms, hide, grants }) => [
+        name,
+        opens.length === 0 ? "opens nothing" : `${opens.join(", ")} for ${formatMs(ms)}`,
+        hide ? "hidden" : "",
+        grants === 0 ? "" : `${grants} open`,
+    ])
+}
+
+function attemptRows({ attempts }: Status): string[][] {
+    return attempts.map(({ door, source, stage, of, left }) => [
+        door,
+        source,
+        `stage ${stage} of ${of}`,
+        `${formatMs(left)} left`,
+    ])
+}
+
+const PROGRAMS = { idle: "", starting: "start runs", started: "stop is to come", stopping: "stop runs" } as const
+
+function grantRows({ grants }: Status): string[][] {
+    return grants.map(({ door, source, left, since, by, uid, program }) => [
+        door,
+        source,
+        left === null ? "not open" : `${formatMs(left)} left`,
+        `since ${formatStamp(since).slice(0, 19).replace("T", " ")}`,
+        by === "hand" ? `by hand of user ${uid}` : by === "found" ? "from before the start" : "by a knock",
+        PROGRAMS[program],
+    ])
+}
+
+function warningRows({ warnings }: Status): string[][] {
+    return warnings.map(({ time, level, text, times }) => [
+        formatStamp(time).slice(0, 19).replace("T", " "),
+        `${level}: ${text}${times > 1 ? ` (${times} times)` : ""}`,
+    ])
+}
+
+/** A heading and its rows in columns; `total` counts those that are not listed, too. */
+function section(title: string, rows: readonly string[][], total: number): string[] {
+    if (rows.length === 0) return []
+    const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
+    const lines = rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ")}`.trimEnd())
+    return ["", title, ...lines, ...(total > rows.length ? [`  and more: ${total} in all`] : [])]
+}

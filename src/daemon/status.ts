@@ -1,0 +1,62 @@
+/** How things stand, put together for whoever asks: from what the loop knows, in texts and times of day. */
+import type { Config } from "../core/config/config.ts"
+import { formatService } from "../core/knock/language.ts"
+import { isOpen } from "../core/leases.ts"
+import { formatAddress } from "../core/net/address.ts"
+import { LISTED_MOST, type Status } from "../core/status.ts"
+import type { Clock } from "../ports/clock.ts"
+import type { Loop } from "./loop.ts"
+import type { Warning } from "./warnings.ts"
+
+/** What a status is made of. `started`: milliseconds since 1970. */
+export type StatusSources = {
+    readonly config: Config
+    readonly loop: Loop
+    readonly clock: Clock
+    readonly started: number
+    readonly warnings: () => readonly Warning[]
+}
+
+/** The status at this moment. */
+export function statusNow({ config, loop, clock, started, warnings }: StatusSources): Status {
+    const { leases, sources, room, counts, interfaces, offered } = loop.facts()
+    const [now, wall] = [clock.monotonic(), clock.wall()]
+    const { live, total } = loop.attempts(LISTED_MOST)
+    const open = new Uint32Array(config.doors.length)
+    for (const lease of leases) if (isOpen(lease)) open[lease.door]!++
+    return {
+        pid: process.pid,
+        now: wall,
+        started,
+        capture: loop.captureName,
+        interfaces: interfaces === null ? null : [...interfaces],
+        offered: offered.slice(0, LISTED_MOST).map(formatService),
+        doors: config.doors.slice(0, LISTED_MOST).map((door, index) => ({
+            name: door.name,
+            opens: door.opens.map(formatService),
+            for: door.for,
+            hide: door.hide,
+            grants: open[index]!,
+        })),
+        attempts: live.slice(0, LISTED_MOST).map((attempt) => ({ ...attempt, source: formatAddress(attempt.source) })),
+        grants: leases.slice(0, LISTED_MOST).map((lease) => ({
+            door: config.doors[lease.door]!.name,
+            source: formatAddress(lease.source),
+            left: isOpen(lease) ? Math.max(0, lease.grant.due - now) : null,
+            since: wall - (now - lease.since),
+            by: lease.giver.by,
+            uid: lease.giver.by === "hand" ? lease.giver.uid : null,
+            program: lease.errand.phase,
+        })),
+        totals: {
+            doors: config.doors.length,
+            attempts: total,
+            grants: leases.length,
+            grantsRoom: config.gateway.grants,
+            sources,
+            sourcesRoom: room,
+        },
+        counters: { ...loop.packets(), ...counts },
+        warnings: [...warnings()],
+    }
+}

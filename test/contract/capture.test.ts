@@ -456,19 +456,28 @@ for (const adapter of ["nflog", "packet-socket"] as const) {
 
         it("counts what overruns it, says so, and goes on", async () => {
             lab.watcher.take("trouble")
-            await stalled(60_000)
-            lab.watcher.send({ stats: true })
-            const { stats } = await lab.watcher.next("stats")
+            let [before, after] = [
+                { delivered: 0, dropped: 0 },
+                { delivered: 0, dropped: 0 },
+            ]
+            const stats = async () => {
+                lab.watcher.send({ stats: true })
+                return (await lab.watcher.next("stats")).stats
+            }
             // What comes before the queue is empty may be lost too.
             const again = () => {
                 lab.sender.send({ via: "out", mac: hardware(lab.server, "in"), packets: [make.hex(syn(8100))] })
                 return lab.watcher.take("packet").map(({ packet }) => packet.port)
             }
-            await expect.poll(again, { timeout: 20_000, interval: 50 }).toContain(8100)
-            lab.watcher.send({ stats: true })
-            const after = await lab.watcher.next("stats")
-            expect(after.stats.dropped).toBeGreaterThan(1000)
-            expect(after.stats.delivered).toBeGreaterThan(stats.delivered)
+            // On a busy machine a part of the flood can be lost on its way, before it overruns anything.
+            for (let round = 0; round < 5 && after.dropped <= 1000; round++) {
+                await stalled(60_000)
+                before = await stats()
+                await expect.poll(again, { timeout: 20_000, interval: 50 }).toContain(8100)
+                after = await stats()
+            }
+            expect(after.dropped).toBeGreaterThan(1000)
+            expect(after.delivered).toBeGreaterThan(before.delivered)
             expect((await lab.watcher.next("trouble")).trouble).toMatch(
                 /^\d+ packets came faster .* dropped by the kernel$/,
             )

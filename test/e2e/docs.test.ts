@@ -130,7 +130,7 @@ describe("the trial that takes itself back", () => {
         const { gateway, scratch } = lab
         writeFileSync(join(scratch, "postern.toml"), CONFIGURATION, { mode: 0o600 })
         const short = line!.replace("timeout 5m", "timeout 8")
-        const env = `cd '${scratch}'; export POSTERN_CONFIG='${scratch}/postern.toml' PATH='${scratch}':$PATH`
+        const env = `cd '${scratch}'; export POSTERN_CONFIG='${scratch}/postern.toml' POSTERN_SOCKET='${scratch}/control' PATH='${scratch}':$PATH`
         // The shell that began it is gone when this returns.
         gateway.must(["setsid", "bash", "-c", `${env}; ${short}`])
         expect(await untilPort("refused", lab.hosts.stranger, gateway.v4, 22, 7500)).toBe("refused")

@@ -15,6 +15,8 @@ export type Effect =
     | { readonly type: "revoke"; readonly elements: readonly GrantElement[] }
     /** Run a program of the door; answer with `ended`. */
     | { readonly type: "run"; readonly which: "start" | "stop"; readonly door: number; readonly source: Address }
+    /** The door's stop program will be run at `at` (ms, monotonic), not when it was to be run before. */
+    | { readonly type: "due"; readonly door: number; readonly source: Address; readonly at: number }
     /** Tell people. */
     | { readonly type: "report"; readonly report: Report }
 

@@ -51,6 +51,8 @@ export type EngineEvent =
       }
     /** Somebody who may ends the leases of this door (null: of all) and of sources in this network (null: of all). */
     | { readonly type: "revoke"; readonly door: number | null; readonly source: Network | null; readonly uid: number }
+    /** A stop program that an earlier daemon has left to us, due in `left` milliseconds. */
+    | { readonly type: "unfinished"; readonly door: number; readonly source: Address; readonly left: number }
     /** Somebody has emptied the firewall: whatever is open must be let through again. */
     | { readonly type: "lost" }
     /** What this host openly offers now. */
@@ -161,6 +163,9 @@ export class Engine {
                     if (event.door !== null && lease.door !== event.door) continue
                     if (event.source === null || contains(event.source, lease.source)) this.#close(lease, event.uid)
                 }
+                break
+            case "unfinished":
+                this.#unfinished(event)
                 break
             case "lost":
                 this.#lost()
@@ -385,6 +390,13 @@ export class Engine {
         if (orphans.length > 0) this.#effects.push({ type: "revoke", elements: orphans })
     }
 
+    #unfinished({ door, source, left }: Extract<EngineEvent, { type: "unfinished" }>): void {
+        const lease = this.#leases.claim(door, source)
+        // In a full book nobody would remember it: rather too early than never.
+        if (lease === null) this.#effects.push({ type: "run", which: "stop", door, source })
+        else this.#leases.resume(lease, this.#now + left)
+    }
+
     #lost(): void {
         for (const lease of this.#leases.all()) {
             if (!isOpen(lease) || !lease.whole) continue
@@ -395,8 +407,12 @@ export class Engine {
     }
 
     #run(lease: Lease, event: Parameters<Leases["stepErrand"]>[1]): void {
+        const before = lease.stop.due
         const which = this.#leases.stepErrand(lease, event)
-        if (which !== null) this.#effects.push({ type: "run", which, door: lease.door, source: lease.source })
+        const { door, source, stop } = lease
+        if (lease.errand.phase === "started" && stop.due !== before)
+            this.#effects.push({ type: "due", door, source, at: stop.due })
+        if (which !== null) this.#effects.push({ type: "run", which, door, source })
     }
 
     #serve(services: readonly Service[]): void {

@@ -87,6 +87,12 @@ export class Leases {
         return run
     }
 
+    /** Goes on with the programs of a door whose start ran before this daemon began: stop is due at `until`. */
+    resume(lease: Lease, until: number): void {
+        lease.errand = { phase: "started", until }
+        this.#stops.set(lease.stop, until)
+    }
+
     /** A grant whose time is over, taken off the agenda; null when there is none. */
     takeEnded(now: number): Lease | null {
         return this.#grants.take(now)?.lease ?? null

@@ -18,8 +18,10 @@ import type { CommandOutcome, Commands } from "../ports/commands.ts"
 import type { Firewall } from "../ports/firewall.ts"
 import type { Links } from "../ports/links.ts"
 import type { Services } from "../ports/services.ts"
+import type { Store } from "../ports/store.ts"
 import { type Level, reportText } from "../voice/reports.ts"
 import type { Log } from "./log.ts"
+import { Notes } from "./notes.ts"
 import { Table } from "./table.ts"
 
 /** Everything the loop acts through. */
@@ -32,6 +34,8 @@ export type LoopPorts = {
     readonly commands: Commands
     readonly clock: Clock
     readonly log: Log
+    /** What must survive; null where no door has a stop program and none ever had. */
+    readonly store: Store | null
 }
 
 /** After an unknown port the kernel's socket tables are looked at, at most this often (ms)… */
@@ -46,6 +50,8 @@ export class Loop {
     readonly #engine: Engine
     /** Null where there is no firewall. */
     readonly #table: Table | null
+    /** Null where there is no store. */
+    readonly #notes: Notes | null
     #interfaces: readonly string[] | null = null
     #offered: readonly Service[] = []
     #lookAgain = 0
@@ -64,6 +70,7 @@ export class Loop {
         this.#ports = ports
         this.#engine = new Engine(config, seed)
         this.#table = ports.firewall && this.#tableOf(ports.firewall)
+        this.#notes = ports.store && new Notes(config, ports.store, ports.clock, ports.log)
     }
 
     /**
@@ -101,6 +108,7 @@ export class Loop {
             trouble: (what) => log("warning", `${capture.name}: ${what}`),
         })
         if (this.#table !== null) this.#event({ type: "found", grants: this.#table.start() })
+        for (const left of this.#notes?.unfinished() ?? []) this.#event({ type: "unfinished", ...left })
     }
 
     #tableOf(firewall: Firewall): Table {
@@ -217,6 +225,9 @@ export class Loop {
             case "run":
                 this.#run(effect)
                 return
+            case "due":
+                this.#notes?.move(effect.door, effect.source, effect.at)
+                return
         }
     }
 
@@ -242,7 +253,32 @@ export class Loop {
         if (door !== null) this.#event({ type: "granted", door, source })
     }
 
-    #run({ which, door: index, source }: Extract<Effect, { type: "run" }>): void {
+    /** A start whose stop could be forgotten does not begin before that is noted. */
+    #run(effect: Extract<Effect, { type: "run" }>): void {
+        const { which, door, source } = effect
+        const notes = this.#notes
+        const { name, command } = this.#config.doors[door]!
+        if (which === "stop" || notes === null || command?.stop == null) {
+            this.#launch(effect)
+            return
+        }
+        void notes.begin(door, source).then((trouble) => {
+            if (trouble === null && !this.#stopped) {
+                this.#launch(effect)
+                return
+            }
+            notes.strike(door, source)
+            if (this.#stopped) return
+            this.#complain(`${name}: ${formatAddress(source)}: start was not run: cannot note its stop: ${trouble}`)
+            this.#event({ type: "unstarted", door, source })
+        })
+    }
+
+    #complain(text: string): void {
+        if (this.#complaints.spend(this.#now())) this.#tell("error", text)
+    }
+
+    #launch({ which, door: index, source }: Extract<Effect, { type: "run" }>): void {
         const { commands } = this.#ports
         const { name, command } = this.#config.doors[index]!
         const address = formatAddress(source)
@@ -264,6 +300,10 @@ export class Loop {
             (outcome) => {
                 const text = outcomeText(outcome)
                 if (text !== null) this.#tell("warning", `${who}: ${which}: ${text}`)
+                // A stop that we end because we end is run again by the next daemon.
+                if (which === "stop" && (!this.#stopped || outcome.ended === "exit")) {
+                    this.#notes?.strike(index, source)
+                }
                 if (!this.#stopped) this.#event({ type: "ended", which, door: index, source })
             },
         )
@@ -271,9 +311,8 @@ export class Loop {
             this.#tell("info", `${who}: running ${which}: ${argv[0]}`)
             return
         }
-        if (this.#complaints.spend(this.#now())) {
-            this.#tell("error", `${who}: ${which} was not run: too many programs are waiting`)
-        }
+        this.#complain(`${who}: ${which} was not run: too many programs are waiting`)
+        if (command?.stop != null) this.#notes?.strike(index, source)
         this.#event({ type: "unstarted", door: index, source })
     }
 

@@ -27,7 +27,10 @@ import type { RunOptions } from "./command.ts"
 import { answerer } from "./control.ts"
 import { type Log, lineLog } from "./log.ts"
 import { interfacesText, Loop, type LoopPorts } from "./loop.ts"
+import { openState } from "./state.ts"
 import { rememberWarnings } from "./warnings.ts"
+
+const STATE_HINT = "a door has a stop program, and when to run it must be known after a crash, too: see `state`"
 
 /** Runs the daemon until a signal ends it. Returns the exit code; problems are told on the terminal before. */
 export async function runDaemon(options: RunOptions, terminal: Terminal): Promise<ExitCode> {
@@ -64,7 +67,10 @@ async function live(config: Config, ports: Pick<LoopPorts, "clock" | "log">, soc
     const links = rtnetlinkLinks()
     const services = allServices(log)
     const commands = spawnCommands()
-    const loop = startLoop(config, { clock, log, links, services, commands })
+    const state = await openState(config, () => clock.wall(), log)
+    if (!state.ok) throw new Refusal(state.denied ? EXIT.permission : EXIT.failed, state.detail, STATE_HINT)
+    const { store } = state
+    const loop = startLoop(config, { clock, log, links, services, commands, store })
     log("notice", `watching ${interfacesText(loop.facts().interfaces)}, by ${loop.captureName}`)
     for (const door of config.doors) log("info", `${door.name}: ${doorText(door)}`)
     const control = await listen(socket, config, log, answerer({ config, loop, clock, started, warnings }, log))
@@ -73,6 +79,7 @@ async function live(config: Config, ports: Pick<LoopPorts, "clock" | "log">, soc
     log("notice", `${signal}: stopping`)
     control?.close()
     const table = await loop.stop()
+    await store?.close()
     log(
         "notice",
         `stopped: ${table === "kept" ? "what is hidden stays hidden, grants end on time" : "our table is gone"}`,

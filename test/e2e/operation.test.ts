@@ -218,6 +218,8 @@ describe("a door's conditions", () => {
         const script = join(lab.scratch, "note")
         writeFileSync(script, `#!/bin/sh\necho "$@" >>${file}\necho "noted $1"\n`, { mode: 0o755 })
         const daemon = await start(`
+            [gateway]
+            state = "${join(lab.scratch, "state")}"
             [[door]]
             name = "wake"
               [door.sequence]

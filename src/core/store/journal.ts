@@ -7,7 +7,7 @@ import { BLOCK, type Block, blankBlocks, decodeBlock, encodeBlocks } from "./blo
 import { formatRecord, parseRecord, type StoreRecord } from "./record.ts"
 
 /** The spec's: the version written here. */
-export const VERSION = 1
+const VERSION = 1
 
 /** Ours: the least blocks of a journal, half a mebibyte. */
 const LEAST = 1024

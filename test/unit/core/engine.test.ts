@@ -276,6 +276,56 @@ describe("Engine, programs", () => {
         expect(world.engine.facts().leases).toEqual([])
     })
 
+    it("tells whenever the time to run stop changes, and only then", () => {
+        const world = new World(config([{ ...ssh, command }]))
+        world.knock("192.0.2.7", HITS, 0)
+        expect(world.dues).toEqual([])
+        world.ends("start", "ssh", "192.0.2.7")
+        expect(world.dues.splice(0)).toEqual(["ssh 192.0.2.7 10000"])
+        world.pass(4000)
+        expect(world.dues).toEqual([])
+        world.knock("192.0.2.7", HITS, 0)
+        expect(world.dues.splice(0)).toEqual(["ssh 192.0.2.7 10000"])
+        world.pass(10_000)
+        world.ends("stop", "ssh", "192.0.2.7")
+        expect(world.runs).toEqual(["start ssh 192.0.2.7", "stop ssh 192.0.2.7"])
+        expect(world.dues).toEqual([])
+    })
+
+    it("runs what an earlier daemon has left to be stopped, once, and a knock moves it", () => {
+        const world = new World(config([{ ...ssh, command }]))
+        const leave = (source: string, left: number) =>
+            world.perform(
+                world.engine.step({ type: "unfinished", door: 0, source: parseAddress(source)!, left }, world.now),
+            )
+        leave("192.0.2.7", 0)
+        leave("192.0.2.8", 3000)
+        leave("192.0.2.9", 3000)
+        expect(world.runs).toEqual([])
+        world.pass(0)
+        expect(world.runs.splice(0)).toEqual(["stop ssh 192.0.2.7"])
+        world.knock("192.0.2.9", HITS, 0)
+        world.pass(3000)
+        expect(world.runs.splice(0)).toEqual(["stop ssh 192.0.2.8"])
+        world.pass(7000)
+        expect(world.runs.splice(0)).toEqual(["stop ssh 192.0.2.9"])
+        for (const source of ["192.0.2.7", "192.0.2.8", "192.0.2.9"]) world.ends("stop", "ssh", source)
+        world.pass(60_000)
+        expect(world.runs).toEqual([])
+        expect(world.engine.facts().leases).toEqual([])
+    })
+
+    it("runs at once what it has no room to remember", () => {
+        const world = new World(config([{ ...ssh, command }], { grants: 1 }))
+        for (const source of ["192.0.2.7", "192.0.2.8"]) {
+            const event = { type: "unfinished", door: 0, source: parseAddress(source)!, left: 5000 } as const
+            world.perform(world.engine.step(event, world.now))
+        }
+        expect(world.runs.splice(0)).toEqual(["stop ssh 192.0.2.8"])
+        world.pass(5000)
+        expect(world.runs).toEqual(["stop ssh 192.0.2.7"])
+    })
+
     it("stops early on a closing knock, also while start is still running", () => {
         const close = { name: "close", hits: ["1", "2"], closes: ["ssh"] }
         const world = new World(config([{ ...ssh, command }, close]))

@@ -58,6 +58,8 @@ export class World {
     readonly reports: Report[] = []
     /** Programs asked for, as `start ssh 192.0.2.7`; they end when a test says so. */
     readonly runs: string[] = []
+    /** When stop programs will run, in milliseconds from when that was said. */
+    readonly dues: string[] = []
     firewallWorks = true
     #sequence = 1
 
@@ -144,6 +146,8 @@ export class World {
         if (effect.type === "report") this.reports.push(effect.report)
         else if (effect.type === "run") {
             this.runs.push(`${effect.which} ${name(effect.door)} ${formatAddress(effect.source)}`)
+        } else if (effect.type === "due") {
+            this.dues.push(`${name(effect.door)} ${formatAddress(effect.source)} ${effect.at - this.now}`)
         } else if (effect.type === "revoke") {
             for (const e of effect.elements) this.kernel.delete(key(e))
         } else {

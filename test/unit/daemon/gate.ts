@@ -60,6 +60,7 @@ export function makeGate(config: Config, replace: (ports: LoopPorts) => Partial<
                 })
             },
         },
+        store: null,
         log: (level, text) => lines.push(`${level} ${text}`),
     }
     const loop = new Loop(config, { ...ports, ...replace(ports) }, [1, 2])

@@ -13,12 +13,20 @@ import { watch } from "./commands/watch.ts"
 
 declare const POSTERN_VERSION: string
 
+const EXAMPLES = `Examples:
+  postern check                    is /etc/postern/postern.toml as it should be?
+  postern run                      the daemon, in the foreground
+  postern knock gate ssh           knock at the door "ssh" of the profile "gate"
+  postern status                   what is open, for whom, and for how long
+`
+
 /** Runs one command line (without node and script) and returns its exit code. `extra`: verbs of other shells. */
 export async function main(args: readonly string[], extra: readonly CliCommand[]): Promise<ExitCode> {
     endWithReader()
     let code: ExitCode = EXIT.ok
     const program = new Command("postern")
-        .description("Port knocking and single-packet authorization: services stay hidden until the right knock.")
+        .description("Port knocking: the services of a host stay hidden until the right knock.")
+        .addHelpText("before", EXAMPLES)
         .version(POSTERN_VERSION, "-V, --version")
         .option("--no-color", "no colours")
         .showSuggestionAfterError()

@@ -14,7 +14,7 @@ export const run: CliCommand = {
     define: (program, act) => {
         program
             .command("run")
-            .summary("the daemon, in the foreground")
+            .summary("runs the daemon, in the foreground")
             .description("Watches the network for knocks and opens doors. Runs in the foreground; SIGTERM ends it.")
             .option("-c, --config <file>", "default: $POSTERN_CONFIG, or /etc/postern/postern.toml")
             .addOption(

@@ -26,7 +26,7 @@ export const check: CliCommand = {
     define(program, run) {
         program
             .command("check")
-            .summary("every problem of a configuration, as file:line:col")
+            .summary("shows every problem of a configuration, as file:line:col")
             .description(
                 "Reads a configuration and conf.d/*.toml beside it, changes nothing, and prints every problem with " +
                     "its place and how to mend it. Exit status 3 if there is an error.",

@@ -11,7 +11,8 @@ export const knock: CliCommand = {
     define(program: Command, run) {
         program
             .command("knock")
-            .description("Knock at a door of a host, and wait until it opens.")
+            .summary("knocks at a door of a host, and waits until it opens")
+            .description("Knocks at a door of a host, and waits until it opens.")
             .usage("[options] HOST [DOOR | HIT...]")
             .argument("<HOST>", "a host name, an address, or the name of a profile")
             .argument("[DOOR|HIT...]", "a door of the profile, or hits: PORT, PORT:udp, icmp:SIZE")

@@ -14,7 +14,7 @@ export const status: CliCommand = {
     define(program, run) {
         program
             .command("status")
-            .summary("doors, attempts, grants and warnings of the running daemon")
+            .summary("shows doors, attempts, grants and warnings of the running daemon")
             .description("Asks the running daemon how things stand: doors, live attempts, grants, counters, warnings.")
             .addHelpText("before", EXAMPLES)
             .option("--socket <file>", "where the daemon is asked (default: $POSTERN_SOCKET, or /run/postern/control)")

@@ -17,7 +17,7 @@ export const watch: CliCommand = {
     define(program, run) {
         program
             .command("watch")
-            .summary("the same as status, live")
+            .summary("shows the same as status, live")
             .description("Shows how things stand, every second, until Ctrl-C or the end of the daemon.")
             .addHelpText("before", EXAMPLES)
             .option("--socket <file>", "where the daemon is asked (default: $POSTERN_SOCKET, or /run/postern/control)")

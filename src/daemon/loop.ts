@@ -183,14 +183,15 @@ export class Loop {
         source: Network | null,
         uid: number,
     ): { grants: number; strays: number; done: boolean } {
-        const strays = this.#engine.strays(this.#table?.held() ?? [], door, source)
+        const held = this.#table === null ? [] : this.#table.held()
+        const strays = this.#engine.strays(held ?? [], door, source)
         const effects = this.#engine.step({ type: "revoke", door, source, uid }, this.#now())
         const grants = effects.filter((effect) => effect.type === "report" && effect.report.type === "revoked").length
         this.#refused = false
         this.#perform(strays.length === 0 ? effects : [...effects, { type: "revoke", elements: strays }])
         this.#rearm()
         if (strays.length > 0) this.#tell("notice", `user ${uid} took back ${strays.length} that no door has opened`)
-        return { grants, strays: strays.length, done: !this.#refused }
+        return { grants, strays: strays.length, done: held !== null && !this.#refused }
     }
 
     #now(): number {

@@ -97,9 +97,14 @@ export class Table {
         return result.ok
     }
 
-    /** What the kernel lets in now. Throws if it does not say. */
-    held(): GrantElement[] {
-        return this.#keeping.firewall.list().map(({ element }) => element)
+    /** What the kernel lets in now; null if it does not say, which has been told about. */
+    held(): GrantElement[] | null {
+        try {
+            return this.#keeping.firewall.list().map(({ element }) => element)
+        } catch (error) {
+            this.#keeping.tell("error", `firewall: cannot see what is open: ${String(error)}`)
+            return null
+        }
     }
 
     /** Makes the table again after somebody took it away. */

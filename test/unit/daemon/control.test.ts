@@ -80,9 +80,9 @@ describe("answerer()", () => {
         expect(gate.open()).toEqual([])
     })
 
-    it("lives on when something cannot be asked for", () => {
+    it("ends what the book knows when the kernel does not say what is open, and says that there may be more", () => {
         let broken = false
-        const { ask, lines } = make(config([ssh]), ({ firewall }) => ({
+        const { ask, grant, gate } = make(config([ssh]), ({ firewall }) => ({
             firewall: {
                 ...firewall!,
                 list: () => {
@@ -91,10 +91,26 @@ describe("answerer()", () => {
                 },
             },
         }))
+        grant("ssh")
         broken = true
-        expect(ask(ALL)).toEqual({ ok: false, code: "failed", detail: "the kernel does not say" })
-        expect(lines).toEqual(["error control: revoke failed: the kernel does not say"])
-        expect(ask({ ask: "status" })).toMatchObject({ ok: true })
+        expect(ask(ALL)).toMatchObject({ ok: false, code: "firewall" })
+        expect(gate.said()).toContain("error firewall: cannot see what is open: Error: the kernel does not say")
+        broken = false
+        expect(gate.open()).toEqual([])
+    })
+
+    it("lives on after a mistake of ours", () => {
+        const { ask, lines } = make(config([ssh]), ({ capture }) => ({
+            capture: {
+                ...capture,
+                stats: () => {
+                    throw new Error("no numbers")
+                },
+            },
+        }))
+        expect(ask({ ask: "status" })).toEqual({ ok: false, code: "failed", detail: "no numbers" })
+        expect(lines).toEqual(["error control: status failed: no numbers"])
+        expect(ask(ALL)).toMatchObject({ ok: true })
     })
 
     it("tells how things stand", () => {

@@ -114,6 +114,14 @@ function plugIn(bridge: Namespace, host: Namespace, number: number): Host {
 
 let configurations = 0
 
+/** With a state directory of the lab's own, unless it names one: a test must not find or leave anything on this host. */
+function withState(configuration: string, state: string): string {
+    if (/^\s*state\s*=/m.test(configuration)) return configuration
+    const line = `state = ${JSON.stringify(state)}\n`
+    if (!/^\s*\[gateway\]/m.test(configuration)) return `[gateway]\n${line}${configuration}`
+    return configuration.replace(/^\s*\[gateway\][^\n]*\n/m, (head) => `${head}${line}`)
+}
+
 async function startDaemon(
     gateway: Namespace,
     scratch: string,
@@ -122,7 +130,7 @@ async function startDaemon(
 ): Promise<Daemon> {
     const { until = /\bready\b/, env = {} } = options
     const file = join(scratch, `postern-${++configurations}.toml`)
-    writeFileSync(file, configuration, { mode: 0o600 })
+    writeFileSync(file, withState(configuration, join(scratch, "state")), { mode: 0o600 })
     const socket = join(scratch, `control-${configurations}`)
     const child = gateway.start([POSTERN, "run", "-c", file, "--socket", socket], { env: { ...process.env, ...env } })
     child.stdout?.resume()

@@ -27,9 +27,6 @@ name = "wake"
   after = "1h"
 `
 
-/** What must survive a restart is kept beside the rest of the test, not on this host. */
-const stateful = () => `[gateway]\nstate = "${lab.scratch}/state"\n`
-
 let lab: Lab<"knocker">
 let gateway: Host
 let knocker: Host
@@ -123,7 +120,7 @@ describe.skipIf(reason !== null)(`beside a daemon${reason === null ? "" : ` (${r
     afterAll(() => lab?.remove())
 
     it("status says what is watched, who knocks and who is in; and no hit of it", async () => {
-        daemon = await lab.startDaemon(stateful() + CONFIG)
+        daemon = await lab.startDaemon(CONFIG)
         expect(postern("status").split("\n").slice(0, 5)).toEqual([
             expect.stringMatching(/^up .* \(pid \d+\), watching eth0, by nflog$/),
             "",
@@ -159,7 +156,7 @@ describe.skipIf(reason !== null)(`beside a daemon${reason === null ? "" : ` (${r
     })
 
     it("grant lets somebody in, revoke keeps him out, and the log says who did it", async () => {
-        daemon = await lab.startDaemon(stateful() + CONFIG)
+        daemon = await lab.startDaemon(CONFIG)
         expect(await portState(knocker, gateway.v4, 22)).toBe("refused")
         expect(postern("grant", "ssh", knocker.v4, "--for", "10m")).toBe(
             `postern: ssh: open to ${knocker.v4}: tcp/22 for 10m`,
@@ -175,7 +172,7 @@ describe.skipIf(reason !== null)(`beside a daemon${reason === null ? "" : ` (${r
     })
 
     it("revoke takes back what nft was told by hand, and runs stop programs", async () => {
-        daemon = await lab.startDaemon(stateful() + CONFIG)
+        daemon = await lab.startDaemon(CONFIG)
         gateway.must([
             "nft",
             `add element inet postern any4 { ${knocker.v4} timeout 10m }; add element inet postern open4 { ${knocker.v4} . tcp . 22 timeout 10m }`,
@@ -194,7 +191,7 @@ describe.skipIf(reason !== null)(`beside a daemon${reason === null ? "" : ` (${r
     })
 
     it("a door that is not there is named, with those that are", async () => {
-        daemon = await lab.startDaemon(stateful() + CONFIG)
+        daemon = await lab.startDaemon(CONFIG)
         expect(postern("grant", "shh", knocker.v4)).toBe(
             "postern: error: there is no such door\npostern: hint: there are: ssh, wake\n? 1",
         )
@@ -203,7 +200,7 @@ describe.skipIf(reason !== null)(`beside a daemon${reason === null ? "" : ` (${r
     })
 
     it("watch follows, until Ctrl-C or the end of the daemon", async () => {
-        daemon = await lab.startDaemon(stateful() + CONFIG)
+        daemon = await lab.startDaemon(CONFIG)
         const follow = () => {
             const child = gateway.start([POSTERN, "watch", "--socket", daemon.socket])
             const ended = new Promise<number | null>((resolve) => child.once("close", (code) => resolve(code)))
@@ -222,7 +219,7 @@ describe.skipIf(reason !== null)(`beside a daemon${reason === null ? "" : ` (${r
     })
 
     it("others than root may not ask", async () => {
-        daemon = await lab.startDaemon(stateful() + CONFIG)
+        daemon = await lab.startDaemon(CONFIG)
         expect((statSync(daemon.socket).mode & 0o777).toString(8)).toBe("600")
         const script = `require("node:net").connect("${daemon.socket}").on("error", (e) => console.log(e.code))`
         const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", process.execPath, "-e", script]
@@ -230,7 +227,7 @@ describe.skipIf(reason !== null)(`beside a daemon${reason === null ? "" : ` (${r
     })
 
     it("the socket goes with the daemon; one that a killed daemon left is taken over", async () => {
-        daemon = await lab.startDaemon(stateful() + CONFIG)
+        daemon = await lab.startDaemon(CONFIG)
         const { socket } = daemon
         await daemon.stop("SIGKILL")
         expect(existsSync(socket)).toBe(true)
@@ -245,7 +242,7 @@ describe.skipIf(reason !== null)(`beside a daemon${reason === null ? "" : ` (${r
     })
 
     it("without a place for its socket the daemon guards its doors all the same", async () => {
-        daemon = await lab.startDaemon(`${stateful()}socket_group = "no-such-group"\n${CONFIG}`)
+        daemon = await lab.startDaemon(CONFIG.replace("\n", '\n[gateway]\nsocket_group = "no-such-group"\n'))
         expect(daemon.log.all.join("\n")).toMatch(/warning: control: there is no group no-such-group/)
         expect(status().warnings).toMatchObject([{ level: "warning", times: 1 }])
         await daemon.stop()

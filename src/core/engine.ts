@@ -21,6 +21,8 @@ import { planWatch, type View } from "./watch.ts"
 
 /** One hit can begin many doors' sequences; so many are named in the reports. */
 const DOORS_PER_REPORT = 4
+/** The spec's: a grant that is younger (ms) is left as it is. Replayed knocks must not keep firewall and log busy. */
+const FRESH_MS = 50
 
 /** What the shell tells the engine, beside packets. */
 export type EngineEvent =
@@ -260,8 +262,10 @@ export class Engine {
             this.#start(lease, { by: "knock" })
             return
         }
-        // A knock never takes time away from what was given by hand.
         const left = isOpen(lease) ? lease.grant.due - this.#now : 0
+        const fresh = lease.whole && this.#now - lease.renewed < FRESH_MS
+        if (fresh && left > door.for - FRESH_MS) return
+        // A knock never takes time away from what was given by hand.
         if (left > door.for) this.#ask(lease, left, lease.giver)
         else this.#ask(lease, door.for, { by: "knock" })
     }
@@ -302,6 +306,7 @@ export class Engine {
         const { ms, giver } = lease.asked
         this.#leases.setGrant(lease, this.#now + ms)
         lease.whole = true
+        lease.renewed = this.#now
         if (!renewed) lease.since = this.#now
         const byHand = giver.by === "hand" && (giver !== lease.giver || !renewed)
         lease.giver = giver

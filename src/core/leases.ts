@@ -25,6 +25,8 @@ export class Lease {
     whole = true
     /** Since when (ms), and how. */
     since = 0
+    /** When the kernel was last given the time that it has now (ms). */
+    renewed = 0
     giver: Giver = { by: "knock" }
     /** What the firewall has been asked for, and has not answered yet: for how long (ms), and how. */
     asked: { readonly ms: number; readonly giver: Giver } = { ms: 0, giver: this.giver }

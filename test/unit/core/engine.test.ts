@@ -105,6 +105,19 @@ describe("Engine", () => {
         }
     })
 
+    it("leaves a grant of less than 50 ms as it is, however often the knock is replayed", () => {
+        const world = new World(config([ssh]))
+        world.knock("192.0.2.7", HITS, 0)
+        world.told()
+        for (let i = 0; i < 1000; i++) world.knock("192.0.2.7", HITS, 0)
+        world.pass(49)
+        world.knock("192.0.2.7", HITS, 0)
+        expect(world.told().filter((line) => line.startsWith("opened"))).toEqual([])
+        world.pass(1)
+        world.knock("192.0.2.7", HITS, 0)
+        expect(world.told().filter((line) => line.startsWith("opened"))).toEqual(["opened again ssh 192.0.2.7"])
+    })
+
     it("refuses a source that may not knock, and says so", () => {
         const world = new World(config([{ ...ssh, sources: ["192.0.2.0/24"] }]))
         world.knock("203.0.113.9", HITS)

@@ -504,6 +504,15 @@ for (const adapter of ["nflog", "packet-socket"] as const) {
                     bytes += reading.bytes
                     seen += reading.packets
                 } while (seen < enough)
+                // Until all of it is read: what came after `resume` would be told packet by packet.
+                let delivered = -1
+                const settled = async () => {
+                    const before = delivered
+                    lab.watcher.send({ stats: true })
+                    delivered = (await lab.watcher.next("stats")).stats.delivered
+                    return delivered === before
+                }
+                await expect.poll(settled, { timeout: 20_000, interval: 50 }).toBe(true)
                 lab.watcher.send({ resume: true })
                 await lab.watcher.next("resumed")
                 lab.watcher.take("reading")

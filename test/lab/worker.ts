@@ -104,7 +104,9 @@ export function startWorker(namespace: Namespace, script: string, wrap: readonly
             }),
         take: (key) => {
             const taken = events.filter((event) => key in event)
-            for (const event of taken) events.splice(events.indexOf(event), 1)
+            const left = events.filter((event) => !(key in event))
+            events.length = 0
+            for (const event of left) events.push(event)
             return taken
         },
         async end() {

@@ -3,6 +3,9 @@
  *
  * Its state lives in flat tables that it changes in place (a flood must allocate nothing), but it has no clock, no
  * randomness and no I/O of its own: the same configuration, seed, packets and events give the same effects.
+ *
+ * Longer than most files here: everything that changes a lease is in one place, so that each way of opening and closing
+ * (knock, hand, time, found, lost, denied) can be read beside the others.
  */
 import { soonest } from "./agenda.ts"
 import type { Config } from "./config/config.ts"

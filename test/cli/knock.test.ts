@@ -46,7 +46,9 @@ function secret(file: string, text: string, mode = 0o600): string {
 
 const lines = (...lines: readonly string[]) => lines.map((line) => `${line}\n`).join("")
 
-describe.skipIf(whyNoNamespaces() !== null)("postern knock", () => {
+const reason = whyNoNamespaces()
+
+describe.skipIf(reason !== null)(`postern knock${reason === null ? "" : ` (${reason})`}`, () => {
     let client: Namespace
     let server: Namespace
     let built: Built

@@ -58,7 +58,9 @@ describe("memoryKnocker()", () => {
     })
 })
 
-describe.skipIf(whyNoNamespaces() !== null)("socketKnocker()", () => {
+const reason = whyNoNamespaces()
+
+describe.skipIf(reason !== null)(`socketKnocker()${reason === null ? "" : ` (${reason})`}`, () => {
     let client: Namespace
     let server: Namespace
     let lan0: Witness

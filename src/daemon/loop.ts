@@ -3,26 +3,26 @@
  * deadline. Everything it touches is a port, so tests run it with models and a simulated clock.
  */
 import { soonest } from "../core/agenda.ts"
-import { Budget } from "../core/budget.ts"
 import type { Config } from "../core/config/config.ts"
 import type { Effect } from "../core/effect.ts"
 import { Engine, type EngineEvent } from "../core/engine.ts"
 import type { Service } from "../core/knock/hit.ts"
-import { type Address, formatAddress, type Network } from "../core/net/address.ts"
-import type { Report } from "../core/report.ts"
+import type { Address, Network } from "../core/net/address.ts"
 import { wantedRuleset } from "../core/ruleset.ts"
 import { planWatch } from "../core/watch.ts"
 import type { Capture } from "../ports/capture.ts"
 import type { Clock } from "../ports/clock.ts"
-import type { CommandOutcome, Commands } from "../ports/commands.ts"
+import type { Commands } from "../ports/commands.ts"
 import type { Firewall } from "../ports/firewall.ts"
 import type { Links } from "../ports/links.ts"
 import type { Services } from "../ports/services.ts"
 import type { Store } from "../ports/store.ts"
-import { type Level, reportText } from "../voice/reports.ts"
+import type { Level } from "../voice/reports.ts"
 import type { Log } from "./log.ts"
 import { Notes } from "./notes.ts"
+import { Programs } from "./programs.ts"
 import { Table } from "./table.ts"
+import type { Listener } from "./told.ts"
 
 /** Everything the loop acts through. */
 export type LoopPorts = {
@@ -34,6 +34,8 @@ export type LoopPorts = {
     readonly commands: Commands
     readonly clock: Clock
     readonly log: Log
+    /** Hear what the engine reports. */
+    readonly listeners: readonly Listener[]
     /** What must survive; null where no door has a stop program and none ever had. */
     readonly store: Store | null
 }
@@ -52,6 +54,7 @@ export class Loop {
     readonly #table: Table | null
     /** Null where there is no store. */
     readonly #notes: Notes | null
+    readonly #programs: Programs
     #interfaces: readonly string[] | null = null
     #offered: readonly Service[] = []
     #lookAgain = 0
@@ -59,8 +62,6 @@ export class Loop {
     /** What is to be told when everything is done, and how many calls of #perform are under way. */
     readonly #lines: (() => void)[] = []
     #depth = 0
-    /** Lines about programs that were not run: a flood of whole knocks must not fill the log with them. */
-    readonly #complaints = new Budget(10, 1)
     /** The firewall has refused something since this was last set to false. */
     #refused = false
     #stopped = false
@@ -71,6 +72,14 @@ export class Loop {
         this.#engine = new Engine(config, seed)
         this.#table = ports.firewall && this.#tableOf(ports.firewall)
         this.#notes = ports.store && new Notes(config, ports.store, ports.clock, ports.log)
+        this.#programs = new Programs({
+            config,
+            commands: ports.commands,
+            notes: this.#notes,
+            now: () => this.#now(),
+            tell: (level, text) => this.#tell(level, text),
+            event: (event) => this.#event(event),
+        })
     }
 
     /**
@@ -132,7 +141,7 @@ export class Loop {
     async stop(): Promise<"kept" | "cleared"> {
         if (this.#stopped) return "kept"
         this.#stopped = true
-        const { capture, links, commands, clock } = this.#ports
+        const { capture, links, clock } = this.#ports
         capture.stop()
         links.stop()
         this.#table?.unwatch()
@@ -140,7 +149,7 @@ export class Loop {
         try {
             return this.#table?.leave(wantedRuleset(this.#config, null)) ? "cleared" : "kept"
         } finally {
-            await commands.stop()
+            await this.#programs.stop()
         }
     }
 
@@ -215,7 +224,7 @@ export class Loop {
     #do(effect: Effect): void {
         switch (effect.type) {
             case "report":
-                this.#lines.push(() => this.#report(effect.report))
+                for (const listener of this.#ports.listeners) this.#lines.push(() => listener(effect.report))
                 return
             case "revoke":
                 if (this.#table?.revoke(effect.elements) === false) this.#refused = true
@@ -224,7 +233,7 @@ export class Loop {
                 this.#grant(effect)
                 return
             case "run":
-                this.#run(effect)
+                this.#programs.run(effect)
                 return
             case "due":
                 this.#notes?.move(effect.door, effect.source, effect.at)
@@ -238,12 +247,6 @@ export class Loop {
         else this.#ports.log(level, text)
     }
 
-    #report(report: Report): void {
-        const { level, text } = reportText(report, this.#ports.clock.wall())
-        const source = "source" in report ? { source: formatAddress(report.source) } : {}
-        this.#ports.log(level, text, { report: { ...report, ...source } })
-    }
-
     #grant({ door, source, groups }: Extract<Effect, { type: "grant" }>): void {
         for (const [done, group] of groups.entries()) {
             if (this.#table?.grant(source, group) ?? true) continue
@@ -252,69 +255,6 @@ export class Loop {
             return
         }
         if (door !== null) this.#event({ type: "granted", door, source })
-    }
-
-    /** A start whose stop could be forgotten does not begin before that is noted. */
-    #run(effect: Extract<Effect, { type: "run" }>): void {
-        const { which, door, source } = effect
-        const notes = this.#notes
-        const { name, command } = this.#config.doors[door]!
-        if (which === "stop" || notes === null || command?.stop == null) {
-            this.#launch(effect)
-            return
-        }
-        void notes.begin(door, source).then((trouble) => {
-            if (trouble === null && !this.#stopped) {
-                this.#launch(effect)
-                return
-            }
-            notes.strike(door, source)
-            if (this.#stopped) return
-            this.#complain(`${name}: ${formatAddress(source)}: start was not run: cannot note its stop: ${trouble}`)
-            this.#event({ type: "unstarted", door, source })
-        })
-    }
-
-    #complain(text: string): void {
-        if (this.#complaints.spend(this.#now())) this.#tell("error", text)
-    }
-
-    #launch({ which, door: index, source }: Extract<Effect, { type: "run" }>): void {
-        const { commands } = this.#ports
-        const { name, command } = this.#config.doors[index]!
-        const address = formatAddress(source)
-        const who = `${name}: ${address}`
-        // A fixed sequence says nothing about who knocked.
-        const values: Readonly<Record<string, string>> = { source: address, door: name, knocker: "unknown" }
-        const fill = (argument: string) =>
-            argument.replace(/\{(source|door|knocker)\}/g, (_, key: string) => values[key]!)
-        const argv = (which === "start" ? command?.start : command?.stop)?.map(fill)
-        if (argv === undefined) throw new Error(`door ${name} has no ${which} program`)
-        const queued = commands.run(
-            {
-                lane: who,
-                must: which === "stop",
-                argv,
-                timeout: command!.timeout,
-                output: (line) => this.#tell("info", `${who}: ${which}: ${line}`),
-            },
-            (outcome) => {
-                const text = outcomeText(outcome)
-                if (text !== null) this.#tell("warning", `${who}: ${which}: ${text}`)
-                // A stop that we end because we end is run again by the next daemon.
-                if (which === "stop" && (!this.#stopped || outcome.ended === "exit")) {
-                    this.#notes?.strike(index, source)
-                }
-                if (!this.#stopped) this.#event({ type: "ended", which, door: index, source })
-            },
-        )
-        if (queued) {
-            this.#tell("info", `${who}: running ${which}: ${argv[0]}`)
-            return
-        }
-        this.#complain(`${who}: ${which} was not run: too many programs are waiting`)
-        if (command?.stop != null) this.#notes?.strike(index, source)
-        this.#event({ type: "unstarted", door: index, source })
     }
 
     /** Something about interfaces, addresses or services may have changed. */
@@ -371,19 +311,6 @@ export class Loop {
 export function interfacesText(interfaces: readonly string[] | null): string {
     if (interfaces === null) return "all interfaces"
     return interfaces.length === 0 ? "no interface: there is no default route yet" : interfaces.join(", ")
-}
-
-function outcomeText(outcome: CommandOutcome): string | null {
-    switch (outcome.ended) {
-        case "exit":
-            return outcome.code === 0 ? null : `ended with exit code ${outcome.code}`
-        case "signal":
-            return `was ended by ${outcome.signal}`
-        case "timeout":
-            return "took too long and was ended (see `timeout`)"
-        case "error":
-            return `could not be run: ${outcome.detail}`
-    }
 }
 
 function same(a: unknown, b: unknown): boolean {

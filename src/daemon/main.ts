@@ -28,6 +28,7 @@ import { answerer } from "./control.ts"
 import { type Log, lineLog } from "./log.ts"
 import { interfacesText, Loop, type LoopPorts } from "./loop.ts"
 import { openState } from "./state.ts"
+import { logReports } from "./told.ts"
 import { rememberWarnings } from "./warnings.ts"
 
 const STATE_HINT = "a door has a stop program, and when to run it must be known after a crash, too: see `state`"
@@ -70,7 +71,8 @@ async function live(config: Config, ports: Pick<LoopPorts, "clock" | "log">, soc
     const state = await openState(config, () => clock.wall(), log)
     if (!state.ok) throw new Refusal(state.denied ? EXIT.permission : EXIT.failed, state.detail, STATE_HINT)
     const { store } = state
-    const loop = startLoop(config, { clock, log, links, services, commands, store })
+    const listeners = [logReports(log, () => clock.wall())]
+    const loop = startLoop(config, { clock, log, listeners, links, services, commands, store })
     log("notice", `watching ${interfacesText(loop.facts().interfaces)}, by ${loop.captureName}`)
     for (const door of config.doors) log("info", `${door.name}: ${doorText(door)}`)
     const control = await listen(socket, config, log, answerer({ config, loop, clock, started, warnings }, log))

@@ -11,6 +11,7 @@ import { simulatedLinks } from "../../../src/adapters/links/simulated.ts"
 import type { Config } from "../../../src/core/config/config.ts"
 import { formatService, parseHit, parseService } from "../../../src/core/knock/language.ts"
 import { Loop, type LoopPorts } from "../../../src/daemon/loop.ts"
+import { logReports } from "../../../src/daemon/told.ts"
 import type { LinkState } from "../../../src/ports/links.ts"
 import * as make from "../../../tools/vectors/bytes.ts"
 
@@ -62,8 +63,11 @@ export function makeGate(config: Config, replace: (ports: LoopPorts) => Partial<
         },
         store: null,
         log: (level, text) => lines.push(`${level} ${text}`),
+        listeners: [],
     }
-    const loop = new Loop(config, { ...ports, ...replace(ports) }, [1, 2])
+    const replaced = { ...ports, ...replace(ports) }
+    const listeners = [logReports(replaced.log, () => clock.wall()), ...replaced.listeners]
+    const loop = new Loop(config, { ...replaced, listeners }, [1, 2])
     return {
         loop,
         clock,

@@ -1,0 +1,120 @@
+/**
+ * The programs of doors, run: the words of an argument vector filled in, a stop noted before its start begins, what came
+ * of it told. One by one for each door and source, and bounded: see the port.
+ */
+import { Budget } from "../core/budget.ts"
+import type { Config } from "../core/config/config.ts"
+import type { Effect } from "../core/effect.ts"
+import type { EngineEvent } from "../core/engine.ts"
+import { formatAddress } from "../core/net/address.ts"
+import type { CommandOutcome, Commands } from "../ports/commands.ts"
+import type { Level } from "../voice/reports.ts"
+import type { Notes } from "./notes.ts"
+
+/** What programs are run with. */
+export type ProgramsKeeping = {
+    readonly config: Config
+    readonly commands: Commands
+    /** Null where there is no store. */
+    readonly notes: Notes | null
+    /** Monotonic milliseconds. */
+    readonly now: () => number
+    /** A line of the log. */
+    readonly tell: (level: Level, text: string) => void
+    /** The engine hears how programs went. */
+    readonly event: (event: EngineEvent) => void
+}
+
+type Run = Extract<Effect, { type: "run" }>
+
+/** See the head of the file. */
+export class Programs {
+    readonly #keeping: ProgramsKeeping
+    /** Lines about programs that were not run: a flood of whole knocks must not fill the log with them. */
+    readonly #complaints = new Budget(10, 1)
+    #stopped = false
+
+    constructor(keeping: ProgramsKeeping) {
+        this.#keeping = keeping
+    }
+
+    /** Runs one. A start whose stop could be forgotten does not begin before that is noted. */
+    run(effect: Run): void {
+        const { config, notes, event } = this.#keeping
+        const { which, door, source } = effect
+        const { name, command } = config.doors[door]!
+        if (which === "stop" || notes === null || command?.stop == null) {
+            this.#launch(effect)
+            return
+        }
+        void notes.begin(door, source).then((trouble) => {
+            if (trouble === null && !this.#stopped) {
+                this.#launch(effect)
+                return
+            }
+            notes.strike(door, source)
+            if (this.#stopped) return
+            this.#complain(`${name}: ${formatAddress(source)}: start was not run: cannot note its stop: ${trouble}`)
+            event({ type: "unstarted", door, source })
+        })
+    }
+
+    /** Ends those that run, and begins no others. */
+    stop(): Promise<void> {
+        this.#stopped = true
+        return this.#keeping.commands.stop()
+    }
+
+    #launch({ which, door: index, source }: Run): void {
+        const { config, commands, notes, tell, event } = this.#keeping
+        const { name, command } = config.doors[index]!
+        const address = formatAddress(source)
+        const who = `${name}: ${address}`
+        // A fixed sequence says nothing about who knocked.
+        const values: Readonly<Record<string, string>> = { source: address, door: name, knocker: "unknown" }
+        const fill = (argument: string) =>
+            argument.replace(/\{(source|door|knocker)\}/g, (_, key: string) => values[key]!)
+        const argv = (which === "start" ? command?.start : command?.stop)?.map(fill)
+        if (argv === undefined) throw new Error(`door ${name} has no ${which} program`)
+        const queued = commands.run(
+            {
+                lane: who,
+                must: which === "stop",
+                argv,
+                timeout: command!.timeout,
+                output: (line) => tell("info", `${who}: ${which}: ${line}`),
+            },
+            (outcome) => {
+                const text = outcomeText(outcome)
+                if (text !== null) tell("warning", `${who}: ${which}: ${text}`)
+                // A stop that we end because we end is run again by the next daemon.
+                if (which === "stop" && (!this.#stopped || outcome.ended === "exit")) notes?.strike(index, source)
+                if (!this.#stopped) event({ type: "ended", which, door: index, source })
+            },
+        )
+        if (queued) {
+            tell("info", `${who}: running ${which}: ${argv[0]}`)
+            return
+        }
+        this.#complain(`${who}: ${which} was not run: too many programs are waiting`)
+        if (command?.stop != null) notes?.strike(index, source)
+        event({ type: "unstarted", door: index, source })
+    }
+
+    #complain(text: string): void {
+        if (this.#complaints.spend(this.#keeping.now())) this.#keeping.tell("error", text)
+    }
+}
+
+function outcomeText(outcome: CommandOutcome): string | null {
+    switch (outcome.ended) {
+        case "exit":
+            return outcome.code === 0 ? null : `ended with exit code ${outcome.code}`
+        case "signal":
+            return `was ended by ${outcome.signal}`
+        case "timeout":
+            return "took too long and was ended (see `timeout`)"
+        case "error":
+            return `could not be run: ${outcome.detail}`
+    }
+}

@@ -1,6 +1,6 @@
 /** What the engine wants done. The shell does each in order and tells the engine how grants and programs went. */
 import type { Address } from "./net/address.ts"
-import type { Report } from "./report.ts"
+import type { EngineReport } from "./report.ts"
 import type { GrantElement } from "./ruleset.ts"
 
 export type Effect =
@@ -18,7 +18,7 @@ export type Effect =
     /** The door's stop program will be run at `at` (ms, monotonic), not when it was to be run before. */
     | { readonly type: "due"; readonly door: number; readonly source: Address; readonly at: number }
     /** Tell people. */
-    | { readonly type: "report"; readonly report: Report }
+    | { readonly type: "report"; readonly report: EngineReport }
 
 /** Elements that get the same time, in milliseconds from now. */
 export type GrantGroup = { readonly ms: number; readonly elements: readonly GrantElement[] }

@@ -18,7 +18,7 @@ import { type Address, contains, type Network } from "./net/address.ts"
 import { type Packet, TCP, UDP } from "./net/packet.ts"
 import { canSend } from "./net/sender.ts"
 import { Ration } from "./ration.ts"
-import type { RefusalCode, Report } from "./report.ts"
+import type { EngineReport, RefusalCode } from "./report.ts"
 import type { GrantElement } from "./ruleset.ts"
 import { planWatch, type View } from "./watch.ts"
 
@@ -444,11 +444,11 @@ export class Engine {
     }
 
     /** A report that comes as often as packets do. */
-    #tell(report: Report): void {
+    #tell(report: EngineReport): void {
         if (this.#ration.afford(this.#now)) this.#say(report)
     }
 
-    #say(report: Report): void {
+    #say(report: EngineReport): void {
         this.#effects.push({ type: "report", report })
     }
 

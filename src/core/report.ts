@@ -1,9 +1,12 @@
-/** What the engine tells people, as facts; `voice/reports.ts` makes the sentences. */
+/** What engine and daemon tell people, as facts; `voice/reports.ts` makes the sentences. */
 import type { Service } from "./knock/hit.ts"
 import type { Address } from "./net/address.ts"
 
-/** One fact about one source, or about the engine as a whole. */
-export type Report =
+/** One fact about one source, or about the daemon as a whole. */
+export type Report = EngineReport | DaemonReport
+
+/** What the engine reports: what became of knocks, and of what they opened. */
+export type EngineReport =
     /** A hit brought the source `stage` hits into the door's sequence of `of`. Never says which port it was. */
     | {
           readonly type: "stage"
@@ -56,6 +59,39 @@ export type Report =
     | { readonly type: "closed"; readonly door: string; readonly source: Address; readonly by: "time" | "knock" }
     /** Reports that were left out because there were too many. */
     | { readonly type: "suppressed"; readonly count: number }
+
+/** What the loop around it reports: what became of what the engine wanted. */
+export type DaemonReport =
+    /** A program of the door began, ended or was not run. Never says with which arguments. */
+    | {
+          readonly type: "program"
+          readonly door: string
+          readonly source: Address
+          readonly which: "start" | "stop"
+          readonly how: ProgramStep
+      }
+    /** This user took so many elements back that no door has opened. */
+    | { readonly type: "strays"; readonly count: number; readonly uid: number }
+    /** Somebody took our table away: it was made again, or could not be, and why. */
+    | { readonly type: "table"; readonly made: true }
+    | { readonly type: "table"; readonly made: false; readonly detail: string }
+
+/** How far a program is. `program`: its file, without arguments. */
+export type ProgramStep =
+    | { readonly step: "began"; readonly program: string }
+    | { readonly step: "ended"; readonly outcome: ProgramOutcome }
+    /** Too many are waiting. */
+    | { readonly step: "crowded" }
+    /** Its stop cannot be noted, so it was not begun. */
+    | { readonly step: "unnoted"; readonly detail: string }
+
+/** How a program ended. */
+export type ProgramOutcome =
+    | { readonly ended: "exit"; readonly code: number }
+    | { readonly ended: "signal"; readonly signal: string }
+    | { readonly ended: "timeout" }
+    /** It could not be run. */
+    | { readonly ended: "error"; readonly detail: string }
 
 /** Why a right knock opens nothing. */
 export type RefusalCode =

@@ -9,8 +9,11 @@ const PRIORITY: Readonly<Record<Level, number>> = { error: 3, warning: 4, notice
 /** How lines look. */
 export type LogForm = "plain" | "journal" | "json"
 
+/** What a line is about, for programs. */
+export type Facts = { readonly report: { readonly type: string } }
+
 /** Writes one line. `facts` are only in the JSON form. */
-export type Log = (level: Level, text: string, facts?: object) => void
+export type Log = (level: Level, text: string, facts?: Facts) => void
 
 /** A log that hands finished lines to `write` and leaves out what matters less than `least`. */
 export function lineLog(form: LogForm, least: Level, wall: () => number, write: (line: string) => void): Log {

@@ -8,6 +8,7 @@ import type { Effect } from "../core/effect.ts"
 import { Engine, type EngineEvent } from "../core/engine.ts"
 import type { Service } from "../core/knock/hit.ts"
 import type { Address, Network } from "../core/net/address.ts"
+import type { Report } from "../core/report.ts"
 import { wantedRuleset } from "../core/ruleset.ts"
 import { planWatch } from "../core/watch.ts"
 import type { Capture } from "../ports/capture.ts"
@@ -34,7 +35,7 @@ export type LoopPorts = {
     readonly commands: Commands
     readonly clock: Clock
     readonly log: Log
-    /** Hear what the engine reports. */
+    /** Hear what happens: what the engine reports, how programs went, what became of our table. */
     readonly listeners: readonly Listener[]
     /** What must survive; null where no door has a stop program and none ever had. */
     readonly store: Store | null
@@ -78,6 +79,7 @@ export class Loop {
             notes: this.#notes,
             now: () => this.#now(),
             tell: (level, text) => this.#tell(level, text),
+            report: (report) => this.#report(report),
             event: (event) => this.#event(event),
         })
     }
@@ -125,6 +127,7 @@ export class Loop {
             firewall,
             now: () => this.#now(),
             tell: (level, text) => this.#tell(level, text),
+            report: (report) => this.#report(report),
             wanted: () => {
                 const kernel = { interfaces: this.#interfaces, offered: this.#offered }
                 return wantedRuleset(this.#config, this.#ports.capture.name === "nflog" ? kernel : null)
@@ -199,7 +202,7 @@ export class Loop {
         this.#refused = false
         this.#perform(strays.length === 0 ? effects : [...effects, { type: "revoke", elements: strays }])
         this.#rearm()
-        if (strays.length > 0) this.#tell("notice", `user ${uid} took back ${strays.length} that no door has opened`)
+        if (strays.length > 0) this.#report({ type: "strays", count: strays.length, uid })
         return { grants, strays: strays.length, done: held !== null && !this.#refused }
     }
 
@@ -224,7 +227,7 @@ export class Loop {
     #do(effect: Effect): void {
         switch (effect.type) {
             case "report":
-                for (const listener of this.#ports.listeners) this.#lines.push(() => listener(effect.report))
+                this.#report(effect.report)
                 return
             case "revoke":
                 if (this.#table?.revoke(effect.elements) === false) this.#refused = true
@@ -241,10 +244,19 @@ export class Loop {
         }
     }
 
+    /** What everybody hears, in its turn with what is done. */
+    #report(report: Report): void {
+        for (const listener of this.#ports.listeners) this.#inTurn(() => listener(report))
+    }
+
     /** A line of the log, in its turn with what is done. */
     #tell(level: Level, text: string): void {
-        if (this.#depth > 0) this.#lines.push(() => this.#ports.log(level, text))
-        else this.#ports.log(level, text)
+        this.#inTurn(() => this.#ports.log(level, text))
+    }
+
+    #inTurn(line: () => void): void {
+        if (this.#depth > 0) this.#lines.push(line)
+        else line()
     }
 
     #grant({ door, source, groups }: Extract<Effect, { type: "grant" }>): void {

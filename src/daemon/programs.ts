@@ -7,7 +7,8 @@ import type { Config } from "../core/config/config.ts"
 import type { Effect } from "../core/effect.ts"
 import type { EngineEvent } from "../core/engine.ts"
 import { formatAddress } from "../core/net/address.ts"
-import type { CommandOutcome, Commands } from "../ports/commands.ts"
+import type { Report } from "../core/report.ts"
+import type { Commands } from "../ports/commands.ts"
 import type { Level } from "../voice/reports.ts"
 import type { Notes } from "./notes.ts"
 
@@ -19,8 +20,10 @@ export type ProgramsKeeping = {
     readonly notes: Notes | null
     /** Monotonic milliseconds. */
     readonly now: () => number
-    /** A line of the log. */
+    /** A line of the log: what a program prints. */
     readonly tell: (level: Level, text: string) => void
+    /** Everybody hears how it went. */
+    readonly report: (report: Report) => void
     /** The engine hears how programs went. */
     readonly event: (event: EngineEvent) => void
 }
@@ -30,7 +33,7 @@ type Run = Extract<Effect, { type: "run" }>
 /** See the head of the file. */
 export class Programs {
     readonly #keeping: ProgramsKeeping
-    /** Lines about programs that were not run: a flood of whole knocks must not fill the log with them. */
+    /** Reports of programs that were not run: a flood of whole knocks must not fill the log with them. */
     readonly #complaints = new Budget(10, 1)
     #stopped = false
 
@@ -54,7 +57,13 @@ export class Programs {
             }
             notes.strike(door, source)
             if (this.#stopped) return
-            this.#complain(`${name}: ${formatAddress(source)}: start was not run: cannot note its stop: ${trouble}`)
+            this.#complain({
+                type: "program",
+                door: name,
+                source,
+                which,
+                how: { step: "unnoted", detail: trouble ?? "" },
+            })
             event({ type: "unstarted", door, source })
         })
     }
@@ -66,10 +75,11 @@ export class Programs {
     }
 
     #launch({ which, door: index, source }: Run): void {
-        const { config, commands, notes, tell, event } = this.#keeping
+        const { config, commands, notes, tell, report, event } = this.#keeping
         const { name, command } = config.doors[index]!
         const address = formatAddress(source)
         const who = `${name}: ${address}`
+        const about = { type: "program", door: name, source, which } as const
         // A fixed sequence says nothing about who knocked.
         const values: Readonly<Record<string, string>> = { source: address, door: name, knocker: "unknown" }
         const fill = (argument: string) =>
@@ -85,36 +95,22 @@ export class Programs {
                 output: (line) => tell("info", `${who}: ${which}: ${line}`),
             },
             (outcome) => {
-                const text = outcomeText(outcome)
-                if (text !== null) tell("warning", `${who}: ${which}: ${text}`)
+                report({ ...about, how: { step: "ended", outcome } })
                 // A stop that we end because we end is run again by the next daemon.
                 if (which === "stop" && (!this.#stopped || outcome.ended === "exit")) notes?.strike(index, source)
                 if (!this.#stopped) event({ type: "ended", which, door: index, source })
             },
         )
         if (queued) {
-            tell("info", `${who}: running ${which}: ${argv[0]}`)
+            report({ ...about, how: { step: "began", program: argv[0] ?? "" } })
             return
         }
-        this.#complain(`${who}: ${which} was not run: too many programs are waiting`)
+        this.#complain({ ...about, how: { step: "crowded" } })
         if (command?.stop != null) notes?.strike(index, source)
         event({ type: "unstarted", door: index, source })
     }
 
-    #complain(text: string): void {
-        if (this.#complaints.spend(this.#keeping.now())) this.#keeping.tell("error", text)
-    }
-}
-
-function outcomeText(outcome: CommandOutcome): string | null {
-    switch (outcome.ended) {
-        case "exit":
-            return outcome.code === 0 ? null : `ended with exit code ${outcome.code}`
-        case "signal":
-            return `was ended by ${outcome.signal}`
-        case "timeout":
-            return "took too long and was ended (see `timeout`)"
-        case "error":
-            return `could not be run: ${outcome.detail}`
+    #complain(report: Report): void {
+        if (this.#complaints.spend(this.#keeping.now())) this.#keeping.report(report)
     }
 }

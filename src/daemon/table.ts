@@ -4,6 +4,7 @@
  */
 import type { GrantGroup } from "../core/effect.ts"
 import { type Address, formatAddress } from "../core/net/address.ts"
+import type { Report } from "../core/report.ts"
 import type { GrantElement, Ruleset } from "../core/ruleset.ts"
 import type { Firewall, FirewallResult } from "../ports/firewall.ts"
 import type { Level } from "../voice/reports.ts"
@@ -15,6 +16,8 @@ export type TableKeeping = {
     readonly now: () => number
     /** A line of the log. */
     readonly tell: (level: Level, text: string) => void
+    /** Everybody hears what became of the table. */
+    readonly report: (report: Report) => void
     /** What the table should be at this moment. */
     readonly wanted: () => Ruleset
     /** The table was made again, without the grants that were in it. */
@@ -109,17 +112,17 @@ export class Table {
 
     /** Makes the table again after somebody took it away. */
     mend(): void {
-        const { now, tell, remade } = this.#keeping
+        const { now, report, remade } = this.#keeping
         this.#due = null
         this.#mended = now()
         const result = this.apply()
         if (!result.ok) {
-            tell("error", `firewall: our table was taken away and cannot be made again: ${result.detail}`)
+            report({ type: "table", made: false, detail: result.detail })
             this.#due = this.#mended + REFUSED_MS
             return
         }
         remade()
-        tell("warning", "firewall: somebody took our table or a part of it away: it was made again")
+        report({ type: "table", made: true })
     }
 
     /** Looks after it no longer. Can be called twice. */

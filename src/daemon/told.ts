@@ -1,4 +1,4 @@
-/** Who hears what the engine reports: the log here; whoever else listens has a file of his own. */
+/** Who hears what engine and daemon report: the log here; whoever else listens has a file of his own. */
 import { formatAddress } from "../core/net/address.ts"
 import type { Report } from "../core/report.ts"
 import { reportText } from "../voice/reports.ts"

@@ -1,6 +1,6 @@
 /** The latest warnings and errors about the host, for `status`: what a knocker did is not among them. */
 import { type Status, WARNINGS_MOST } from "../core/status.ts"
-import type { Log } from "./log.ts"
+import type { Facts, Log } from "./log.ts"
 
 /** A line of the log, when it was last said, and how often. */
 export type Warning = Status["warnings"][number]
@@ -14,8 +14,7 @@ export function rememberWarnings(
     return {
         log(level, text, facts) {
             log(level, text, facts)
-            // What comes with facts is about one source.
-            if (facts !== undefined || (level !== "warning" && level !== "error")) return
+            if (isKnockers(facts) || (level !== "warning" && level !== "error")) return
             const times = (lines.get(text)?.times ?? 0) + 1
             lines.delete(text)
             lines.set(text, { time: wall(), level, text, times })
@@ -24,4 +23,10 @@ export function rememberWarnings(
         },
         latest: () => [...lines.values()],
     }
+}
+
+/** Is this about what somebody did who knocks? */
+function isKnockers(facts: Facts | undefined): boolean {
+    const type = facts?.report.type
+    return type === "refused" || type === "paused"
 }

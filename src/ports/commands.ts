@@ -1,3 +1,5 @@
+import type { ProgramOutcome } from "../core/report.ts"
+
 /** Runs the programs of doors. Adapters: spawn, memory. */
 export interface Commands {
     /**
@@ -23,8 +25,4 @@ export type CommandJob = {
 }
 
 /** How it ended. */
-export type CommandOutcome =
-    | { readonly ended: "exit"; readonly code: number }
-    | { readonly ended: "signal"; readonly signal: string }
-    | { readonly ended: "timeout" }
-    | { readonly ended: "error"; readonly detail: string }
+export type CommandOutcome = ProgramOutcome

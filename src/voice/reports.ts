@@ -1,7 +1,7 @@
-/** What the engine reports, in sentences an operator reads. No hit and no secret is ever in them. */
+/** What engine and daemon report, in sentences an operator reads. No hit and no secret is ever in them. */
 import { formatService } from "../core/knock/language.ts"
 import { formatAddress } from "../core/net/address.ts"
-import type { RefusalCode, Report } from "../core/report.ts"
+import type { ProgramOutcome, RefusalCode, Report } from "../core/report.ts"
 
 /** How much a line matters; the words are those of syslog(3). */
 export type Level = "error" | "warning" | "notice" | "info" | "debug"
@@ -12,11 +12,12 @@ const REFUSALS: Readonly<Record<RefusalCode, string>> = {
     firewall: "the right knock, but the firewall refused",
 }
 
+/** A line of the log. */
+type Line = { readonly level: Level; readonly text: string }
+
 /** The line for a report, without its time. `wall`: milliseconds since 1970, for the "until". */
-export function reportText(report: Report, wall: number): { readonly level: Level; readonly text: string } {
-    if (report.type === "suppressed") {
-        return { level: "notice", text: `${report.count} more lines about attempts were left out` }
-    }
+export function reportText(report: Report, wall: number): Line {
+    if (report.type === "suppressed" || report.type === "strays" || report.type === "table") return hostText(report)
     const source = formatAddress(report.source)
     if (report.type === "paused") {
         const text = `${source}: too many near-misses, its hits do not count for ${formatMs(report.ms)}`
@@ -40,6 +41,8 @@ export function reportText(report: Report, wall: number): { readonly level: Leve
             const until = formatClock(wall + report.ms)
             return { level: "notice", text: `${who}: ${verb}: ${services} for ${formatMs(report.ms)}, until ${until}` }
         }
+        case "program":
+            return programText(report, who)
         case "revoked":
             return { level: "notice", text: `${who}: revoked by hand of user ${report.uid}` }
         case "closed":
@@ -47,6 +50,53 @@ export function reportText(report: Report, wall: number): { readonly level: Leve
                 level: "notice",
                 text: `${who}: closed ${report.by === "time" ? "on time" : "by a closing knock"}`,
             }
+    }
+}
+
+/** What is not about one source. */
+function hostText(report: Extract<Report, { type: "suppressed" | "strays" | "table" }>): Line {
+    switch (report.type) {
+        case "suppressed":
+            return { level: "notice", text: `${report.count} more lines about attempts were left out` }
+        case "strays":
+            return { level: "notice", text: `user ${report.uid} took back ${report.count} that no door has opened` }
+        case "table": {
+            if (!report.made) {
+                const text = `firewall: our table was taken away and cannot be made again: ${report.detail}`
+                return { level: "error", text }
+            }
+            const text = "firewall: somebody took our table or a part of it away: it was made again"
+            return { level: "warning", text }
+        }
+    }
+}
+
+function programText({ which, how }: Extract<Report, { type: "program" }>, who: string): Line {
+    switch (how.step) {
+        case "began":
+            return { level: "info", text: `${who}: running ${which}: ${how.program}` }
+        case "ended": {
+            const well = how.outcome.ended === "exit" && how.outcome.code === 0
+            return { level: well ? "debug" : "warning", text: `${who}: ${which}: ${outcomeText(how.outcome)}` }
+        }
+        case "crowded":
+            return { level: "error", text: `${who}: ${which} was not run: too many programs are waiting` }
+        case "unnoted":
+            return { level: "error", text: `${who}: ${which} was not run: cannot note its stop: ${how.detail}` }
+    }
+}
+
+/** How a program ended, for people. */
+function outcomeText(outcome: ProgramOutcome): string {
+    switch (outcome.ended) {
+        case "exit":
+            return outcome.code === 0 ? "ended well" : `ended with exit code ${outcome.code}`
+        case "signal":
+            return `was ended by ${outcome.signal}`
+        case "timeout":
+            return "took too long and was ended (see `timeout`)"
+        case "error":
+            return `could not be run: ${outcome.detail}`
     }
 }
 

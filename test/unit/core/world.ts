@@ -9,7 +9,7 @@ import { Engine } from "../../../src/core/engine.ts"
 import { formatService, parseHit, parseService } from "../../../src/core/knock/language.ts"
 import { type Address, formatAddress, parseAddress, parseNetwork } from "../../../src/core/net/address.ts"
 import { ACK, ICMP, Packet, SYN, TCP, UDP } from "../../../src/core/net/packet.ts"
-import type { Report } from "../../../src/core/report.ts"
+import type { EngineReport } from "../../../src/core/report.ts"
 
 type DoorText = Partial<Omit<Door, "sequence" | "opens" | "sources" | "always">> & {
     readonly name: string
@@ -55,7 +55,7 @@ export class World {
     now = 0
     /** `source service` → when the kernel forgets it. */
     readonly kernel = new Map<string, number>()
-    readonly reports: Report[] = []
+    readonly reports: EngineReport[] = []
     /** Programs asked for, as `start ssh 192.0.2.7`; they end when a test says so. */
     readonly runs: string[] = []
     /** When stop programs will run, in milliseconds from when that was said. */

@@ -121,7 +121,7 @@ describe("answerer()", () => {
         gate.knock(me, HITS)
         gate.send("192.0.2.8", HITS[0]!)
         log("warning", "something is wrong")
-        log("warning", "about somebody", { report: {} })
+        log("warning", "about somebody", { report: { type: "paused" } })
         const answer = ask({ ask: "status" })
         if (!answer.ok || answer.answer !== "status") throw new Error("no status")
         const { status } = answer
@@ -155,5 +155,9 @@ describe("rememberWarnings()", () => {
         expect(latest()).toHaveLength(WARNINGS_MOST)
         expect(latest()[0]).toEqual({ time: 31, level: "error", text: "line 30", times: 1 })
         expect(latest().at(-1)).toEqual({ time: 51, level: "error", text: "line 40", times: 2 })
+        log("warning", "a knocker's doing", { report: { type: "refused" } })
+        log("warning", "a program's end", { report: { type: "program" } })
+        expect(latest().at(-1)).toMatchObject({ text: "a program's end" })
+        expect(latest().at(-2)).toMatchObject({ text: "line 40" })
     })
 })

@@ -62,7 +62,8 @@ export function makeGate(config: Config, replace: (ports: LoopPorts) => Partial<
             },
         },
         store: null,
-        log: (level, text) => lines.push(`${level} ${text}`),
+        // As an operator sees it who has not asked for more.
+        log: (level, text) => void (level === "debug" || lines.push(`${level} ${text}`)),
         listeners: [],
     }
     const replaced = { ...ports, ...replace(ports) }

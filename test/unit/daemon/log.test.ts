@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { type LogForm, lineLog } from "../../../src/daemon/log.ts"
+import { type Facts, type LogForm, lineLog } from "../../../src/daemon/log.ts"
 import type { Level } from "../../../src/voice/reports.ts"
 
 const LEVELS = ["error", "warning", "notice", "info", "debug"] as const satisfies readonly Level[]
@@ -8,7 +8,7 @@ const FORMS = ["plain", "journal", "json"] as const satisfies readonly LogForm[]
 const STAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d$/
 const wall = () => Date.UTC(2026, 2, 1, 16, 5, 31, 250)
 
-function write(form: LogForm, level: Level, text: string, facts?: object, least: Level = "debug"): string[] {
+function write(form: LogForm, level: Level, text: string, facts?: Facts, least: Level = "debug"): string[] {
     const lines: string[] = []
     lineLog(form, least, wall, (line) => lines.push(line))(level, text, facts)
     return lines
@@ -28,12 +28,13 @@ describe("lineLog()", () => {
     })
 
     it("journal: the priority of syslog(3), the text, no time", () => {
-        const lines = LEVELS.flatMap((level) => write("journal", level, "a door", { report: 1 }))
+        const lines = LEVELS.flatMap((level) => write("journal", level, "a door", { report: { type: "opened" } }))
         expect(lines).toEqual(["<3>a door", "<4>a door", "<5>a door", "<6>a door", "<7>a door"])
     })
 
     it("json: one object a line, with the facts", () => {
-        const [line] = write("json", "notice", 'a "door"', { report: { type: "opened", door: "ssh" } })
+        const opened = { report: { type: "opened", door: "ssh" } }
+        const [line] = write("json", "notice", 'a "door"', opened)
         const { time, ...rest } = JSON.parse(line!)
         expect(time).toMatch(STAMP)
         expect(Date.parse(time)).toBe(wall())

@@ -2,7 +2,7 @@ import fc from "fast-check"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import type { Service } from "../../../src/core/knock/hit.ts"
 import { parseAddress } from "../../../src/core/net/address.ts"
-import type { RefusalCode, Report } from "../../../src/core/report.ts"
+import type { ProgramStep, RefusalCode, Report } from "../../../src/core/report.ts"
 import { formatStamp, reportText } from "../../../src/voice/reports.ts"
 import { config, World } from "../core/world.ts"
 
@@ -25,11 +25,35 @@ const wall = Date.UTC(2026, 2, 1, 16, 5, 31, 250)
 
 describe("reportText()", () => {
     const who = { door: "ssh", source }
+    const program = (how: ProgramStep): Report => ({ type: "program", ...who, which: "stop", how })
     const far = { ...who, stage: 2, of: 3 }
     it.each<[Report, string]>([
         [{ type: "stage", ...far }, "info ssh: 192.0.2.7: stage 2 of 3"],
         [{ type: "timeout", ...far }, "info ssh: 192.0.2.7: timed out at stage 2 of 3"],
         [{ type: "spoiled", ...far }, "info ssh: 192.0.2.7: spoiled at stage 2 of 3 by a wrong hit"],
+        [{ type: "strays", count: 2, uid: 7 }, "notice user 7 took back 2 that no door has opened"],
+        [
+            { type: "table", made: false, detail: "EPERM" },
+            "error firewall: our table was taken away and cannot be made again: EPERM",
+        ],
+        [program({ step: "began", program: "/bin/on" }), "info ssh: 192.0.2.7: running stop: /bin/on"],
+        [program({ step: "ended", outcome: { ended: "exit", code: 0 } }), "debug ssh: 192.0.2.7: stop: ended well"],
+        [
+            program({ step: "ended", outcome: { ended: "exit", code: 3 } }),
+            "warning ssh: 192.0.2.7: stop: ended with exit code 3",
+        ],
+        [
+            program({ step: "ended", outcome: { ended: "signal", signal: "SIGKILL" } }),
+            "warning ssh: 192.0.2.7: stop: was ended by SIGKILL",
+        ],
+        [
+            program({ step: "ended", outcome: { ended: "timeout" } }),
+            "warning ssh: 192.0.2.7: stop: took too long and was ended (see `timeout`)",
+        ],
+        [
+            program({ step: "ended", outcome: { ended: "error", detail: "ENOENT" } }),
+            "warning ssh: 192.0.2.7: stop: could not be run: ENOENT",
+        ],
         [
             { type: "opened", ...who, opens, ms: 30_000, renewed: false },
             "notice ssh: 192.0.2.7: open: tcp/22, udp/53 for 30 s, until 16:06:01",

@@ -13,6 +13,7 @@ import { socketServices } from "../adapters/services/sockets.ts"
 import { hasCapability } from "../adapters/system/capabilities.ts"
 import { EBUSY, EPERM, SystemError } from "../adapters/system/errno.ts"
 import { openLogGroup } from "../adapters/system/nfnetlink-log.ts"
+import { trimMemory } from "../adapters/system/trim.ts"
 import type { Config, Door } from "../core/config/config.ts"
 import { formatIssue } from "../core/config/issues.ts"
 import { readConfig } from "../core/config/parse.ts"
@@ -30,6 +31,9 @@ import { interfacesText, Loop, type LoopPorts } from "./loop.ts"
 import { openState } from "./state.ts"
 import { logReports } from "./told.ts"
 import { rememberWarnings } from "./warnings.ts"
+
+/** So long (ms) after the start nothing of it is under way any more. */
+const SETTLED_MS = 1000
 
 const STATE_HINT = "a door has a stop program, and when to run it must be known after a crash, too: see `state`"
 
@@ -77,6 +81,7 @@ async function live(config: Config, ports: Pick<LoopPorts, "clock" | "log">, soc
     for (const door of config.doors) log("info", `${door.name}: ${doorText(door)}`)
     const control = await listen(socket, config, log, answerer({ config, loop, clock, started, warnings }, log))
     log("notice", "ready")
+    setTimeout(trimMemory, SETTLED_MS).unref()
     const signal = await ended
     log("notice", `${signal}: stopping`)
     control?.close()

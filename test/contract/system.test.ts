@@ -23,6 +23,35 @@ function fall(trap: string): unknown {
     return JSON.parse(stdout).result
 }
 
+/** Runs a module of its own, and gives what it printed. */
+function run(module: string): string {
+    const args = ["--import", "tsx", "--input-type=module", "-e", module]
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8" })
+    expect(status, stderr).toBe(0)
+    return stdout
+}
+
+describe("trimMemory()", () => {
+    it("gives most of the program's file back, and everything works as before", () => {
+        const { before, after, works } = JSON.parse(
+            run(`
+                import { createHash } from "node:crypto"
+                import { readFileSync } from "node:fs"
+                import { trimMemory } from "./src/adapters/system/trim.ts"
+                const fileMemory = () => Number(/^RssFile:\\s+(\\d+)/m.exec(readFileSync("/proc/self/status", "utf8"))[1])
+                const work = () => createHash("sha256").update(JSON.stringify({ a: [1, 2] })).digest("hex")
+                const expected = work()
+                const before = fileMemory()
+                trimMemory()
+                const after = fileMemory()
+                trimMemory()
+                console.log(JSON.stringify({ before, after, works: work() === expected }))`),
+        )
+        expect(works).toBe(true)
+        expect(after).toBeLessThan(before * 0.75)
+    })
+})
+
 describe("readable()", () => {
     it("knows the order of the library's arguments", () => {
         expect(fall("arguments")).toEqual([0, { readable: true, writable: false, disconnect: false }])

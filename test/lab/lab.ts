@@ -71,6 +71,8 @@ export function makeLab<Role extends string>(roles: readonly Role[]): Lab<Role> 
         bridge.must(["sysctl", "-qw", "net.ipv6.conf.br0.accept_dad=0"])
         for (const address of ["10.77.0.254/24", "fd77::fe/64"])
             bridge.must(["ip", "address", "add", address, "dev", "br0"])
+        // A switch does not filter: with br_netfilter every packet would pass the rules of the bridge's host as well.
+        bridge.must(["sysctl", "-eqw", ...["ip", "ip6", "arp"].map((t) => `net.bridge.bridge-nf-call-${t}tables=0`)])
         bridge.must(["ip", "link", "set", "br0", "up"])
         const add = (role: string, number: number): Host => {
             const host = makeNamespace(role)
@@ -196,4 +198,16 @@ export function floodFrom(host: Host, gateway: Host, order: Omit<Flood, "namespa
     const mac = / link\/ether ([0-9a-f:]{17}) /.exec(gateway.must(["ip", "link", "show", "eth0"]))![1]!
     const whole: Flood = { ...order, namespace: host.name, device: "eth0", mac }
     return [process.execPath, "--import", "tsx", join(import.meta.dirname, "flood.ts"), JSON.stringify(whole)]
+}
+
+/**
+ * Lets packets from these networks end at the gateway after capture has seen them, as on a host that drops by default:
+ * spoofed ones are then answered by no reset, which would cost a flood more than its packets. A table of its own.
+ */
+export function shield(gateway: Namespace, networks: { readonly v4: string; readonly v6: string }): void {
+    const rules = `ip saddr ${networks.v4} drop; ip6 saddr ${networks.v6} drop`
+    gateway.must([
+        "nft",
+        `table inet shield { chain lost { type filter hook prerouting priority raw; policy accept; ${rules}; }; }`,
+    ])
 }

@@ -20,9 +20,9 @@ const ADDRESS = 20
 
 /** A socket with room for a batch of frames. */
 export type Sender = {
-    /** The bytes of one frame of the batch, to be written before `send`. */
-    readonly frame: (slot: number) => Uint8Array
-    /** How long that frame is. */
+    /** The frames of the batch, to be written before `send`. */
+    readonly frames: readonly Uint8Array[]
+    /** How long one of them is. */
     readonly length: (slot: number, bytes: number) => void
     /** Sends the first `count` frames; waits while the kernel's queue is full. Throws if the kernel refuses. */
     readonly send: (count: number) => void
@@ -51,6 +51,7 @@ export function openSender(device: string, batch: number, size: number): Sender 
         allocate(batch * size),
         allocate(ADDRESS),
     ]
+    new Uint8Array(iovecs.view.buffer).fill(0)
     // struct sockaddr_ll: family, protocol, interface index; the frame brings its own link header.
     address.view.setUint16(0, AF_PACKET, true)
     address.view.setInt32(4, index, true)
@@ -62,11 +63,15 @@ export function openSender(device: string, batch: number, size: number): Sender 
         headers.view.setBigUint64(at + 16, iovecs.at + BigInt(slot * IOVEC), true)
         headers.view.setBigUint64(at + 24, 1n, true)
     }
+    const lengths = new Uint32Array(iovecs.view.buffer)
     const slots = Array.from({ length: batch }, (_, slot) => new Uint8Array(frames.view.buffer, slot * size, size))
 
     return {
-        frame: (slot) => slots[slot]!,
-        length: (slot, bytes) => iovecs.view.setBigUint64(slot * IOVEC + 8, BigInt(bytes), true),
+        frames: slots,
+        // The lower half of a size_t, little-endian as everywhere here; the upper one is 0 from the start.
+        length: (slot, bytes) => {
+            lengths[slot * (IOVEC / 4) + 2] = bytes
+        },
         send(count) {
             for (let done = 0; done < count; ) {
                 const sent: number = sendmmsg(fd, headers.at + BigInt(done * HEADER), count - done, 0)

@@ -1,22 +1,38 @@
-/** What the engine wants done. The shell does each in order and tells the engine how grants and programs went. */
+/**
+ * What the engine wants done. The shell does each in order and tells the engine how grants and programs went. `lease` is
+ * a number that comes back with the answer (0: there is nothing to answer to).
+ */
+import type { Door } from "./config/config.ts"
 import type { Address } from "./net/address.ts"
 import type { EngineReport } from "./report.ts"
 import type { GrantElement } from "./ruleset.ts"
 
 export type Effect =
-    /** Let the source through; answer with `granted` or `denied` if `door` (a number of `config.doors`) is not null. */
+    /** Let the source through; answer with `granted` or `denied`. */
     | {
           readonly type: "grant"
-          readonly door: number | null
+          readonly lease: number
           readonly source: Address
           readonly groups: readonly GrantGroup[]
       }
     /** Take elements back. */
     | { readonly type: "revoke"; readonly elements: readonly GrantElement[] }
-    /** Run a program of the door; answer with `ended`. */
-    | { readonly type: "run"; readonly which: "start" | "stop"; readonly door: number; readonly source: Address }
+    /** Run a program of the door as it is here, which may not be in force any more; answer with `ended`. */
+    | {
+          readonly type: "run"
+          readonly which: "start" | "stop"
+          readonly lease: number
+          readonly door: Door
+          readonly source: Address
+      }
     /** The door's stop program will be run at `at` (ms, monotonic), not when it was to be run before. */
-    | { readonly type: "due"; readonly door: number; readonly source: Address; readonly at: number }
+    | {
+          readonly type: "due"
+          readonly lease: number
+          readonly door: Door
+          readonly source: Address
+          readonly at: number
+      }
     /** Tell people. */
     | { readonly type: "report"; readonly report: EngineReport }
 

@@ -173,9 +173,9 @@ export class Engine {
     /** The right knock. */
     #knock({ door, codes }: Wanted, source: Address): void {
         const of = codes.length
-        const { name } = this.config.doors[door]!
-        this.#outbox.tell({ type: "stage", door: name, source, stage: of, of }, this.#now)
-        this.#openings.knock(door, source, this.#now)
+        const knocked = this.config.doors[door]!
+        this.#outbox.tell({ type: "stage", door: knocked.name, source, stage: of, of }, this.#now)
+        this.#openings.knock(knocked, source, this.#now)
     }
 
     #serve(services: readonly Service[]): void {

@@ -17,7 +17,10 @@ export type Giver = { readonly by: "knock" | "found" } | { readonly by: "hand"; 
 
 /** One door, open (or with programs under way) for one source. */
 export class Lease {
-    readonly door: number
+    /** By this number effects and events speak of it, whatever becomes of its door. */
+    readonly number: number
+    /** The door as it was when this lease was made, or since a reload kept it. */
+    door: Door
     readonly source: Address
     /** The grant's end (ms); Infinity: none is open. */
     readonly grant = { due: Number.POSITIVE_INFINITY, lease: this as Lease }
@@ -34,7 +37,8 @@ export class Lease {
     /** When to run the stop program (ms); Infinity: not by the clock. */
     readonly stop = { due: Number.POSITIVE_INFINITY, lease: this as Lease }
 
-    constructor(door: number, source: Address) {
+    constructor(number: number, door: Door, source: Address) {
+        this.number = number
         this.door = door
         this.source = source
     }
@@ -42,9 +46,12 @@ export class Lease {
 
 /** See the head of the file. */
 export class Leases {
-    readonly #doors: readonly Door[]
-    readonly #room: number
-    readonly #leases = new Map<string, Lease>()
+    #doors: readonly Door[]
+    #room: number
+    #made = 0
+    readonly #leases = new Map<number, Lease>()
+    /** The same by door and source, but for those whose door is gone. */
+    readonly #current = new Map<string, Lease>()
     readonly #grants = new Agenda<Lease["grant"]>()
     readonly #stops = new Agenda<Lease["stop"]>()
 
@@ -53,24 +60,32 @@ export class Leases {
         this.#room = config.gateway.grants
     }
 
-    /** The lease of this door for this source, if there is one. */
-    get(door: number, source: Address): Lease | null {
-        return this.#leases.get(keyOf(door, source)) ?? null
+    /** The lease of the door of this name for this source, if there is one. */
+    get(door: string, source: Address): Lease | null {
+        return this.#current.get(keyOf(door, source)) ?? null
+    }
+
+    /** The lease of this number, if it is still in the book. */
+    numbered(number: number): Lease | null {
+        return this.#leases.get(number) ?? null
     }
 
     /** The lease of this door for this source, made if need be; null when the book is full. */
-    claim(door: number, source: Address): Lease | null {
-        const known = this.get(door, source)
+    claim(door: Door, source: Address): Lease | null {
+        const known = this.get(door.name, source)
         if (known !== null || this.#leases.size >= this.#room) return known
-        const lease = new Lease(door, source)
-        this.#leases.set(keyOf(door, source), lease)
+        const lease = new Lease(++this.#made, door, source)
+        this.#leases.set(lease.number, lease)
+        this.#current.set(keyOf(door.name, source), lease)
         return lease
     }
 
     /** Strikes the lease out if nothing is open and nothing runs. */
     settle(lease: Lease): void {
         if (isOpen(lease) || lease.errand.phase !== "idle") return
-        this.#leases.delete(keyOf(lease.door, lease.source))
+        this.#leases.delete(lease.number)
+        if (this.get(lease.door.name, lease.source) === lease)
+            this.#current.delete(keyOf(lease.door.name, lease.source))
     }
 
     /** Opens the lease, or keeps it open, until `due`; Infinity closes it. */
@@ -80,7 +95,7 @@ export class Leases {
 
     /** Moves the lease's programs on; returns the program to run now, if any. */
     stepErrand(lease: Lease, event: ErrandEvent): "start" | "stop" | null {
-        const { command } = this.#doors[lease.door]!
+        const { command } = lease.door
         if (command === null) return null
         const plan = { stop: command.stop !== null, after: command.after }
         const { errand, run } = stepErrand(lease.errand, event, plan)
@@ -115,7 +130,7 @@ export class Leases {
         const known = new Set<string>()
         for (const lease of this.all()) {
             if (!isOpen(lease)) continue
-            for (const service of this.#doors[lease.door]!.opens) known.add(keyOf(formatService(service), lease.source))
+            for (const service of lease.door.opens) known.add(keyOf(formatService(service), lease.source))
         }
         return held.filter(({ service, source }) => !known.has(keyOf(formatService(service), source)))
     }
@@ -131,7 +146,7 @@ export class Leases {
      */
     groups(lease: Lease, due: number, now: number): GrantGroup[] {
         const byTime = new Map<number, GrantElement[]>()
-        for (const service of this.#doors[lease.door]!.opens) {
+        for (const service of lease.door.opens) {
             const ms = Math.max(due, this.#latest(lease, service)) - now
             if (ms <= 0) continue
             const elements = byTime.get(ms) ?? []
@@ -144,11 +159,11 @@ export class Leases {
     /** The latest end of another lease of this source that opens the same service; 0: none. */
     #latest(lease: Lease, service: Service): number {
         let latest = 0
-        this.#doors.forEach((door, index) => {
-            if (index === lease.door || !door.opens.some((s) => sameService(s, service))) return
-            const other = this.get(index, lease.source)
-            if (other !== null && isOpen(other)) latest = Math.max(latest, other.grant.due)
-        })
+        for (const door of this.#doors) {
+            if (!door.opens.some((s) => sameService(s, service))) continue
+            const other = this.get(door.name, lease.source)
+            if (other !== null && other !== lease && isOpen(other)) latest = Math.max(latest, other.grant.due)
+        }
         return latest
     }
 }
@@ -163,6 +178,6 @@ export function sameService(a: Service, b: Service): boolean {
     return a.port === b.port && a.protocol === b.protocol
 }
 
-function keyOf(what: number | string, source: Address): string {
+function keyOf(what: string, source: Address): string {
     return `${what} ${source.join(" ")}`
 }

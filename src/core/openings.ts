@@ -2,7 +2,7 @@
  * Openings: what opens, keeps open and closes a door for one source, whoever wants it (a knock, a hand, the time, an
  * earlier daemon), and what that asks of the kernel and of the door's programs. The book itself is `leases.ts`.
  */
-import type { Config } from "./config/config.ts"
+import type { Config, Door } from "./config/config.ts"
 import type { Service } from "./knock/hit.ts"
 import { type Giver, isOpen, type Lease, Leases, sameService } from "./leases.ts"
 import { type Address, contains, type Network } from "./net/address.ts"
@@ -16,38 +16,32 @@ const FRESH_MS = 50
 /** What happens to openings, beside knocks and the time. */
 export type OpeningEvent =
     /** A grant effect was carried out, or was not; `partly`: some of its groups were. */
-    | { readonly type: "granted"; readonly door: number; readonly source: Address }
-    | {
-          readonly type: "denied"
-          readonly door: number
-          readonly source: Address
-          readonly code: RefusalCode
-          readonly partly: boolean
-      }
+    | { readonly type: "granted"; readonly lease: number }
+    | { readonly type: "denied"; readonly lease: number; readonly code: RefusalCode; readonly partly: boolean }
     /** A start program was not run, because too many wait. */
-    | { readonly type: "unstarted"; readonly door: number; readonly source: Address }
+    | { readonly type: "unstarted"; readonly lease: number }
     /** A program has ended, however it ended. */
-    | { readonly type: "ended"; readonly which: "start" | "stop"; readonly door: number; readonly source: Address }
+    | { readonly type: "ended"; readonly which: "start" | "stop"; readonly lease: number }
     /** Grants that were found in the kernel at start, with the time they have left in milliseconds. */
     | { readonly type: "found"; readonly grants: readonly { readonly element: GrantElement; readonly left: number }[] }
     /** Somebody who may opens a door by hand, for `ms`. No effects: as many grants are open as are allowed. */
     | {
           readonly type: "grant"
-          readonly door: number
+          readonly door: Door
           readonly source: Address
           readonly ms: number
           readonly uid: number
       }
     /** Somebody who may ends the leases of this door (null: of all) and of sources in this network (null: of all). */
-    | { readonly type: "revoke"; readonly door: number | null; readonly source: Network | null; readonly uid: number }
+    | { readonly type: "revoke"; readonly door: Door | null; readonly source: Network | null; readonly uid: number }
     /** A stop program that an earlier daemon has left to us, due in `left` milliseconds. */
-    | { readonly type: "unfinished"; readonly door: number; readonly source: Address; readonly left: number }
+    | { readonly type: "unfinished"; readonly door: Door; readonly source: Address; readonly left: number }
     /** Somebody has emptied the firewall: whatever is open must be let through again. */
     | { readonly type: "lost" }
 
 type On<T extends OpeningEvent["type"]> = Extract<OpeningEvent, { type: T }>
 
-/** See the head of the file. Doors are numbers of `config.doors`, times milliseconds that never go back. */
+/** See the head of the file. Times are milliseconds that never go back. */
 export class Openings {
     readonly #config: Config
     readonly #outbox: Outbox
@@ -61,22 +55,18 @@ export class Openings {
     }
 
     /** The whole, timely knock of this source at this door. */
-    knock(index: number, source: Address, now: number): void {
+    knock(door: Door, source: Address, now: number): void {
         this.#now = now
-        const door = this.#config.doors[index]!
         if (!door.sources.some((network) => contains(network, source))) {
             this.#outbox.tell({ type: "refused", door: door.name, source, code: "source" }, now)
             return
         }
         for (const name of door.closes) {
-            const lease = this.#leases.get(
-                this.#config.doors.findIndex((d) => d.name === name),
-                source,
-            )
+            const lease = this.#leases.get(name, source)
             if (lease !== null) this.#close(lease)
         }
         if (door.opens.length === 0 && door.command === null) return
-        const lease = this.#leases.claim(index, source)
+        const lease = this.#leases.claim(door, source)
         if (lease === null) {
             this.#outbox.tell({ type: "refused", door: door.name, source, code: "grants" }, now)
             return
@@ -131,8 +121,7 @@ export class Openings {
     expire(now: number): void {
         this.#now = now
         for (let lease = this.#leases.takeEnded(now); lease; lease = this.#leases.takeEnded(now)) {
-            const { name } = this.#config.doors[lease.door]!
-            this.#outbox.say({ type: "closed", door: name, source: lease.source, by: "time" })
+            this.#outbox.say({ type: "closed", door: lease.door.name, source: lease.source, by: "time" })
             this.#leases.settle(lease)
         }
         for (let lease = this.#leases.takeStop(now); lease; lease = this.#leases.takeStop(now)) {
@@ -151,18 +140,17 @@ export class Openings {
     }
 
     /** Elements of the kernel that no door has opened, as far as this door (or any) could and this network holds them. */
-    strays(held: readonly GrantElement[], door: number | null, source: Network | null): readonly GrantElement[] {
-        const opens = door === null ? null : this.#config.doors[door]!.opens
+    strays(held: readonly GrantElement[], door: Door | null, source: Network | null): readonly GrantElement[] {
         const fits = held.filter((element) => {
             if (source !== null && !contains(source, element.source)) return false
-            return opens === null || opens.some((service) => sameService(service, element.service))
+            return door === null || door.opens.some((service) => sameService(service, element.service))
         })
         return this.#leases.strays(fits)
     }
 
-    #give({ door: index, source, ms, uid }: On<"grant">): void {
-        const { name, opens } = this.#config.doors[index]!
-        const lease = this.#leases.claim(index, source)
+    #give({ door, source, ms, uid }: On<"grant">): void {
+        const { name, opens } = door
+        const lease = this.#leases.claim(door, source)
         if (lease === null) return
         if (opens.length > 0) {
             this.#ask(lease, ms, { by: "hand", uid })
@@ -174,7 +162,7 @@ export class Openings {
 
     #revoke({ door, source, uid }: On<"revoke">): void {
         for (const lease of this.#leases.all()) {
-            if (door !== null && lease.door !== door) continue
+            if (door !== null && lease.door.name !== door.name) continue
             if (source === null || contains(source, lease.source)) this.#close(lease, uid)
         }
     }
@@ -183,7 +171,7 @@ export class Openings {
     #ask(lease: Lease, ms: number, giver: Giver): void {
         lease.asked = { ms, giver }
         const groups = this.#leases.groups(lease, this.#now + ms, this.#now)
-        this.#outbox.act({ type: "grant", door: lease.door, source: lease.source, groups })
+        this.#outbox.act({ type: "grant", lease: lease.number, source: lease.source, groups })
     }
 
     /** Runs the program of a door that opens nothing. */
@@ -194,10 +182,10 @@ export class Openings {
         this.#leases.settle(lease)
     }
 
-    #granted({ door: index, source }: On<"granted">): void {
-        const lease = this.#leases.get(index, source)
+    #granted({ lease: number }: On<"granted">): void {
+        const lease = this.#leases.numbered(number)
         if (lease === null) return
-        const door = this.#config.doors[index]!
+        const { door, source } = lease
         const renewed = isOpen(lease)
         const { ms, giver } = lease.asked
         this.#leases.setGrant(lease, this.#now + ms)
@@ -213,19 +201,20 @@ export class Openings {
         if (!renewed || door.command?.stop != null) this.#run(lease, { type: "knock", now: this.#now })
     }
 
-    #denied({ door, source, code, partly }: On<"denied">): void {
-        const lease = this.#leases.get(door, source)
-        // Who asked by hand is told by other ways.
-        if (lease?.asked.giver.by !== "hand") {
-            this.#outbox.tell({ type: "refused", door: this.#config.doors[door]!.name, source, code }, this.#now)
-        }
+    #denied({ lease: number, code, partly }: On<"denied">): void {
+        const lease = this.#leases.numbered(number)
         if (lease === null) return
+        const { door, source, asked } = lease
+        // Who asked by hand is told by other ways.
+        if (asked.giver.by !== "hand") {
+            this.#outbox.tell({ type: "refused", door: door.name, source, code }, this.#now)
+        }
         if (partly) this.#restore(lease)
         this.#leases.settle(lease)
     }
 
-    #ended({ door, source }: On<"ended" | "unstarted">, type: "unstarted" | "startEnded" | "stopEnded"): void {
-        const lease = this.#leases.get(door, source)
+    #ended({ lease: number }: On<"ended" | "unstarted">, type: "unstarted" | "startEnded" | "stopEnded"): void {
+        const lease = this.#leases.numbered(number)
         if (lease === null) return
         this.#run(lease, { type, now: this.#now })
         this.#leases.settle(lease)
@@ -235,14 +224,14 @@ export class Openings {
     #found({ grants }: On<"found">): void {
         const orphans: GrantElement[] = []
         for (const { element, left } of grants) {
-            const index = this.#config.doors.findIndex((d) => d.opens.some((s) => sameService(s, element.service)))
-            const lease = index < 0 ? null : this.#leases.claim(index, element.source)
+            const door = this.#config.doors.find((d) => d.opens.some((s) => sameService(s, element.service)))
+            const lease = door === undefined ? null : this.#leases.claim(door, element.source)
             if (lease === null) orphans.push(element)
             else {
                 // Another door of the last daemon may have opened it, or somebody by hand, who may have meant for good.
                 if (!isOpen(lease)) lease.since = this.#now
                 lease.giver = { by: "found" }
-                lease.whole = this.#config.doors[index]!.opens.length === 1
+                lease.whole = lease.door.opens.length === 1
                 this.#leases.setGrant(lease, Math.max(isOpen(lease) ? lease.grant.due : 0, this.#now + left))
                 this.#leases.settle(lease)
             }
@@ -253,7 +242,7 @@ export class Openings {
     #unfinished({ door, source, left }: On<"unfinished">): void {
         const lease = this.#leases.claim(door, source)
         // In a full book nobody would remember it: rather too early than never.
-        if (lease === null) this.#outbox.act({ type: "run", which: "stop", door, source })
+        if (lease === null) this.#outbox.act({ type: "run", which: "stop", lease: 0, door, source })
         else this.#leases.resume(lease, this.#now + left)
     }
 
@@ -262,14 +251,14 @@ export class Openings {
             if (!isOpen(lease) || !lease.whole) continue
             const { source } = lease
             const groups = this.#leases.groups(lease, lease.grant.due, this.#now)
-            this.#outbox.act({ type: "grant", door: null, source, groups })
+            this.#outbox.act({ type: "grant", lease: 0, source, groups })
         }
     }
 
     /** Ends a lease before its time; `uid`: by hand of this user, else by a closing knock. */
     #close(lease: Lease, uid: number | null = null): void {
         const { source, errand } = lease
-        const { name } = this.#config.doors[lease.door]!
+        const { name } = lease.door
         const open = isOpen(lease)
         if (open) {
             this.#leases.setGrant(lease, Number.POSITIVE_INFINITY)
@@ -288,21 +277,21 @@ export class Openings {
         const kept = this.#leases.groups(lease, isOpen(lease) ? lease.grant.due : 0, this.#now)
         const left = (service: Service) =>
             kept.some(({ elements }) => elements.some((element) => sameService(element.service, service)))
-        const gone = this.#config.doors[lease.door]!.opens.filter((service) => !left(service))
+        const gone = lease.door.opens.filter((service) => !left(service))
         if (gone.length > 0) {
             this.#outbox.act({ type: "revoke", elements: gone.map((service) => ({ source, service })) })
         }
-        if (kept.length > 0) this.#outbox.act({ type: "grant", door: null, source, groups: kept })
+        if (kept.length > 0) this.#outbox.act({ type: "grant", lease: 0, source, groups: kept })
     }
 
     /** Moves the lease's programs on. */
     #run(lease: Lease, event: Parameters<Leases["stepErrand"]>[1]): void {
         const before = lease.stop.due
         const which = this.#leases.stepErrand(lease, event)
-        const { door, source, stop } = lease
+        const { number, door, source, stop } = lease
         if (lease.errand.phase === "started" && stop.due !== before) {
-            this.#outbox.act({ type: "due", door, source, at: stop.due })
+            this.#outbox.act({ type: "due", lease: number, door, source, at: stop.due })
         }
-        if (which !== null) this.#outbox.act({ type: "run", which, door, source })
+        if (which !== null) this.#outbox.act({ type: "run", which, lease: number, door, source })
     }
 }

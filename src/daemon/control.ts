@@ -24,19 +24,18 @@ export function answerer(sources: StatusSources, log: Log): (request: Request, p
 function answer(request: Request, { uid }: Peer, sources: StatusSources): Answer {
     const { loop, config } = sources
     if (request.ask === "status") return { ok: true, answer: "status", status: statusNow(sources) }
-    const index = config.doors.findIndex(({ name }) => name === request.door)
-    const door = config.doors[index]
+    const door = config.doors.find(({ name }) => name === request.door)
     if (request.door !== null && door === undefined) {
         const names = config.doors.slice(0, DOORS_NAMED).map(({ name }) => name)
         return refuse("door", `${names.join(", ")}${config.doors.length > DOORS_NAMED ? ", …" : ""}`)
     }
     if (request.ask === "revoke") {
-        const { grants, strays, done } = loop.revoke(door === undefined ? null : index, request.source, uid)
+        const { grants, strays, done } = loop.revoke(door ?? null, request.source, uid)
         return done ? { ok: true, answer: "revoke", grants, strays } : refuse("firewall")
     }
     if (door === undefined || (door.opens.length === 0 && door.command === null)) return refuse("nothing")
     const ms = request.ms ?? door.for
-    const refused = loop.grant(index, request.source, ms, uid)
+    const refused = loop.grant(door, request.source, ms, uid)
     if (refused !== null) return refuse(refused)
     return { ok: true, answer: "grant", ms: door.opens.length === 0 ? 0 : ms, opens: door.opens.map(formatService) }
 }

@@ -3,7 +3,7 @@
  * deadline. Everything it touches is a port, so tests run it with models and a simulated clock.
  */
 import { soonest } from "../core/agenda.ts"
-import type { Config } from "../core/config/config.ts"
+import type { Config, Door } from "../core/config/config.ts"
 import type { Effect } from "../core/effect.ts"
 import { Engine, type EngineEvent } from "../core/engine.ts"
 import type { Service } from "../core/knock/hit.ts"
@@ -72,11 +72,10 @@ export class Loop {
         this.#ports = ports
         this.#engine = new Engine(config, seed)
         this.#table = ports.firewall && this.#tableOf(ports.firewall)
-        this.#notes = ports.store && new Notes(config, ports.store, ports.clock, ports.log)
+        this.#notes = ports.store && new Notes(ports.store, ports.clock, ports.log)
         this.#programs = new Programs({
-            config,
             commands: ports.commands,
-            notes: this.#notes,
+            notes: () => this.#notes,
             now: () => this.#now(),
             tell: (level, text) => this.#tell(level, text),
             report: (report) => this.#report(report),
@@ -119,7 +118,7 @@ export class Loop {
             trouble: (what) => log("warning", `${capture.name}: ${what}`),
         })
         if (this.#table !== null) this.#event({ type: "found", grants: this.#table.start() })
-        for (const left of this.#notes?.unfinished() ?? []) this.#event({ type: "unfinished", ...left })
+        for (const left of this.#notes?.unfinished(this.#config) ?? []) this.#event({ type: "unfinished", ...left })
     }
 
     #tableOf(firewall: Firewall): Table {
@@ -177,7 +176,7 @@ export class Loop {
     }
 
     /** Opens a door by hand of this user, for `ms`. Null, or why it is as it was. */
-    grant(door: number, source: Address, ms: number, uid: number): "grants" | "firewall" | null {
+    grant(door: Door, source: Address, ms: number, uid: number): "grants" | "firewall" | null {
         const effects = this.#engine.step({ type: "grant", door, source, ms, uid }, this.#now())
         if (effects.length === 0) return "grants"
         this.#refused = false
@@ -190,11 +189,7 @@ export class Loop {
      * Ends grants by hand of this user: of this door (null: of all) and of sources in this network (null: of all), and
      * what the kernel lets in beside them. How many of each; `done` is false if the kernel did not do all of it.
      */
-    revoke(
-        door: number | null,
-        source: Network | null,
-        uid: number,
-    ): { grants: number; strays: number; done: boolean } {
+    revoke(door: Door | null, source: Network | null, uid: number): { grants: number; strays: number; done: boolean } {
         const held = this.#table === null ? [] : this.#table.held()
         const strays = this.#engine.strays(held ?? [], door, source)
         const effects = this.#engine.step({ type: "revoke", door, source, uid }, this.#now())
@@ -259,14 +254,14 @@ export class Loop {
         else line()
     }
 
-    #grant({ door, source, groups }: Extract<Effect, { type: "grant" }>): void {
+    #grant({ lease, source, groups }: Extract<Effect, { type: "grant" }>): void {
         for (const [done, group] of groups.entries()) {
             if (this.#table?.grant(source, group) ?? true) continue
             this.#refused = true
-            if (door !== null) this.#event({ type: "denied", door, source, code: "firewall", partly: done > 0 })
+            if (lease !== 0) this.#event({ type: "denied", lease, code: "firewall", partly: done > 0 })
             return
         }
-        if (door !== null) this.#event({ type: "granted", door, source })
+        if (lease !== 0) this.#event({ type: "granted", lease })
     }
 
     /** Something about interfaces, addresses or services may have changed. */

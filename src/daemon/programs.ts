@@ -3,7 +3,6 @@
  * of it told. One by one for each door and source, and bounded: see the port.
  */
 import { Budget } from "../core/budget.ts"
-import type { Config } from "../core/config/config.ts"
 import type { Effect } from "../core/effect.ts"
 import type { EngineEvent } from "../core/engine.ts"
 import { formatAddress } from "../core/net/address.ts"
@@ -14,10 +13,9 @@ import type { Notes } from "./notes.ts"
 
 /** What programs are run with. */
 export type ProgramsKeeping = {
-    readonly config: Config
     readonly commands: Commands
     /** Null where there is no store. */
-    readonly notes: Notes | null
+    readonly notes: () => Notes | null
     /** Monotonic milliseconds. */
     readonly now: () => number
     /** A line of the log: what a program prints. */
@@ -43,28 +41,27 @@ export class Programs {
 
     /** Runs one. A start whose stop could be forgotten does not begin before that is noted. */
     run(effect: Run): void {
-        const { config, notes, event } = this.#keeping
-        const { which, door, source } = effect
-        const { name, command } = config.doors[door]!
-        if (which === "stop" || notes === null || command?.stop == null) {
+        const { which, lease, door, source } = effect
+        const notes = this.#keeping.notes()
+        if (which === "stop" || notes === null || door.command?.stop == null) {
             this.#launch(effect)
             return
         }
-        void notes.begin(door, source).then((trouble) => {
+        void notes.begin(lease, door, source).then((trouble) => {
             if (trouble === null && !this.#stopped) {
                 this.#launch(effect)
                 return
             }
-            notes.strike(door, source)
+            notes.strike(lease, door, source)
             if (this.#stopped) return
             this.#complain({
                 type: "program",
-                door: name,
+                door: door.name,
                 source,
                 which,
                 how: { step: "unnoted", detail: trouble ?? "" },
             })
-            event({ type: "unstarted", door, source })
+            this.#keeping.event({ type: "unstarted", lease })
         })
     }
 
@@ -74,9 +71,9 @@ export class Programs {
         return this.#keeping.commands.stop()
     }
 
-    #launch({ which, door: index, source }: Run): void {
-        const { config, commands, notes, tell, report, event } = this.#keeping
-        const { name, command } = config.doors[index]!
+    #launch({ which, lease, door, source }: Run): void {
+        const { commands, tell, report, event } = this.#keeping
+        const { name, command } = door
         const address = formatAddress(source)
         const who = `${name}: ${address}`
         const about = { type: "program", door: name, source, which } as const
@@ -97,8 +94,9 @@ export class Programs {
             (outcome) => {
                 report({ ...about, how: { step: "ended", outcome } })
                 // A stop that we end because we end is run again by the next daemon.
-                if (which === "stop" && (!this.#stopped || outcome.ended === "exit")) notes?.strike(index, source)
-                if (!this.#stopped) event({ type: "ended", which, door: index, source })
+                if (which === "stop" && (!this.#stopped || outcome.ended === "exit"))
+                    this.#keeping.notes()?.strike(lease, door, source)
+                if (!this.#stopped) event({ type: "ended", which, lease })
             },
         )
         if (queued) {
@@ -106,8 +104,8 @@ export class Programs {
             return
         }
         this.#complain({ ...about, how: { step: "crowded" } })
-        if (command?.stop != null) notes?.strike(index, source)
-        event({ type: "unstarted", door: index, source })
+        if (command?.stop != null) this.#keeping.notes()?.strike(lease, door, source)
+        event({ type: "unstarted", lease })
     }
 
     #complain(report: Report): void {

@@ -22,8 +22,8 @@ export function statusNow({ config, loop, clock, started, warnings }: StatusSour
     const { leases, sources, room, counts, interfaces, offered } = loop.facts()
     const [now, wall] = [clock.monotonic(), clock.wall()]
     const { live, total } = loop.attempts(LISTED_MOST)
-    const open = new Uint32Array(config.doors.length)
-    for (const lease of leases) if (isOpen(lease)) open[lease.door]!++
+    const open = new Map<string, number>()
+    for (const lease of leases) if (isOpen(lease)) open.set(lease.door.name, (open.get(lease.door.name) ?? 0) + 1)
     return {
         pid: process.pid,
         now: wall,
@@ -31,16 +31,16 @@ export function statusNow({ config, loop, clock, started, warnings }: StatusSour
         capture: loop.captureName,
         interfaces: interfaces === null ? null : [...interfaces],
         offered: offered.slice(0, LISTED_MOST).map(formatService),
-        doors: config.doors.slice(0, LISTED_MOST).map((door, index) => ({
+        doors: config.doors.slice(0, LISTED_MOST).map((door) => ({
             name: door.name,
             opens: door.opens.map(formatService),
             for: door.for,
             hide: door.hide,
-            grants: open[index]!,
+            grants: open.get(door.name) ?? 0,
         })),
         attempts: live.slice(0, LISTED_MOST).map((attempt) => ({ ...attempt, source: formatAddress(attempt.source) })),
         grants: leases.slice(0, LISTED_MOST).map((lease) => ({
-            door: config.doors[lease.door]!.name,
+            door: lease.door.name,
             source: formatAddress(lease.source),
             left: isOpen(lease) ? Math.max(0, lease.grant.due - now) : null,
             since: wall - (now - lease.since),

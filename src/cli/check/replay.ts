@@ -95,8 +95,6 @@ export function plainReplay(replay: Replay): object {
 }
 
 function answerTo(effect: Effect): EngineEvent | null {
-    if (effect.type === "run") return { type: "ended", which: effect.which, door: effect.door, source: effect.source }
-    if (effect.type === "grant" && effect.door !== null)
-        return { type: "granted", door: effect.door, source: effect.source }
-    return null
+    if (effect.type === "run") return { type: "ended", which: effect.which, lease: effect.lease }
+    return effect.type === "grant" ? { type: "granted", lease: effect.lease } : null
 }

@@ -13,15 +13,22 @@ const web = { name: "web", opens: ["tcp/443", "tcp/22"], for: 60_000, hits: ["1"
 const wake = { name: "wake", hits: ["4", "5", "6"], command }
 const me = "192.0.2.7"
 
-const grant = (world: World, door: number, source: string, ms: number, uid = 0) => {
+const grant = (world: World, index: number, source: string, ms: number, uid = 0) => {
+    const door = world.engine.config.doors[index]!
     const effects = world.engine.step({ type: "grant", door, source: parseAddress(source)!, ms, uid }, world.now)
     world.perform(effects)
     return effects.length > 0
 }
-const revoke = (world: World, door: number | null, network: string | null, uid = 0) =>
+const doorOf = (world: World, index: number | null) => (index === null ? null : world.engine.config.doors[index]!)
+const revoke = (world: World, index: number | null, network: string | null, uid = 0) =>
     world.perform(
         world.engine.step(
-            { type: "revoke", door, source: network === null ? null : parseNetwork(network), uid },
+            {
+                type: "revoke",
+                door: doorOf(world, index),
+                source: network === null ? null : parseNetwork(network),
+                uid,
+            },
             world.now,
         ),
     )
@@ -151,7 +158,9 @@ describe("strays()", () => {
         world.knock(me, HITS)
         const held = [element(me, "tcp/22"), element(me, "tcp/443"), element("192.0.2.8", "udp/53")]
         const strays = (door: number | null, network: string | null) =>
-            world.engine.strays(held, door, network === null ? null : parseNetwork(network)).map((e) => e.service.port)
+            world.engine
+                .strays(held, doorOf(world, door), network === null ? null : parseNetwork(network))
+                .map((e) => e.service.port)
         expect(strays(null, null)).toEqual([443, 53])
         expect(strays(0, null)).toEqual([])
         expect(strays(1, null)).toEqual([443])

@@ -309,7 +309,10 @@ describe("Engine, programs", () => {
         const world = new World(config([{ ...ssh, command }]))
         const leave = (source: string, left: number) =>
             world.perform(
-                world.engine.step({ type: "unfinished", door: 0, source: parseAddress(source)!, left }, world.now),
+                world.engine.step(
+                    { type: "unfinished", door: world.engine.config.doors[0]!, source: parseAddress(source)!, left },
+                    world.now,
+                ),
             )
         leave("192.0.2.7", 0)
         leave("192.0.2.8", 3000)
@@ -331,7 +334,12 @@ describe("Engine, programs", () => {
     it("runs at once what it has no room to remember", () => {
         const world = new World(config([{ ...ssh, command }], { grants: 1 }))
         for (const source of ["192.0.2.7", "192.0.2.8"]) {
-            const event = { type: "unfinished", door: 0, source: parseAddress(source)!, left: 5000 } as const
+            const event = {
+                type: "unfinished",
+                door: world.engine.config.doors[0]!,
+                source: parseAddress(source)!,
+                left: 5000,
+            } as const
             world.perform(world.engine.step(event, world.now))
         }
         expect(world.runs.splice(0)).toEqual(["stop ssh 192.0.2.8"])

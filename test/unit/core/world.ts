@@ -61,6 +61,8 @@ export class World {
     /** When stop programs will run, in milliseconds from when that was said. */
     readonly dues: string[] = []
     firewallWorks = true
+    /** Leases by what runs for them. */
+    readonly #running = new Map<string, number[]>()
     #sequence = 1
 
     constructor(of: Config) {
@@ -104,10 +106,11 @@ export class World {
         this.now = end
     }
 
-    /** A program ends. */
+    /** A program ends, the one of them that was asked for first; or one that nobody asked for. */
     ends(which: "start" | "stop", door: string, source: string): void {
-        const index = this.engine.config.doors.findIndex((d) => d.name === door)
-        this.perform(this.engine.step({ type: "ended", which, door: index, source: parseAddress(source)! }, this.now))
+        const run = `${which} ${door} ${source}`
+        const [lease = 0] = this.#running.get(run)?.splice(0, 1) ?? []
+        this.perform(this.engine.step({ type: "ended", which, lease }, this.now))
     }
 
     perform(effects: readonly Effect[]): void {
@@ -133,21 +136,13 @@ export class World {
     }
 
     #do(effect: Effect): void {
-        const name = (index: number) => this.engine.config.doors[index]!.name
-        const answer = (type: "granted" | "denied", door: number, source: Address) =>
-            this.perform(
-                this.engine.step(
-                    type === "granted"
-                        ? { type, door, source }
-                        : { type, door, source, code: "firewall", partly: false },
-                    this.now,
-                ),
-            )
         if (effect.type === "report") this.reports.push(effect.report)
         else if (effect.type === "run") {
-            this.runs.push(`${effect.which} ${name(effect.door)} ${formatAddress(effect.source)}`)
+            const run = `${effect.which} ${effect.door.name} ${formatAddress(effect.source)}`
+            this.runs.push(run)
+            this.#running.set(run, [...(this.#running.get(run) ?? []), effect.lease])
         } else if (effect.type === "due") {
-            this.dues.push(`${name(effect.door)} ${formatAddress(effect.source)} ${effect.at - this.now}`)
+            this.dues.push(`${effect.door.name} ${formatAddress(effect.source)} ${effect.at - this.now}`)
         } else if (effect.type === "revoke") {
             for (const e of effect.elements) this.kernel.delete(key(e))
         } else {
@@ -156,7 +151,15 @@ export class World {
                     for (const e of elements) this.kernel.set(key(e), this.now + ms)
                 }
             }
-            if (effect.door !== null) answer(this.firewallWorks ? "granted" : "denied", effect.door, effect.source)
+            const { lease } = effect
+            this.perform(
+                this.engine.step(
+                    this.firewallWorks
+                        ? { type: "granted", lease }
+                        : { type: "denied", lease, code: "firewall", partly: false },
+                    this.now,
+                ),
+            )
         }
     }
 }

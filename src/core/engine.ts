@@ -18,7 +18,7 @@ import { type Packet, TCP, UDP } from "./net/packet.ts"
 import { canSend } from "./net/sender.ts"
 import { type OpeningEvent, Openings } from "./openings.ts"
 import { Outbox } from "./outbox.ts"
-import { planWatch, type View } from "./watch.ts"
+import { planWatch, sameView, type View } from "./watch.ts"
 
 /** One hit can begin many doors' sequences; so many are named in the reports. */
 const DOORS_PER_REPORT = 4
@@ -56,6 +56,7 @@ export class Engine {
     #served = new Uint8Array(CODES)
     /** Some view looks at another address than this host's own. */
     readonly #targeted: boolean
+    #offered: readonly Service[] = []
     #addresses: readonly Address[] = []
     #now = 0
     /** The latest packet's own time, IPv4 and IPv6: behind #now when packets had to wait, as after a stop. */
@@ -81,7 +82,25 @@ export class Engine {
             ended: (prefix, place, why) => this.#attempt(why, prefix, place),
             paused: (place, ms) => this.#outbox.tell({ type: "paused", source: this.#source(place), ms }, this.#now),
         })
-        this.#serve(config.gateway.services)
+        this.#serve()
+    }
+
+    /**
+     * Takes over from the engine of another configuration, which is not to be used any more: what is open, what runs and
+     * what sources have sent goes on as far as the same doors are there. Returns what must be done about the rest.
+     * Nothing opens: a sequence that earlier hits happen to complete is recognised by its last hit alone.
+     */
+    succeed(old: Engine, now: number): readonly Effect[] {
+        this.#now = Math.max(old.#now, now)
+        this.#hitAt.set(old.#hitAt)
+        this.#addresses = old.#addresses
+        this.#offered = old.#offered
+        this.#serve()
+        this.#outbox.inherit(old.#outbox)
+        const views = old.#views.map((view) => this.#views.findIndex((other) => sameView(view, other)))
+        this.#matcher.inherit(old.#matcher, views, this.#now)
+        this.#openings.inherit(old.#openings, this.#now)
+        return this.#outbox.take()
     }
 
     /** A packet for this host or for a view's target. Returns what to do; almost always the same empty list. */
@@ -109,8 +128,10 @@ export class Engine {
     step(event: EngineEvent, now: number): readonly Effect[] {
         this.#now = Math.max(this.#now, now)
         if (event.type === "tick") this.#tick()
-        else if (event.type === "offered") this.#serve([...this.config.gateway.services, ...event.services])
-        else if (event.type === "addresses") this.#addresses = event.addresses
+        else if (event.type === "offered") {
+            this.#offered = event.services
+            this.#serve()
+        } else if (event.type === "addresses") this.#addresses = event.addresses
         else this.#openings.step(event, this.#now)
         return this.#outbox.take()
     }
@@ -178,11 +199,12 @@ export class Engine {
         this.#openings.knock(knocked, source, this.#now)
     }
 
-    #serve(services: readonly Service[]): void {
+    #serve(): void {
         this.#served = new Uint8Array(CODES)
         for (const door of this.config.doors)
             for (const service of door.opens) this.#served[slotOf(codeOf(service))] = 1
-        for (const service of services) this.#served[slotOf(codeOf(service))] = 1
+        for (const service of [...this.config.gateway.services, ...this.#offered])
+            this.#served[slotOf(codeOf(service))] = 1
     }
 
     #attempt(type: "stage" | "timeout" | "spoiled", prefix: Prefix, place: number): void {

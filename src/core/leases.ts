@@ -88,6 +88,27 @@ export class Leases {
             this.#current.delete(keyOf(lease.door.name, lease.source))
     }
 
+    /**
+     * From now on the book is of another configuration. A lease goes with the door of its name if `keeps` says so;
+     * the others are returned. They are no door's any more, and stay in the book until nothing of them is open or runs.
+     */
+    move({ doors, gateway }: Config, keeps: (lease: Lease, door: Door) => boolean): Lease[] {
+        this.#doors = doors
+        this.#room = gateway.grants
+        const byName = new Map(doors.map((door) => [door.name, door]))
+        const left: Lease[] = []
+        for (const [key, lease] of this.#current) {
+            const door = byName.get(lease.door.name)
+            if (door !== undefined && keeps(lease, door)) {
+                lease.door = door
+            } else {
+                this.#current.delete(key)
+                left.push(lease)
+            }
+        }
+        return left
+    }
+
     /** Opens the lease, or keeps it open, until `due`; Infinity closes it. */
     setGrant(lease: Lease, due: number): void {
         this.#grants.set(lease.grant, due)

@@ -2,6 +2,8 @@
  * Openings: what opens, keeps open and closes a door for one source, whoever wants it (a knock, a hand, the time, an
  * earlier daemon), and what that asks of the kernel and of the door's programs. The book itself is `leases.ts`.
  */
+
+import { sameData } from "./config/changes.ts"
 import type { Config, Door } from "./config/config.ts"
 import type { Service } from "./knock/hit.ts"
 import { type Giver, isOpen, type Lease, Leases, sameService } from "./leases.ts"
@@ -45,7 +47,7 @@ type On<T extends OpeningEvent["type"]> = Extract<OpeningEvent, { type: T }>
 export class Openings {
     readonly #config: Config
     readonly #outbox: Outbox
-    readonly #leases: Leases
+    #leases: Leases
     #now = 0
 
     constructor(config: Config, outbox: Outbox) {
@@ -63,7 +65,7 @@ export class Openings {
         }
         for (const name of door.closes) {
             const lease = this.#leases.get(name, source)
-            if (lease !== null) this.#close(lease)
+            if (lease !== null) this.#close(lease, { by: "knock" })
         }
         if (door.opens.length === 0 && door.command === null) return
         const lease = this.#leases.claim(door, source)
@@ -117,6 +119,17 @@ export class Openings {
         }
     }
 
+    /**
+     * Takes over what is open, and what runs, from a configuration that is no longer in force. A grant stays with the
+     * door of its name as it is, if that opens the same services, runs the same programs, and still lets this source
+     * knock; all others end now, and their stop programs run as their own door has them.
+     */
+    inherit(from: Openings, now: number): void {
+        this.#now = now
+        this.#leases = from.#leases
+        for (const lease of this.#leases.move(this.#config, staysWith)) this.#close(lease, { by: "reload" })
+    }
+
     /** Ends what the time ends. */
     expire(now: number): void {
         this.#now = now
@@ -163,7 +176,7 @@ export class Openings {
     #revoke({ door, source, uid }: On<"revoke">): void {
         for (const lease of this.#leases.all()) {
             if (door !== null && lease.door.name !== door.name) continue
-            if (source === null || contains(source, lease.source)) this.#close(lease, uid)
+            if (source === null || contains(source, lease.source)) this.#close(lease, { by: "hand", uid })
         }
     }
 
@@ -255,8 +268,8 @@ export class Openings {
         }
     }
 
-    /** Ends a lease before its time; `uid`: by hand of this user, else by a closing knock. */
-    #close(lease: Lease, uid: number | null = null): void {
+    /** Ends a lease before its time: by a closing knock, a reload, or this user's hand. */
+    #close(lease: Lease, why: { by: "knock" | "reload" } | { by: "hand"; uid: number }): void {
         const { source, errand } = lease
         const { name } = lease.door
         const open = isOpen(lease)
@@ -264,9 +277,12 @@ export class Openings {
             this.#leases.setGrant(lease, Number.POSITIVE_INFINITY)
             this.#restore(lease)
         }
-        if (uid === null && open) this.#outbox.say({ type: "closed", door: name, source, by: "knock" })
         const waits = errand.phase === "started" || errand.phase === "starting"
-        if (uid !== null && (open || waits)) this.#outbox.say({ type: "revoked", door: name, source, uid })
+        if (why.by !== "hand") {
+            if (open) this.#outbox.say({ type: "closed", door: name, source, by: why.by })
+        } else if (open || waits) {
+            this.#outbox.say({ type: "revoked", door: name, source, uid: why.uid })
+        }
         this.#run(lease, { type: "revoke", now: this.#now })
         this.#leases.settle(lease)
     }
@@ -294,4 +310,16 @@ export class Openings {
         }
         if (which !== null) this.#outbox.act({ type: "run", which, lease: number, door, source })
     }
+}
+
+/**
+ * May the lease stay open at a door of its name? Whom somebody let in by hand may be someone who could not knock; and
+ * what was found at start may be such a one.
+ */
+function staysWith({ door: old, source, giver }: Lease, door: Door): boolean {
+    const holds = (all: readonly Service[], some: readonly Service[]) =>
+        some.every((one) => all.some((other) => sameService(one, other)))
+    if (!holds(door.opens, old.opens) || !holds(old.opens, door.opens)) return false
+    if (!sameData(door.command, old.command)) return false
+    return giver.by !== "knock" || door.sources.some((network) => contains(network, source))
 }

@@ -10,8 +10,13 @@ const NOTHING: readonly Effect[] = []
 
 /** See the head of the file. Times are milliseconds, never going back. */
 export class Outbox {
-    readonly #ration = new Ration()
+    #ration = new Ration()
     #effects: Effect[] = []
+
+    /** Goes on with the ration of another one, and with what that has left out. */
+    inherit(from: Outbox): void {
+        this.#ration = from.#ration
+    }
 
     /** When to call `sumUp`, or null. */
     get due(): number | null {

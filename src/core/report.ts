@@ -56,7 +56,12 @@ export type EngineReport =
     /** Ended by hand of this user. */
     | { readonly type: "revoked"; readonly door: string; readonly source: Address; readonly uid: number }
     /** No longer open. */
-    | { readonly type: "closed"; readonly door: string; readonly source: Address; readonly by: "time" | "knock" }
+    | {
+          readonly type: "closed"
+          readonly door: string
+          readonly source: Address
+          readonly by: "time" | "knock" | "reload"
+      }
     /** Reports that were left out because there were too many. */
     | { readonly type: "suppressed"; readonly count: number }
 

@@ -46,7 +46,7 @@ export function planWatch(config: Config): WatchPlan {
     const groups: { door: Door; doors: number[] }[] = []
     config.doors.forEach((door, index) => {
         if (door.sequence === null) return
-        const group = groups.find((g) => sameView(g.door, door))
+        const group = groups.find((g) => sameView(g.door.sequence!, door.sequence!))
         if (group) group.doors.push(index)
         else groups.push({ door, doors: [index] })
     })
@@ -66,10 +66,10 @@ export function planWatch(config: Config): WatchPlan {
     return { views, services, uniform, logGroup, attempts }
 }
 
-function sameView(a: Door, b: Door): boolean {
-    const [x, y] = [a.sequence!, b.sequence!]
-    if (x.flags.set !== y.flags.set || x.flags.clear !== y.flags.clear) return false
-    return holds(x.target, y.target) && holds(y.target, x.target)
+/** Do these look at the same packets? */
+export function sameView(a: Pick<View, "flags" | "target">, b: Pick<View, "flags" | "target">): boolean {
+    if (a.flags.set !== b.flags.set || a.flags.clear !== b.flags.clear) return false
+    return holds(a.target, b.target) && holds(b.target, a.target)
 }
 
 function holds(all: readonly Address[], some: readonly Address[]): boolean {

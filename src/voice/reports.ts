@@ -12,6 +12,12 @@ const REFUSALS: Readonly<Record<RefusalCode, string>> = {
     firewall: "the right knock, but the firewall refused",
 }
 
+const CLOSED: Readonly<Record<Extract<Report, { type: "closed" }>["by"], string>> = {
+    time: "on time",
+    knock: "by a closing knock",
+    reload: "by a new configuration",
+}
+
 /** A line of the log. */
 type Line = { readonly level: Level; readonly text: string }
 
@@ -48,7 +54,7 @@ export function reportText(report: Report, wall: number): Line {
         case "closed":
             return {
                 level: "notice",
-                text: `${who}: closed ${report.by === "time" ? "on time" : "by a closing knock"}`,
+                text: `${who}: closed ${CLOSED[report.by]}`,
             }
     }
 }

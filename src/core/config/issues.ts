@@ -83,6 +83,8 @@ type Mistake =
     | { readonly code: "count"; readonly least: number; readonly most: number }
     | { readonly code: "listed-twice" }
     | { readonly code: "second-gateway"; readonly file: string }
+    /** Not as the daemon that runs has it. */
+    | { readonly code: "fixed" }
     | { readonly code: "no-doors" }
     | { readonly code: "second-door"; readonly name: string; readonly file: string }
     | { readonly code: "closes-unknown"; readonly name: string; readonly near: string | null }

@@ -4,6 +4,7 @@
  */
 import type { Service } from "../knock/hit.ts"
 import { readToml } from "../toml.ts"
+import { fixedSettings } from "./changes.ts"
 import { checkDoubts } from "./check.ts"
 import type { Config, Gateway } from "./config.ts"
 import { GATEWAY } from "./defaults.ts"
@@ -24,10 +25,12 @@ export type ConfigFile = {
     readonly mode?: number
 }
 
-/** What is known about the host, for warnings alone. */
+/** What is known beside the texts. */
 export type HostFacts = {
-    /** Services on which something listens; null: not known. */
+    /** Services on which something listens, for warnings alone; null: not known. */
     readonly listening: readonly Service[] | null
+    /** What the daemon runs with that shall take this configuration over: some of it must stay as it is. */
+    readonly running?: Gateway
 }
 
 /** A configuration with what is unwise about it, or all that is wrong. Issues are in the order of their places. */
@@ -38,7 +41,11 @@ export type Reading =
 /** Reads a configuration. Never throws on any text. */
 export async function readConfig(files: readonly ConfigFile[], facts: HostFacts): Promise<Reading> {
     const parsed = parseFiles(files)
-    const found = [...parsed.found, ...checkDoubts(parsed, files, facts)]
+    // One with mistakes is not compared.
+    const gateway = parsed.gatewayFile === null ? GATEWAY : parsed.gateway
+    const fixed =
+        facts.running && gateway && fixedSettings(facts.running, gateway, parsed.gatewayFile ?? files[0]!.file)
+    const found = [...parsed.found, ...(fixed ?? []), ...checkDoubts(parsed, files, facts)]
     const issues = await place(files, parsed.entries, found)
     if (issues.some(({ severity }) => severity === "error")) return { ok: false, issues }
     const doors = parsed.entries.flatMap(({ door }) => door ?? [])

@@ -73,6 +73,7 @@ const TEXTS: Texts = {
     count: ({ least, most }) => `must be a list of ${least} to ${most}`,
     "listed-twice": () => "stands twice in the list: take one out",
     "second-gateway": ({ file }) => `[gateway] can be there only once over all files, and is in ${file} already`,
+    fixed: () => "cannot change while the daemon runs: restart it, or take the change back",
     "no-doors": () => "there is no [[door]]: without one there is nothing to knock at",
     "second-door": ({ name, file }) => `a second door called ${name} (the first is in ${file}): give each its own name`,
     "closes-unknown": ({ name, near }) =>

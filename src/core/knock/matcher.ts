@@ -99,6 +99,21 @@ export class Matcher {
         else attempts.empty(place)
     }
 
+    /**
+     * Goes on with what another matcher remembers, for sequences that may be others: hits with their times, near-misses,
+     * pauses and counts. `views`: which view here sees what a view there saw; -1: none. Nothing is recognised and nothing
+     * is told. What an attempt was told to be it stays, as long as a sequence begins so.
+     */
+    inherit(from: Matcher, views: readonly number[], now: number): void {
+        Object.assign(this.counts, from.counts)
+        const { capacity } = from.attempts
+        for (let place = 0; place < capacity; place++) {
+            // A free place has no view.
+            const view = views[from.attempts.view(place)] ?? -1
+            if (view >= 0) this.#adopt(from.attempts, place, view, now)
+        }
+    }
+
     /** Ends the attempts whose window has passed. */
     expire(now: number): void {
         this.#deadlines.expire(now, (place) => {
@@ -188,6 +203,41 @@ export class Matcher {
         attempts.stage[place] = stage
         attempts.prefix[place] = prefix.id
         this.#deadlines.set(place, attempts.time(place, stage) + prefix.longer[0]!.within + 1, now)
+    }
+
+    /** Takes one place over. */
+    #adopt(from: Attempts, old: number, view: number, now: number): void {
+        const { attempts } = this
+        if (now - from.touched[old]! > FORGET_MS) return
+        const index = this.#indexes[view]!
+        // Any other hit among them would have been a wrong one here.
+        let hits = 0
+        while (hits < Math.min(from.count(old), attempts.depth)) {
+            if ((index.roles[slotOf(from.code(old, hits + 1))]! & NAMED) === 0) break
+            hits++
+        }
+        if (hits === 0 && from.misses[old] === 0) return
+        const [a, b, c, d] = [from.source(old, 0), from.source(old, 1), from.source(old, 2), from.source(old, 3)]
+        const place = attempts.claim(a, b, c, d, view, now)
+        if (place < 0) return
+        attempts.touched[place] = from.touched[old]!
+        attempts.misses[place] = from.misses[old]!
+        attempts.paused[place] = from.paused[old]!
+        for (let back = hits; back > 0; back--) {
+            attempts.push(place, from.code(old, back), from.time(old, back), from.mark(old, back))
+        }
+        const stage = from.stage[old]!
+        let longest: Prefix | null = null
+        for (let length = 1, hash = 0; length <= hits; length++) {
+            hash = fold(hash, attempts.code(place, length))
+            const prefix = this.#lookUp(index, hash, place, length)
+            if (prefix === null || prefix.longer.length === 0) continue
+            // One whose window has passed is ended, and told of, at its deadline.
+            if (length === stage || now - attempts.time(place, length) <= prefix.longer[0]!.within) longest = prefix
+        }
+        this.#stand(place, longest, now)
+        // Nobody was told of an attempt that only these sequences make of it.
+        attempts.quiet[place] = longest?.codes.length === stage ? from.quiet[old]! : 1
     }
 
     /** The longest beginning of a sequence that the last hits still are: one shorter than the one whose window passed. */

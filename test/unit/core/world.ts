@@ -51,7 +51,7 @@ export function config(doors: readonly DoorText[], gateway: Partial<Gateway> = {
 
 /** See the head of the file. */
 export class World {
-    readonly engine: Engine
+    engine: Engine
     now = 0
     /** `source service` → when the kernel forgets it. */
     readonly kernel = new Map<string, number>()
@@ -67,6 +67,13 @@ export class World {
 
     constructor(of: Config) {
         this.engine = new Engine(of, [11, 12])
+    }
+
+    /** From now on the engine is of this configuration. */
+    reload(of: Config): void {
+        const old = this.engine
+        this.engine = new Engine(of, [11, 12])
+        this.perform(this.engine.succeed(old, this.now))
     }
 
     /** Sends one packet per hit, `gap` ms apart. */

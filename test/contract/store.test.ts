@@ -3,20 +3,20 @@
  * refuse and lie, damage, SIGKILL, full and read-only disks. Nothing that was answered `ok` is ever lost, and nothing
  * that was used is ever accepted again.
  */
-import { spawn, spawnSync } from "node:child_process"
+import { spawn } from "node:child_process"
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { buildSync } from "esbuild"
 import fc from "fast-check"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
-import { type Disk, openDisk } from "../../src/adapters/store/disk.ts"
 import { JOURNAL, openJournal } from "../../src/adapters/store/journal.ts"
 import { memoryStore } from "../../src/adapters/store/memory.ts"
+import { type Disk, openDisk } from "../../src/adapters/system/disk.ts"
 import { formatAddress, parseAddress } from "../../src/core/net/address.ts"
 import { BLOCK, encodeBlocks } from "../../src/core/store/block.ts"
 import { MOST } from "../../src/core/store/ledger.ts"
 import type { Store, StoreResult } from "../../src/ports/store.ts"
+import { type Bundled, bundleWorker, runMounted } from "../lab/bundled.ts"
 import { type ModelDisk, modelDisk } from "../lab/model-disk.ts"
 
 const NOW = 1_700_000_000_000
@@ -401,29 +401,16 @@ function generator(seed: number): () => number {
 }
 
 describe("journal, in a process of its own", () => {
-    let worker: string
-    let scratch: string
+    let worker: Bundled
     beforeAll(() => {
-        // In the checkout, where the FFI library is found.
-        scratch = mkdtempSync(join(import.meta.dirname, "..", "..", "node_modules", ".store-"))
-        worker = join(scratch, "worker.mjs")
-        buildSync({
-            entryPoints: [join(import.meta.dirname, "..", "lab", "store-worker.ts")],
-            outfile: worker,
-            bundle: true,
-            platform: "node",
-            format: "esm",
-            external: ["koffi"],
-            logLevel: "silent",
-            banner: { js: `import{createRequire as r}from"node:module";const require=r(import.meta.url)` },
-        })
+        worker = bundleWorker("store-worker")
     })
-    afterAll(() => rmSync(scratch, { recursive: true, force: true }))
+    afterAll(() => worker.remove())
 
     /** Runs the loop until it is dead; returns the lines that it printed. */
     function loop(diesAt: number, killAfter: number): Promise<string[]> {
         return new Promise((resolve, reject) => {
-            const child = spawn(process.execPath, [worker, directory, "loop", String(diesAt)], {
+            const child = spawn(process.execPath, [worker.file, directory, "loop", String(diesAt)], {
                 stdio: ["ignore", "pipe", "inherit"],
             })
             let printed = ""
@@ -475,15 +462,7 @@ describe("journal, in a process of its own", () => {
 
     const rooted = process.getuid?.() === 0
 
-    /** Runs the worker where `prepare`, a shell's words, has mounted something, with the directory as $1. */
-    function mounted(prepare: string, what: string): string {
-        const script = `${prepare}\nexec "$2" "$3" "$1" ${what}`
-        const argv = ["-m", "sh", "-ec", script, "sh", directory, process.execPath, worker]
-        const { status, stdout, stderr } = spawnSync("unshare", argv, { encoding: "utf8", timeout: 50_000 })
-        expect(stderr).toBe("")
-        expect(status).toBe(0)
-        return stdout
-    }
+    const mounted = (prepare: string, what: string) => runMounted(worker, directory, prepare, what)
 
     it.skipIf(!rooted)("a full disk: nothing is acknowledged, and all is well when there is room again", () => {
         const prepare = `mount -t tmpfs -o size=4m,mode=700 postern "$1"

@@ -3,7 +3,7 @@
  * time, and a failed sync may have lost what it was to keep.
  */
 
-import type { Disk } from "../../src/adapters/store/disk.ts"
+import type { Disk } from "../../src/adapters/system/disk.ts"
 import { BLOCK } from "../../src/core/store/block.ts"
 
 type File = { durable: Uint8Array; unsynced: { at: number; bytes: Uint8Array }[] }
@@ -39,6 +39,18 @@ export function modelDisk(
         read: (name) => {
             const bytes = disk.bytes(name)
             return Promise.resolve(bytes === null ? null : { bytes, changed: 0 })
+        },
+        open: (name) => Promise.resolve(disk.bytes(name)?.length ?? null),
+        names: () => Promise.resolve([...names.keys()]),
+        view: (name) => {
+            const file = names.get(name)
+            if (file === undefined) return Promise.resolve(null)
+            const bytes = () => written(file.durable, file.unsynced, () => 0)
+            return Promise.resolve({
+                size: bytes().length,
+                read: (at: number, length: number) => Promise.resolve(bytes().subarray(at, at + length)),
+                close: () => Promise.resolve(),
+            })
         },
         create: (name, bytes) =>
             step(`create ${name}`, () => {

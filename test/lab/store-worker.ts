@@ -7,40 +7,16 @@
  */
 import { rmSync, writeSync } from "node:fs"
 import { join } from "node:path"
-import { openDisk } from "../../src/adapters/store/disk.ts"
 import { openJournal } from "../../src/adapters/store/journal.ts"
 import { parseAddress } from "../../src/core/net/address.ts"
 import type { Store } from "../../src/ports/store.ts"
+import { deadlyDisk } from "./deadly-disk.ts"
 
 const [directory = "", what = "", number = "0"] = process.argv.slice(2)
 const LATER = Number.MAX_SAFE_INTEGER - 1
 
 function say(line: string): void {
     writeSync(1, `${line}\n`)
-}
-
-/** The real disk, which ends us before or after its n-th change. */
-function deadly(at: number): typeof openDisk {
-    return (path) => {
-        const disk = openDisk(path)
-        if (disk === null || at === 0) return disk
-        let changes = 0
-        const around =
-            <A extends unknown[]>(act: (...args: A) => Promise<void>) =>
-            async (...args: A): Promise<void> => {
-                if (++changes === at) process.kill(process.pid, "SIGKILL")
-                await act(...args)
-                if (++changes === at) process.kill(process.pid, "SIGKILL")
-            }
-        return {
-            ...disk,
-            create: around((name: string, bytes: Uint8Array) => disk.create(name, bytes)),
-            write: around((name: string, bytes: Uint8Array, at: number) => disk.write(name, bytes, at)),
-            sync: around((name: string) => disk.sync(name)),
-            rename: around((from: string, to: string) => disk.rename(from, to)),
-            syncNames: around(() => disk.syncNames()),
-        }
-    }
 }
 
 async function loop(store: Store): Promise<void> {
@@ -71,7 +47,7 @@ async function fill(store: Store): Promise<void> {
     }
 }
 
-const opening = await openJournal(directory, () => Date.now(), deadly(Number(number)))
+const opening = await openJournal(directory, () => Date.now(), deadlyDisk(Number(number)))
 if (!opening.ok) say(`${opening.code}: ${opening.detail}`)
 else {
     say(`opened ${opening.found}`)

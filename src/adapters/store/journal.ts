@@ -8,8 +8,8 @@ import { decodeJournal, encodeBatch, encodeJournal } from "../../core/store/jour
 import { Ledger } from "../../core/store/ledger.ts"
 import type { StoreRecord } from "../../core/store/record.ts"
 import type { Store } from "../../ports/store.ts"
+import { codeOf, type Disk, openDisk } from "../system/disk.ts"
 import { batchStore } from "./batches.ts"
-import { codeOf, type Disk, openDisk } from "./disk.ts"
 
 /** The names in the directory. */
 export const JOURNAL = "journal"

@@ -1,21 +1,40 @@
-/** The few file operations that the journal is made of, so that tests can break each of them. */
+/** The few file operations that journal and audit trail are made of, so that tests can break each of them. */
 import { closeSync, constants, fstatSync, fsync, fsyncSync, mkdirSync, openSync } from "node:fs"
-import { type FileHandle, open, rename, rm } from "node:fs/promises"
+import { type FileHandle, open, readdir, rename, rm } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { promisify } from "node:util"
-import { lockFile } from "../system/flock.ts"
+import { lockFile } from "./flock.ts"
+
+/** Files to look at: no lock is needed for it, and nothing is changed. */
+export interface Shelf {
+    /** All names there are. */
+    names(): Promise<readonly string[]>
+    /** A file as it is named now, whatever becomes of its name; null: there is none. */
+    view(name: string): Promise<View | null>
+}
+
+/** A file that is looked at. */
+export type View = {
+    /** In bytes, when it was opened. */
+    readonly size: number
+    /** These bytes, or as many of them as there are. */
+    readonly read: (at: number, length: number) => Promise<Uint8Array>
+    readonly close: () => Promise<void>
+}
 
 /** Files of one directory, by their names. What fails throws an error with a `code`, as in node:fs. */
-export interface Disk {
+export interface Disk extends Shelf {
     /** The whole file, and when it was last changed (milliseconds since 1970); null: there is none. It can be written. */
     read(name: string): Promise<{ readonly bytes: Uint8Array; readonly changed: number } | null>
+    /** The size of a file that is to be written into; null: there is none. */
+    open(name: string): Promise<number | null>
     /** Makes the file anew with these bytes. */
     create(name: string, bytes: Uint8Array): Promise<void>
-    /** Writes into a file that was read or made before. */
+    /** Writes into a file that was read, opened or made before. */
     write(name: string, bytes: Uint8Array, at: number): Promise<void>
     /** The file's bytes are durable afterwards. */
     sync(name: string): Promise<void>
-    /** Gives a file that was made before another name, in place of what had it. */
+    /** Gives a file another name, in place of what had it. */
     rename(from: string, to: string): Promise<void>
     /** The names are durable afterwards. */
     syncNames(): Promise<void>
@@ -47,6 +66,36 @@ export function openDisk(directory: string): Disk | null {
     return null
 }
 
+/** The files of a directory, to look at. What fails throws as above. */
+export function shelfOf(directory: string): Shelf {
+    return {
+        names: () => readdir(directory),
+        async view(name) {
+            const handle = await orNull(open(join(directory, name), constants.O_RDONLY | constants.O_NOFOLLOW))
+            if (handle === null) return null
+            const { size } = await handle.stat()
+            return {
+                size,
+                async read(at, length) {
+                    const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(length), 0, length, at)
+                    return buffer.subarray(0, bytesRead)
+                },
+                close: () => handle.close(),
+            }
+        },
+    }
+}
+
+/** Null instead of an error that there is no such file. */
+async function orNull<T>(made: Promise<T>): Promise<T | null> {
+    try {
+        return await made
+    } catch (error) {
+        if (codeOf(error) === "ENOENT") return null
+        throw error
+    }
+}
+
 function syncDirectory(directory: string): void {
     const names = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY)
     try {
@@ -68,16 +117,22 @@ function lockedDisk(directory: string, names: number): Disk {
         if (handle === undefined) throw new Error(`${name} was never opened`)
         return handle
     }
+    const takeOld = async (name: string): Promise<FileHandle | null> => {
+        const handle = await orNull(open(join(directory, name), "r+"))
+        if (handle !== null) await take(name, handle)
+        return handle
+    }
     return {
+        ...shelfOf(directory),
         async read(name) {
-            try {
-                await take(name, await open(join(directory, name), "r+"))
-            } catch (error) {
-                if (codeOf(error) === "ENOENT") return null
-                throw error
-            }
-            const [bytes, { mtimeMs }] = [await file(name).readFile(), await file(name).stat()]
+            const handle = await takeOld(name)
+            if (handle === null) return null
+            const [bytes, { mtimeMs }] = [await handle.readFile(), await handle.stat()]
             return { bytes, changed: Math.ceil(mtimeMs) }
+        },
+        async open(name) {
+            const handle = await takeOld(name)
+            return handle === null ? null : (await handle.stat()).size
         },
         async create(name, bytes) {
             // Not truncated: a left-over may have other rights, or be a link.
@@ -89,7 +144,9 @@ function lockedDisk(directory: string, names: number): Disk {
         sync: (name) => file(name).datasync(),
         async rename(from, to) {
             await rename(join(directory, from), join(directory, to))
-            await take(to, file(from))
+            const handle = files.get(from)
+            if (handle === undefined) return
+            await take(to, handle)
             files.delete(from)
         },
         syncNames: () => syncDescriptor(names),

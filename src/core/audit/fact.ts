@@ -1,0 +1,67 @@
+/** What of the reports is kept in the audit trail: who was let in or not, and what was done; no attempts. */
+import { formatService } from "../knock/language.ts"
+import { formatAddress } from "../net/address.ts"
+import type { ProgramStep, Report } from "../report.ts"
+import { type AuditFact, shortText } from "./entry.ts"
+
+/** Who knocked, where nobody can tell: a fixed sequence is the same for all who know it. */
+const UNKNOWN = "unknown"
+
+/** The fact of a report; null: it is not kept. `wall`: milliseconds since 1970, now. */
+export function factOf(report: Report, wall: number): AuditFact | null {
+    switch (report.type) {
+        case "stage":
+        case "timeout":
+        case "spoiled":
+            return null
+        case "opened": {
+            const opens = report.opens.map(formatService)
+            const what = report.renewed ? "renewed" : "opened"
+            return { what, ...whoOf(report), knocker: UNKNOWN, opens, until: wall + report.ms }
+        }
+        case "given": {
+            const opens = report.opens.map(formatService)
+            const until = opens.length === 0 ? null : wall + report.ms
+            return { what: "given", ...whoOf(report), opens, until, uid: report.uid }
+        }
+        case "revoked":
+            return { what: "revoked", ...whoOf(report), uid: report.uid }
+        case "closed":
+            return { what: "closed", ...whoOf(report), by: report.by }
+        case "refused":
+            return { what: "refused", ...whoOf(report), knocker: UNKNOWN, code: report.code }
+        case "paused":
+            return { what: "paused", source: formatAddress(report.source), until: wall + report.ms }
+        case "program":
+            return { what: "program", ...whoOf(report), which: report.which, ...stepOf(report.how) }
+        case "strays":
+            return { what: "strays", uid: report.uid, count: report.count }
+        case "table":
+            return { what: "table", made: report.made, detail: report.made ? "" : shortText(report.detail) }
+        case "suppressed":
+            return { what: "suppressed", count: report.count }
+    }
+}
+
+function whoOf({ door, source }: Extract<Report, { door: string }>): { door: string; source: string } {
+    return { door, source: formatAddress(source) }
+}
+
+type Step = Pick<Extract<AuditFact, { what: "program" }>, "how" | "detail">
+
+/** Neither the program's file nor its arguments: those may hold secrets, and the door says which it is. */
+function stepOf(how: ProgramStep): Step {
+    if (how.step === "began" || how.step === "crowded") return { how: how.step, detail: "" }
+    if (how.step === "unnoted") return { how: "unnoted", detail: shortText(how.detail) }
+    const { outcome } = how
+    switch (outcome.ended) {
+        case "exit":
+            return outcome.code === 0 ? { how: "well", detail: "" } : { how: "exit", detail: String(outcome.code) }
+        case "signal":
+            return { how: "signal", detail: outcome.signal }
+        case "timeout":
+            return { how: "timeout", detail: "" }
+        case "error":
+            return { how: "error", detail: shortText(outcome.detail) }
+    }
+}

@@ -8,6 +8,9 @@ import { configFile, readConfigFiles } from "../adapters/config/files.ts"
 import { type ControlOptions, type ControlServer, listenControl } from "../adapters/control/server.ts"
 import { nftFirewall } from "../adapters/firewall/nft.ts"
 import { rtnetlinkLinks } from "../adapters/links/rtnetlink.ts"
+import { isJournal } from "../adapters/log/journal.ts"
+import { openOutlet } from "../adapters/log/outlet.ts"
+import { LogWriter } from "../adapters/log/writer.ts"
 import { publishedServices } from "../adapters/services/published.ts"
 import { socketServices } from "../adapters/services/sockets.ts"
 import { hasCapability } from "../adapters/system/capabilities.ts"
@@ -15,7 +18,6 @@ import { EBUSY, EPERM, SystemError } from "../adapters/system/errno.ts"
 import { openLogGroup } from "../adapters/system/nfnetlink-log.ts"
 import { trimMemory } from "../adapters/system/trim.ts"
 import type { Config, Door } from "../core/config/config.ts"
-import { formatIssue } from "../core/config/issues.ts"
 import { readConfig } from "../core/config/parse.ts"
 import { formatService } from "../core/knock/language.ts"
 import type { Capture } from "../ports/capture.ts"
@@ -23,39 +25,64 @@ import type { Firewall } from "../ports/firewall.ts"
 import type { Services } from "../ports/services.ts"
 import { EXIT, type ExitCode } from "../voice/exit.ts"
 import { formatMs } from "../voice/reports.ts"
-import type { Terminal } from "../voice/terminal.ts"
+import { type Terminal, voiceOf } from "../voice/terminal.ts"
 import type { RunOptions } from "./command.ts"
 import { answerer } from "./control.ts"
-import { type Log, lineLog } from "./log.ts"
+import { formatLine, type Log, lineLog } from "./log.ts"
 import { interfacesText, Loop, type LoopPorts } from "./loop.ts"
+import { type Opening, openingOf, Refusal } from "./opening.ts"
 import { openState } from "./state.ts"
+import { logSurprises } from "./surprises.ts"
 import { logReports } from "./told.ts"
 import { rememberWarnings } from "./warnings.ts"
 
 /** So long (ms) after the start nothing of it is under way any more. */
 const SETTLED_MS = 1000
 
+/** The log's descriptor. */
+const STDERR = 2
 const STATE_HINT = "a door has a stop program, and when to run it must be known after a crash, too: see `state`"
 
-/** Runs the daemon until a signal ends it. Returns the exit code; problems are told on the terminal before. */
+/** Lines that nobody has read yet are offered so long at the end (ms). */
+const LAST_WORDS_MS = 1000
+
+/** Runs the daemon until a signal ends it. Returns the exit code; problems are told before. */
 export async function runDaemon(options: RunOptions, terminal: Terminal): Promise<ExitCode> {
-    const files = readConfigFiles(configFile(options.config, terminal.env))
+    const clock = systemClock()
+    const inJournal = isJournal(terminal.env["JOURNAL_STREAM"], STDERR)
+    const form = options.log === "auto" ? (inJournal ? "journal" : "plain") : options.log
+    const writer = new LogWriter(openOutlet(STDERR), {
+        missed: (count, why) => formatLine(form, clock.wall(), "warning", `${count} lines were not written: ${why}`),
+    })
+    const write = (line: string) => writer.line(line)
+    const log = lineLog(form, options.logLevel, () => clock.wall(), write)
+    const opening = openingOf(form, log, voiceOf(terminal.colour, write))
+    const forget = logSurprises(log, () => void writer.close(0))
+    try {
+        return await begin(options, terminal.env, { clock, log, opening })
+    } finally {
+        forget()
+        await writer.close(LAST_WORDS_MS)
+    }
+}
+
+type Means = Pick<LoopPorts, "clock" | "log"> & { readonly opening: Opening }
+
+async function begin(options: RunOptions, env: Terminal["env"], { clock, log, opening }: Means): Promise<ExitCode> {
+    const files = readConfigFiles(configFile(options.config, env))
     const reading = await readConfig(files, { listening: null })
-    for (const issue of reading.issues) if (issue.severity !== "note") terminal.say(formatIssue(issue))
+    for (const issue of reading.issues) if (issue.severity !== "note") opening.issue(issue)
     if (!reading.ok) {
-        terminal.error("the configuration has errors: nothing was started and nothing was changed")
+        opening.error("the configuration has errors: nothing was started and nothing was changed")
         const forbidden = files.some(({ text }) => typeof text !== "string" && text.trouble === "permission")
         return forbidden ? EXIT.permission : EXIT.configuration
     }
-    const clock = systemClock()
-    const form = options.log === "auto" ? (terminal.env["JOURNAL_STREAM"] ? "journal" : "plain") : options.log
-    const log = lineLog(form, options.logLevel, () => clock.wall(), terminal.say)
     try {
-        const socket = options.socket ?? (terminal.env["POSTERN_SOCKET"] || reading.config.gateway.socket)
+        const socket = options.socket ?? (env["POSTERN_SOCKET"] || reading.config.gateway.socket)
         return await live(reading.config, { clock, log }, socket)
     } catch (error) {
-        if (error instanceof Refusal) terminal.error(error.message, ...error.hints)
-        else terminal.error(messageOf(error))
+        if (error instanceof Refusal) opening.error(error.message, ...error.hints)
+        else opening.error(messageOf(error))
         return error instanceof Refusal ? error.code : EXIT.failed
     }
 }
@@ -106,18 +133,6 @@ async function listen(
     if (typeof control !== "string") return control
     log("warning", `nobody can ask this daemon: ${path}: ${control}`)
     return null
-}
-
-/** Why the daemon does not start, for its terminal. */
-class Refusal extends Error {
-    readonly code: ExitCode
-    readonly hints: readonly string[]
-
-    constructor(code: ExitCode, what: string, ...hints: readonly string[]) {
-        super(what)
-        this.code = code
-        this.hints = hints
-    }
 }
 
 /** Starts with the capture that is wanted; `auto` tries nflog first and says why it takes the other. */

@@ -27,6 +27,6 @@ export function rememberWarnings(
 
 /** Is this about what somebody did who knocks? */
 function isKnockers(facts: Facts | undefined): boolean {
-    const type = facts?.report.type
+    const type = facts !== undefined && "report" in facts ? facts.report.type : null
     return type === "refused" || type === "paused"
 }

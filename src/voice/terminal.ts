@@ -6,17 +6,21 @@ import pico from "picocolors"
 import { EXIT } from "./exit.ts"
 import { printable } from "./printable.ts"
 
-/** What a command is given instead of `process`. */
-export type Terminal = {
-    /** A line of data. Here and below nothing of the text can command a terminal (see printable.ts). */
-    readonly out: (line: string) => void
-    /** Lines of data that take the place of those before on a terminal, as far as it has room; elsewhere they follow. */
-    readonly redraw: (lines: readonly string[]) => void
-    /** A line of voice, as it is. */
+/** What is said to a person, beside the data. */
+export type Voice = {
+    /** A line as it is. Here and below nothing of the text can command a terminal (see printable.ts). */
     readonly say: (line: string) => void
     /** `postern: error: WHAT`, then each hint. */
     readonly error: (what: string, ...hints: readonly string[]) => void
     readonly warn: (what: string, ...hints: readonly string[]) => void
+}
+
+/** What a command is given instead of `process`. */
+export type Terminal = Voice & {
+    /** A line of data. */
+    readonly out: (line: string) => void
+    /** Lines of data that take the place of those before on a terminal, as far as it has room; elsewhere they follow. */
+    readonly redraw: (lines: readonly string[]) => void
     /** stderr is a terminal: progress is welcome. */
     readonly interactive: boolean
     readonly colour: ReturnType<typeof pico.createColors>
@@ -25,6 +29,18 @@ export type Terminal = {
 
 function say(line: string): void {
     process.stderr.write(`${printable(line)}\n`)
+}
+
+/** A voice whose lines, without their ends, go to `write`. */
+export function voiceOf(colour: Terminal["colour"], write: (line: string) => void): Voice {
+    const speak = (line: string) => write(printable(line))
+    const tell = (mark: string) => {
+        return (what: string, ...hints: readonly string[]) => {
+            speak(`postern: ${mark}: ${what}`)
+            for (const hint of hints) speak(`postern: hint: ${hint}`)
+        }
+    }
+    return { say: speak, error: tell(colour.red("error")), warn: tell(colour.yellow("warning")) }
 }
 
 /**
@@ -69,19 +85,10 @@ export function processTerminal(colourWanted: boolean): Terminal {
     const interactive = process.stderr.isTTY
     const plain = (env["NO_COLOR"] ?? "") !== "" || env["TERM"] === "dumb" || !interactive || !colourWanted
     const colour = pico.createColors(!plain)
-    const hint = (text: string) => say(`postern: hint: ${text}`)
     return {
+        ...voiceOf(colour, (line) => process.stderr.write(`${line}\n`)),
         out: (line) => process.stdout.write(`${printable(line)}\n`),
         redraw,
-        say,
-        error: (what, ...hints) => {
-            say(`postern: ${colour.red("error")}: ${what}`)
-            hints.forEach(hint)
-        },
-        warn: (what, ...hints) => {
-            say(`postern: ${colour.yellow("warning")}: ${what}`)
-            hints.forEach(hint)
-        },
         interactive,
         colour,
         env,

@@ -3,9 +3,11 @@
  * nobody can read them. The built program, in network namespaces of our own.
  */
 import type { ChildProcess } from "node:child_process"
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
+import { controlClient } from "../../src/adapters/control/client.ts"
+import { parseAddress } from "../../src/core/net/address.ts"
 import { eventually, type Host, type Lab, listTable, makeLab, POSTERN } from "../lab/lab.ts"
 import { collectLines, type Lines } from "../lab/lines.ts"
 import { whyNoNamespaces } from "../lab/namespace.ts"
@@ -43,6 +45,9 @@ type Daemon = {
 /** Runs what follows as nobody. */
 const NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 
+/** Connected as journald connects a service: the variable names the socket that is standard error. */
+const JOURNAL = ["sh", "-c", 'JOURNAL_STREAM=$(stat -Lc %d:%i /proc/self/fd/2) exec "$@"', "sh"]
+
 function start(
     args: readonly string[] = [],
     how: { text?: string; env?: object; by?: readonly string[] } = {},
@@ -50,8 +55,9 @@ function start(
     const { text = DOOR, env = {}, by = [] } = how
     const file = join(lab.scratch, `run-${++files}.toml`)
     // A file that everybody may read is warned of.
-    writeFileSync(file, text, { mode: by[0] === NOBODY[0] ? 0o644 : 0o600 })
-    const argv = [...by, by[0] === NOBODY[0] ? copied : POSTERN, "run", "-c", file, ...args]
+    writeFileSync(file, text, { mode: by.includes(NOBODY[0]!) ? 0o644 : 0o600 })
+    const nobody = by.includes(NOBODY[0]!)
+    const argv = [...by, nobody ? copied : POSTERN, "run", "-c", file, ...args]
     const POSTERN_SOCKET = join(lab.scratch, `control-${files}`)
     const child = gateway.start(argv, { env: { PATH: process.env["PATH"], TZ: "UTC", POSTERN_SOCKET, ...env } })
     children.push(child)
@@ -177,6 +183,39 @@ describe.skipIf(reason !== null)(`postern run${reason === null ? "" : ` (${reaso
             expect(await opened()).toBe(true)
         })
 
+        it("when nobody reads its log any more, and says how much was not written once somebody does", async () => {
+            // Standard error is a pipe whose reader is stopped, until the log has outgrown what the kernel and we keep.
+            const pids = join(lab.scratch, "reader")
+            const pipe = `{ echo $BASHPID >$0.daemon; exec "$@" 2>&1 >/dev/null; } | { echo $BASHPID >$0.reader; exec cat; }`
+            const daemon = start(["--log", "json"], { by: ["bash", "-c", pipe, pids] })
+            const control = controlClient(join(lab.scratch, `control-${files}`))
+            expect(await eventually(() => /"ready"/.test(daemon.out()))).toBe(true)
+            const [reader, pid] = ["reader", "daemon"].map((name) => Number(readFileSync(`${pids}.${name}`, "utf8")))
+            process.kill(reader!, "SIGSTOP")
+            try {
+                const source = parseAddress("2001:db8:1111:2222:3333:4444:5555:6666")!
+                for (let count = 0; count < 1600; count++) {
+                    expect(await control.ask({ ask: "grant", door: "ssh", source, ms: 60_000 })).toMatchObject({
+                        ok: true,
+                    })
+                }
+                knock()
+                expect(await opened()).toBe(true)
+            } finally {
+                process.kill(reader!, "SIGCONT")
+                control.close()
+            }
+            await eventually(() => / were not written/.test(daemon.out()))
+            process.kill(pid!, "SIGTERM")
+            expect(await daemon.ended).toBe(0)
+            const [, lost] = /"warning","text":"(\d+) lines were not written: nobody read the log"/.exec(daemon.out())!
+            const kept = daemon.out().match(/"given"/g)!.length
+            // Of the knock there are some lines, too.
+            expect(kept + Number(lost)).toBeGreaterThanOrEqual(1600)
+            expect(kept + Number(lost)).toBeLessThan(1610)
+            expect(daemon.out()).toMatch(/stopped: .*\}\n$/)
+        })
+
         it("when the reader of its log goes away", async () => {
             const daemon = start()
             await daemon.log.waitFor(/ready/)
@@ -240,7 +279,7 @@ describe.skipIf(reason !== null)(`postern run${reason === null ? "" : ` (${reaso
         })
 
         it("under journald: each line begins with its priority, and has no time", async () => {
-            const daemon = start([], { env: { JOURNAL_STREAM: "8:12345" } })
+            const daemon = start([], { by: JOURNAL })
             await daemon.log.waitFor(/ready/)
             daemon.child.kill("SIGHUP")
             await daemon.log.waitFor(/^<4>SIGHUP/)
@@ -249,8 +288,42 @@ describe.skipIf(reason !== null)(`postern run${reason === null ? "" : ` (${reaso
         })
 
         it("--log plain, also under journald", async () => {
-            const daemon = start(["--log", "plain"], { env: { JOURNAL_STREAM: "8:12345" } })
+            const daemon = start(["--log", "plain"], { by: JOURNAL })
             expect(await daemon.log.waitFor(/ready/)).toMatch(/^\d{4}-\d\d-\d\dT[0-9:.]{12}\+00:00 ready$/)
+        })
+
+        it("sent elsewhere by a program that journald started: as for a person", async () => {
+            const daemon = start([], { env: { JOURNAL_STREAM: "8:12345" } })
+            expect(await daemon.log.waitFor(/ready/)).toMatch(/^\d{4}-/)
+        })
+
+        const WRONG = DOOR.replace("hide ", "hidde ")
+
+        it("--log json: what is wrong at the start is an object a line, too", async () => {
+            const daemon = start(["--log", "json"], { text: WRONG })
+            expect(await daemon.ended).toBe(3)
+            const lines: { level: string; text: string; issue?: object }[] = daemon.log.all
+                .filter((line) => line !== "")
+                .map((line) => JSON.parse(line))
+            expect(
+                lines.find(({ issue }) => issue !== undefined && "code" in issue && issue.code === "unknown-key"),
+            ).toMatchObject({ level: "error", issue: { line: 6, column: 1 } })
+            expect(lines.at(-1)).toMatchObject({ level: "error", text: expect.stringMatching(/nothing was changed$/) })
+            const other = start(["--log", "json"], { by: [...NOBODY, "--inh-caps=-all"] })
+            expect(await other.ended).toBe(6)
+            const [doubt, refusal]: object[] = other.log.all.slice(0, 2).map((line) => JSON.parse(line))
+            expect(doubt).toMatchObject({ level: "warning", issue: { code: "readable" } })
+            expect(refusal).toMatchObject({ level: "error", hints: [expect.stringMatching(/root/)] })
+        })
+
+        it("under journald: what is wrong at the start has its priority", async () => {
+            const daemon = start([], { text: WRONG, by: JOURNAL })
+            expect(await daemon.ended).toBe(3)
+            const lines = daemon.log.all.filter((line) => line !== "")
+            expect(lines.map((line) => line.slice(0, 3)).toSorted()).toEqual(["<3>", "<3>"])
+            const other = start([], { by: [...JOURNAL, ...NOBODY, "--inh-caps=-all"] })
+            expect(await other.ended).toBe(6)
+            expect(other.log.all.slice(0, 3).join("\n")).toMatch(/^<4>.*\n<3>the firewall needs .*\n<3>hint: /)
         })
 
         it("--log-level warning: nothing but what needs somebody", async () => {

@@ -46,6 +46,9 @@ const LOOK_UP_MS = 1000
 /** …and for no more than one part in so many of our time: some hosts are slow to tell what they publish. */
 const LOOK_UP_SHARE = 100
 
+/** What fell due so long ago (ms) and was not done never will be. */
+const LATE_MS = 5000
+
 /** See the head of the file. */
 export class Loop {
     readonly #config: Config
@@ -173,6 +176,13 @@ export class Loop {
     /** Packets that the capture handed over, and that the kernel dropped. */
     packets(): ReturnType<Capture["stats"]> {
         return this.#ports.capture.stats()
+    }
+
+    /** What keeps it from its work, for whoever guards it; null: nothing. */
+    trouble(): string | null {
+        if (this.#stopped || !this.#ports.capture.alive()) return "packets come and nobody reads them"
+        const late = this.#due !== null && this.#now() > this.#due + LATE_MS
+        return late ? "what fell due was not done" : null
     }
 
     /** Opens a door by hand of this user, for `ms`. Null, or why it is as it was. */

@@ -11,6 +11,7 @@ import { rtnetlinkLinks } from "../adapters/links/rtnetlink.ts"
 import { isJournal } from "../adapters/log/journal.ts"
 import { openOutlet } from "../adapters/log/outlet.ts"
 import { LogWriter } from "../adapters/log/writer.ts"
+import { systemdNotifier } from "../adapters/notify/systemd.ts"
 import { publishedServices } from "../adapters/services/published.ts"
 import { socketServices } from "../adapters/services/sockets.ts"
 import { hasCapability } from "../adapters/system/capabilities.ts"
@@ -28,10 +29,12 @@ import { formatMs } from "../voice/reports.ts"
 import { type Terminal, voiceOf } from "../voice/terminal.ts"
 import type { RunOptions } from "./command.ts"
 import { answerer } from "./control.ts"
+import { Herald } from "./herald.ts"
 import { formatLine, type Log, lineLog } from "./log.ts"
 import { interfacesText, Loop, type LoopPorts } from "./loop.ts"
 import { type Opening, openingOf, Refusal } from "./opening.ts"
 import { openState } from "./state.ts"
+import { summary } from "./status.ts"
 import { logSurprises } from "./surprises.ts"
 import { logReports } from "./told.ts"
 import { rememberWarnings } from "./warnings.ts"
@@ -102,15 +105,24 @@ async function live(config: Config, ports: Pick<LoopPorts, "clock" | "log">, soc
     const state = await openState(config, () => clock.wall(), log)
     if (!state.ok) throw new Refusal(state.denied ? EXIT.permission : EXIT.failed, state.detail, STATE_HINT)
     const { store } = state
-    const listeners = [logReports(log, () => clock.wall())]
+    const herald = new Herald({
+        notifier: systemdNotifier(process.env, process.pid),
+        clock: systemClock(),
+        status: () => summary(config, loop.facts().leases),
+        trouble: () => loop.trouble(),
+        log,
+    })
+    const listeners = [logReports(log, () => clock.wall()), () => herald.changed()]
     const loop = startLoop(config, { clock, log, listeners, links, services, commands, store })
     log("notice", `watching ${interfacesText(loop.facts().interfaces)}, by ${loop.captureName}`)
     for (const door of config.doors) log("info", `${door.name}: ${doorText(door)}`)
     const control = await listen(socket, config, log, answerer({ config, loop, clock, started, warnings }, log))
     log("notice", "ready")
+    herald.ready()
     setTimeout(trimMemory, SETTLED_MS).unref()
     const signal = await ended
     log("notice", `${signal}: stopping`)
+    herald.stopping()
     control?.close()
     const table = await loop.stop()
     await store?.close()

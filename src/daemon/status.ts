@@ -1,7 +1,7 @@
 /** How things stand, put together for whoever asks: from what the loop knows, in texts and times of day. */
 import type { Config } from "../core/config/config.ts"
 import { formatService } from "../core/knock/language.ts"
-import { isOpen } from "../core/leases.ts"
+import { isOpen, type Lease } from "../core/leases.ts"
 import { formatAddress } from "../core/net/address.ts"
 import { LISTED_MOST, type Status } from "../core/status.ts"
 import type { Clock } from "../ports/clock.ts"
@@ -15,6 +15,13 @@ export type StatusSources = {
     readonly clock: Clock
     readonly started: number
     readonly warnings: () => readonly Warning[]
+}
+
+/** In a few words, for whoever has started the daemon. */
+export function summary({ doors }: Config, leases: readonly Lease[]): string {
+    const open = leases.filter(isOpen).length
+    const grants = open === 0 ? "nothing is open" : `${open} ${open === 1 ? "grant is" : "grants are"} open`
+    return `guarding ${doors.length} ${doors.length === 1 ? "door" : "doors"}, ${grants}`
 }
 
 /** The status at this moment. */

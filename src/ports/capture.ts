@@ -16,6 +16,8 @@ export interface Capture {
     follow(interfaces: readonly string[] | null, offered: readonly Service[]): void
     /** Packets delivered, and packets the kernel dropped because we were too slow. */
     stats(): { readonly delivered: number; readonly dropped: number }
+    /** Asked now and then: false if packets have waited since it was asked before and none was read, or if it was stopped. */
+    alive(): boolean
     /** Ends delivery and frees what was taken. Can be called twice. */
     stop(): void
 }

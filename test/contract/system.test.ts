@@ -2,9 +2,19 @@
 import { spawnSync } from "node:child_process"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
+import { pace } from "../../src/adapters/capture/pace.ts"
 import { errnoText, SystemError } from "../../src/adapters/system/errno.ts"
 import { dump, NETLINK_ROUTE } from "../../src/adapters/system/netlink.ts"
-import { bindSocket, closeSocket, openSocket } from "../../src/adapters/system/socket.ts"
+import {
+    AF_UNIX,
+    bindSocket,
+    closeSocket,
+    localAddress,
+    openSocket,
+    receive,
+    SOCK_DGRAM,
+    sendBytesTo,
+} from "../../src/adapters/system/socket.ts"
 import { joinNamespaces, makeNamespace, whyNoNamespaces } from "../lab/namespace.ts"
 
 const script = join(import.meta.dirname, "../lab/poller.ts")
@@ -114,6 +124,36 @@ describe("readable()", () => {
             here.remove()
             there.remove()
         }
+    })
+})
+
+describe("pace()", () => {
+    it("alive: false when something waits and nobody reads it, or the descriptor is gone", async () => {
+        const fd = openSocket(AF_UNIX, SOCK_DGRAM, 0)
+        const address = localAddress(`\0postern-${process.pid}-${Math.random()}`)!
+        bindSocket(fd, address)
+        let reads = 0
+        const room = new Uint8Array(16)
+        const reader = pace(
+            [fd],
+            () => {
+                reads++
+                return receive(fd, room) > 0 ? 1 : 0
+            },
+            () => performance.now(),
+        )
+        try {
+            expect(reader.alive()).toBe(true)
+            sendBytesTo(fd, Uint8Array.of(1), address)
+            // In this turn nobody can read it.
+            expect([reader.alive(), reader.alive()]).toEqual([true, false])
+            await expect.poll(() => reads).toBeGreaterThan(0)
+            expect([reader.alive(), reader.alive()]).toEqual([true, true])
+        } finally {
+            reader.close()
+            closeSocket(fd)
+        }
+        expect(reader.alive()).toBe(false)
     })
 })
 

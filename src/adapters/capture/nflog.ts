@@ -11,7 +11,7 @@ import { ENOBUFS } from "../system/errno.ts"
 import { type LogGroup, LogReader, openLogGroup } from "../system/nfnetlink-log.ts"
 import { MessageBatch } from "../system/socket.ts"
 import { Drops } from "./drops.ts"
-import { pace } from "./pace.ts"
+import { type Pace, pace } from "./pace.ts"
 import { Stamps } from "./stamps.ts"
 
 /** Bytes of each packet: headers with options and a few extension headers. */
@@ -41,7 +41,7 @@ class NflogCapture implements Capture {
     readonly #packet = new Packet()
     readonly #reader = new LogReader()
     readonly #drops = new Drops()
-    #running: { readonly group: LogGroup; readonly pace: ReturnType<typeof pace> } | null = null
+    #running: { readonly group: LogGroup; readonly pace: Pace } | null = null
     #batch: MessageBatch | null = null
     #delivered = 0
     #expected = -1
@@ -73,6 +73,10 @@ class NflogCapture implements Capture {
 
     stats(): { readonly delivered: number; readonly dropped: number } {
         return { delivered: this.#delivered, dropped: this.#drops.total }
+    }
+
+    alive(): boolean {
+        return this.#running?.pace.alive() ?? false
     }
 
     stop(): void {

@@ -3,6 +3,7 @@
  * a few milliseconds, they are read every 2 ms until hardly any come, and every 8 ms if the flood lasts: a wake-up costs
  * more than a hundred packets do, and a knock in the midst of a flood may wait so long.
  */
+import { waiting } from "../system/descriptor.ts"
 import { readable } from "../system/poll.ts"
 
 /** More packets than this within so many milliseconds are a flood; it is over when a reading finds no more than that. */
@@ -14,12 +15,17 @@ const LONGEST_MS = 8
 /** After so many readings of a flood the pause doubles. */
 const PATIENCE = 32
 
+/** Who reads. */
+export type Pace = {
+    /** In the midst of a flood. */
+    readonly busy: () => boolean
+    /** False: something has waited since this was asked before, and nobody has read; or a descriptor is closed. */
+    readonly alive: () => boolean
+    readonly close: () => void
+}
+
 /** Reads by `drain`, which returns how many packets there were, whenever one of `fds` has something. `now`: monotonic. */
-export function pace(
-    fds: readonly number[],
-    drain: (error: number) => number,
-    now: () => number,
-): { readonly busy: () => boolean; readonly close: () => void } {
+export function pace(fds: readonly number[], drain: (error: number) => number, now: () => number): Pace {
     let open = true
     /** Readings since the flood began; 0: it is quiet. */
     let busy = 0
@@ -28,9 +34,12 @@ export function pace(
     let recent = 0
     let since = 0
     let timer: NodeJS.Timeout | undefined
+    /** Something waited when `alive` was asked, and there was no reading since. */
+    let unread = false
     const watches = fds.map((fd) => readable(fd, (error) => read(error)))
 
     function read(error: number): void {
+        unread = false
         const found = drain(error)
         if (!open) return
         const many = busy > 0 ? found > CALM : flooded(found)
@@ -63,6 +72,12 @@ export function pace(
 
     return {
         busy: () => busy > 0,
+        alive() {
+            const states = open ? fds.map(waiting) : ["closed"]
+            const deaf = states.includes("closed") || (unread && states.includes("yes"))
+            unread = states.includes("yes")
+            return !deaf
+        },
         close() {
             open = false
             clearTimeout(timer)

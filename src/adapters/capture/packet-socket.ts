@@ -104,6 +104,10 @@ class PacketSocketCapture implements Capture {
         return { delivered: this.#delivered, dropped: this.#drops.total }
     }
 
+    alive(): boolean {
+        return this.#running?.pace.alive() ?? false
+    }
+
     stop(): void {
         const running = this.#running
         if (running === null) return

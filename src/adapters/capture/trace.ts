@@ -81,6 +81,7 @@ export function traceCapture(options: TraceOptions): TraceCapture {
             if (running) sieve = new Sieve(running.plan, offered, local)
         },
         stats: () => ({ delivered, dropped: 0 }),
+        alive: () => true,
         stop() {
             running = null
         },

@@ -1,4 +1,4 @@
-/** Writing to descriptors that others share, without waiting and without changing how they are open. */
+/** Descriptors that may be shared with others: writing and asking, without waiting and without changing how they are open. */
 import { EINTR, lastErrno } from "./errno.ts"
 import { libcFunction } from "./ffi.ts"
 import { LITTLE } from "./socket.ts"
@@ -6,9 +6,11 @@ import { LITTLE } from "./socket.ts"
 const MSG_DONTWAIT = 0x40
 /** The end of a connection is an error like others, and no signal that ends us. */
 const MSG_NOSIGNAL = 0x4000
+const POLLIN = 1
 const POLLOUT = 4
 const POLLERR = 8
 const POLLHUP = 16
+const POLLNVAL = 32
 
 type Calls = ReturnType<typeof loadCalls>
 let calls: Calls | undefined
@@ -35,12 +37,23 @@ export function sendSome(fd: number, bytes: Uint8Array): number {
     }
 }
 
-/** Would a write to this descriptor be taken, or refused, at once (man 2 poll)? */
+/** Would a write to this descriptor be taken, or refused, at once? */
 export function canWrite(fd: number): boolean {
+    return (poll(fd, POLLOUT) & (POLLOUT | POLLERR | POLLHUP)) !== 0
+}
+
+/** Does something wait to be read from this descriptor? `closed`: it is none that is open. */
+export function waiting(fd: number): "yes" | "no" | "closed" {
+    const events = poll(fd, POLLIN)
+    if ((events & POLLNVAL) !== 0) return "closed"
+    return (events & POLLIN) === 0 ? "no" : "yes"
+}
+
+/** man 2 poll, for one descriptor and without waiting: what is so of `events`, of errors, hang-up and a bad number. */
+function poll(fd: number, events: number): number {
     // struct pollfd: int fd, short events, short revents.
     const asked = new DataView(new ArrayBuffer(8))
     asked.setInt32(0, fd, LITTLE)
-    asked.setInt16(4, POLLOUT, LITTLE)
-    if (libc().poll(new Uint8Array(asked.buffer), 1, 0) <= 0) return false
-    return (asked.getInt16(6, LITTLE) & (POLLOUT | POLLERR | POLLHUP)) !== 0
+    asked.setInt16(4, events, LITTLE)
+    return libc().poll(new Uint8Array(asked.buffer), 1, 0) <= 0 ? 0 : asked.getInt16(6, LITTLE)
 }

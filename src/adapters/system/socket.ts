@@ -8,6 +8,7 @@ import { ffi, libcFunction } from "./ffi.ts"
 import { allocate, type Memory } from "./memory.ts"
 
 /** Constants of Linux's socket headers (the generic numbers, the same on every platform that Node runs on). */
+export const AF_UNIX = 1
 export const AF_NETLINK = 16
 export const AF_PACKET = 17
 export const SOCK_DGRAM = 2
@@ -20,6 +21,8 @@ const SO_RCVBUF = 8
 const SO_RCVBUFFORCE = 33
 const SO_ATTACH_FILTER = 26
 const MSG_DONTWAIT = 0x40
+/** Bytes of a local socket's name, without the zero at its end. */
+const LOCAL_PATH_MOST = 107
 
 /** Is this machine little-endian? Netlink and packet rings speak the host's byte order. */
 export const LITTLE = endianness() === "LE"
@@ -55,6 +58,19 @@ export function openSocket(domain: number, type: number, protocol: number): numb
     const fd = libc().socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol)
     if (fd < 0) throw new SystemError("socket", lastErrno())
     return fd
+}
+
+/**
+ * The address of a local socket (man 7 unix): a path, or a name outside the file system, which begins with a NUL. Null if
+ * it is too long, or has a NUL elsewhere.
+ */
+export function localAddress(path: string): Uint8Array | null {
+    const bytes = new TextEncoder().encode(path)
+    if (bytes.length > LOCAL_PATH_MOST || bytes.length === 0 || bytes.indexOf(0, 1) >= 0) return null
+    const address = new Uint8Array(2 + bytes.length + (bytes[0] === 0 ? 0 : 1))
+    new DataView(address.buffer).setUint16(0, AF_UNIX, LITTLE)
+    address.set(bytes, 2)
+    return address
 }
 
 /** Closes a descriptor. Errors say nothing of use here: it is gone either way. */

@@ -103,6 +103,7 @@ describe("answerer()", () => {
         const { ask, lines } = make(config([ssh]), ({ capture }) => ({
             capture: {
                 ...capture,
+                alive: () => true,
                 stats: () => {
                     throw new Error("no numbers")
                 },

@@ -1,0 +1,103 @@
+/** A gateway under attack: floods and honest knocks side by side, and an account of both. */
+import { setTimeout as pause } from "node:timers/promises"
+import { controlClient } from "../../src/adapters/control/client.ts"
+import type { Status } from "../../src/core/status.ts"
+import type { Crowd } from "./crowd.ts"
+import type { Flood, Flooded } from "./flood.ts"
+import { type Daemon, eventually, floodFrom, type Host } from "./lab.ts"
+import { processFigures } from "./process.ts"
+
+/** What is sent, but for where: see `Flood`. */
+export type Order = Omit<Flood, "namespace" | "device" | "mac">
+
+/** The account of one siege. `seen` and `dropped` count all packets of the siege, the honest ones included. */
+export type Siege = {
+    readonly flood: Flooded
+    /** Packets that the daemon was handed, and that the kernel had no room for, by its status. */
+    readonly seen: number
+    readonly dropped: number
+    readonly turnedAway: number
+    /** Who knocked while the flood went on, and whom of them no door was opened. */
+    readonly knocked: readonly string[]
+    readonly lost: readonly string[]
+    /** Of the daemon: the most memory it ever had (bytes), processor time (s). */
+    readonly peak: number
+    readonly cpu: number
+}
+
+/** Asks the daemon how things stand. Throws when it does not answer. */
+export async function statusOf(daemon: Daemon): Promise<Status> {
+    const client = controlClient(daemon.socket, 30_000)
+    try {
+        const answer = await client.ask({ ask: "status" })
+        if (answer.ok && "status" in answer) return answer.status
+        throw new Error(`no status: ${JSON.stringify(answer)}`)
+    } finally {
+        client.close()
+    }
+}
+
+/**
+ * Sends `order` from `enemy`, and as soon as it is felt lets honest knockers knock until it is over, so many at a time.
+ * `felt` says when: by default the daemon is handed packets.
+ */
+export async function siege(
+    scene: {
+        readonly daemon: Daemon
+        readonly gateway: Host
+        readonly enemy: Host
+        readonly crowd: Crowd
+        readonly hits: readonly string[]
+    },
+    order: Order,
+    together = 5,
+): Promise<Siege> {
+    const { daemon, gateway, enemy, crowd, hits } = scene
+    const before = await statusOf(daemon)
+    const { cpu } = processFigures(daemon.pid)
+    const from = daemon.log.all.length
+    const state = { flooding: true }
+    const argv = floodFrom(enemy, gateway, order)
+    const flood = enemy.run(argv, { timeout: 150_000 }).finally(() => {
+        state.flooding = false
+    })
+    const felt = async () =>
+        !state.flooding || (await statusOf(daemon)).counters.delivered > before.counters.delivered + 100
+    await eventually(felt, 5000)
+    const knocked: string[] = []
+    do knocked.push(...(await crowd.knock(together, hits)))
+    while (state.flooding)
+    const { status, stdout, stderr } = await flood
+    if (status !== 0) throw new Error(`the flood ended with ${status}: ${stderr}`)
+    const flooded: Flooded = JSON.parse(stdout)
+    const opened = () => {
+        const lines = daemon.log.all.slice(from)
+        return knocked.filter((source) => lines.some((line) => line.includes(` ${source}: open`)))
+    }
+    const after = await quiet(daemon)
+    await eventually(() => opened().length === knocked.length, 2000)
+    const met = opened()
+    const { peak, cpu: spent } = processFigures(daemon.pid)
+    return {
+        flood: flooded,
+        seen: after.counters.delivered - before.counters.delivered,
+        dropped: after.counters.dropped - before.counters.dropped,
+        turnedAway: after.counters.turnedAway - before.counters.turnedAway,
+        knocked,
+        lost: knocked.filter((source) => !met.includes(source)),
+        peak,
+        cpu: spent - cpu,
+    }
+}
+
+/** The status once nothing more comes out of the kernel's queues. */
+async function quiet(daemon: Daemon): Promise<Status> {
+    let last = await statusOf(daemon)
+    for (let same = 0; same < 4; ) {
+        await pause(100)
+        const now = await statusOf(daemon)
+        same = now.counters.delivered === last.counters.delivered ? same + 1 : 0
+        last = now
+    }
+    return last
+}

@@ -1,10 +1,11 @@
 # One command each: `make run` and `make test` set up what is missing by themselves. Everything can be run twice.
 .POSIX:
-.PHONY: help setup-node node build run test demo demo-picture bench clean
+.PHONY: help setup-node node build run test soak demo demo-picture bench clean
 
 help:
 	@echo "make run           watch this host (root) or a private network (not root) for a knock; set-up included"
 	@echo "make test          everything that is checked: types, lint, and every tier of tests; set-up included"
+	@echo "make soak          ten minutes of floods, faults and honest knocks at once; SOAK=60 for a minute (root)"
 	@echo "make demo          a hidden sshd, a scan, a knock, a session: under a minute, in a private network"
 	@echo "make bench         last hit to open port, beside Debian's knockd, in namespaces (root)"
 	@echo "make build         dist/postern.js, which ./postern runs"
@@ -33,6 +34,12 @@ run: build
 test: build
 	@sh tools/setup.sh debian test
 	@exec node --import tsx tools/run-tests.ts
+
+# Seconds.
+SOAK = 600
+soak: build
+	@sh tools/setup.sh debian test
+	@exec node --import tsx tools/soak.ts $(SOAK)
 
 demo: build
 	@sh tools/setup.sh debian demo

@@ -26,7 +26,8 @@ export function makeCrowd(host: Host, gateway: Host, family: Family, size: numbe
     const address = (i: number) => (family === 4 ? `10.78.${crowd}.${i + 1}` : `fd78:${crowd}:0:${i + 1}::7`)
     const [ip, prefix, target, via] =
         family === 4 ? ["-4", "/32", gateway.v4, host.v4] : ["-6", "/128", gateway.v6, host.v6]
-    for (let i = 0; i < size; i++) host.must(["ip", ip, "address", "add", `${address(i)}${prefix}`, "dev", "eth0"])
+    const add = Array.from({ length: size }, (_, i) => `address add ${address(i)}${prefix} dev eth0\n`)
+    host.must(["ip", ip, "-batch", "-"], { input: add.join("") })
     const network = family === 4 ? `10.78.${crowd}.0/24` : `fd78:${crowd}::/48`
     gateway.must(["ip", ip, "route", "replace", network, "via", via])
     let next = 0

@@ -7,6 +7,7 @@ import { endWithReader, processTerminal } from "../voice/terminal.ts"
 import { check } from "./commands/check.ts"
 import { grant } from "./commands/grant.ts"
 import { knock } from "./commands/knock.ts"
+import { metrics } from "./commands/metrics.ts"
 import { revoke } from "./commands/revoke.ts"
 import { status } from "./commands/status.ts"
 import { watch } from "./commands/watch.ts"
@@ -37,7 +38,7 @@ export async function main(args: readonly string[], extra: readonly CliCommand[]
         const terminal = processTerminal(program.opts<{ color: boolean }>().color)
         code = await act(terminal)
     }
-    for (const command of [...extra, status, watch, grant, revoke, check, knock]) command.define(program, run)
+    for (const command of [...extra, status, watch, metrics, grant, revoke, check, knock]) command.define(program, run)
     for (const command of program.commands) {
         command.exitOverride().showSuggestionAfterError()
         command.configureOutput(program.configureOutput())

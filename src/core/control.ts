@@ -18,6 +18,8 @@ export const ANSWER_MOST = 4_194_304
 /** What can be asked. */
 export type Request =
     | { readonly ask: "status" }
+    /** Counters and gauges, as Prometheus reads them. */
+    | { readonly ask: "metrics" }
     /** Open a door without a knock; `ms` null: for as long as the door says. */
     | { readonly ask: "grant"; readonly door: string; readonly source: Address; readonly ms: number | null }
     /** End grants: of this door, of these sources, or of those that are both; two times null: all of them. */
@@ -53,6 +55,7 @@ export type Refused = { readonly ok: false; readonly code: ControlCode; readonly
 /** What is answered. */
 export type Answer =
     | { readonly ok: true; readonly answer: "status"; readonly status: Status }
+    | { readonly ok: true; readonly answer: "metrics"; readonly text: string }
     /** Open for `ms`, which is 0 for a door that only runs a program. */
     | { readonly ok: true; readonly answer: "grant"; readonly ms: number; readonly opens: readonly string[] }
     /** So many grants ended, and so many elements were taken back that no door had opened. */
@@ -81,6 +84,7 @@ const count = z.int().check(z.nonnegative())
 const envelope = z.object({ postern: z.unknown(), ask: z.optional(z.unknown()) })
 const asks = {
     status: z.strictObject({ postern: version, ask: z.literal("status") }),
+    metrics: z.strictObject({ postern: version, ask: z.literal("metrics") }),
     grant: z.strictObject({
         postern: version,
         ask: z.literal("grant"),
@@ -99,6 +103,7 @@ const asks = {
 const refusal = z.object({ ok: z.literal(false), code: z.string(), detail: z.string() })
 const answers = z.discriminatedUnion("answer", [
     z.object({ ok: z.literal(true), answer: z.literal("status"), status: statusShape }),
+    z.object({ ok: z.literal(true), answer: z.literal("metrics"), text: z.string() }),
     z.object({ ok: z.literal(true), answer: z.literal("grant"), ms: count, opens: z.array(z.string()) }),
     z.object({ ok: z.literal(true), answer: z.literal("revoke"), grants: count, strays: count }),
 ])
@@ -113,6 +118,7 @@ export function encodeRequest(request: Request): string {
     const head = { postern: CONTROL_VERSION, ask: request.ask }
     switch (request.ask) {
         case "status":
+        case "metrics":
             return JSON.stringify(head)
         case "grant": {
             const { door, source, ms } = request
@@ -132,9 +138,9 @@ export function decodeRequest(line: string): { readonly ok: true; readonly reque
     const read = readObject(line, REQUEST_MOST)
     if (!read.ok) return read
     const { ask } = read.value
-    if (ask !== "status" && ask !== "grant" && ask !== "revoke") return refuse("unknown")
-    if (ask === "status") {
-        return asks.status.safeParse(read.value).success ? { ok: true, request: { ask } } : refuse("malformed")
+    if (ask !== "status" && ask !== "metrics" && ask !== "grant" && ask !== "revoke") return refuse("unknown")
+    if (ask === "status" || ask === "metrics") {
+        return asks[ask].safeParse(read.value).success ? { ok: true, request: { ask } } : refuse("malformed")
     }
     return ask === "grant" ? readGrant(read.value) : readRevoke(read.value)
 }

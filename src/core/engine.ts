@@ -10,9 +10,10 @@ import { soonest } from "./agenda.ts"
 import type { Config } from "./config/config.ts"
 import type { Effect } from "./effect.ts"
 import { codeOf, packetCode, type Service } from "./knock/hit.ts"
-import { Matcher } from "./knock/matcher.ts"
+import { Matcher, type MatchListener } from "./knock/matcher.ts"
 import { CODES, indexSequences, NAMED, type Prefix, type SequenceIndex, slotOf, type Wanted } from "./knock/sequence.ts"
 import type { Lease } from "./leases.ts"
+import { Tally } from "./metrics/tally.ts"
 import type { Address } from "./net/address.ts"
 import { type Packet, TCP, UDP } from "./net/packet.ts"
 import { canSend } from "./net/sender.ts"
@@ -50,8 +51,9 @@ export class Engine {
     readonly #views: readonly View[]
     readonly #indexes: readonly SequenceIndex[]
     readonly #matcher: Matcher
-    readonly #outbox = new Outbox()
+    readonly #outbox: Outbox
     readonly #openings: Openings
+    readonly #tally: Tally
     /** Which hits are services of doors or openly offered: no hits at all. */
     #served = new Uint8Array(CODES)
     /** Some view looks at another address than this host's own. */
@@ -62,9 +64,10 @@ export class Engine {
     /** The latest packet's own time, IPv4 and IPv6: behind #now when packets had to wait, as after a stop. */
     readonly #hitAt = new Float64Array(2)
 
-    /** `seed`: two random 32-bit numbers, new for each start. */
-    constructor(config: Config, seed: readonly [number, number]) {
+    /** `seed`: two random 32-bit numbers, new for each start. What happens is counted in `tally`. */
+    constructor(config: Config, seed: readonly [number, number], tally = new Tally()) {
         this.config = config
+        this.#tally = tally
         this.#views = planWatch(config).views
         this.#indexes = this.#views.map((view) =>
             indexSequences(
@@ -75,13 +78,25 @@ export class Engine {
             ),
         )
         this.#targeted = this.#views.some((view) => view.target.length > 0)
-        this.#openings = new Openings(config, this.#outbox)
-        this.#matcher = new Matcher(this.#indexes, config.gateway.attempts, seed, {
+        this.#outbox = new Outbox(tally)
+        this.#openings = new Openings(config, this.#outbox, tally)
+        const listener: MatchListener = {
             recognised: (wanted, place) => this.#knock(wanted, this.#source(place)),
-            advanced: (prefix, place) => this.#attempt("stage", prefix, place),
-            ended: (prefix, place, why) => this.#attempt(why, prefix, place),
-            paused: (place, ms) => this.#outbox.tell({ type: "paused", source: this.#source(place), ms }, this.#now),
-        })
+            advanced: (prefix, place) => {
+                tally.stages[prefix.codes.length]!++
+                this.#attempt("stage", prefix, place)
+            },
+            ended: (prefix, place, why) => {
+                if (why === "timeout") tally.timedOut++
+                else tally.spoiled++
+                this.#attempt(why, prefix, place)
+            },
+            paused: (place, ms) => {
+                tally.pauses++
+                this.#outbox.tell({ type: "paused", source: this.#source(place), ms }, this.#now)
+            },
+        }
+        this.#matcher = new Matcher(this.#indexes, config.gateway.attempts, seed, listener, tally.hits)
         this.#serve()
     }
 
@@ -106,7 +121,10 @@ export class Engine {
     /** A packet for this host or for a view's target. Returns what to do; almost always the same empty list. */
     packet(packet: Packet): readonly Effect[] {
         const { source0, source1, source2, source3 } = packet
-        if (!canSend(source0, source1, source2, source3)) return NOTHING
+        if (!canSend(source0, source1, source2, source3)) {
+            this.#tally.impossible++
+            return NOTHING
+        }
         this.#now = Math.max(this.#now, packet.time)
         // Not #now: hits that waited in a queue are still as far apart as they came. Each family has its own queue.
         const family = source0 === 0 && source2 === 0xffff ? 0 : 1

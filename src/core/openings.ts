@@ -7,6 +7,7 @@ import { sameData } from "./config/changes.ts"
 import type { Config, Door } from "./config/config.ts"
 import type { Service } from "./knock/hit.ts"
 import { type Giver, isOpen, type Lease, Leases, sameService } from "./leases.ts"
+import type { Tally } from "./metrics/tally.ts"
 import { type Address, contains, type Network } from "./net/address.ts"
 import type { Outbox } from "./outbox.ts"
 import type { RefusalCode } from "./report.ts"
@@ -47,19 +48,26 @@ type On<T extends OpeningEvent["type"]> = Extract<OpeningEvent, { type: T }>
 export class Openings {
     readonly #config: Config
     readonly #outbox: Outbox
+    readonly #tally: Tally
     #leases: Leases
     #now = 0
 
-    constructor(config: Config, outbox: Outbox) {
+    constructor(config: Config, outbox: Outbox, tally: Tally) {
         this.#config = config
         this.#outbox = outbox
+        this.#tally = tally
+        // Every door has its numbers from the start on, in the order of the configuration.
+        for (const { name } of config.doors) tally.door(name)
         this.#leases = new Leases(config)
     }
 
     /** The whole, timely knock of this source at this door. */
     knock(door: Door, source: Address, now: number): void {
         this.#now = now
+        const counts = this.#tally.door(door.name)
+        counts.knocks++
         if (!door.sources.some((network) => contains(network, source))) {
+            counts.refused.source++
             this.#outbox.tell({ type: "refused", door: door.name, source, code: "source" }, now)
             return
         }
@@ -70,6 +78,7 @@ export class Openings {
         if (door.opens.length === 0 && door.command === null) return
         const lease = this.#leases.claim(door, source)
         if (lease === null) {
+            counts.refused.grants++
             this.#outbox.tell({ type: "refused", door: door.name, source, code: "grants" }, now)
             return
         }
@@ -134,6 +143,7 @@ export class Openings {
     expire(now: number): void {
         this.#now = now
         for (let lease = this.#leases.takeEnded(now); lease; lease = this.#leases.takeEnded(now)) {
+            this.#tally.door(lease.door.name).closed.time++
             this.#outbox.say({ type: "closed", door: lease.door.name, source: lease.source, by: "time" })
             this.#leases.settle(lease)
         }
@@ -208,6 +218,10 @@ export class Openings {
         const byHand = giver.by === "hand" && (giver !== lease.giver || !renewed)
         lease.giver = giver
         const { name, opens } = door
+        const counts = this.#tally.door(name)
+        if (renewed) counts.renewed++
+        else counts.opened++
+        if (byHand) counts.given++
         if (byHand) this.#outbox.say({ type: "given", door: name, source, opens, ms, uid: giver.uid })
         else this.#outbox.say({ type: "opened", door: name, source, opens, ms, renewed })
         // A renewal runs nothing again, unless the stop has already undone what the start did.
@@ -220,6 +234,7 @@ export class Openings {
         const { door, source, asked } = lease
         // Who asked by hand is told by other ways.
         if (asked.giver.by !== "hand") {
+            this.#tally.door(door.name).refused[code]++
             this.#outbox.tell({ type: "refused", door: door.name, source, code }, this.#now)
         }
         if (partly) this.#restore(lease)
@@ -242,7 +257,10 @@ export class Openings {
             if (lease === null) orphans.push(element)
             else {
                 // Another door of the last daemon may have opened it, or somebody by hand, who may have meant for good.
-                if (!isOpen(lease)) lease.since = this.#now
+                if (!isOpen(lease)) {
+                    lease.since = this.#now
+                    this.#tally.door(lease.door.name).found++
+                }
                 lease.giver = { by: "found" }
                 lease.whole = lease.door.opens.length === 1
                 this.#leases.setGrant(lease, Math.max(isOpen(lease) ? lease.grant.due : 0, this.#now + left))
@@ -274,6 +292,7 @@ export class Openings {
         const { name } = lease.door
         const open = isOpen(lease)
         if (open) {
+            this.#tally.door(name).closed[why.by]++
             this.#leases.setGrant(lease, Number.POSITIVE_INFINITY)
             this.#restore(lease)
         }

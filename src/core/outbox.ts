@@ -3,6 +3,7 @@
  * and how many were left out is told a little later.
  */
 import type { Effect } from "./effect.ts"
+import type { Tally } from "./metrics/tally.ts"
 import { Ration } from "./ration.ts"
 import type { EngineReport } from "./report.ts"
 
@@ -10,8 +11,14 @@ const NOTHING: readonly Effect[] = []
 
 /** See the head of the file. Times are milliseconds, never going back. */
 export class Outbox {
+    readonly #tally: Tally
     #ration = new Ration()
     #effects: Effect[] = []
+
+    /** What is left out is counted in `tally`. */
+    constructor(tally: Tally) {
+        this.#tally = tally
+    }
 
     /** Goes on with the ration of another one, and with what that has left out. */
     inherit(from: Outbox): void {
@@ -40,7 +47,9 @@ export class Outbox {
 
     /** May a report of that kind be made? Asked before it is, so that a flood makes none. */
     afford(now: number): boolean {
-        return this.#ration.afford(now)
+        if (this.#ration.afford(now)) return true
+        this.#tally.omitted++
+        return false
     }
 
     /** Tells how many were left out, once it is time to. */

@@ -67,19 +67,21 @@ export type EngineReport =
 
 /** What the loop around it reports: what became of what the engine wanted. */
 export type DaemonReport =
-    /** A program of the door began, ended or was not run. Never says with which arguments. */
-    | {
-          readonly type: "program"
-          readonly door: string
-          readonly source: Address
-          readonly which: "start" | "stop"
-          readonly how: ProgramStep
-      }
+    | ProgramReport
     /** This user took so many elements back that no door has opened. */
     | { readonly type: "strays"; readonly count: number; readonly uid: number }
     /** Somebody took our table away: it was made again, or could not be, and why. */
     | { readonly type: "table"; readonly made: true }
     | { readonly type: "table"; readonly made: false; readonly detail: string }
+
+/** A program of the door began, ended or was not run. Never says with which arguments. */
+export type ProgramReport = {
+    readonly type: "program"
+    readonly door: string
+    readonly source: Address
+    readonly which: "start" | "stop"
+    readonly how: ProgramStep
+}
 
 /** How far a program is. `program`: its file, without arguments. */
 export type ProgramStep =

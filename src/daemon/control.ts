@@ -3,27 +3,36 @@ import type { Peer } from "../adapters/system/peer.ts"
 import { type Answer, type Request, refuse } from "../core/control.ts"
 import { formatService } from "../core/knock/language.ts"
 import type { Log } from "./log.ts"
-import { type StatusSources, statusNow } from "./status.ts"
+import { type MetricsSources, metricsNow } from "./metrics.ts"
+import { statusNow } from "./status.ts"
 
 /** A refusal names so many doors. */
 const DOORS_NAMED = 20
 
 /** Does what is asked, at once. A mistake of ours is told, and costs the answer alone: the doors go on. */
-export function answerer(sources: StatusSources, log: Log): (request: Request, peer: Peer) => Answer {
+export function answerer(sources: MetricsSources, log: Log): (request: Request, peer: Peer) => Answer {
     return (request, peer) => {
-        try {
-            return answer(request, peer, sources)
-        } catch (error) {
-            const text = error instanceof Error ? error.message : String(error)
-            log("error", `control: ${request.ask} failed: ${text}`)
-            return refuse("failed", text)
-        }
+        sources.meter.countAsked(request.ask)
+        const answer = tryToAnswer(request, peer, sources, log)
+        if (!answer.ok) sources.meter.countRefused(answer.code)
+        return answer
     }
 }
 
-function answer(request: Request, { uid }: Peer, sources: StatusSources): Answer {
+function tryToAnswer(request: Request, peer: Peer, sources: MetricsSources, log: Log): Answer {
+    try {
+        return answer(request, peer, sources)
+    } catch (error) {
+        const text = error instanceof Error ? error.message : String(error)
+        log("error", `control: ${request.ask} failed: ${text}`)
+        return refuse("failed", text)
+    }
+}
+
+function answer(request: Request, { uid }: Peer, sources: MetricsSources): Answer {
     const { loop, config } = sources
     if (request.ask === "status") return { ok: true, answer: "status", status: statusNow(sources) }
+    if (request.ask === "metrics") return { ok: true, answer: "metrics", text: metricsNow(sources) }
     const door = config.doors.find(({ name }) => name === request.door)
     if (request.door !== null && door === undefined) {
         const names = config.doors.slice(0, DOORS_NAMED).map(({ name }) => name)

@@ -7,6 +7,7 @@ import type { Config, Door } from "../core/config/config.ts"
 import type { Effect } from "../core/effect.ts"
 import { Engine, type EngineEvent } from "../core/engine.ts"
 import type { Service } from "../core/knock/hit.ts"
+import type { Meter } from "../core/metrics/meter.ts"
 import type { Address, Network } from "../core/net/address.ts"
 import type { Report } from "../core/report.ts"
 import { wantedRuleset } from "../core/ruleset.ts"
@@ -17,7 +18,7 @@ import type { Commands } from "../ports/commands.ts"
 import type { Firewall } from "../ports/firewall.ts"
 import type { Links } from "../ports/links.ts"
 import type { Services } from "../ports/services.ts"
-import type { Store } from "../ports/store.ts"
+import type { Store, StoreHealth } from "../ports/store.ts"
 import type { Level } from "../voice/reports.ts"
 import type { Log } from "./log.ts"
 import { Notes } from "./notes.ts"
@@ -37,6 +38,8 @@ export type LoopPorts = {
     readonly log: Log
     /** Hear what happens: what the engine reports, how programs went, what became of our table. */
     readonly listeners: readonly Listener[]
+    /** Counts what happens; outlives the loop. */
+    readonly meter: Meter
     /** What must survive; null where no door has a stop program and none ever had. */
     readonly store: Store | null
 }
@@ -66,6 +69,8 @@ export class Loop {
     /** What is to be told when everything is done, and how many calls of #perform are under way. */
     readonly #lines: (() => void)[] = []
     #depth = 0
+    /** The effects at work are those of a packet. */
+    #knocked = false
     /** The firewall has refused something since this was last set to false. */
     #refused = false
     #stopped = false
@@ -73,12 +78,13 @@ export class Loop {
     constructor(config: Config, ports: LoopPorts, seed: readonly [number, number]) {
         this.#config = config
         this.#ports = ports
-        this.#engine = new Engine(config, seed)
+        this.#engine = new Engine(config, seed, ports.meter.tally)
         this.#table = ports.firewall && this.#tableOf(ports.firewall)
         this.#notes = ports.store && new Notes(ports.store, ports.clock, ports.log)
         this.#programs = new Programs({
             commands: ports.commands,
             notes: () => this.#notes,
+            meter: ports.meter,
             now: () => this.#now(),
             tell: (level, text) => this.#tell(level, text),
             report: (report) => this.#report(report),
@@ -115,7 +121,11 @@ export class Loop {
         capture.start(planWatch(this.#config), {
             packet: (packet) => {
                 if (packet.time >= this.#lookAgain && this.#engine.isUnknown(packet)) this.#look()
-                this.#perform(this.#engine.packet(packet))
+                const effects = this.#engine.packet(packet)
+                if (effects.length === 0) return
+                this.#knocked = true
+                this.#perform(effects)
+                this.#knocked = false
             },
             drained: () => this.#rearm(),
             trouble: (what) => log("warning", `${capture.name}: ${what}`),
@@ -134,7 +144,10 @@ export class Loop {
                 const kernel = { interfaces: this.#interfaces, offered: this.#offered }
                 return wantedRuleset(this.#config, this.#ports.capture.name === "nflog" ? kernel : null)
             },
-            remade: () => this.#event({ type: "lost" }),
+            remade: () => {
+                this.#ports.meter.mended++
+                this.#event({ type: "lost" })
+            },
             rearm: () => this.#rearm(),
         })
     }
@@ -173,7 +186,23 @@ export class Loop {
         return this.#engine.attempts(most, this.#now())
     }
 
-    /** Packets that the capture handed over, and that the kernel dropped. */
+    /** Has the kernel our table as we want it? Null: there is no firewall. */
+    get tableInPlace(): boolean | null {
+        if (this.#table === null) return null
+        return this.#table.applied && this.#table.due === null
+    }
+
+    /** How the journal is; null where there is none. */
+    journal(): StoreHealth | null {
+        return this.#ports.store?.health() ?? null
+    }
+
+    /** Programs that run and that wait. */
+    programs(): ReturnType<Commands["load"]> {
+        return this.#ports.commands.load()
+    }
+
+    /** What became of packets in the capture. */
     packets(): ReturnType<Capture["stats"]> {
         return this.#ports.capture.stats()
     }
@@ -271,7 +300,12 @@ export class Loop {
             if (lease !== 0) this.#event({ type: "denied", lease, code: "firewall", partly: done > 0 })
             return
         }
-        if (lease !== 0) this.#event({ type: "granted", lease })
+        if (lease === 0) return
+        if (this.#knocked) {
+            const age = this.#ports.capture.age()
+            if (age !== null) this.#ports.meter.openings.observe(age / 1000)
+        }
+        this.#event({ type: "granted", lease })
     }
 
     /** Something about interfaces, addresses or services may have changed. */

@@ -21,6 +21,7 @@ import { trimMemory } from "../adapters/system/trim.ts"
 import type { Config, Door } from "../core/config/config.ts"
 import { readConfig } from "../core/config/parse.ts"
 import { formatService } from "../core/knock/language.ts"
+import { Meter } from "../core/metrics/meter.ts"
 import type { Capture } from "../ports/capture.ts"
 import type { Firewall } from "../ports/firewall.ts"
 import type { Services } from "../ports/services.ts"
@@ -32,12 +33,15 @@ import { answerer } from "./control.ts"
 import { Herald } from "./herald.ts"
 import { formatLine, type Log, lineLog } from "./log.ts"
 import { interfacesText, Loop, type LoopPorts } from "./loop.ts"
+import { measureFirewall, measureLog, measureStore } from "./measured.ts"
 import { type Opening, openingOf, Refusal } from "./opening.ts"
 import { openState } from "./state.ts"
 import { summary } from "./status.ts"
 import { logSurprises } from "./surprises.ts"
 import { logReports } from "./told.ts"
 import { rememberWarnings } from "./warnings.ts"
+
+declare const POSTERN_VERSION: string
 
 /** So long (ms) after the start nothing of it is under way any more. */
 const SETTLED_MS = 1000
@@ -93,7 +97,8 @@ async function begin(options: RunOptions, env: Terminal["env"], { clock, log, op
 async function live(config: Config, ports: Pick<LoopPorts, "clock" | "log">, socket: string): Promise<ExitCode> {
     const { clock } = ports
     const started = clock.wall()
-    const { log, latest: warnings } = rememberWarnings(ports.log, () => clock.wall())
+    const meter = new Meter()
+    const { log, latest: warnings } = rememberWarnings(measureLog(ports.log, meter), () => clock.wall())
     // Before anything else: whoever ends the daemon while it starts must end it cleanly, too.
     const ended = new Promise<NodeJS.Signals>((resolve) => {
         for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, resolve)
@@ -104,7 +109,7 @@ async function live(config: Config, ports: Pick<LoopPorts, "clock" | "log">, soc
     const commands = spawnCommands()
     const state = await openState(config, () => clock.wall(), log)
     if (!state.ok) throw new Refusal(state.denied ? EXIT.permission : EXIT.failed, state.detail, STATE_HINT)
-    const { store } = state
+    const store = state.store && measureStore(state.store, meter, finely)
     const herald = new Herald({
         notifier: systemdNotifier(process.env, process.pid),
         clock: systemClock(),
@@ -113,10 +118,14 @@ async function live(config: Config, ports: Pick<LoopPorts, "clock" | "log">, soc
         log,
     })
     const listeners = [logReports(log, () => clock.wall()), () => herald.changed()]
-    const loop = startLoop(config, { clock, log, listeners, links, services, commands, store })
+    const loop = startLoop(config, { clock, log, listeners, meter, links, services, commands, store })
     log("notice", `watching ${interfacesText(loop.facts().interfaces)}, by ${loop.captureName}`)
     for (const door of config.doors) log("info", `${door.name}: ${doorText(door)}`)
-    const control = await listen(socket, config, log, answerer({ config, loop, clock, started, warnings }, log))
+    let control: ControlServer | null = null
+    const clients = () => control?.clients() ?? 0
+    const version = POSTERN_VERSION
+    const answer = answerer({ version, config, loop, clock, started, warnings, meter, clients }, log)
+    control = await listen(socket, config, log, answer, (code) => meter.countRefused(code))
     log("notice", "ready")
     herald.ready()
     setTimeout(trimMemory, SETTLED_MS).unref()
@@ -139,9 +148,10 @@ async function listen(
     { gateway }: Config,
     log: Log,
     answer: ControlOptions["answer"],
+    refused: NonNullable<ControlOptions["refused"]>,
 ): Promise<ControlServer | null> {
     const trouble = (what: string) => log("warning", `control: ${what}`)
-    const control = await listenControl({ path, group: gateway.socketGroup, answer, trouble })
+    const control = await listenControl({ path, group: gateway.socketGroup, answer, refused, trouble })
     if (typeof control !== "string") return control
     log("warning", `nobody can ask this daemon: ${path}: ${control}`)
     return null
@@ -173,14 +183,22 @@ function startLoop(config: Config, ports: Omit<LoopPorts, "capture" | "firewall"
     return start(packetSocketCapture({ clock: ports.clock, links: ports.links }))
 }
 
+/** Milliseconds with fractions, never going back: to measure with. */
+const finely = () => performance.now()
+
 /** The kernel's firewall; null where it is missing and nothing needs it. */
-function takeFirewall(config: Config, { log, clock }: Pick<LoopPorts, "log" | "clock">): Firewall | null {
+function takeFirewall(config: Config, ports: Pick<LoopPorts, "log" | "clock" | "meter">): Firewall | null {
+    const { log, clock, meter } = ports
     const needed = config.doors.some((door) => door.opens.length > 0) || config.gateway.capture === "nflog"
     try {
         if (!hasCapability("CAP_NET_ADMIN")) {
             throw new Refusal(EXIT.permission, "the firewall needs CAP_NET_ADMIN", "run it as root, or grant it")
         }
-        return nftFirewall(() => clock.monotonic())
+        return measureFirewall(
+            nftFirewall(() => clock.monotonic()),
+            meter,
+            finely,
+        )
     } catch (error) {
         if (needed) throw error
         log("warning", `no firewall (${messageOf(error)}): doors can run programs alone`)

@@ -5,8 +5,9 @@
 import { Budget } from "../core/budget.ts"
 import type { Effect } from "../core/effect.ts"
 import type { EngineEvent } from "../core/engine.ts"
+import type { Meter } from "../core/metrics/meter.ts"
 import { formatAddress } from "../core/net/address.ts"
-import type { Report } from "../core/report.ts"
+import type { ProgramReport, Report } from "../core/report.ts"
 import type { Commands } from "../ports/commands.ts"
 import type { Level } from "../voice/reports.ts"
 import type { Notes } from "./notes.ts"
@@ -16,6 +17,7 @@ export type ProgramsKeeping = {
     readonly commands: Commands
     /** Null where there is no store. */
     readonly notes: () => Notes | null
+    readonly meter: Meter
     /** Monotonic milliseconds. */
     readonly now: () => number
     /** A line of the log: what a program prints. */
@@ -54,7 +56,7 @@ export class Programs {
             }
             notes.strike(lease, door, source)
             if (this.#stopped) return
-            this.#complain({
+            this.#report({
                 type: "program",
                 door: door.name,
                 source,
@@ -72,7 +74,7 @@ export class Programs {
     }
 
     #launch({ which, lease, door, source }: Run): void {
-        const { commands, tell, report, event } = this.#keeping
+        const { commands, tell, event } = this.#keeping
         const { name, command } = door
         const address = formatAddress(source)
         const who = `${name}: ${address}`
@@ -92,7 +94,7 @@ export class Programs {
                 output: (line) => tell("info", `${who}: ${which}: ${line}`),
             },
             (outcome) => {
-                report({ ...about, how: { step: "ended", outcome } })
+                this.#report({ ...about, how: { step: "ended", outcome } })
                 // A stop that we end because we end is run again by the next daemon.
                 if (which === "stop" && (!this.#stopped || outcome.ended === "exit"))
                     this.#keeping.notes()?.strike(lease, door, source)
@@ -100,15 +102,19 @@ export class Programs {
             },
         )
         if (queued) {
-            report({ ...about, how: { step: "began", program: argv[0] ?? "" } })
+            this.#report({ ...about, how: { step: "began", program: argv[0] ?? "" } })
             return
         }
-        this.#complain({ ...about, how: { step: "crowded" } })
+        this.#report({ ...about, how: { step: "crowded" } })
         if (command?.stop != null) this.#keeping.notes()?.strike(lease, door, source)
         event({ type: "unstarted", lease })
     }
 
-    #complain(report: Report): void {
-        if (this.#complaints.spend(this.#keeping.now())) this.#keeping.report(report)
+    #report(about: ProgramReport): void {
+        const { meter, now, report } = this.#keeping
+        meter.countProgram(about)
+        const { step } = about.how
+        if ((step === "crowded" || step === "unnoted") && !this.#complaints.spend(now())) return
+        report(about)
     }
 }

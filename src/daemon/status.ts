@@ -1,9 +1,11 @@
 /** How things stand, put together for whoever asks: from what the loop knows, in texts and times of day. */
 import type { Config } from "../core/config/config.ts"
 import { formatService } from "../core/knock/language.ts"
+import type { MatchCounts } from "../core/knock/matcher.ts"
 import { isOpen, type Lease } from "../core/leases.ts"
 import { formatAddress } from "../core/net/address.ts"
 import { LISTED_MOST, type Status } from "../core/status.ts"
+import type { CaptureStats } from "../ports/capture.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { Loop } from "./loop.ts"
 import type { Warning } from "./warnings.ts"
@@ -22,6 +24,11 @@ export function summary({ doors }: Config, leases: readonly Lease[]): string {
     const open = leases.filter(isOpen).length
     const grants = open === 0 ? "nothing is open" : `${open} ${open === 1 ? "grant is" : "grants are"} open`
     return `guarding ${doors.length} ${doors.length === 1 ? "door" : "doors"}, ${grants}`
+}
+
+function countersOf(packets: CaptureStats, { hits, repeats, ignored, turnedAway }: MatchCounts): Status["counters"] {
+    const { delivered, dropped } = packets
+    return { delivered, dropped, hits, repeats, ignored, turnedAway }
 }
 
 /** The status at this moment. */
@@ -63,7 +70,7 @@ export function statusNow({ config, loop, clock, started, warnings }: StatusSour
             sources,
             sourcesRoom: room,
         },
-        counters: { ...loop.packets(), ...counts },
+        counters: countersOf(loop.packets(), counts),
         warnings: [...warnings()],
     }
 }

@@ -14,12 +14,31 @@ export interface Capture {
     start(plan: WatchPlan, sink: CaptureSink): void
     /** Follows what changed: interface names to listen on (null: all) and services openly offered. */
     follow(interfaces: readonly string[] | null, offered: readonly Service[]): void
-    /** Packets delivered, and packets the kernel dropped because we were too slow. */
-    stats(): { readonly delivered: number; readonly dropped: number }
+    /** What became of packets so far. */
+    stats(): CaptureStats
+    /**
+     * How long ago the kernel saw the packet that is being delivered: milliseconds with fractions. Null if it is not
+     * known, as after the wall clock was set. For the time of `sink.packet` alone, and only where it matters: it costs a
+     * system call.
+     */
+    age(): number | null
     /** Asked now and then: false if packets have waited since it was asked before and none was read, or if it was stopped. */
     alive(): boolean
     /** Ends delivery and frees what was taken. Can be called twice. */
     stop(): void
+}
+
+/** Counters since the capture was made. */
+export type CaptureStats = {
+    readonly delivered: number
+    /** The kernel had no room for them, because we were too slow. */
+    readonly dropped: number
+    /** Nothing that can be a hit, as far as one can read: malformed, cut, or a fragment that says too little. */
+    readonly unreadable: number
+    /** Of no use to the plan, though the kernel passed them up. */
+    readonly unwanted: number
+    /** Times the kernel said that it watches as many sources as it can. */
+    readonly overflows: number
 }
 
 /** Who receives. Neither method may throw. */

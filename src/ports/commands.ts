@@ -7,6 +7,8 @@ export interface Commands {
      * `done` is called once, later. Returns false, and never calls `done`, when too many wait already.
      */
     run(job: CommandJob, done: (outcome: CommandOutcome) => void): boolean
+    /** How many run, and how many wait. */
+    load(): { readonly running: number; readonly waiting: number }
     /** Ends what runs (SIGTERM, then SIGKILL after a grace time) and forgets what waits. Resolves when all is gone. */
     stop(): Promise<void>
 }

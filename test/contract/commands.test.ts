@@ -82,6 +82,7 @@ function suite(make: () => Harness): void {
         const count = MOST_RUNNING + MOST_WAITING
         for (let i = 0; i < count; i++) expect(run(`j${i}`, i < MOST_RUNNING ? `lane${i}` : `wait${i % 7}`)).toBe(true)
         expect(run("one too many", "wait1")).toBe(false)
+        expect(harness.commands.load()).toEqual({ running: MOST_RUNNING, waiting: MOST_WAITING })
         expect(run("one too many, in a lane of its own", "free")).toBe(false)
         await settled(begun).toHaveLength(MOST_RUNNING)
         harness.release("j0")
@@ -91,6 +92,7 @@ function suite(make: () => Harness): void {
         await harness.commands.stop()
         expect(outcomes.map(([name]) => name)).not.toContain("one too many")
         expect(outcomes).toHaveLength(MOST_RUNNING + 1)
+        expect(harness.commands.load()).toEqual({ running: 0, waiting: 0 })
     })
 
     it("bounds the output in length and number, and says how much it left out", async () => {

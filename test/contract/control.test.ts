@@ -247,12 +247,14 @@ describe("a client", () => {
         ["a line that is too long", `${"x".repeat(REQUEST_MOST + 1)}\n`, "too-long"],
         ["a line without an end", "x".repeat(REQUEST_MOST + 1), "too-long"],
     ])("that talks %s is told so, and let go", async (_, bytes, code) => {
-        await serve()
+        const refused: string[] = []
+        await serve({ refused: (why) => refused.push(why) })
         const { socket, heard, over } = await raw()
         socket.write(bytes)
         await vi.waitFor(() => expect(over()).toBe(true))
         expect(JSON.parse(heard())).toEqual({ postern: 1, ok: false, code, detail: expect.any(String) })
         expect(asked).toEqual([])
+        expect(refused).toEqual([code])
         expect(await client().ask(ALL)).toEqual(DONE)
     })
 
@@ -297,7 +299,8 @@ describe("a client", () => {
     })
 
     it("that comes when all places are taken is told so; 1000 of them leave nothing behind", async () => {
-        await serve()
+        let refused = 0
+        const server = await serve({ refused: () => refused++ })
         const first = await Promise.all(Array.from({ length: CLIENTS_MOST }, raw))
         const late = await raw()
         await vi.waitFor(() => expect(late.over()).toBe(true))
@@ -308,6 +311,7 @@ describe("a client", () => {
             for (const { heard } of more) expect(heard()).toContain('"code":"busy"')
         }
         expect(first.filter(({ over }) => over())).toEqual([])
+        expect([server.clients(), refused]).toEqual([CLIENTS_MOST, 1001])
         await vi.waitFor(() => expect(descriptors()).toBeLessThanOrEqual(before))
         first[0]!.socket.destroy()
         await vi.waitFor(async () => expect(await client().ask(ALL)).toEqual(DONE))

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest"
 import { pace } from "../../src/adapters/capture/pace.ts"
 import { errnoText, SystemError } from "../../src/adapters/system/errno.ts"
 import { dump, NETLINK_ROUTE } from "../../src/adapters/system/netlink.ts"
+import { realTime } from "../../src/adapters/system/realtime.ts"
 import {
     AF_UNIX,
     bindSocket,
@@ -40,6 +41,21 @@ function run(module: string): string {
     expect(status, stderr).toBe(0)
     return stdout
 }
+
+describe("realTime()", () => {
+    it("is the wall clock, with fractions of a millisecond", () => {
+        const fine: number[] = []
+        for (let i = 0; i < 1000; i++) {
+            const before = Date.now()
+            const now = realTime()
+            const after = Date.now()
+            // Unless the clock was set just now.
+            if (now >= before && now < after + 1) fine.push(now)
+        }
+        expect(fine.length).toBeGreaterThan(900)
+        expect(fine.filter((now) => !Number.isInteger(now)).length).toBeGreaterThan(500)
+    })
+})
 
 describe("trimMemory()", () => {
     it("gives most of the program's file back, and everything works as before", () => {

@@ -5,7 +5,7 @@
 import { decodePacket } from "../../core/net/decode.ts"
 import { Packet } from "../../core/net/packet.ts"
 import type { WatchPlan } from "../../core/watch.ts"
-import type { Capture, CaptureSink } from "../../ports/capture.ts"
+import type { Capture, CaptureSink, CaptureStats } from "../../ports/capture.ts"
 import type { Clock } from "../../ports/clock.ts"
 import { ENOBUFS } from "../system/errno.ts"
 import { type LogGroup, LogReader, openLogGroup } from "../system/nfnetlink-log.ts"
@@ -44,6 +44,8 @@ class NflogCapture implements Capture {
     #running: { readonly group: LogGroup; readonly pace: Pace } | null = null
     #batch: MessageBatch | null = null
     #delivered = 0
+    #unreadable = 0
+    #overflows = 0
     #expected = -1
     #together = false
 
@@ -71,8 +73,13 @@ class NflogCapture implements Capture {
 
     follow(): void {}
 
-    stats(): { readonly delivered: number; readonly dropped: number } {
-        return { delivered: this.#delivered, dropped: this.#drops.total }
+    stats(): CaptureStats {
+        const [delivered, dropped] = [this.#delivered, this.#drops.total]
+        return { delivered, dropped, unreadable: this.#unreadable, unwanted: 0, overflows: this.#overflows }
+    }
+
+    age(): number | null {
+        return this.#stamps.age()
     }
 
     alive(): boolean {
@@ -121,10 +128,14 @@ class NflogCapture implements Capture {
             }
             if (reader.prefixed) {
                 // The one rule with a prefix tells this, and has logged the packet itself before.
+                this.#overflows++
                 sink.trouble("more sources than `attempts` are watched: every new packet is looked at for a while")
                 continue
             }
-            if (!decodePacket(batch.bytes, reader.start, reader.end, packet)) continue
+            if (!decodePacket(batch.bytes, reader.start, reader.end, packet)) {
+                this.#unreadable++
+                continue
+            }
             this.#stamps.set(packet, reader.seconds, reader.microseconds, 1000)
             this.#delivered++
             sink.packet(packet)

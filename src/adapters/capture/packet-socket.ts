@@ -10,7 +10,7 @@ import { decodePacket } from "../../core/net/decode.ts"
 import { Packet } from "../../core/net/packet.ts"
 import { Sieve, silentServices, watchedFlags } from "../../core/sieve.ts"
 import type { WatchPlan } from "../../core/watch.ts"
-import type { Capture, CaptureSink } from "../../ports/capture.ts"
+import type { Capture, CaptureSink, CaptureStats } from "../../ports/capture.ts"
 import type { Clock } from "../../ports/clock.ts"
 import type { LinkState, Links } from "../../ports/links.ts"
 import { EPERM, SystemError } from "../system/errno.ts"
@@ -54,11 +54,16 @@ class PacketSocketCapture implements Capture {
     #sieve: Sieve | null = null
     #absent: ReadonlySet<string> = new Set()
     #delivered = 0
+    #unreadable = 0
+    #unwanted = 0
+    /** Whose packet is being delivered. */
+    #stamping: Stamps
 
     constructor(clock: Clock, links: Links) {
         this.#clock = clock
         this.#links = links
         this.#stamps = [new Stamps(clock), new Stamps(clock)]
+        this.#stamping = this.#stamps[0]
     }
 
     start(plan: WatchPlan, sink: CaptureSink): void {
@@ -99,9 +104,14 @@ class PacketSocketCapture implements Capture {
         this.#adapt(true)
     }
 
-    stats(): { readonly delivered: number; readonly dropped: number } {
+    stats(): CaptureStats {
         this.#countDrops()
-        return { delivered: this.#delivered, dropped: this.#drops.total }
+        const [delivered, dropped] = [this.#delivered, this.#drops.total]
+        return { delivered, dropped, unreadable: this.#unreadable, unwanted: this.#unwanted, overflows: 0 }
+    }
+
+    age(): number | null {
+        return this.#stamping.age()
     }
 
     alive(): boolean {
@@ -140,13 +150,15 @@ class PacketSocketCapture implements Capture {
         const packet = this.#packet
         let seen = 0
         stamps.begin()
+        this.#stamping = stamps
         while (seen < ring.capacity && ring.next()) {
             seen++
-            if (
-                (this.#watched === null || this.#watched.has(ring.interface)) &&
-                decodePacket(ring.bytes, ring.start, ring.end, packet) &&
-                this.#sieve!.wants(packet)
-            ) {
+            // Of interfaces that are not watched the filter lets nothing pass but what was under way when it changed.
+            const watched = this.#watched === null || this.#watched.has(ring.interface)
+            if (!watched) this.#unwanted++
+            else if (!decodePacket(ring.bytes, ring.start, ring.end, packet)) this.#unreadable++
+            else if (!this.#sieve!.wants(packet)) this.#unwanted++
+            else {
                 stamps.set(packet, ring.seconds, ring.nanoseconds, 1_000_000)
                 this.#delivered++
                 sink.packet(packet)

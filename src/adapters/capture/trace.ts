@@ -43,6 +43,8 @@ export function traceCapture(options: TraceOptions): TraceCapture {
     let offered: readonly Service[] = []
     let sieve: Sieve | null = null
     let delivered = 0
+    let unreadable = 0
+    let unwanted = 0
     let last = begin
     const packet = new Packet()
 
@@ -62,7 +64,14 @@ export function traceCapture(options: TraceOptions): TraceCapture {
         if (running === null) return
         // A classic pcap does not say which interface it was: then it counts as watched.
         if (interfaces !== null && item.interface !== null && !interfaces.includes(item.interface)) return
-        if (!decodePacket(item.bytes, item.start, item.end, packet) || !sieve!.wants(packet)) return
+        if (!decodePacket(item.bytes, item.start, item.end, packet)) {
+            unreadable++
+            return
+        }
+        if (!sieve!.wants(packet)) {
+            unwanted++
+            return
+        }
         packet.time = last
         delivered++
         running.sink.packet(packet)
@@ -80,7 +89,9 @@ export function traceCapture(options: TraceOptions): TraceCapture {
             offered = services
             if (running) sieve = new Sieve(running.plan, offered, local)
         },
-        stats: () => ({ delivered, dropped: 0 }),
+        stats: () => ({ delivered, dropped: 0, unreadable, unwanted, overflows: 0 }),
+        // Nobody stamped these packets by a clock that is running.
+        age: () => null,
         alive: () => true,
         stop() {
             running = null

@@ -49,6 +49,7 @@ export function laneCommands(start: Start): Commands {
             pump()
             return true
         },
+        load: () => ({ running: lanes.size, waiting: waiting.length }),
         stop() {
             stopped = true
             waiting = []

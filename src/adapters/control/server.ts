@@ -5,7 +5,16 @@
  */
 import { chmodSync, chownSync, readFileSync } from "node:fs"
 import { createServer, type Server, type Socket } from "node:net"
-import { type Answer, decodeRequest, encodeAnswer, REQUEST_MOST, type Request, refuse } from "../../core/control.ts"
+import {
+    type Answer,
+    type ControlCode,
+    decodeRequest,
+    encodeAnswer,
+    REQUEST_MOST,
+    type Refused,
+    type Request,
+    refuse,
+} from "../../core/control.ts"
 import { type Peer, peerOf } from "../system/peer.ts"
 import { takePlace } from "./place.ts"
 
@@ -25,6 +34,8 @@ export type ControlOptions = {
     readonly answer: (request: Request, peer: Peer) => Answer
     /** Something is not as it was wanted; the socket works. */
     readonly trouble: (what: string) => void
+    /** Somebody is turned away before he could ask anything, or for a line that cannot be read. */
+    readonly refused?: (code: ControlCode) => void
     /** Other than IDLE_MS: for tests. */
     readonly idle?: number
 }
@@ -33,12 +44,14 @@ export type ControlOptions = {
 export type ControlServer = {
     /** Ends all connections and removes the socket. Can be called twice. */
     readonly close: () => void
+    /** Clients that are served now. */
+    readonly clients: () => number
 }
 
 /** Listens at `path`. Returns why not as a text: a daemon without a control socket is still a daemon. */
 export async function listenControl(options: ControlOptions): Promise<ControlServer | string> {
     const clients = new Set<Socket>()
-    const { path, group, trouble } = options
+    const { path, group, trouble, refused = () => {} } = options
     try {
         const place = await takePlace(path)
         if (!place.ok) return place.reason
@@ -46,10 +59,10 @@ export async function listenControl(options: ControlOptions): Promise<ControlSer
         if (gid === undefined) trouble(`there is no group ${group}: root alone can connect`)
         const allowed = new Set([0, process.geteuid?.() ?? 0])
         const server = createServer((socket) => {
-            if (clients.size >= CLIENTS_MOST) return turnAway(socket, refuse("busy"))
+            if (clients.size >= CLIENTS_MOST) return turnAway(socket, refuse("busy"), refused)
             const peer = askPeer(socket)
             if (peer === null || !(allowed.has(peer.uid) || (gid != null && peer.gids.includes(gid)))) {
-                return turnAway(socket, refuse("denied"))
+                return turnAway(socket, refuse("denied"), refused)
             }
             clients.add(socket)
             socket.once("close", () => clients.delete(socket))
@@ -63,6 +76,7 @@ export async function listenControl(options: ControlOptions): Promise<ControlSer
                 server.close()
                 for (const socket of [...clients, ...leaving]) socket.destroy()
             },
+            clients: () => clients.size,
         }
     } catch (error) {
         return error instanceof Error ? error.message : String(error)
@@ -117,7 +131,8 @@ const leaving = new Set<Socket>()
  * One last line, and the end. What he still sends is read and forgotten for a while: on a closed connection he would hear
  * of a broken pipe before he hears our line.
  */
-function turnAway(socket: Socket, answer: Answer): void {
+function turnAway(socket: Socket, answer: Refused, refused: (code: ControlCode) => void): void {
+    refused(answer.code)
     socket.removeAllListeners("data")
     socket.on("error", () => {})
     if (leaving.size >= LEAVING_MOST) return void socket.destroy()
@@ -131,18 +146,18 @@ function turnAway(socket: Socket, answer: Answer): void {
     socket.resume()
 }
 
-function serve(socket: Socket, peer: Peer, { answer, idle = IDLE_MS }: ControlOptions): void {
+function serve(socket: Socket, peer: Peer, { answer, refused = () => {}, idle = IDLE_MS }: ControlOptions): void {
     let text = ""
     const take = () => {
         const end = text.indexOf("\n")
         if (end < 0) {
-            if (text.length > REQUEST_MOST) turnAway(socket, refuse("too-long"))
+            if (text.length > REQUEST_MOST) turnAway(socket, refuse("too-long"), refused)
             else socket.resume()
             return
         }
         const read = decodeRequest(text.slice(0, end))
         text = text.slice(end + 1)
-        if (!read.ok) return turnAway(socket, read)
+        if (!read.ok) return turnAway(socket, read, refused)
         // The next line is looked at when this answer is on its way, in a turn of its own: packets come first.
         socket.write(`${encodeAnswer(answer(read.request, peer))}\n`, (error) => {
             // A connection that we ended calls it a success.

@@ -32,28 +32,30 @@ export type MatchListener = {
     paused(place: number, ms: number): void
 }
 
-/** What became of hits, for `status` and metrics. */
-export type MatchCounts = { hits: number; repeats: number; ignored: number; turnedAway: number }
+/** What became of packets, for `status` and metrics. `strays`: of no sequence, and of nobody who is knocking. */
+export type MatchCounts = { hits: number; repeats: number; ignored: number; turnedAway: number; strays: number }
 
 /** See the head of the file. `indexes` are the views' sequences; a view is its number there. */
 export class Matcher {
     readonly attempts: Attempts
-    readonly counts: MatchCounts = { hits: 0, repeats: 0, ignored: 0, turnedAway: 0 }
+    readonly counts: MatchCounts
     readonly #indexes: readonly SequenceIndex[]
     readonly #deadlines: Deadlines
     readonly #listener: MatchListener
 
-    /** `capacity`: sources remembered at once (see Attempts); `seed`: two random 32-bit numbers. */
+    /** `capacity`: sources remembered at once (see Attempts); `seed`: two random 32-bit numbers; `counts` are raised. */
     constructor(
         indexes: readonly SequenceIndex[],
         capacity: number,
         seed: readonly [number, number],
         listener: MatchListener,
+        counts: MatchCounts = { hits: 0, repeats: 0, ignored: 0, turnedAway: 0, strays: 0 },
     ) {
         this.#indexes = indexes
         this.attempts = new Attempts(capacity, Math.max(1, ...indexes.map((index) => index.depth)), seed)
         this.#deadlines = new Deadlines(capacity)
         this.#listener = listener
+        this.counts = counts
     }
 
     /**
@@ -71,7 +73,10 @@ export class Matcher {
         }
         if (place < 0) {
             // Nothing to spoil, and no sequence begins so.
-            if ((role & FIRST) === 0) return
+            if ((role & FIRST) === 0) {
+                counts.strays++
+                return
+            }
             place = attempts.claim(a, b, c, d, view, now)
             if (place < 0) {
                 counts.turnedAway++

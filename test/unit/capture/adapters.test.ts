@@ -91,6 +91,26 @@ describe("Stamps.set()", () => {
     })
 })
 
+describe("Stamps.age()", () => {
+    it("tells fractions of a millisecond, and nothing where a clock cannot be right", () => {
+        const clock = simulatedClock()
+        let real = 0
+        const stamps = new Stamps(clock, () => real)
+        const packet = new Packet()
+        expect(stamps.age()).toBeNull()
+        stamps.begin()
+        stamps.set(packet, 1_700_000_000, 250_125, 1000)
+        real = 1_700_000_000_250.125 + 0.75
+        expect(stamps.age()).toBeCloseTo(0.75, 3)
+        stamps.set(packet, 1_700_000_000, 250_125_000, 1_000_000)
+        expect(stamps.age()).toBeCloseTo(0.75, 3)
+        // The wall clock was set while the packet waited: back, or far on.
+        for (real of [1_700_000_000_250, 1_700_000_070_000]) expect(stamps.age()).toBeNull()
+        stamps.set(packet, 0, 0, 1000)
+        expect(stamps.age()).toBeNull()
+    })
+})
+
 it("Drops.tell() says each drop once, and not too often", () => {
     const trouble = vi.fn<(what: string) => void>()
     const sink: CaptureSink = { packet() {}, drained() {}, trouble }
@@ -195,7 +215,8 @@ describe("traceCapture()", () => {
         capture.replay()
         expect(events).toEqual([100, 1, "drained", 109, 2, "drained", 109, 3, "drained", 2100, 4, "drained"])
         expect(reached).toEqual([100, 109, 109, 1099, 2100])
-        expect(capture.stats()).toEqual({ delivered: 4, dropped: 0 })
+        capture.deliver({ time: 0, bytes: make.bytes(0x45, 0, 0) })
+        expect(capture.stats()).toEqual({ delivered: 4, dropped: 0, unreadable: 1, unwanted: 1, overflows: 0 })
     })
 
     it("says where a damaged file ends, and replays what is before", () => {

@@ -17,6 +17,7 @@ import type { Status } from "../../../src/core/status.ts"
 const me = parseAddress("192.0.2.7")!
 const REQUESTS: readonly Request[] = [
     { ask: "status" },
+    { ask: "metrics" },
     { ask: "grant", door: "ssh", source: me, ms: null },
     { ask: "grant", door: "ssh", source: parseAddress("2001:db8::7")!, ms: 600_000 },
     { ask: "revoke", door: null, source: null },
@@ -44,6 +45,7 @@ const status: Status = {
 const ANSWERS: readonly Answer[] = [
     { ok: true, answer: "status", status },
     { ok: true, answer: "status", status: { ...status, interfaces: null } },
+    { ok: true, answer: "metrics", text: "# TYPE a gauge\na 1\n" },
     { ok: true, answer: "grant", ms: 600_000, opens: ["tcp/22"] },
     { ok: true, answer: "revoke", grants: 2, strays: 0 },
     { ok: false, code: "door", detail: "ssh, web" },

@@ -222,14 +222,14 @@ describe("Matcher.expire()", () => {
 })
 
 describe("Matcher.counts", () => {
-    it("tells hits, repeats, what a pause ignored and who was turned away", () => {
+    it("tells hits, repeats, what a pause ignored, who was turned away, and packets of nobody", () => {
         const { matcher, hit } = listen([ssh])
         hit(tcp(7000), 0, undefined, 40)
         hit(tcp(7000), 1, undefined, 40)
         hit(tcp(1), 2)
         // Nobody began with it, so nobody is asked.
         hit(tcp(1), 3)
-        expect(matcher.counts).toEqual({ hits: 2, repeats: 1, ignored: 0, turnedAway: 0 })
+        expect(matcher.counts).toEqual({ hits: 2, repeats: 1, ignored: 0, turnedAway: 0, strays: 1 })
         for (let i = 0, time = 0; i < 5; i++) {
             time += 3000
             hit(tcp(7000), time)
@@ -237,9 +237,9 @@ describe("Matcher.counts", () => {
             hit(tcp(1), time)
         }
         hit(tcp(7000), 15_999)
-        expect(matcher.counts).toEqual({ hits: 17, repeats: 1, ignored: 1, turnedAway: 0 })
+        expect(matcher.counts).toEqual({ hits: 17, repeats: 1, ignored: 1, turnedAway: 0, strays: 1 })
         hit(tcp(7000), 16_000)
-        expect(matcher.counts).toEqual({ hits: 18, repeats: 1, ignored: 1, turnedAway: 0 })
+        expect(matcher.counts).toEqual({ hits: 18, repeats: 1, ignored: 1, turnedAway: 0, strays: 1 })
     })
 
     it("counts a newcomer that finds everyone further on, and forgets nobody for it", () => {

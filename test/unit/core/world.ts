@@ -7,6 +7,7 @@ import { GATEWAY } from "../../../src/core/config/defaults.ts"
 import type { Effect } from "../../../src/core/effect.ts"
 import { Engine } from "../../../src/core/engine.ts"
 import { formatService, parseHit, parseService } from "../../../src/core/knock/language.ts"
+import { Tally } from "../../../src/core/metrics/tally.ts"
 import { type Address, formatAddress, parseAddress, parseNetwork } from "../../../src/core/net/address.ts"
 import { ACK, ICMP, Packet, SYN, TCP, UDP } from "../../../src/core/net/packet.ts"
 import type { EngineReport } from "../../../src/core/report.ts"
@@ -52,6 +53,7 @@ export function config(doors: readonly DoorText[], gateway: Partial<Gateway> = {
 /** See the head of the file. */
 export class World {
     engine: Engine
+    readonly tally = new Tally()
     now = 0
     /** `source service` → when the kernel forgets it. */
     readonly kernel = new Map<string, number>()
@@ -66,13 +68,13 @@ export class World {
     #sequence = 1
 
     constructor(of: Config) {
-        this.engine = new Engine(of, [11, 12])
+        this.engine = new Engine(of, [11, 12], this.tally)
     }
 
     /** From now on the engine is of this configuration. */
     reload(of: Config): void {
         const old = this.engine
-        this.engine = new Engine(of, [11, 12])
+        this.engine = new Engine(of, [11, 12], this.tally)
         this.perform(this.engine.succeed(old, this.now))
     }
 

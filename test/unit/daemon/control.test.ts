@@ -22,7 +22,9 @@ const make = (...[of, replace]: Parameters<typeof makeGate>) => {
         (level, text) => lines.push(`${level} ${text}`),
         () => gate.clock.wall(),
     )
-    const sources = { config: of, loop: gate.loop, clock: gate.clock, started: gate.clock.wall(), warnings: latest }
+    const { loop, clock, meter } = gate
+    const started = clock.wall()
+    const sources = { config: of, loop, clock, started, warnings: latest, version: "1", meter, clients: () => 1 }
     const ask = (request: Request): Answer => {
         const answer = answerer(sources, log)(request, peer)
         expect(decodeAnswer(encodeAnswer(answer))).toEqual(answer)

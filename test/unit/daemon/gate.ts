@@ -10,6 +10,7 @@ import { memoryFirewall } from "../../../src/adapters/firewall/memory.ts"
 import { simulatedLinks } from "../../../src/adapters/links/simulated.ts"
 import type { Config } from "../../../src/core/config/config.ts"
 import { formatService, parseHit, parseService } from "../../../src/core/knock/language.ts"
+import { Meter } from "../../../src/core/metrics/meter.ts"
 import { Loop, type LoopPorts } from "../../../src/daemon/loop.ts"
 import { logReports } from "../../../src/daemon/told.ts"
 import type { LinkState } from "../../../src/ports/links.ts"
@@ -34,6 +35,7 @@ export function makeGate(config: Config, replace: (ports: LoopPorts) => Partial<
     const firewall = memoryFirewall(() => clock.monotonic())
     const links = simulatedLinks(LINKS)
     const commands = memoryCommands()
+    const meter = new Meter()
     const lines: string[] = []
     const follows: string[] = []
     const offered: string[] = []
@@ -65,12 +67,14 @@ export function makeGate(config: Config, replace: (ports: LoopPorts) => Partial<
         // As an operator sees it who has not asked for more.
         log: (level, text) => void (level === "debug" || lines.push(`${level} ${text}`)),
         listeners: [],
+        meter,
     }
     const replaced = { ...ports, ...replace(ports) }
     const listeners = [logReports(replaced.log, () => clock.wall()), ...replaced.listeners]
     const loop = new Loop(config, { ...replaced, listeners }, [1, 2])
     return {
         loop,
+        meter,
         clock,
         firewall,
         links,

@@ -1,0 +1,56 @@
+/** How the daemon stands, for its metrics: what is not counted but looked at when somebody asks. */
+
+/** How things stand at this moment. Times are seconds since 1970, sizes bytes. */
+export type Levels = {
+    readonly version: string
+    readonly capture: string
+    /** Since the capture began. */
+    readonly packets: CapturedPackets
+    /** Live attempts. */
+    readonly attempts: number
+    readonly sources: { readonly used: number; readonly room: number }
+    /** Leases, those with programs alone under way included. */
+    readonly grants: { readonly used: number; readonly room: number }
+    /** Open grants by the door's label (see `Tally.label`). */
+    readonly open: ReadonlyMap<string, number>
+    /** The longest sequence there is, in hits. */
+    readonly depth: number
+    /** Is our table in the kernel as we want it? Null: there is no firewall. */
+    readonly inPlace: boolean | null
+    readonly programs: { readonly running: number; readonly waiting: number }
+    /** Null: there is no store. */
+    readonly journal: JournalLevels | null
+    /** Connected to the control socket. */
+    readonly clients: number
+    readonly process: ProcessLevels
+}
+
+/** What became of packets in the capture. `overflows`: the kernel's set of watched sources was full. */
+export type CapturedPackets = {
+    readonly delivered: number
+    readonly dropped: number
+    readonly unreadable: number
+    readonly unwanted: number
+    readonly overflows: number
+}
+
+/** How the journal is; `since`: from when on it knows everything. */
+type JournalLevels = {
+    readonly claims: number
+    readonly counters: number
+    readonly stops: number
+    readonly since: number
+    readonly trouble: boolean
+}
+
+/** The process, as the kernel sees it. Null: it does not say. */
+type ProcessLevels = {
+    readonly rss: number
+    /** Seconds, in user and system mode. */
+    readonly cpu: number
+    readonly fds: number | null
+    readonly fdsMost: number | null
+    readonly started: number
+    /** Seconds in which the event loop did not wait. */
+    readonly busy: number
+}

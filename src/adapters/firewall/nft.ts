@@ -9,6 +9,7 @@ import { grantChanges, revokeChanges } from "./changes.ts"
 import { type LiveElement, parseElements } from "./elements.ts"
 import { Ledger } from "./ledger.ts"
 import { renderApply, renderClear, renderRebuild } from "./render.ts"
+import { fitsShape } from "./shape.ts"
 import { TABLE } from "./table.ts"
 
 /**
@@ -39,18 +40,22 @@ export function nftFirewall(now: () => number = () => performance.now()): Firewa
         return result
     }
     const make = (wanted: Ruleset): FirewallResult => {
-        let result = toResult(nft.run(renderApply(wanted)))
-        if (!result.ok && result.code !== "failed") return result
         // Reading ten thousand grants takes 0.2 s, so only when something about the sets may be unknown.
-        if (!result.ok || !loaded || size !== wanted.grants) {
-            const read = readGrants(nft)
-            if (!read.ok) return read
-            const { live, sizes } = read
-            // A set or chain of another shape is refused by some kernels and left as it is by others.
-            const fits = result.ok && sizes.every((found) => found === wanted.grants)
-            if (!fits) result = toResult(nft.run(renderRebuild(wanted, live)))
-            if (result.ok) ledger.load(live, now())
+        const known = loaded && size === wanted.grants
+        let found = known ? null : readTable(nft, wanted)
+        if (found?.ok === false) return found
+        let result: FirewallResult = { ok: true }
+        if (found === null || found.fits) {
+            result = toResult(nft.run(renderApply(wanted)))
+            if (!result.ok && result.code !== "failed") return result
         }
+        if (!result.ok || found?.fits === false) {
+            // A set or chain of another shape than ours, which nothing changes in place.
+            found ??= readTable(nft, wanted)
+            if (!found.ok) return found
+            result = toResult(nft.run(renderRebuild(wanted, found.live)))
+        }
+        if (result.ok && found !== null) ledger.load(found.live, now())
         if (result.ok) [loaded, size] = [true, wanted.grants]
         return result
     }
@@ -93,7 +98,11 @@ export function nftFirewall(now: () => number = () => performance.now()): Firewa
     }
     const watch = (lost: () => void) => {
         events?.close()
-        const mine = watchTable(name, sets.port, lost)
+        const mine = watchTable(name, sets.port, () => {
+            // Whoever took a part of it away may have put something else there.
+            loaded = false
+            lost()
+        })
         events = mine
         return () => mine.close()
     }
@@ -107,18 +116,29 @@ export function nftFirewall(now: () => number = () => performance.now()): Firewa
 
 const GONE = /No such file or directory/
 
-/** The grants in the kernel, and the sizes of the sets; none if there is no table. */
-type Grants = { readonly ok: true; readonly live: readonly LiveElement[]; readonly sizes: readonly number[] }
+type Refusal = Extract<FirewallResult, { ok: false }>
 
-function readGrants(nft: Nftables): Grants | Extract<FirewallResult, { ok: false }> {
+/** The grants in the kernel; none if there is no table. */
+function readGrants(nft: Nftables): { readonly ok: true; readonly live: readonly LiveElement[] } | Refusal {
     const texts: string[] = []
     for (const set of ["open4", "open6"]) {
         const answer = nft.run(`list set ${TABLE} ${set}\n`)
         if (answer.ok) texts.push(answer.output)
         else if (!GONE.test(answer.error)) return toRefusal(answer.error)
     }
-    const sizes = texts.flatMap((text) => /\bsize (\d+)/.exec(text)?.[1] ?? []).map(Number)
-    return { ok: true, live: texts.flatMap(parseElements), sizes }
+    return { ok: true, live: texts.flatMap(parseElements) }
+}
+
+/** The grants, and whether the table that they are in, if there is one, is of our shape. */
+function readTable(
+    nft: Nftables,
+    wanted: Ruleset,
+): { readonly ok: true; readonly live: readonly LiveElement[]; readonly fits: boolean } | Refusal {
+    const grants = readGrants(nft)
+    if (!grants.ok) return grants
+    const shape = nft.json(`list table ${TABLE}\n`, true)
+    if (!shape.ok && !GONE.test(shape.error)) return toRefusal(shape.error)
+    return { ...grants, fits: !shape.ok || fitsShape(shape.output, wanted) }
 }
 
 function toResult(answer: NftAnswer): FirewallResult {
@@ -140,7 +160,7 @@ function ofErrno(errno: number): FirewallResult {
 }
 
 /** The kernel's errors come as the C library's words for them, in English: nobody sets a locale in this process. */
-function toRefusal(error: string): Extract<FirewallResult, { ok: false }> {
+function toRefusal(error: string): Refusal {
     const detail = firstError(error)
     if (/Operation not permitted|Permission denied/.test(error)) return { ok: false, code: "denied", detail }
     if (/Too many open files in system/.test(error)) return { ok: false, code: "full", detail }

@@ -41,7 +41,7 @@ export function renderClear(): string {
 }
 
 /** What the table holds, as data. */
-function tableOf(wanted: Ruleset): TableSpec {
+export function tableOf(wanted: Ruleset): TableSpec {
     const watching = wanted.watch !== null && wanted.watch.plan.views.length > 0
     const hide = { sets: hideSets(wanted), chains: hideChains(wanted), wanted: wanted.hidden.length > 0 }
     const watch = watching

@@ -1,0 +1,53 @@
+/**
+ * Is a table that is in the kernel of our shape? One that an older version or somebody else has made under our name is
+ * made anew, in one transaction: a chain that we do not know could refuse whom we let in, and a set of another kind
+ * could hold grants for ever. Pure.
+ */
+import type { Ruleset } from "../../core/ruleset.ts"
+import { grantSets } from "./hide.ts"
+import { tableOf } from "./render.ts"
+
+/**
+ * `json`: the table without its elements, as libnftables lists it. True if it has the grant sets as `wanted` needs them,
+ * and no set or chain that we have never made. What else is wrong is filled anew by every `apply`, or refused by the
+ * kernel.
+ */
+export function fitsShape(json: string, wanted: Ruleset): boolean {
+    const spec = tableOf(wanted)
+    const found = entries(json)
+    const [sets, chains] = [named(found, "set"), named(found, "chain")]
+    const knownSets = new Set<unknown>([...spec.sets, ...spec.absent.sets].map(({ name }) => name))
+    const knownChains = new Set<unknown>([...spec.chains, ...spec.absent.chains].map(({ name }) => name))
+    return (
+        sets.every((set) => knownSets.has(set["name"])) &&
+        chains.every((chain) => knownChains.has(chain["name"])) &&
+        grantSets(wanted.grants).every((ours) =>
+            sets.some((set) => set["name"] === ours.name && specOf(set) === ours.spec),
+        )
+    )
+}
+
+type Entry = Readonly<Record<string, unknown>>
+
+function entries(json: string): Entry[] {
+    const parsed: unknown = JSON.parse(json)
+    const list = isEntry(parsed) ? parsed["nftables"] : null
+    return Array.isArray(list) ? list.filter(isEntry) : []
+}
+
+function named(found: readonly Entry[], kind: "set" | "chain"): Entry[] {
+    return found.map((entry) => entry[kind]).filter(isEntry)
+}
+
+/** As `grantSets` says it. */
+function specOf({ type, size, flags }: Entry): string {
+    return `type ${parts(type).join(" . ")}; size ${parts(size).join()}; flags ${parts(flags).join()}`
+}
+
+function parts(value: unknown): string[] {
+    return (Array.isArray(value) ? value : [value]).map(String)
+}
+
+function isEntry(value: unknown): value is Entry {
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+}

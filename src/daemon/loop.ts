@@ -168,6 +168,7 @@ export class Loop {
             return this.#table?.leave(wantedRuleset(this.#config, null)) ? "cleared" : "kept"
         } finally {
             await this.#programs.stop()
+            this.#notes?.retry()
         }
     }
 

@@ -99,6 +99,48 @@ describe("Loop, with a store", () => {
         expect(gate.programs()).toEqual(["/bin/stop"])
     })
 
+    it("strikes what a broken disk has refused to strike, as soon as it takes a note, and at the end", async () => {
+        const kept = store()
+        const disk = { ...kept }
+        const gate = daemon(disk)
+        const works = (yes: boolean) => {
+            disk.note = (stop, due) => (yes ? kept.note(stop, due) : Promise.resolve(broken))
+        }
+        const run = async (source: string) => {
+            works(true)
+            gate.knock(source, HITS)
+            await settle()
+            await gate.end()
+            works(false)
+            gate.clock.advance(5000)
+            await settle()
+            await gate.end()
+            expect(gate.notes()).toHaveLength(1)
+        }
+        await run(me)
+        // Refused as well, and no reason to forget the other one.
+        gate.knock(me, HITS)
+        await settle()
+        expect(gate.said().filter((line) => line.includes("cannot note"))).toEqual([
+            `error wake: ${me}: cannot note when to run stop: ${broken.detail}`,
+            `error wake: ${me}: start was not run: cannot note its stop: ${broken.detail}`,
+        ])
+        works(true)
+        gate.knock("192.0.2.8", HITS)
+        await settle()
+        expect(gate.notes()).toEqual(["wake 192.0.2.8 4990"])
+        await gate.end()
+        gate.clock.advance(5000)
+        await settle()
+        await gate.end()
+        expect(gate.notes()).toEqual([])
+        await run("192.0.2.9")
+        works(true)
+        await gate.loop.stop()
+        await settle()
+        expect(gate.notes()).toEqual([])
+    })
+
     it("does not note what has no stop", async () => {
         const gate = daemon(store(), config([{ ...wake, command: { ...command, stop: null } }]))
         gate.knock(me, HITS)

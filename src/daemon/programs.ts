@@ -54,7 +54,7 @@ export class Programs {
                 this.#launch(effect)
                 return
             }
-            notes.strike(lease, door, source)
+            if (trouble === null) notes.strike(lease, door, source)
             if (this.#stopped) return
             this.#report({
                 type: "program",
@@ -92,6 +92,7 @@ export class Programs {
                 argv,
                 timeout: command!.timeout,
                 output: (line) => tell("info", `${who}: ${which}: ${line}`),
+                late: (detail) => tell("warning", `${who}: ${which}: cannot be run yet, and is tried again: ${detail}`),
             },
             (outcome) => {
                 this.#report({ ...about, how: { step: "ended", outcome } })

@@ -16,8 +16,13 @@ export interface Commands {
 /** One program to run. */
 export type CommandJob = {
     readonly lane: string
-    /** Waits however many wait already: what undoes something must not be left out. */
+    /**
+     * Waits however many wait already, and is tried again when it cannot be run for lack of descriptors, processes or
+     * memory: what undoes something must not be left out.
+     */
     readonly must?: boolean
+    /** Hears once that it cannot be run yet, and why. */
+    readonly late?: (detail: string) => void
     /** The program and its arguments; no shell. */
     readonly argv: readonly string[]
     /** Killed after this time, in milliseconds. */

@@ -8,22 +8,25 @@ import { type ChildProcess, spawn } from "node:child_process"
 import type { CommandJob, CommandOutcome, Commands } from "../../ports/commands.ts"
 import { laneCommands, type Running } from "./lanes.ts"
 import { OutputLines } from "./output.ts"
+import { patient } from "./patient.ts"
 
 /** Ours: from SIGTERM to SIGKILL, and for the last output after the end, in milliseconds. */
 const GRACE = 2000
 const LAST_WORDS = 200
+/** Ours: what must run and cannot for the moment is tried again after so many milliseconds. */
+const RETRY = 1000
 
 const ENVIRONMENT = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LANG: "C" }
 
 /** Runs programs as children of this process, with its rights. */
 export function spawnCommands(): Commands {
-    return laneCommands(start)
+    return laneCommands(patient(start, RETRY))
 }
 
-function start(job: CommandJob, ended: (outcome: CommandOutcome) => void): Running {
+function start(job: CommandJob, ended: (outcome: CommandOutcome, passing: boolean) => void): Running {
     const child = tryToSpawn(job.argv)
-    if (typeof child === "string") {
-        setImmediate(() => ended({ ended: "error", detail: child }))
+    if (child instanceof Error) {
+        setImmediate(() => ended({ ended: "error", detail: child.message }, isPassing(child)))
         return { kill: () => {} }
     }
     const lines = new OutputLines(job.output)
@@ -46,7 +49,7 @@ function start(job: CommandJob, ended: (outcome: CommandOutcome) => void): Runni
         kill()
     }, job.timeout)
     let over = false
-    const end = (outcome: CommandOutcome) => {
+    const end = (outcome: CommandOutcome, passing = false) => {
         if (over) return
         over = true
         clearTimeout(limit)
@@ -54,9 +57,9 @@ function start(job: CommandJob, ended: (outcome: CommandOutcome) => void): Runni
         child.stdout?.destroy()
         child.stderr?.destroy()
         lines.end()
-        ended(timedOut ? { ended: "timeout" } : outcome)
+        ended(timedOut ? { ended: "timeout" } : outcome, passing)
     }
-    child.once("error", (error) => end({ ended: "error", detail: error.message }))
+    child.once("error", (error) => end({ ended: "error", detail: error.message }, isPassing(error)))
     child.once("exit", (code, signal) => {
         const outcome: CommandOutcome =
             code === null ? { ended: "signal", signal: signal ?? "SIGKILL" } : { ended: "exit", code }
@@ -71,9 +74,14 @@ function start(job: CommandJob, ended: (outcome: CommandOutcome) => void): Runni
     return { kill }
 }
 
+/** Not the program's fault: there is no descriptor, no process or no memory left, for the moment. */
+function isPassing(error: Error): boolean {
+    return "code" in error && ["EAGAIN", "EMFILE", "ENFILE", "ENOMEM"].includes(String(error.code))
+}
+
 /** The child, or why there is none. */
-function tryToSpawn([program, ...args]: readonly string[]): ChildProcess | string {
-    if (program === undefined || program === "") return "no program is named"
+function tryToSpawn([program, ...args]: readonly string[]): ChildProcess | Error {
+    if (program === undefined || program === "") return new Error("no program is named")
     try {
         return spawn(program, args, {
             cwd: "/",
@@ -83,7 +91,7 @@ function tryToSpawn([program, ...args]: readonly string[]): ChildProcess | strin
         })
     } catch (error) {
         // A NUL in an argument, or no memory.
-        return error instanceof Error ? error.message : String(error)
+        return error instanceof Error ? error : new Error(String(error))
     }
 }
 

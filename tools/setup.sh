@@ -32,7 +32,7 @@ needs() {
     bench) echo knockd:knockd iptables:iptables sysctl:procps ;;
     test)
         echo knock:knockd knockd:knockd nmap:nmap hping3:hping3 telnet:telnet nc:netcat-openbsd ping:iputils-ping
-        echo tcpdump:tcpdump sshd:openssh-server ssh:openssh-client iptables:iptables curl:curl chromium:chromium
+        echo tcpdump:tcpdump sshd:openssh-server ssh:openssh-client iptables:iptables curl:curl chromium:chromium faketime:faketime mkfs.ext4:e2fsprogs
         ;;
     *) fail "unknown purpose: $1" ;;
     esac

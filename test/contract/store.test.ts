@@ -429,11 +429,11 @@ describe("journal, in a process of its own", () => {
         })
     }
 
-    it("loses nothing and accepts nothing twice over 120 times SIGKILL, at every change of the disk and at any moment", async () => {
+    it("loses nothing and accepts nothing twice over 300 times SIGKILL, at every change of the disk and at any moment", async () => {
         const claims = new Set<string>()
         let count = 0
         const found = { new: 0, whole: 0, torn: 0, damaged: 0 }
-        for (let round = 0; round < 120; round++) {
+        for (let round = 0; round < 300; round++) {
             const byItself = round % 2 === 0
             const lines = await loop(byItself ? 1 + round / 2 : 0, byItself ? 1e9 : 1 + ((round * 37) % 400))
             let due: string | null | undefined
@@ -456,7 +456,7 @@ describe("journal, in a process of its own", () => {
             await store.close()
         }
         expect(found.damaged).toBe(0)
-        expect(found.whole + found.torn).toBeGreaterThan(100)
+        expect(found.whole + found.torn).toBeGreaterThan(250)
         expect(claims.size).toBeGreaterThan(1000)
     }, 240_000)
 

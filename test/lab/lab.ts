@@ -33,6 +33,8 @@ export type Lab<Role extends string> = {
 export type DaemonOptions = {
     /** The line that says it watches; null does not wait. */
     readonly until?: RegExp | null
+    /** Put before the program: `prlimit …`, or what enters another namespace. It must exec the program in the end. */
+    readonly wrap?: readonly string[]
     readonly env?: Readonly<Record<string, string>>
 }
 
@@ -131,11 +133,12 @@ async function startDaemon(
     configuration: string,
     options: DaemonOptions = {},
 ): Promise<Daemon> {
-    const { until = /\bready\b/, env = {} } = options
+    const { until = /\bready\b/, wrap = [], env = {} } = options
     const file = join(scratch, `postern-${++configurations}.toml`)
     writeFileSync(file, withState(configuration, join(scratch, "state")), { mode: 0o600 })
     const socket = join(scratch, `control-${configurations}`)
-    const child = gateway.start([POSTERN, "run", "-c", file, "--socket", socket], { env: { ...process.env, ...env } })
+    const argv = [...wrap, POSTERN, "run", "-c", file, "--socket", socket]
+    const child = gateway.start(argv, { env: { ...process.env, ...env } })
     child.stdout?.resume()
     const log = collectLines(child, child.stderr!)
     const ended = new Promise<number | null>((resolve) => child.once("close", (code) => resolve(code)))

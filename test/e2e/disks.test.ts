@@ -1,0 +1,254 @@
+/**
+ * The daemon's journal on disks that are full, that turn read-only, and that return something else than was written:
+ * the built program on a real file system. Doors open all the same, what cannot be known is refused and told, and all is
+ * well when the disk is.
+ */
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { openJournal } from "../../src/adapters/store/journal.ts"
+import { parseAddress } from "../../src/core/net/address.ts"
+import type { Store } from "../../src/ports/store.ts"
+import { type Daemon, eventually, type Lab, makeLab, portState, untilPort } from "../lab/lab.ts"
+import { listenOn, type Outsider, startOutsider } from "../lab/outside.ts"
+import { mountSmallDisk, type SmallDisk } from "../lab/small-disk.ts"
+
+const HITS = [32144, 21312, 27015]
+const BLOCK = 512
+/** Blocks of a journal that is as small as they are. */
+const BLOCKS = 1024
+const LATER = Number.MAX_SAFE_INTEGER - 1
+
+let lab: Lab<"knocker">
+let outsider: Outsider
+let state: string
+let trace: string
+let script: string
+let tests = 0
+const daemons: Daemon[] = []
+const disks: SmallDisk[] = []
+
+beforeAll(async () => {
+    lab = makeLab(["knocker"])
+    outsider = await startOutsider(lab)
+    await listenOn(lab, [22])
+})
+
+beforeEach(() => {
+    const own = join(lab.scratch, `test-${++tests}`)
+    state = join(own, "state")
+    mkdirSync(state, { recursive: true, mode: 0o700 })
+    chmodSync(state, 0o700)
+    ;[trace, script] = [join(own, "trace"), join(own, "program")]
+    writeFileSync(script, `#!/bin/sh\necho "$*" >>${trace}\n`, { mode: 0o755 })
+})
+
+afterEach(async () => {
+    for (const daemon of daemons.splice(0)) await daemon.stop()
+    for (const disk of disks.splice(0)) disk.remove()
+    lab.gateway.exec(["nft", "delete table inet postern"])
+})
+
+afterAll(() => lab?.remove())
+
+/** A door that opens, is hidden, and runs programs that write down what they do. */
+const door = (after = "100ms") => `
+[gateway]
+state = "${state}"
+[[door]]
+name  = "ssh"
+opens = ["tcp/22"]
+for   = "1h"
+hide  = true
+  [door.sequence]
+  hits = [${HITS.map((port) => `"${port}:udp"`).join(", ")}]
+  [door.command]
+  start = ["${script}", "start", "{source}"]
+  stop  = ["${script}", "stop", "{source}"]
+  after = "${after}"
+`
+
+const ran = () => (existsSync(trace) ? readFileSync(trace, "utf8").trimEnd().split("\n") : [])
+
+async function start(configuration: string, disk: SmallDisk | null, until: RegExp | null = /ready$/): Promise<Daemon> {
+    const daemon = await lab.startDaemon(configuration, { until, wrap: disk?.inside ?? [] })
+    daemons.push(daemon)
+    return daemon
+}
+
+async function mount(size: number): Promise<SmallDisk> {
+    const disk = await mountSmallDisk(state, lab.scratch, size)
+    disks.push(disk)
+    return disk
+}
+
+/** Knocks as `source` and waits until it may come in. */
+async function comeIn(source: string, daemon: Daemon): Promise<void> {
+    outsider.knock(source, HITS)
+    await daemon.log.waitFor(new RegExp(`${source}: open: tcp/22`))
+    outsider.keepTrying(source, source, 22)
+    expect(await eventually(async () => (await outsider.tries())[source]!.open > 0)).toBe(true)
+    outsider.rest(source)
+}
+
+const said = (daemon: Daemon) => daemon.log.all.join("\n")
+
+async function use<T>(directory: string, act: (store: Store) => Promise<T>): Promise<T> {
+    const opening = await openJournal(directory, () => Date.now())
+    if (!opening.ok) throw new Error(opening.detail)
+    try {
+        return await act(opening.store)
+    } finally {
+        await opening.store.close()
+    }
+}
+
+describe("a full disk", () => {
+    it("that has no room for a journal is a reason not to start, which is told", async () => {
+        const disk = await mount(2 << 20)
+        disk.fill(0)
+        const daemon = await start(door(), disk, null)
+        expect(await daemon.ended).toBe(1)
+        expect(said(daemon)).toMatch(/error: state: .* cannot be used: ENOSPC: no space left on device/)
+    })
+
+    it("does not matter until the journal is full; then doors open without programs, and all is well again with room", async () => {
+        const disk = await mount(4 << 20)
+        // A journal with room for a few notes more.
+        await use(disk.path(), async (store) => {
+            for (let i = 0; i < BLOCKS - 12; i++) await store.claim(`id-${i}`, LATER, LATER)
+        })
+        disk.fill(0)
+        const daemon = await start(door(), disk)
+        await comeIn("10.99.0.1", daemon)
+        expect(await eventually(() => ran().includes("stop 10.99.0.1"))).toBe(true)
+        const unnoted = /start was not run: cannot note its stop: ENOSPC/
+        for (let n = 2; n < 50 && !unnoted.test(said(daemon)); n++) {
+            await comeIn(`10.99.0.${n}`, daemon)
+            // What is asked for at one time shares a block.
+            await daemon.log.waitFor(new RegExp(`10\\.99\\.0\\.${n}: (running stop|start was not run)`))
+        }
+        expect(said(daemon)).toMatch(unnoted)
+        expect(await portState(lab.hosts.knocker, lab.gateway.v4, 22)).toBe("refused")
+        const before = ran().filter((line) => line.startsWith("start")).length
+        disk.fill(null)
+        await comeIn("10.99.0.99", daemon)
+        expect(await eventually(() => ran().includes("stop 10.99.0.99"))).toBe(true)
+        expect(ran().filter((line) => line.startsWith("start"))).toHaveLength(before + 1)
+        expect(await daemon.stop()).toBe(0)
+        await use(disk.path(), async (store) => {
+            expect(store.pending()).toEqual([])
+            expect(await store.claim("id-7", LATER, LATER)).toMatchObject({ ok: false, code: "used" })
+        })
+    })
+})
+
+describe("a disk that turns read-only", () => {
+    it("while the daemon runs: doors open, programs do not, and it is told; the next daemon says what is wrong", async () => {
+        const disk = await mount(4 << 20)
+        const daemon = await start(door("1h"), disk)
+        await comeIn("10.99.1.1", daemon)
+        expect(await eventually(() => ran().length === 1)).toBe(true)
+        disk.turnReadOnly()
+        await comeIn("10.99.1.2", daemon)
+        await daemon.log.waitFor(/start was not run: cannot note its stop: EROFS/)
+        await comeIn("10.99.1.3", daemon)
+        expect(ran()).toEqual(["start 10.99.1.1"])
+        expect(await untilPort("refused", lab.hosts.knocker, lab.gateway.v4, 22)).toBe("refused")
+        expect(await daemon.stop()).toBe(0)
+        const next = await start(door("1h"), disk, null)
+        expect(await next.ended).toBe(6)
+        expect(said(next)).toMatch(/error: state: .* cannot be used: EROFS: read-only file system/)
+        // What it hid stays hidden.
+        expect(await portState(lab.hosts.knocker, lab.gateway.v4, 22)).toBe("refused")
+    })
+})
+
+/** What can become of a file. `random`: 0 to 1. */
+const DAMAGES: Readonly<Record<string, (bytes: Buffer, random: (below: number) => number) => Buffer>> = {
+    "one bit": (bytes, random) => flip(bytes, random(bytes.length), random(8)),
+    "many bits": (bytes, random) => {
+        for (let i = 0; i < 40; i++) flip(bytes, random(40 * BLOCK), random(8))
+        return bytes
+    },
+    "cut short": (bytes, random) => bytes.subarray(0, random(bytes.length)),
+    "a page of zeros": (bytes, random) => bytes.fill(0, BLOCK * random(40)).subarray(0, bytes.length),
+    "a block twice": (bytes, random) => {
+        bytes.copyWithin(BLOCK * random(40), BLOCK * random(40), BLOCK * 40)
+        return bytes
+    },
+    "bytes behind its end": (bytes, random) => Buffer.concat([bytes, Buffer.alloc(random(2000) + 1, 7)]),
+    "nothing in it": () => Buffer.alloc(0),
+    "random bytes": (bytes, random) => Buffer.from(bytes.map(() => random(256))),
+    "a later version's first line, half": (bytes) => {
+        bytes.write("postern-journal 2", 12)
+        return bytes
+    },
+}
+
+function flip(bytes: Buffer, at: number, bit: number): Buffer {
+    bytes[at]! ^= 1 << bit
+    return bytes
+}
+
+describe("a damaged journal", () => {
+    it.each(Object.keys(DAMAGES))(
+        "%s: said, nothing is taken twice, and what can be read of stop programs runs",
+        async (kind) => {
+            let seed = 7
+            const random = (below: number) => {
+                seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0
+                return Math.floor((seed / 2 ** 32) * below)
+            }
+            const rounds = kind.endsWith("bit") || kind.endsWith("bits") || kind === "cut short" ? 3 : 1
+            for (let round = 0; round < rounds; round++) {
+                rmSync(join(state, "journal"), { force: true })
+                rmSync(trace, { force: true })
+                const newcomer = `10.99.3.${round + 1}`
+                const sources = Array.from({ length: 10 }, (_, i) => `10.99.2.${i + 1}`)
+                const due = Date.now() + 1
+                await use(state, async (store) => {
+                    for (const source of sources) {
+                        const address = parseAddress(source)!
+                        await store.claim(`id-${source}`, Date.now() + 1, LATER)
+                        expect(await store.note({ door: "ssh", source: address }, due)).toEqual({ ok: true })
+                        await store.raise("counter", Number(source.split(".")[3]), Date.now() + 1)
+                    }
+                })
+                const path = join(state, "journal")
+                const whole = readFileSync(path)
+                const harmed = DAMAGES[kind]!(Buffer.from(whole), random)
+                writeFileSync(path, harmed)
+                // Each note stands in a block of its own, here.
+                const blocks = (bytes: Buffer) =>
+                    Array.from({ length: 60 }, (_, i) => bytes.subarray(i * BLOCK, (i + 1) * BLOCK).toString("latin1"))
+                const intact = new Set(blocks(harmed))
+                const readable = sources.filter((source) =>
+                    blocks(whole).some((block) => intact.has(block) && block.includes(`stop ${due} ${source} ssh`)),
+                )
+                const daemon = await start(door(), null)
+                expect(said(daemon)).toMatch(/error: state: the journal was damaged: .* A copy is .*journal\.damaged/)
+                expect(said(daemon)).not.toMatch(/TypeError|RangeError| {4}at /)
+                const wanted = readable.map((source) => `stop ${source}`).sort()
+                expect(await eventually(() => ran().length >= wanted.length)).toBe(true)
+                await comeIn(newcomer, daemon)
+                expect(await eventually(() => ran().includes(`stop ${newcomer}`))).toBe(true)
+                expect(await daemon.stop()).toBe(0)
+                expect(
+                    ran()
+                        .filter((line) => line.startsWith("stop 10.99.2."))
+                        .sort(),
+                ).toEqual(wanted)
+                await use(state, async (store) => {
+                    expect(store.health().why).toBe("damage")
+                    for (const source of sources) {
+                        const again = await store.claim(`id-${source}`, due, LATER)
+                        expect(again.ok ? "ok" : again.code).toMatch(/^(used|unsure)$/)
+                        const counted = await store.raise("counter", Number(source.split(".")[3]), due)
+                        expect(counted.ok ? "ok" : counted.code).toMatch(/^(used|unsure)$/)
+                    }
+                })
+            }
+        },
+    )
+})

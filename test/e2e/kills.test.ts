@@ -1,0 +1,204 @@
+/**
+ * Seven hundred times SIGKILL: at each use of each port of the daemon, before and after, and at any moment of the built
+ * program while strangers knock without end (three hundred more are the journal's own, in the contract tier). After each one, with a real kernel and a real journal: nothing is open
+ * without an end, what was hidden never answered, no claim and no counter is taken twice, the journal is whole, stop
+ * programs run, and the next daemon takes over what is open.
+ */
+import { spawn } from "node:child_process"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { setTimeout as pause } from "node:timers/promises"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { type Arena, HITS, makeArena, PORT } from "../lab/arena.ts"
+import { type Bundled, bundleWorker } from "../lab/bundled.ts"
+import { eventually, POSTERN } from "../lab/lab.ts"
+import { collectLines } from "../lab/lines.ts"
+
+/** At once: one for each of two processors, and one for when these wait. */
+const ARENAS = 3
+const KILLS = 700
+
+/** Somebody who was let in for all of it. */
+const FRIEND = "10.99.255.7"
+/** What no log of a daemon may say that was only killed. */
+const STRANGE = /damaged|cannot|refused|TypeError|uncaught/i
+
+let bundle: Bundled
+const arenas: Arena[] = []
+/** Deaths by what was being done. */
+const deaths = new Map<string, number>()
+let kills = 0
+
+beforeAll(async () => {
+    bundle = bundleWorker("mortal-daemon")
+    for (let i = 0; i < ARENAS; i++) arenas.push(await makeArena())
+})
+
+afterAll(() => {
+    for (const arena of arenas) arena.remove()
+    bundle?.remove()
+})
+
+/** What one life told before it ended. */
+type Told = { readonly [what in "found" | "claimed" | "given" | "revoked"]: string[] } & {
+    moments: number
+    died: string | null
+}
+
+/** Lives of one arena, one after another. */
+class Lives {
+    readonly #arena: Arena
+    readonly #claimed: string[] = []
+    #life = 0
+    #open: ReadonlyMap<string, number> = new Map()
+
+    constructor(arena: Arena) {
+        this.#arena = arena
+    }
+
+    /** One life that ends at this moment, 0: in good order; then all is looked at. */
+    async live(moment: number): Promise<Told> {
+        const { lab, open } = this.#arena
+        const before = this.#open
+        const told = await this.#run(moment)
+        this.#claimed.push(...told.claimed)
+        if (this.#life === 1) this.#arena.outsider.keepTrying("stranger", lab.hosts.knocker.v4, PORT)
+        this.#open = open()
+        for (const source of told.revoked) expect([...this.#open.keys()]).not.toContain(source)
+        // The second one may have been revoked before that could be told.
+        if (told.given[0] !== undefined) expect([...this.#open.keys()]).toContain(told.given[0])
+        // What is given by hand lasts for a minute; what was knocked for can have ended meanwhile.
+        if (told.died === null || told.found.length > 0) {
+            const lasting = [...before].flatMap(([source, left]) => (left > 10_000 ? [source] : []))
+            for (const source of lasting) expect(told.found).toContain(source)
+        }
+        return told
+    }
+
+    async #run(moment: number): Promise<Told> {
+        const { lab, outsider, configuration } = this.#arena
+        const life = ++this.#life
+        const file = join(lab.scratch, "mortal.toml")
+        writeFileSync(file, configuration(life))
+        const argv = [
+            process.execPath,
+            bundle.file,
+            file,
+            String(moment),
+            String(life),
+            this.#claimed.slice(-30).join(),
+        ]
+        const [program, ...args] = lab.gateway.inside(argv)
+        const child = spawn(program!, args, { stdio: ["ignore", "pipe", "pipe"] })
+        const lines = collectLines(child, child.stdout)
+        const errors = collectLines(child, child.stderr)
+        const told: Told = { found: [], claimed: [], given: [], revoked: [], moments: 0, died: null }
+        child.stdout.on("data", (text: string) => {
+            const source = /^ready (\S+)$/m.exec(text)?.[1]
+            if (source !== undefined) outsider.knock(source, HITS)
+        })
+        const late = setTimeout(() => child.kill("SIGTERM"), 20_000)
+        const signal = await new Promise<NodeJS.Signals | null>((resolve) =>
+            child.once("close", (_, by) => resolve(by)),
+        )
+        clearTimeout(late)
+        expect(errors.all.join("\n")).toBe("")
+        for (const line of lines.all) {
+            const [what = "", ...words] = line.split(" ")
+            if (what === "replayed") throw new Error(`used twice: ${words.join(" ")}`)
+            if (what === "found" || what === "claimed" || what === "given" || what === "revoked")
+                told[what].push(...words)
+            if (what === "moments") told.moments = Number(words[0])
+            if (what === "died") told.died = words.join(" ")
+        }
+        expect(signal).toBe(told.died === null ? null : "SIGKILL")
+        return told
+    }
+}
+
+describe("a daemon that is killed", () => {
+    it("at every use of a port: nothing stays open, nothing is used twice, the next one goes on", async () => {
+        const lives = arenas.map((arena) => new Lives(arena))
+        const whole = await Promise.all(lives.map((one) => one.live(0)))
+        const most = Math.max(...whole.map(({ moments }) => moments))
+        expect(most).toBeGreaterThan(100)
+        let next = 0
+        const walk = async (one: Lives) => {
+            while (next < most) {
+                const { died } = await one.live(++next)
+                if (died === null) continue
+                kills++
+                const what = died.replace(/ calls back.*/, " calls back")
+                deaths.set(what, (deaths.get(what) ?? 0) + 1)
+            }
+        }
+        await Promise.all(lives.map(walk))
+        for (const one of lives) expect((await one.live(0)).died).toBeNull()
+        expect(kills).toBeGreaterThan(100)
+        const died = [...deaths.keys()]
+        for (const port of [
+            "capture",
+            "clock",
+            "commands",
+            "disk",
+            "firewall",
+            "links",
+            "listener",
+            "services",
+            "store",
+        ]) {
+            expect(
+                died.some((what) => what.startsWith(`before ${port}`)),
+                `before ${port}`,
+            ).toBe(true)
+            expect(
+                died.some((what) => what.startsWith(`after ${port}`)),
+                `after ${port}`,
+            ).toBe(true)
+        }
+        for (const arena of arenas) expect(arena.wrongPrograms()).toEqual([])
+    }, 600_000)
+
+    it(`at any moment, while somebody knocks: ${KILLS} times in all`, async () => {
+        let ready = 0
+        const storm = async (arena: Arena) => {
+            const { lab, outsider, configuration } = arena
+            const run = (life: number | string) => lab.startDaemon(configuration(`storm-${life}`), { until: null })
+            const first = await run("first")
+            await first.log.waitFor(/ready$/)
+            const grant = ["grant", "ssh", FRIEND, "--for", "1h", "--socket", first.socket]
+            lab.gateway.must([POSTERN, ...grant])
+            outsider.keepTrying("friend", FRIEND, PORT)
+            outsider.keepTrying("stranger", lab.hosts.knocker.v4, PORT)
+            outsider.storm(100, HITS)
+            await first.stop("SIGKILL")
+            while (kills < KILLS) {
+                const number = kills++
+                const daemon = await run(number)
+                // One while it starts, one while it works.
+                if (number % 2 === 0) await daemon.log.waitFor(/ready$/)
+                await pause((number * 37) % 300)
+                await daemon.stop("SIGKILL")
+                if (daemon.log.all.some((line) => line.endsWith("ready"))) ready++
+                expect(daemon.log.all.filter((line) => STRANGE.test(line))).toEqual([])
+                arena.open()
+            }
+            outsider.storm(null)
+            const last = await run("last")
+            await last.log.waitFor(/ready$/)
+            expect(await eventually(() => [...arena.open().keys()].join() === FRIEND)).toBe(true)
+            expect(await last.stop()).toBe(0)
+        }
+        await Promise.all(arenas.map(storm))
+        for (const arena of arenas) {
+            expect(arena.wrongPrograms()).toEqual([])
+            const { stranger, friend } = await arena.outsider.tries()
+            expect({ ...stranger, refused: 0 }).toEqual({ open: 0, refused: 0, silent: 0, last: 0 })
+            expect(friend).toMatchObject({ refused: 0, silent: 0 })
+            expect(friend!.open).toBeGreaterThan(1000)
+        }
+        // Kills have met daemons that start and daemons that work, and programs ran all the time.
+        expect(ready).toBeGreaterThan(KILLS / 4)
+        expect(arenas.reduce((sum, arena) => sum + arena.ran(), 0)).toBeGreaterThan(KILLS / 4)
+    }, 600_000)
+})

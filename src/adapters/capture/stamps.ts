@@ -25,6 +25,8 @@ export class Stamps {
     constructor(clock: Clock, real: () => number = realTime) {
         this.#clock = clock
         this.#real = real
+        // The first reading finds the system call, which takes longer than a door does to open.
+        real()
     }
 
     /** Before the packets of one reading. */

@@ -33,8 +33,8 @@ export type Effect =
           readonly source: Address
           readonly at: number
       }
-    /** Tell people. */
-    | { readonly type: "report"; readonly report: EngineReport }
+    /** Tell people. Not `aloud`: there are too many such lines just now, so that one line will say how many there were. */
+    | { readonly type: "report"; readonly report: EngineReport; readonly aloud: boolean }
 
 /** Elements that get the same time, in milliseconds from now. */
 export type GrantGroup = { readonly ms: number; readonly elements: readonly GrantElement[] }

@@ -4,14 +4,15 @@
  * Its state lives in flat tables that it changes in place (a flood must allocate nothing), but it has no clock, no
  * randomness and no I/O of its own: the same configuration, seed, packets and events give the same effects.
  *
- * Here are packets, and what is told of attempts; what becomes of a whole knock is in `openings.ts`.
+ * Here are packets; what is told of attempts is in `attempt-reports.ts`, and what becomes of a whole knock is in `openings.ts`.
  */
 import { soonest } from "./agenda.ts"
+import { AttemptReports, DOORS_PER_REPORT } from "./attempt-reports.ts"
 import type { Config } from "./config/config.ts"
 import type { Effect } from "./effect.ts"
 import { codeOf, packetCode, type Service } from "./knock/hit.ts"
 import { Matcher, type MatchListener } from "./knock/matcher.ts"
-import { CODES, indexSequences, NAMED, type Prefix, type SequenceIndex, slotOf, type Wanted } from "./knock/sequence.ts"
+import { CODES, indexSequences, NAMED, type SequenceIndex, slotOf, type Wanted } from "./knock/sequence.ts"
 import type { Lease } from "./leases.ts"
 import { Tally } from "./metrics/tally.ts"
 import type { Address } from "./net/address.ts"
@@ -20,9 +21,6 @@ import { canSend } from "./net/sender.ts"
 import { type OpeningEvent, Openings } from "./openings.ts"
 import { Outbox } from "./outbox.ts"
 import { planWatch, sameView, type View } from "./watch.ts"
-
-/** One hit can begin many doors' sequences; so many are named in the reports. */
-const DOORS_PER_REPORT = 4
 
 /** What the shell tells the engine, beside packets. */
 export type EngineEvent =
@@ -52,6 +50,7 @@ export class Engine {
     readonly #indexes: readonly SequenceIndex[]
     readonly #matcher: Matcher
     readonly #outbox: Outbox
+    readonly #reports: AttemptReports
     readonly #openings: Openings
     readonly #tally: Tally
     /** Which hits are services of doors or openly offered: no hits at all. */
@@ -78,25 +77,30 @@ export class Engine {
             ),
         )
         this.#targeted = this.#views.some((view) => view.target.length > 0)
-        this.#outbox = new Outbox(tally)
+        this.#outbox = new Outbox(seed, tally)
         this.#openings = new Openings(config, this.#outbox, tally)
         const listener: MatchListener = {
-            recognised: (wanted, place) => this.#knock(wanted, this.#source(place)),
-            advanced: (prefix, place) => {
+            recognised: (wanted, place) => this.#knock(wanted, this.#matcher.attempts.address(place)),
+            advanced: (prefix, place, age) => {
                 tally.stages[prefix.codes.length]!++
-                this.#attempt("stage", prefix, place)
+                this.#reports.advanced(prefix, place, age, this.#now)
             },
-            ended: (prefix, place, why) => {
-                if (why === "timeout") tally.timedOut++
-                else tally.spoiled++
-                this.#attempt(why, prefix, place)
+            timedOut: (prefix, place) => {
+                tally.timedOut++
+                this.#reports.timedOut(prefix, place, this.#now)
             },
+            spoiled: (prefix, place, code, after) => {
+                tally.spoiled++
+                this.#reports.spoiled(prefix, place, code, after, this.#now)
+            },
+            late: (prefix, place, age) => this.#reports.late(prefix, place, age, this.#now),
             paused: (place, ms) => {
                 tally.pauses++
-                this.#outbox.tell({ type: "paused", source: this.#source(place), ms }, this.#now)
+                this.#outbox.tell({ type: "paused", source: this.#matcher.attempts.address(place), ms }, this.#now)
             },
         }
         this.#matcher = new Matcher(this.#indexes, config.gateway.attempts, seed, listener, tally.hits)
+        this.#reports = new AttemptReports(config, this.#matcher.attempts, this.#outbox)
         this.#serve()
     }
 
@@ -172,7 +176,7 @@ export class Engine {
             const { prefix, began } = this.#matcher.standing(place)
             return prefix.longer.slice(0, DOORS_PER_REPORT).map(({ door, codes, within }) => ({
                 door: this.config.doors[door]!.name,
-                source: this.#source(place),
+                source: this.#matcher.attempts.address(place),
                 stage: prefix.codes.length,
                 of: codes.length,
                 left: Math.max(0, began + within - now),
@@ -223,29 +227,6 @@ export class Engine {
             for (const service of door.opens) this.#served[slotOf(codeOf(service))] = 1
         for (const service of [...this.config.gateway.services, ...this.#offered])
             this.#served[slotOf(codeOf(service))] = 1
-    }
-
-    #attempt(type: "stage" | "timeout" | "spoiled", prefix: Prefix, place: number): void {
-        const stage = prefix.codes.length
-        const doors = Math.min(prefix.longer.length, DOORS_PER_REPORT)
-        for (let i = 0; i < doors; i++) {
-            // Looked at before the report is made, so that a flood makes none.
-            if (!this.#outbox.afford(this.#now)) continue
-            const { door, codes } = prefix.longer[i]!
-            const { name } = this.config.doors[door]!
-            const source = this.#source(place)
-            this.#outbox.say({ type, door: name, source, stage, of: codes.length })
-        }
-    }
-
-    #source(place: number): Address {
-        const { attempts } = this.#matcher
-        return [
-            attempts.source(place, 0),
-            attempts.source(place, 1),
-            attempts.source(place, 2),
-            attempts.source(place, 3),
-        ]
     }
 }
 

@@ -144,7 +144,7 @@ export class Openings {
         this.#now = now
         for (let lease = this.#leases.takeEnded(now); lease; lease = this.#leases.takeEnded(now)) {
             this.#tally.door(lease.door.name).closed.time++
-            this.#outbox.say({ type: "closed", door: lease.door.name, source: lease.source, by: "time" })
+            this.#outbox.sayGrant({ type: "closed", door: lease.door.name, source: lease.source, by: "time" }, now)
             this.#leases.settle(lease)
         }
         for (let lease = this.#leases.takeStop(now); lease; lease = this.#leases.takeStop(now)) {
@@ -223,7 +223,7 @@ export class Openings {
         else counts.opened++
         if (byHand) counts.given++
         if (byHand) this.#outbox.say({ type: "given", door: name, source, opens, ms, uid: giver.uid })
-        else this.#outbox.say({ type: "opened", door: name, source, opens, ms, renewed })
+        else this.#outbox.sayGrant({ type: "opened", door: name, source, opens, ms, renewed }, this.#now)
         // A renewal runs nothing again, unless the stop has already undone what the start did.
         if (!renewed || door.command?.stop != null) this.#run(lease, { type: "knock", now: this.#now })
     }
@@ -298,7 +298,7 @@ export class Openings {
         }
         const waits = errand.phase === "started" || errand.phase === "starting"
         if (why.by !== "hand") {
-            if (open) this.#outbox.say({ type: "closed", door: name, source, by: why.by })
+            if (open) this.#outbox.sayGrant({ type: "closed", door: name, source, by: why.by }, this.#now)
         } else if (open || waits) {
             this.#outbox.say({ type: "revoked", door: name, source, uid: why.uid })
         }

@@ -4,20 +4,21 @@
  */
 import type { Effect } from "./effect.ts"
 import type { Tally } from "./metrics/tally.ts"
-import { Ration } from "./ration.ts"
-import type { EngineReport } from "./report.ts"
+import { Ration, type RationName } from "./ration.ts"
+import type { EngineReport, OmittedKind } from "./report.ts"
 
 const NOTHING: readonly Effect[] = []
 
 /** See the head of the file. Times are milliseconds, never going back. */
 export class Outbox {
     readonly #tally: Tally
-    #ration = new Ration()
+    #ration: Ration
     #effects: Effect[] = []
 
-    /** What is left out is counted in `tally`. */
-    constructor(tally: Tally) {
+    /** `seed`: two random 32-bit numbers, new for each start. What is left out is counted in `tally`, too. */
+    constructor(seed: readonly [number, number], tally: Tally) {
         this.#tally = tally
+        this.#ration = new Ration(seed)
     }
 
     /** Goes on with the ration of another one, and with what that has left out. */
@@ -37,25 +38,32 @@ export class Outbox {
 
     /** To be told. */
     say(report: EngineReport): void {
-        this.#effects.push({ type: "report", report })
+        this.#effects.push({ type: "report", report, aloud: true })
     }
 
-    /** To be told if the ration allows. */
-    tell(report: EngineReport, now: number): void {
-        if (this.afford(now)) this.say(report)
+    /** To be told if the ration allows: of somebody who knows a knock, or most of it, as often as he likes. */
+    tell(report: Extract<EngineReport, { type: "stage" | "refused" | "paused" }>, now: number): void {
+        const [a, b, c, d] = report.source
+        if (this.afford("further", report.type, a, b, c, d, now)) this.say(report)
     }
 
-    /** May a report of that kind be made? Asked before it is, so that a flood makes none. */
-    afford(now: number): boolean {
-        if (this.#ration.afford(now)) return true
+    /** What a knock has opened or closed: whoever keeps books hears of all of it, people not quite. */
+    sayGrant(report: Extract<EngineReport, { type: "opened" | "closed" }>, now: number): void {
+        const [a, b, c, d] = report.source
+        this.#effects.push({ type: "report", report, aloud: this.afford("grant", report.type, a, b, c, d, now) })
+    }
+
+    /** May a report about source a.b.c.d be made? Asked before it is, so that a flood makes none. */
+    afford(name: RationName, kind: OmittedKind, a: number, b: number, c: number, d: number, now: number): boolean {
+        if (this.#ration.afford(name, kind, a, b, c, d, now)) return true
         this.#tally.omitted++
         return false
     }
 
     /** Tells how many were left out, once it is time to. */
     sumUp(now: number): void {
-        const count = this.#ration.takeOmitted(now)
-        if (count > 0) this.say({ type: "suppressed", count })
+        const omitted = this.#ration.takeOmitted(now)
+        if (omitted !== null) this.say({ type: "suppressed", ...omitted })
     }
 
     /** All of it, in order, and forgotten; almost always the same empty list. */

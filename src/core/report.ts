@@ -1,5 +1,6 @@
 /** What engine and daemon tell people, as facts; `voice/reports.ts` makes the sentences. */
 import type { Service } from "./knock/hit.ts"
+import type { WrongHit } from "./knock/wrong.ts"
 import type { Address } from "./net/address.ts"
 
 /** One fact about one source, or about the daemon as a whole. */
@@ -15,21 +16,34 @@ export type EngineReport =
           readonly stage: number
           readonly of: number
       }
-    /** The window passed with the attempt `stage` hits in. */
+    /** The window (`within`, ms) passed with the attempt `stage` hits in. */
     | {
           readonly type: "timeout"
           readonly door: string
           readonly source: Address
           readonly stage: number
           readonly of: number
+          readonly within: number
       }
-    /** A wrong hit ended an attempt that was `stage` hits in. */
+    /** The right hit to take an attempt to `stage`, `ms` after its first: the window (`within`, ms) had passed. */
+    | {
+          readonly type: "late"
+          readonly door: string
+          readonly source: Address
+          readonly stage: number
+          readonly of: number
+          readonly ms: number
+          readonly within: number
+      }
+    /** A wrong hit ended an attempt that was `stage` hits in, `after` ms after the last of these. */
     | {
           readonly type: "spoiled"
           readonly door: string
           readonly source: Address
           readonly stage: number
           readonly of: number
+          readonly after: number
+          readonly by: WrongHit
       }
     /** The right knock, but this source may not knock at this door. */
     | { readonly type: "refused"; readonly door: string; readonly source: Address; readonly code: RefusalCode }
@@ -63,7 +77,7 @@ export type EngineReport =
           readonly by: "time" | "knock" | "reload"
       }
     /** Reports that were left out because there were too many. */
-    | { readonly type: "suppressed"; readonly count: number }
+    | ({ readonly type: "suppressed" } & Omitted)
 
 /** What the loop around it reports: what became of what the engine wanted. */
 export type DaemonReport =
@@ -99,6 +113,17 @@ export type ProgramOutcome =
     | { readonly ended: "timeout" }
     /** It could not be run. */
     | { readonly ended: "error"; readonly detail: string }
+
+/** What a line can be about that is left out under a flood. */
+export type OmittedKind = "stage" | "timeout" | "late" | "spoiled" | "refused" | "paused" | "opened" | "closed"
+
+/** So many lines of about so many sources, left out in `ms`; the most frequent kind first. */
+export type Omitted = {
+    readonly count: number
+    readonly sources: number
+    readonly ms: number
+    readonly kinds: readonly { readonly kind: OmittedKind; readonly count: number }[]
+}
 
 /** Why a right knock opens nothing. */
 export type RefusalCode =

@@ -262,7 +262,7 @@ export class Loop {
     #do(effect: Effect): void {
         switch (effect.type) {
             case "report":
-                this.#report(effect.report)
+                this.#report(effect.report, effect.aloud)
                 return
             case "revoke":
                 if (this.#table?.revoke(effect.elements) === false) this.#refused = true
@@ -280,8 +280,8 @@ export class Loop {
     }
 
     /** What everybody hears, in its turn with what is done. */
-    #report(report: Report): void {
-        for (const listener of this.#ports.listeners) this.#inTurn(() => listener(report))
+    #report(report: Report, aloud = true): void {
+        for (const listener of this.#ports.listeners) this.#inTurn(() => listener(report, aloud))
     }
 
     /** A line of the log, in its turn with what is done. */

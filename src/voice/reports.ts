@@ -1,7 +1,8 @@
 /** What engine and daemon report, in sentences an operator reads. No hit and no secret is ever in them. */
 import { formatService } from "../core/knock/language.ts"
+import type { WrongHit } from "../core/knock/wrong.ts"
 import { formatAddress } from "../core/net/address.ts"
-import type { ProgramOutcome, RefusalCode, Report } from "../core/report.ts"
+import type { Omitted, OmittedKind, ProgramOutcome, RefusalCode, Report } from "../core/report.ts"
 
 /** How much a line matters; the words are those of syslog(3). */
 export type Level = "error" | "warning" | "notice" | "info" | "debug"
@@ -34,9 +35,9 @@ export function reportText(report: Report, wall: number): Line {
         case "stage":
             return { level: "info", text: `${who}: stage ${report.stage} of ${report.of}` }
         case "timeout":
-            return { level: "info", text: `${who}: timed out at stage ${report.stage} of ${report.of}` }
+        case "late":
         case "spoiled":
-            return { level: "info", text: `${who}: spoiled at stage ${report.stage} of ${report.of} by a wrong hit` }
+            return { level: "info", text: `${who}: ${failureText(report)}` }
         case "refused":
             return { level: "warning", text: `${who}: refused: ${REFUSALS[report.code]}` }
         case "opened":
@@ -63,7 +64,7 @@ export function reportText(report: Report, wall: number): Line {
 function hostText(report: Extract<Report, { type: "suppressed" | "strays" | "table" }>): Line {
     switch (report.type) {
         case "suppressed":
-            return { level: "notice", text: `${report.count} more lines about attempts were left out` }
+            return { level: "notice", text: omittedText(report) }
         case "strays":
             return { level: "notice", text: `user ${report.uid} took back ${report.count} that no door has opened` }
         case "table": {
@@ -104,6 +105,69 @@ function outcomeText(outcome: ProgramOutcome): string {
         case "error":
             return `could not be run: ${outcome.detail}`
     }
+}
+
+/** Why an attempt went no further: for the one at the telephone who asks what went wrong. */
+function failureText(report: Extract<Report, { type: "timeout" | "late" | "spoiled" }>): string {
+    const { stage, of } = report
+    switch (report.type) {
+        case "timeout": {
+            const window = formatMs(report.within)
+            return `timed out at stage ${stage} of ${of}: hit ${stage + 1} did not come within ${window} of hit 1`
+        }
+        case "late": {
+            const { ms, within } = report
+            const late = `hit ${stage} of ${of} came ${formatMs(ms - within)} too late`
+            return `${late}: ${formatMs(ms)} after hit 1 (within = ${formatMs(within)})`
+        }
+        case "spoiled": {
+            const when = `${formatMs(report.after)} after hit ${stage}`
+            return `spoiled at stage ${stage} of ${of}: ${when} came ${wrongText(report.by, stage + 1)}`
+        }
+    }
+}
+
+function wrongText(hit: WrongHit, wanted: number): string {
+    switch (hit.what) {
+        case "again":
+            if (hit.nth === 1) return "hit 1 again: the knock was begun anew"
+            return `hit ${hit.nth} again in place of hit ${wanted}`
+        case "early":
+            return `hit ${hit.nth} in place of hit ${wanted}: out of order, or one was lost`
+        case "protocol":
+            return `hit ${wanted} by a wrong protocol, ${hit.protocol}`
+        case "other":
+            return `another hit, by ${hit.protocol}, in place of hit ${wanted}`
+    }
+}
+
+const KINDS: Readonly<Record<OmittedKind, string>> = {
+    stage: "stages",
+    timeout: "time-outs",
+    late: "late hits",
+    spoiled: "spoiled",
+    refused: "refused",
+    paused: "pauses",
+    opened: "opened",
+    closed: "closed",
+}
+
+function omittedText({ count, sources, ms, kinds }: Omitted): string {
+    const parts = kinds.map((one) => `${KINDS[one.kind]} ${grouped(one.count)}`).join(", ")
+    const when = `${formatMs(ms)}: ${parts}`
+    if (count === 1) return `1 more line from one source was left out in ${when}`
+    if (sources <= 1) return `${grouped(count)} more lines from one source were left out in ${when}`
+    return `${grouped(count)} more lines from about ${grouped(roughly(sources))} sources were left out in ${when}`
+}
+
+/** To two digits: an estimate that is off by some per cent must not look like a count. */
+function roughly(number: number): number {
+    return number < 100 ? number : Number(number.toPrecision(2))
+}
+
+/** `84 210` */
+function grouped(number: number): string {
+    return String(number).replaceAll(/\B(?=(\d{3})+$)/g, " ")
 }
 
 function openText(report: Extract<Report, { type: "opened" | "given" }>): string {

@@ -198,7 +198,7 @@ test("postern check --replay: what a capture would have opened", () => {
         $ postern check --no-host postern.toml --replay wrong.pcap
         2026-01-02T03:04:05.000+00:00 ssh: 192.0.2.7: stage 1 of 4
         2026-01-02T03:04:05.100+00:00 ssh: 192.0.2.7: stage 2 of 4
-        2026-01-02T03:04:05.200+00:00 ssh: 192.0.2.7: spoiled at stage 2 of 4 by a wrong hit
+        2026-01-02T03:04:05.200+00:00 ssh: 192.0.2.7: spoiled at stage 2 of 4: 100 ms after hit 2 came another hit, by tcp, in place of hit 3
         ! postern: 1 door, no problems
         ! postern: 5 frames, 5 possible hits: would have opened no doors
         $ postern check --no-host postern.toml --json --replay wrong.pcap
@@ -210,7 +210,7 @@ test("postern check --replay: what a capture would have opened", () => {
         2026-01-02T03:04:05.000+00:00 ssh: 192.0.2.7: stage 1 of 4
         2026-01-02T03:04:05.100+00:00 ssh: 192.0.2.7: stage 2 of 4
         2026-01-02T03:04:05.200+00:00 ssh: 192.0.2.7: stage 3 of 4
-        2026-01-02T03:04:20.…+00:00 ssh: 192.0.2.7: timed out at stage 3 of 4
+        2026-01-02T03:04:20.…+00:00 ssh: 192.0.2.7: timed out at stage 3 of 4: hit 4 did not come within 15 s of hit 1
         ! postern: 1 door, no problems
         ! postern: warning: the capture is damaged at byte …: cut
         ! postern: 3 frames, 3 possible hits: would have opened no doors

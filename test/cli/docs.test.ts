@@ -176,10 +176,16 @@ describe("the log lines of postern-run(1)", () => {
     const source = parseAddress("198.51.100.7")!
     const who = { door: "ssh", source } as const
     const opened = { type: "opened", ...who, opens: [{ protocol: "tcp", port: 22 }], ms: 30_000 } as const
+    const spoiled = { type: "spoiled", ...who, stage: 2, of: 4, after: 1200 } as const
     const REPORTS: Readonly<Record<string, Report>> = {
         stage: { type: "stage", ...who, stage: 1, of: 3 },
-        timeout: { type: "timeout", ...who, stage: 1, of: 3 },
-        spoiled: { type: "spoiled", ...who, stage: 1, of: 3 },
+        timeout: { type: "timeout", ...who, stage: 1, of: 3, within: 15_000 },
+        late: { type: "late", ...who, stage: 3, of: 3, ms: 15_400, within: 15_000 },
+        "spoiled, begun anew": { ...spoiled, by: { what: "again", nth: 1 } },
+        "spoiled, again": { ...spoiled, by: { what: "again", nth: 2 } },
+        "spoiled, out of order": { ...spoiled, by: { what: "early", nth: 4 } },
+        "spoiled by a protocol": { ...spoiled, by: { what: "protocol", protocol: "udp" } },
+        "spoiled by another": { ...spoiled, by: { what: "other", protocol: "tcp" } },
         source: { type: "refused", ...who, code: "source" },
         grants: { type: "refused", ...who, code: "grants" },
         firewall: { type: "refused", ...who, code: "firewall" },
@@ -190,7 +196,7 @@ describe("the log lines of postern-run(1)", () => {
         revoked: { type: "revoked", ...who, uid: 0 },
         closed: { type: "closed", ...who, by: "time" },
         "closed by a knock": { type: "closed", ...who, by: "knock" },
-        suppressed: { type: "suppressed", count: 7 },
+        suppressed: { type: "suppressed", count: 7, sources: 3, ms: 1000, kinds: [{ kind: "stage", count: 7 }] },
     }
 
     it.each(Object.entries(REPORTS))("have what the daemon says: %s", (_, report) => {

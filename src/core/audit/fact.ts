@@ -1,7 +1,7 @@
 /** What of the reports is kept in the audit trail: who was let in or not, and what was done; no attempts. */
 import { formatService } from "../knock/language.ts"
 import { formatAddress } from "../net/address.ts"
-import type { ProgramStep, Report } from "../report.ts"
+import type { Omitted, ProgramStep, Report } from "../report.ts"
 import { type AuditFact, shortText } from "./entry.ts"
 
 /** Who knocked, where nobody can tell: a fixed sequence is the same for all who know it. */
@@ -12,6 +12,7 @@ export function factOf(report: Report, wall: number): AuditFact | null {
     switch (report.type) {
         case "stage":
         case "timeout":
+        case "late":
         case "spoiled":
             return null
         case "opened": {
@@ -39,8 +40,15 @@ export function factOf(report: Report, wall: number): AuditFact | null {
         case "table":
             return { what: "table", made: report.made, detail: report.made ? "" : shortText(report.detail) }
         case "suppressed":
-            return { what: "suppressed", count: report.count }
+            return omitted(report)
     }
+}
+
+/** Of what people were not told: what would have been kept, and was never made. Grants are kept all the same. */
+function omitted({ kinds }: Omitted): AuditFact | null {
+    const kept = kinds.filter(({ kind }) => kind === "refused" || kind === "paused")
+    const count = kept.reduce((sum, one) => sum + one.count, 0)
+    return count === 0 ? null : { what: "suppressed", count }
 }
 
 function whoOf({ door, source }: Extract<Report, { door: string }>): { door: string; source: string } {

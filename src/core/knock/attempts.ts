@@ -8,6 +8,8 @@
  * - When a set is full the newcomer takes the place of the one least far on, the longest quiet among those; never of
  *   one that is further on than a newcomer can be.
  */
+import { mix } from "../mix.ts"
+import type { Address } from "../net/address.ts"
 
 /** Places per set. */
 const WAYS = 8
@@ -113,6 +115,11 @@ export class Attempts {
         return this.#key[place * 4 + i]!
     }
 
+    /** The source at this place. */
+    address(place: number): Address {
+        return [this.source(place, 0), this.source(place, 1), this.source(place, 2), this.source(place, 3)]
+    }
+
     /** The view of this place. */
     view(place: number): number {
         return this.#view[place]! - 1
@@ -203,11 +210,4 @@ export class Attempts {
         if (!v4) h = (h & ~1) | (mix(mix(s1, c) ^ s0, d) & 1)
         return ((h >>> 0) % this.#sets) * WAYS
     }
-}
-
-/** One round of a 32-bit multiplicative mixer; the secret is in the seed, the spreading here. */
-function mix(h: number, word: number): number {
-    let x = Math.imul(h ^ word, 0x85ebca6b)
-    x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35)
-    return (x ^ (x >>> 16)) | 0
 }

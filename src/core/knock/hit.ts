@@ -1,8 +1,11 @@
 /** Hits and services as the configuration writes them and as the matcher compares them. */
 import { ICMP, type Packet, TCP, UDP } from "../net/packet.ts"
 
+/** What a hit comes by. */
+export type Protocol = "tcp" | "udp" | "icmp"
+
 /** One wanted packet: a port by TCP or UDP, or an echo request with `port` bytes of payload. */
-export type Hit = { readonly protocol: "tcp" | "udp" | "icmp"; readonly port: number }
+export type Hit = { readonly protocol: Protocol; readonly port: number }
 
 /** Something a client connects to. */
 export type Service = { readonly protocol: "tcp" | "udp"; readonly port: number }

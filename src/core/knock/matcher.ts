@@ -24,10 +24,14 @@ const LONGEST_PAUSE_MS = 64_000
 export type MatchListener = {
     /** The last hits are this sequence. */
     recognised(wanted: Wanted, place: number): void
-    /** The last hits begin sequences: `prefix.codes.length` hits of each of `prefix.longer`. */
-    advanced(prefix: Prefix, place: number): void
-    /** An attempt that had come this far is over. */
-    ended(prefix: Prefix, place: number, why: "timeout" | "spoiled"): void
+    /** The last hits begin sequences: `prefix.codes.length` hits of each of `prefix.longer`, the first `age` ms ago. */
+    advanced(prefix: Prefix, place: number, age: number): void
+    /** The window of an attempt that had come this far has passed. */
+    timedOut(prefix: Prefix, place: number): void
+    /** An attempt that had come this far was spoiled by this hit, `after` ms after its own last one. */
+    spoiled(prefix: Prefix, place: number, code: HitCode, after: number): void
+    /** The last hits would have gone on, or been the sequence, with some windows (not all) longer than this `age` (ms). */
+    late(prefix: Prefix, place: number, age: number): void
     /** The source's hits do not count for `ms`. */
     paused(place: number, ms: number): void
 }
@@ -92,13 +96,18 @@ export class Matcher {
             return
         }
         counts.hits++
+        // The deadline may not have been looked at yet: what opens, and what is a near-miss, does not depend on that.
+        if (attempts.stage[place]! > 0) {
+            const { within } = this.#indexes[view]!.all[attempts.prefix[place]!]!.longer[0]!
+            if (now - attempts.time(place, attempts.stage[place]!) > within) this.#timeOut(place, now)
+        }
         attempts.touched[place] = now
         if ((role & NAMED) !== 0) {
             attempts.push(place, code, now, mark)
             this.#match(place, view, now)
             return
         }
-        this.#end(place, view, attempts.stage[place]!, now)
+        this.#end(place, view, attempts.stage[place]!, code, now)
         this.#deadlines.clear(place)
         if (attempts.misses[place] === 0) attempts.release(place)
         else attempts.empty(place)
@@ -121,13 +130,7 @@ export class Matcher {
 
     /** Ends the attempts whose window has passed. */
     expire(now: number): void {
-        this.#deadlines.expire(now, (place) => {
-            const { attempts } = this
-            const view = attempts.view(place)
-            const index = this.#indexes[view]!
-            if (attempts.quiet[place] === 0) this.#listener.ended(index.all[attempts.prefix[place]!]!, place, "timeout")
-            this.#stand(place, this.#longest(place, index, now), now)
-        })
+        this.#deadlines.expire(now, (place) => this.#timeOut(place, now))
     }
 
     /** When `expire` has something to do, or null. */
@@ -150,6 +153,9 @@ export class Matcher {
         const before = stage > 0 ? index.all[attempts.prefix[place]!]! : null
         const count = attempts.count(place)
         let longest: Prefix | null = null
+        let began = now
+        let overdue: Prefix | null = null
+        let overdueAge = 0
         let success = false
         let went = false
         for (let length = 1, hash = 0; length <= count; length++) {
@@ -157,6 +163,10 @@ export class Matcher {
             const prefix = this.#lookUp(index, hash, place, length)
             if (prefix === null) continue
             const age = now - attempts.time(place, length)
+            if (age > prefix.shortest) {
+                overdue = prefix
+                overdueAge = age
+            }
             for (const wanted of prefix.complete) {
                 if (age > wanted.within) continue
                 success = true
@@ -165,28 +175,32 @@ export class Matcher {
             }
             if (prefix.longer.length > 0 && age <= prefix.longer[0]!.within) {
                 longest = prefix
+                began = now - age
                 if (length === stage + 1) went = true
             }
         }
+        const meant = attempts.quiet[place] === 0
         if (success) attempts.misses[place] = 0
-        if (before !== null && !went) this.#end(place, view, stage + 1, now)
+        if (before !== null && !went) this.#end(place, view, stage + 1, attempts.code(place, 1), now)
         // A source that has just been paused stands nowhere.
         if (attempts.paused[place]! > now) longest = null
         this.#stand(place, longest, now)
         attempts.quiet[place] = success ? 1 : 0
-        if (longest !== null && !success) this.#listener.advanced(longest, place)
+        if (success) return
+        if (longest !== null) this.#listener.advanced(longest, place, now - began)
+        if (overdue !== null && meant) this.#listener.late(overdue, place, overdueAge)
     }
 
-    /** The attempt at this place, which began `back` hits ago, did not go on as it should have. */
-    #end(place: number, view: number, back: number, now: number): void {
+    /** The attempt at this place, which began `back` hits ago, did not go on as it should have, but with this hit. */
+    #end(place: number, view: number, back: number, code: HitCode, now: number): void {
         const { attempts } = this
         const stage = attempts.stage[place]!
         if (stage === 0) return
         const prefix = this.#indexes[view]!.all[attempts.prefix[place]!]!
-        const late = now - attempts.time(place, back) > prefix.longer[0]!.within
-        if (attempts.quiet[place] === 0) this.#listener.ended(prefix, place, late ? "timeout" : "spoiled")
+        const last = attempts.time(place, back - stage + 1)
+        if (attempts.quiet[place] === 0) this.#listener.spoiled(prefix, place, code, now - last)
         attempts.stage[place] = 0
-        if (late || stage < NEAR_MISS_STAGE) return
+        if (stage < NEAR_MISS_STAGE) return
         const misses = Math.min(attempts.misses[place]! + 1, 255)
         attempts.misses[place] = misses
         if (misses <= FREE_MISSES) return
@@ -194,6 +208,14 @@ export class Matcher {
         attempts.paused[place] = now + ms
         attempts.empty(place)
         this.#listener.paused(place, ms)
+    }
+
+    /** The window of the attempt at this place has passed; a shorter one may go on. */
+    #timeOut(place: number, now: number): void {
+        const { attempts } = this
+        const index = this.#indexes[attempts.view(place)]!
+        if (attempts.quiet[place] === 0) this.#listener.timedOut(index.all[attempts.prefix[place]!]!, place)
+        this.#stand(place, this.#longest(place, index, now), now)
     }
 
     /** Notes how far the place is now, and until when. */
@@ -242,7 +264,7 @@ export class Matcher {
         }
         this.#stand(place, longest, now)
         // Nobody was told of an attempt that only these sequences make of it.
-        attempts.quiet[place] = longest?.codes.length === stage ? from.quiet[old]! : 1
+        attempts.quiet[place] = (longest?.codes.length ?? 0) === stage ? from.quiet[old]! : 1
     }
 
     /** The longest beginning of a sequence that the last hits still are: one shorter than the one whose window passed. */

@@ -18,6 +18,8 @@ export type Prefix = {
     readonly complete: readonly Wanted[]
     /** Sequences that go on, the longest window first. */
     readonly longer: readonly Wanted[]
+    /** The shortest window (ms) of all of them. */
+    readonly shortest: number
 }
 
 /** All sequences of a view. Build it with `indexSequences`. */
@@ -56,7 +58,7 @@ export function fold(hash: number, code: HitCode): number {
 
 /** Arranges sequences. An empty sequence throws: the configuration refuses it before. */
 export function indexSequences(sequences: readonly Wanted[]): SequenceIndex {
-    type Growing = Prefix & { readonly complete: Wanted[]; readonly longer: Wanted[] }
+    type Growing = Prefix & { readonly complete: Wanted[]; readonly longer: Wanted[]; shortest: number }
     const all: Growing[] = []
     const byHash = new Map<number, Growing[]>()
     const roles = new Uint8Array(CODES)
@@ -72,10 +74,11 @@ export function indexSequences(sequences: readonly Wanted[]): SequenceIndex {
             byHash.set(hashOf(begin), bucket)
             let prefix = bucket.find((p) => sameCodes(p.codes, begin))
             if (!prefix) {
-                prefix = { id: all.length, codes: begin, complete: [], longer: [] }
+                prefix = { id: all.length, codes: begin, complete: [], longer: [], shortest: wanted.within }
                 all.push(prefix)
                 bucket.push(prefix)
             }
+            prefix.shortest = Math.min(prefix.shortest, wanted.within)
             ;(length === codes.length ? prefix.complete : prefix.longer).push(wanted)
         }
     }

@@ -262,11 +262,57 @@ describe("Engine", () => {
         expect(world.told().length).toBeLessThanOrEqual(100)
         world.pass(1000)
         expect(world.told()).toEqual(["suppressed 4900"])
-        // Twenty a second are told again; of what is left out after that, a line of its own says how many.
+        // Twenty a second are told again; of what is left out after that, a line of its own says how many, every 10 s.
         for (let i = 0; i < 30; i++) world.send(`10.1.0.${i}`, "7000")
         expect(world.told()).toHaveLength(20)
-        world.pass(1000)
+        world.pass(9999)
+        expect(world.told()).toEqual([])
+        world.pass(1)
         expect(world.told()).toEqual(["suppressed 10"])
+    })
+
+    it("says of how many sources it left reports out, and of which kinds", () => {
+        const world = new World(config([ssh]))
+        for (let i = 0; i < 3000; i++) world.send(`10.0.${i >> 8}.${i & 255}`, "7000")
+        for (let i = 0; i < 3000; i++) world.send(`10.0.${i >> 8}.${i & 255}`, "9")
+        world.pass(1000)
+        const said = world.reports.find((report) => report.type === "suppressed")
+        expect(said?.ms).toBe(1000)
+        // The table has 1024 places: whoever lost his has no attempt to spoil.
+        expect(said?.kinds.map(({ kind }) => kind)).toEqual(["stage", "spoiled"])
+        expect(said?.kinds[0]?.count).toBe(2900)
+        expect(said?.sources).toBeGreaterThan(2700)
+        expect(said?.sources).toBeLessThan(3100)
+    })
+
+    it("tells a knocker's further stages while a flood of first hits goes on", () => {
+        const world = new World(config([ssh]))
+        for (let i = 0; i < 5000; i++) world.send(`10.0.${i >> 8}.${i & 255}`, "7000")
+        world.told()
+        world.knock("192.0.2.7", HITS)
+        const said = world.told().filter((line) => line.includes("192.0.2.7"))
+        expect(said).toEqual(["stage 2/3 ssh 192.0.2.7", "stage 3/3 ssh 192.0.2.7", "opened ssh 192.0.2.7"])
+    })
+
+    it("leaves one noisy source out, not those beside it", () => {
+        const world = new World(config([ssh]))
+        for (let i = 0; i < 500; i++) world.knock("203.0.113.5", ["7000", "9"], 1)
+        expect(world.told().length).toBeLessThan(40)
+        world.knock("192.0.2.7", ["7000"])
+        expect(world.told()).toContain("stage 1/3 ssh 192.0.2.7")
+    })
+
+    it("tells every grant to whoever keeps books, and to people as many as they can read", () => {
+        const open = { ...ssh, for: 60_000 }
+        const world = new World(config([open], { grants: 4096 }))
+        for (let i = 0; i < 4000; i++) world.knock(`10.0.${i >> 8}.${i & 255}`, HITS, 0)
+        const opened = world.reports.filter(({ type }) => type === "opened")
+        expect(opened).toHaveLength(4000)
+        const aloud = world.aloud.filter(({ type }) => type === "opened")
+        expect(aloud.length).toBe(1000)
+        world.pass(1000)
+        const said = world.aloud.find((report) => report.type === "suppressed")
+        expect(said?.kinds).toContainEqual({ kind: "opened", count: 3000 })
     })
 })
 

@@ -26,7 +26,9 @@ describe("vectors/knock", () => {
             const matcher = new Matcher([indexSequences(wanted)], 1024, [5, 6], {
                 recognised: ({ door }) => opened.push(sequences[door]!.door),
                 advanced: () => {},
-                ended: () => {},
+                timedOut: () => {},
+                spoiled: () => {},
+                late: () => {},
                 paused: () => {},
             })
             const twin = new Twin(wanted)

@@ -16,10 +16,16 @@ type Heard = { what: string; place: number }
 function listen(sequences: readonly Wanted[], capacity = 1024) {
     const heard: Heard[] = []
     const opened: number[] = []
+    const wrong: string[] = []
     const matcher = new Matcher([indexSequences(sequences)], capacity, [1, 2], {
         recognised: (wanted) => opened.push(wanted.door),
         advanced: (prefix, place) => heard.push({ what: `stage ${prefix.codes.length}`, place }),
-        ended: (prefix, place, why) => heard.push({ what: `${why} ${prefix.codes.length}`, place }),
+        timedOut: (prefix, place) => heard.push({ what: `timeout ${prefix.codes.length}`, place }),
+        spoiled: (prefix, place, code, after) => {
+            heard.push({ what: `spoiled ${prefix.codes.length}`, place })
+            wrong.push(`${code & 0xffff} after ${after}`)
+        },
+        late: (prefix, place, age) => heard.push({ what: `late ${prefix.codes.length} ${age}`, place }),
         paused: (place, ms) => heard.push({ what: `paused ${ms}`, place }),
     })
     let marks = 0
@@ -31,7 +37,7 @@ function listen(sequences: readonly Wanted[], capacity = 1024) {
         return opened.slice(before)
     }
     const words = () => heard.splice(0).map(({ what }) => what)
-    return { matcher, hit, words }
+    return { matcher, hit, words, wrong }
 }
 
 const inTen = (i: number) => `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`
@@ -85,6 +91,62 @@ describe("Matcher.hit()", () => {
         hit(tcp(7000), 200)
         hit(udp(8000), 250)
         expect(hit(tcp(9000), 300)).toEqual([0])
+    })
+
+    it("tells which hit spoiled an attempt, and how long after the one before", () => {
+        const { hit, wrong } = listen([ssh])
+        hit(tcp(7000), 0)
+        hit(udp(8000), 100)
+        hit(tcp(1), 350) // of no sequence
+        hit(tcp(7000), 3000)
+        hit(tcp(9000), 3400) // of this one, in the wrong place
+        hit(tcp(7000), 6000)
+        hit(tcp(7000), 7700) // the first again: begun anew
+        expect(wrong).toEqual(["1 after 250", "9000 after 400", "7000 after 1700"])
+    })
+
+    it("tells of a right hit that comes after the window, how late it is, and of the whole knock that was too slow", () => {
+        const { matcher, hit, words } = listen([ssh])
+        hit(tcp(7000), 0)
+        hit(udp(8000), 9000)
+        matcher.expire(10_100)
+        expect(words()).toEqual(["stage 1", "stage 2", "timeout 2"])
+        expect(hit(tcp(9000), 10_400)).toEqual([])
+        expect(words()).toEqual(["late 3 10400"])
+        hit(tcp(7000), 20_000)
+        words()
+        // Before anybody has looked at the clock: it is over, and this hit was late.
+        hit(udp(8000), 30_001)
+        expect(words()).toEqual(["timeout 1", "late 2 10001"])
+    })
+
+    it("tells of lateness by the shortest window, and not when the knock has opened another door", () => {
+        const quick: Wanted = { door: 1, codes: [tcp(7000), udp(8000)], within: 1000 }
+        const { hit, words } = listen([ssh, quick])
+        hit(tcp(7000), 0)
+        hit(udp(8000), 2000)
+        expect(words()).toEqual(["stage 1", "stage 2", "late 2 2000"])
+        const twin = listen([quick, { ...quick, door: 2, within: 9000 }])
+        twin.hit(tcp(7000), 0)
+        expect(twin.hit(udp(8000), 2000)).toEqual([2])
+        expect(twin.words()).toEqual(["stage 1"])
+    })
+
+    it("counts a near-miss at a shorter beginning whose window is open, also before the deadline of a longer is looked at", () => {
+        const long: Wanted = { door: 1, codes: [tcp(1), tcp(7000), udp(8000), tcp(2)], within: 500 }
+        for (const punctual of [true, false]) {
+            const { matcher, hit, words } = listen([ssh, long])
+            for (let i = 0; i < 5; i++) {
+                const from = i * 3000
+                hit(tcp(1), from)
+                hit(tcp(7000), from)
+                hit(udp(8000), from)
+                words()
+                if (punctual) matcher.expire(from + 600)
+                hit(tcp(3), from + 600)
+            }
+            expect(words()).toEqual(["timeout 3", "spoiled 2", "paused 1000"])
+        }
     })
 
     it("takes the hit that spoils one attempt as the first of the next", () => {
@@ -345,7 +407,9 @@ describe("the matcher and its slow twin", () => {
                     const fast = new Matcher([indexSequences(sequences)], 1024, [3, 4], {
                         recognised: (w) => got.push(w.door),
                         advanced: () => {},
-                        ended: () => {},
+                        timedOut: () => {},
+                        spoiled: () => {},
+                        late: () => {},
                         paused: () => paused++,
                     })
                     for (const packet of packets) {

@@ -290,7 +290,7 @@ describe("Engine.succeed(), whatever has come before", () => {
             { numRuns: 150 },
         )
         expect(seen.opened).toBeGreaterThan(50)
-        expect(seen.across).toBeGreaterThan(25)
+        expect(seen.across).toBeGreaterThan(8)
     })
 
     it("leaves doors that stay as they are, whatever becomes of another", () => {

@@ -58,6 +58,8 @@ export class World {
     /** `source service` → when the kernel forgets it. */
     readonly kernel = new Map<string, number>()
     readonly reports: EngineReport[] = []
+    /** Those of them that people hear. */
+    readonly aloud: EngineReport[] = []
     /** Programs asked for, as `start ssh 192.0.2.7`; they end when a test says so. */
     readonly runs: string[] = []
     /** When stop programs will run, in milliseconds from when that was said. */
@@ -145,8 +147,10 @@ export class World {
     }
 
     #do(effect: Effect): void {
-        if (effect.type === "report") this.reports.push(effect.report)
-        else if (effect.type === "run") {
+        if (effect.type === "report") {
+            this.reports.push(effect.report)
+            if (effect.aloud) this.aloud.push(effect.report)
+        } else if (effect.type === "run") {
             const run = `${effect.which} ${effect.door.name} ${formatAddress(effect.source)}`
             this.runs.push(run)
             this.#running.set(run, [...(this.#running.get(run) ?? []), effect.lease])

@@ -65,7 +65,9 @@ describe("Loop", () => {
         gate.knock(me, HITS.slice(0, 2))
         gate.said()
         gate.clock.advance(2100)
-        expect(gate.said()).toEqual([`info ssh: ${me}: timed out at stage 2 of 3`])
+        expect(gate.said()).toEqual([
+            `info ssh: ${me}: timed out at stage 2 of 3: hit 3 did not come within 2 s of hit 1`,
+        ])
         expect(gate.clock.next()).toBeNull()
     })
 

@@ -27,10 +27,26 @@ describe("reportText()", () => {
     const who = { door: "ssh", source }
     const program = (how: ProgramStep): Report => ({ type: "program", ...who, which: "stop", how })
     const far = { ...who, stage: 2, of: 3 }
+    const wrong = { type: "spoiled", ...who, stage: 2, of: 4, after: 1200 } as const
+    const spoiled = "info ssh: 192.0.2.7: spoiled at stage 2 of 4: 1.2 s after hit 2 came"
     it.each<[Report, string]>([
         [{ type: "stage", ...far }, "info ssh: 192.0.2.7: stage 2 of 3"],
-        [{ type: "timeout", ...far }, "info ssh: 192.0.2.7: timed out at stage 2 of 3"],
-        [{ type: "spoiled", ...far }, "info ssh: 192.0.2.7: spoiled at stage 2 of 3 by a wrong hit"],
+        [
+            { type: "timeout", ...far, within: 15_000 },
+            "info ssh: 192.0.2.7: timed out at stage 2 of 3: hit 3 did not come within 15 s of hit 1",
+        ],
+        [
+            { type: "late", ...who, stage: 3, of: 3, ms: 15_400, within: 15_000 },
+            "info ssh: 192.0.2.7: hit 3 of 3 came 400 ms too late: 15.4 s after hit 1 (within = 15 s)",
+        ],
+        [{ ...wrong, by: { what: "again", nth: 1 } }, `${spoiled} hit 1 again: the knock was begun anew`],
+        [{ ...wrong, by: { what: "again", nth: 2 } }, `${spoiled} hit 2 again in place of hit 3`],
+        [
+            { ...wrong, by: { what: "early", nth: 4 } },
+            `${spoiled} hit 4 in place of hit 3: out of order, or one was lost`,
+        ],
+        [{ ...wrong, by: { what: "protocol", protocol: "udp" } }, `${spoiled} hit 3 by a wrong protocol, udp`],
+        [{ ...wrong, by: { what: "other", protocol: "tcp" } }, `${spoiled} another hit, by tcp, in place of hit 3`],
         [{ type: "strays", count: 2, uid: 7 }, "notice user 7 took back 2 that no door has opened"],
         [
             { type: "table", made: false, detail: "EPERM" },
@@ -74,7 +90,23 @@ describe("reportText()", () => {
             { type: "paused", source, ms: 64_000 },
             "warning 192.0.2.7: too many near-misses, its hits do not count for 64 s",
         ],
-        [{ type: "suppressed", count: 4900 }, "notice 4900 more lines about attempts were left out"],
+        [
+            {
+                type: "suppressed",
+                count: 84_210,
+                sources: 61_003,
+                ms: 10_000,
+                kinds: [
+                    { kind: "stage", count: 80_000 },
+                    { kind: "timeout", count: 4210 },
+                ],
+            },
+            "notice 84 210 more lines from about 61 000 sources were left out in 10 s: stages 80 000, time-outs 4 210",
+        ],
+        [
+            { type: "suppressed", count: 1, sources: 1, ms: 1000, kinds: [{ kind: "opened", count: 1 }] },
+            "notice 1 more line from one source was left out in 1 s: opened 1",
+        ],
         [
             { type: "closed", door: "ssh", source: parseAddress("2001:db8::7")!, by: "time" },
             "notice ssh: 2001:db8::7: closed on time",
@@ -131,6 +163,7 @@ describe("reportText()", () => {
         const every: readonly Report["type"][] = [
             "stage",
             "timeout",
+            "late",
             "spoiled",
             "refused",
             "paused",

@@ -17,8 +17,9 @@ describe("factOf()", () => {
     const program = (how: ProgramStep): Report => ({ type: "program", ...who, which: "start", how })
     it.each<[Report, Partial<AuditFact> | null]>([
         [{ type: "stage", ...who, stage: 1, of: 3 }, null],
-        [{ type: "timeout", ...who, stage: 1, of: 3 }, null],
-        [{ type: "spoiled", ...who, stage: 1, of: 3 }, null],
+        [{ type: "timeout", ...who, stage: 1, of: 3, within: 9 }, null],
+        [{ type: "late", ...who, stage: 2, of: 3, ms: 10, within: 9 }, null],
+        [{ type: "spoiled", ...who, stage: 1, of: 3, after: 1, by: { what: "again", nth: 1 } }, null],
         [
             { type: "opened", ...who, opens, ms: 30_000, renewed: false },
             { what: "opened", ...named, knocker: "unknown", opens: ["tcp/22"], until: WALL + 30_000 },
@@ -75,9 +76,21 @@ describe("factOf()", () => {
             { what: "table", made: false, detail: "EPERM" },
         ],
         [
-            { type: "suppressed", count: 9 },
+            {
+                type: "suppressed",
+                count: 900,
+                sources: 3,
+                ms: 1000,
+                kinds: [
+                    { kind: "stage", count: 880 },
+                    { kind: "opened", count: 11 },
+                    { kind: "refused", count: 7 },
+                    { kind: "paused", count: 2 },
+                ],
+            },
             { what: "suppressed", count: 9 },
         ],
+        [{ type: "suppressed", count: 1, sources: 1, ms: 1, kinds: [{ kind: "opened", count: 1 }] }, null],
     ])("%j", (report, wanted) => {
         const fact = factOf(report, WALL)
         if (wanted === null) expect(fact).toBeNull()

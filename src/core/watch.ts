@@ -4,7 +4,7 @@
  */
 import type { Config, Door } from "./config/config.ts"
 import { codeOf, type HitCode, type Service, type TcpFlags } from "./knock/hit.ts"
-import { type Address, sameAddress } from "./net/address.ts"
+import type { Address } from "./net/address.ts"
 
 /**
  * One way of looking at the traffic: which TCP packets count and whose address they must be sent to. Doors with the
@@ -43,14 +43,15 @@ export type WatchPlan = {
 
 /** Groups the doors of a configuration into views, in the order of their first door. */
 export function planWatch(config: Config): WatchPlan {
-    const groups: { door: Door; doors: number[] }[] = []
+    const groups = new Map<string, { door: Door; doors: number[] }>()
     config.doors.forEach((door, index) => {
         if (door.sequence === null) return
-        const group = groups.find((g) => sameView(g.door.sequence!, door.sequence!))
+        const key = viewKey(door.sequence)
+        const group = groups.get(key)
         if (group) group.doors.push(index)
-        else groups.push({ door, doors: [index] })
+        else groups.set(key, { door, doors: [index] })
     })
-    const views = groups.map(({ door, doors }): View => {
+    const views = [...groups.values()].map(({ door, doors }): View => {
         const sequences = doors.map((index) => config.doors[index]!.sequence!)
         return {
             flags: door.sequence!.flags,
@@ -68,12 +69,13 @@ export function planWatch(config: Config): WatchPlan {
 
 /** Do these look at the same packets? */
 export function sameView(a: Pick<View, "flags" | "target">, b: Pick<View, "flags" | "target">): boolean {
-    if (a.flags.set !== b.flags.set || a.flags.clear !== b.flags.clear) return false
-    return holds(a.target, b.target) && holds(b.target, a.target)
+    return viewKey(a) === viewKey(b)
 }
 
-function holds(all: readonly Address[], some: readonly Address[]): boolean {
-    return some.every((t) => all.some((u) => sameAddress(t, u)))
+/** Equal for equal views, in whatever order their targets are named. */
+function viewKey({ flags, target }: Pick<View, "flags" | "target">): string {
+    const targets = [...new Set(target.map((address) => address.join(".")))].sort()
+    return `${flags.set} ${flags.clear} ${targets.join(" ")}`
 }
 
 function unique(codes: readonly HitCode[]): HitCode[] {

@@ -103,7 +103,7 @@ test("postern check: files that cannot be read", () => {
         ! postern: 1 error
         ? 3
         $ postern check large.toml
-        large.toml: larger than any sensible configuration (1 MiB): is it the right file?
+        large.toml: larger than any sensible configuration (1 MiB a file, 4 MiB together): is it the right file?
         ! postern: 1 error
         ? 3
         `,

@@ -7,8 +7,9 @@ import type { ConfigFile } from "../../core/config/parse.ts"
 /** Where the configuration is if nothing else is said. */
 const CONFIG_FILE = "/etc/postern/postern.toml"
 
-/** Larger than any sensible configuration (bytes). */
+/** Ours: larger than any sensible file, and all files together (bytes). */
 const MOST = 1_048_576
+const MOST_TOGETHER = 4 * MOST
 
 /** The file that holds: what was asked for, `$POSTERN_CONFIG`, or the usual place. */
 export function configFile(asked: string | undefined, env: Readonly<Record<string, string | undefined>>): string {
@@ -30,10 +31,16 @@ export function readConfigFiles(main: string): ConfigFile[] {
         const trouble = troubleOf(error)
         if (trouble.trouble !== "missing") folderTrouble = [{ file: folder, text: trouble }]
     }
-    return [readOne(main), ...folderTrouble, ...names.sort().map((name) => readOne(join(folder, name)))]
+    let room = MOST_TOGETHER
+    const read = (file: string): ConfigFile => {
+        const one = readOne(file, Math.min(MOST, room))
+        room -= typeof one.text === "string" ? one.text.length : 0
+        return one
+    }
+    return [read(main), ...folderTrouble, ...names.sort().map((name) => read(join(folder, name)))]
 }
 
-function readOne(file: string): ConfigFile {
+function readOne(file: string, most: number): ConfigFile {
     let fd: number | undefined
     try {
         // Not blocking: a FIFO in the place of a file must not hold the daemon up. All is asked of the open file, so
@@ -41,7 +48,7 @@ function readOne(file: string): ConfigFile {
         fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
         const stat = fstatSync(fd)
         if (!stat.isFile()) return { file, text: { trouble: "not-a-file", detail: "" } }
-        if (stat.size > MOST) return { file, text: { trouble: "too-large", detail: "" } }
+        if (stat.size > most) return { file, text: { trouble: "too-large", detail: "" } }
         const text = new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(fd))
         return { file, text, mode: stat.mode & 0o777 }
     } catch (error) {

@@ -1,5 +1,5 @@
 /** What is legal but unwise: one function for each thing that is looked at, and nothing here stops a configuration. */
-import { codeOf, type Hit, type Service } from "../knock/hit.ts"
+import { codeOf, type Hit, type HitCode, type Service } from "../knock/hit.ts"
 import { formatHit, formatService } from "../knock/language.ts"
 import { browserRefuses, wellKnownPort } from "../knock/ports.ts"
 import { isIPv4Network, sameAddress } from "../net/address.ts"
@@ -14,6 +14,25 @@ import { scannable } from "./rules.ts"
 type Placed = { readonly door: Door; readonly sequence: Sequence; readonly file: string; readonly index: number }
 
 type Say = (path: Path, problem: Doubt) => void
+
+/** What is asked about each door, looked up so that ten thousand doors take no longer than they must. */
+type Lookup = {
+    readonly doors: readonly Placed[]
+    /** By service: the first door that opens it. */
+    readonly owners: ReadonlyMap<HitCode, string>
+    readonly hidden: ReadonlySet<HitCode>
+    readonly busy: ReadonlySet<HitCode>
+    /** Null: not known. */
+    readonly listening: ReadonlySet<HitCode> | null
+    /** By knock (see `knockText`): the doors that have it, as numbers of `doors`. */
+    readonly knocks: ReadonlyMap<string, readonly number[]>
+    /** How many hits knocks have. */
+    readonly lengths: ReadonlySet<number>
+}
+
+/** Ours: of doors with one and the same knock, so many are compared with another door, and so many are named. */
+const ALIKE_COMPARED = 256
+const ALIKE_NAMED = 4
 
 /** A window longer than this (ms) gives a guesser time. */
 const LONG_WINDOW = 60_000
@@ -32,19 +51,38 @@ export function checkDoubts(parsed: Parsed, files: readonly ConfigFile[], facts:
     const doors = parsed.entries.flatMap(({ door, file, index }): Placed[] =>
         door?.sequence ? [{ door, sequence: door.sequence, file, index }] : [],
     )
-    const busy = [...(facts.listening ?? []), ...(parsed.gateway?.services ?? [])]
-    for (const placed of doors) {
+    const lookup = lookUp(doors, facts, parsed.gateway?.services ?? [])
+    for (const [number, placed] of doors.entries()) {
         const { door, sequence, file, index } = placed
         const say: Say = (path, problem) => found.push({ file, path: ["door", index, ...path], problem })
         sequenceAsWhole(sequence, say)
-        for (const i of sequence.hits.keys()) singleHit(sequence.hits, i, doors, busy, say)
+        for (const i of sequence.hits.keys()) singleHit(sequence.hits, i, lookup, say)
         timesAndFlags(door, sequence, say)
-        otherDoors(placed, doors, say)
-        services(door, doors, facts, say)
+        otherDoors(number, lookup, say)
+        services(door, lookup, say)
     }
     if (parsed.gateway?.uniform === true && parsed.gateway.capture === "packet-socket")
         found.push({ file: parsed.gatewayFile!, path: ["gateway", "uniform"], problem: { code: "uniform-unused" } })
     return [...found, ...permissions(files, parsed)]
+}
+
+function lookUp(doors: readonly Placed[], { listening }: HostFacts, named: readonly Service[]): Lookup {
+    const owners = new Map<HitCode, string>()
+    const hidden = new Set<HitCode>()
+    const knocks = new Map<string, number[]>()
+    for (const [number, { door, sequence }] of doors.entries()) {
+        for (const code of door.opens.map(codeOf)) {
+            if (!owners.has(code)) owners.set(code, door.name)
+            if (door.hide) hidden.add(code)
+        }
+        const text = knockText(sequence.hits)
+        const alike = knocks.get(text)
+        if (alike === undefined) knocks.set(text, [number])
+        else alike.push(number)
+    }
+    const busy = new Set([...(listening ?? []), ...named].map(codeOf))
+    const lengths = new Set(doors.map(({ sequence }) => sequence.hits.length))
+    return { doors, owners, hidden, busy, listening: listening && new Set(listening.map(codeOf)), knocks, lengths }
 }
 
 function sequenceAsWhole({ hits }: Sequence, say: Say): void {
@@ -65,13 +103,7 @@ function sequenceAsWhole({ hits }: Sequence, say: Say): void {
     else if (bits < ENOUGH_BITS) say(path, { code: "guessable", bits })
 }
 
-function singleHit(
-    hits: readonly Hit[],
-    index: number,
-    doors: readonly Placed[],
-    busy: readonly Service[],
-    say: Say,
-): void {
+function singleHit(hits: readonly Hit[], index: number, { owners, busy }: Lookup, say: Say): void {
     const hit = hits[index]!
     const path = ["sequence", "hits", index]
     const before = hits[index - 1]
@@ -83,9 +115,9 @@ function singleHit(
         if (hit.port > ONE_PIECE) say(path, { code: "fragments" })
         return
     }
-    const owner = doors.find(({ door }) => door.opens.some((service) => codeOf(service) === codeOf(hit)))
-    if (owner) say(path, { code: "own-service", door: owner.door.name })
-    else if (busy.some((service) => codeOf(service) === codeOf(hit))) say(path, { code: "listening" })
+    const owner = owners.get(codeOf(hit))
+    if (owner !== undefined) say(path, { code: "own-service", door: owner })
+    else if (busy.has(codeOf(hit))) say(path, { code: "listening" })
     else if (wellKnownPort(hit.port)) say(path, { code: "well-known" })
     else if (hit.protocol === "tcp" && browserRefuses(hit.port)) say(path, { code: "browsers-refuse" })
 }
@@ -100,23 +132,30 @@ function timesAndFlags(door: Door, { within, flags, hits }: Sequence, say: Say):
 }
 
 /** The matcher looks at the last hits only, so a knock that holds another opens both doors. */
-function otherDoors(own: Placed, doors: readonly Placed[], say: Say): void {
+function otherDoors(number: number, { doors, knocks, lengths }: Lookup, say: Say): void {
     const path = ["sequence", "hits"]
-    const text = knockText(own)
-    doors.forEach((other, position) => {
-        if (other === own || !canCoincide(own.sequence, other.sequence)) return
-        const inner = knockText(other)
-        const { name } = other.door
-        if (inner === text) {
-            // Said once, at the later of the two.
-            if (position < doors.indexOf(own)) say(path, { code: "same-knock", door: name })
-        } else if (text.endsWith(inner)) say(path, { code: "ends-alike", door: name })
-        else if (text.includes(inner)) say(path, { code: "contains", door: name })
-    })
+    const own = doors[number]!
+    const { hits } = own.sequence
+    const found = new Map<number, Doubt["code"] & ("same-knock" | "ends-alike" | "contains")>()
+    for (const length of lengths) {
+        for (let end = hits.length; end >= length; end--) {
+            const alike = knocks.get(knockText(hits.slice(end - length, end))) ?? []
+            const code = length === hits.length ? "same-knock" : end === hits.length ? "ends-alike" : "contains"
+            let named = 0
+            for (const other of alike.slice(0, ALIKE_COMPARED)) {
+                // The same knock is said once, at the later of the two.
+                if (named >= ALIKE_NAMED || other === number || (code === "same-knock" && other > number)) continue
+                if (found.has(other) || !canCoincide(own.sequence, doors[other]!.sequence)) continue
+                found.set(other, code)
+                named++
+            }
+        }
+    }
+    for (const [other, code] of [...found].sort(([a], [b]) => a - b)) say(path, { code, door: doors[other]!.door.name })
 }
 
-function knockText({ sequence }: Placed): string {
-    return sequence.hits.map((hit) => ` ${codeOf(hit)} `).join("")
+function knockText(hits: readonly Hit[]): string {
+    return hits.map(codeOf).join(" ")
 }
 
 /** Is there a packet that is a hit for both? */
@@ -127,15 +166,12 @@ function canCoincide(a: Sequence, b: Sequence): boolean {
     return a.target.some((one) => b.target.some((other) => sameAddress(one, other)))
 }
 
-function services(door: Door, doors: readonly Placed[], facts: HostFacts, say: Say): void {
-    const hides = (service: Service) =>
-        doors.some(({ door }) => door.hide && door.opens.some((other) => codeOf(other) === codeOf(service)))
-    const left = door.opens.filter((service) => !hides(service))
+function services(door: Door, { hidden, listening }: Lookup, say: Say): void {
+    const left = door.opens.filter((service) => !hidden.has(codeOf(service)))
     if (left.length > 0 && door.command === null)
         say(["opens"], { code: "not-hidden", services: left.map(formatService).join(", ") })
     door.opens.forEach((service, index) => {
-        if (!door.hide || facts.listening === null) return
-        if (facts.listening.some((other) => codeOf(other) === codeOf(service))) return
+        if (!door.hide || listening === null || listening.has(codeOf(service))) return
         say(["opens", index], { code: "nothing-listens", service: formatService(service) })
     })
     if (!door.hide && door.opens.length > 0 && door.always.length > 0) say(["always"], { code: "always-unhidden" })
@@ -146,8 +182,9 @@ function services(door: Door, doors: readonly Placed[], facts: HostFacts, say: S
 }
 
 function permissions(files: readonly ConfigFile[], parsed: Parsed): Found[] {
+    const secrets = new Set(parsed.entries.flatMap(({ file, raw }) => (raw["sequence"] === undefined ? [] : [file])))
     return files.flatMap(({ file, mode = 0 }): Found[] => {
-        const secret = parsed.entries.some((entry) => entry.file === file && entry.raw["sequence"] !== undefined)
+        const secret = secrets.has(file)
         return [
             ...(secret && (mode & 0o004) !== 0 ? [{ file, path: [], problem: { code: "readable" } } as const] : []),
             ...((mode & 0o022) !== 0 ? [{ file, path: [], problem: { code: "writable" } } as const] : []),

@@ -52,5 +52,9 @@ export const LIMITS = {
     arguments: [1, 64],
 } as const satisfies Readonly<Record<string, readonly [number, number]>>
 
+/** Ours: doors over all files. */
+export const MAX_DOORS = 16_384
+/** Ours: problems that are shown. Whoever has more mends these first. */
+export const MAX_PROBLEMS = 1000
 /** Different combinations of flags and target over all doors: each costs a look at every packet. */
 export const MAX_VIEWS = 64

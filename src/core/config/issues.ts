@@ -94,9 +94,12 @@ type Mistake =
     | { readonly code: "needs-stop" }
     | { readonly code: "scannable" }
     | { readonly code: "too-many-views"; readonly most: number }
+    | { readonly code: "too-many-doors"; readonly most: number; readonly doors: number }
+    | { readonly code: "too-many-problems"; readonly most: number }
 
 /** What is legal but unwise, or worth knowing. */
 export type Doubt =
+    | { readonly code: "too-many-doubts"; readonly most: number }
     | { readonly code: "short"; readonly hits: number; readonly bits: number }
     | { readonly code: "in-order"; readonly order: "ascending" | "descending" }
     | { readonly code: "guessable"; readonly bits: number }
@@ -124,6 +127,7 @@ export type Doubt =
     | { readonly code: "writable" }
 
 const SEVERITIES: Readonly<Record<Doubt["code"], Severity>> = {
+    "too-many-doubts": "note",
     short: "warning",
     "in-order": "warning",
     guessable: "warning",

@@ -7,7 +7,7 @@ import { readToml } from "../toml.ts"
 import { fixedSettings } from "./changes.ts"
 import { checkDoubts } from "./check.ts"
 import type { Config, Gateway } from "./config.ts"
-import { GATEWAY } from "./defaults.ts"
+import { GATEWAY, MAX_DOORS, MAX_PROBLEMS } from "./defaults.ts"
 import { type Found, type Issue, type Path, severityOf, type Trouble } from "./issues.ts"
 import { locator } from "./positions.ts"
 import { checkRules, type DoorEntry } from "./rules.ts"
@@ -46,10 +46,19 @@ export async function readConfig(files: readonly ConfigFile[], facts: HostFacts)
     const fixed =
         facts.running && gateway && fixedSettings(facts.running, gateway, parsed.gatewayFile ?? files[0]!.file)
     const found = [...parsed.found, ...(fixed ?? []), ...checkDoubts(parsed, files, facts)]
-    const issues = await place(files, parsed.entries, found)
+    const issues = await place(files, parsed.entries, bounded(found))
     if (issues.some(({ severity }) => severity === "error")) return { ok: false, issues }
     const doors = parsed.entries.flatMap(({ door }) => door ?? [])
     return { ok: true, config: { gateway: parsed.gateway ?? GATEWAY, doors }, issues }
+}
+
+/** No more than anybody reads, errors before what is only unwise; the last says that there are more. */
+function bounded(found: readonly Found[]): readonly Found[] {
+    if (found.length <= MAX_PROBLEMS) return found
+    const errors = found.filter(({ problem }) => severityOf(problem) === "error")
+    const shown = (errors.length > 0 ? errors : found).slice(0, MAX_PROBLEMS)
+    const code = errors.length > 0 ? "too-many-problems" : "too-many-doubts"
+    return [...shown, { file: shown.at(-1)!.file, path: [], problem: { code, most: MAX_PROBLEMS } }]
 }
 
 /** Everything that could be understood, and every mistake. */
@@ -68,9 +77,11 @@ function parseFiles(files: readonly ConfigFile[]): Parsed {
     let gateway: Gateway | null = null
     let gatewayFile: string | null = null
     let whole = true
+    let doors = 0
     for (const { file, text } of files) {
-        const add = (placed: readonly Placed[], base: Path = []) =>
-            found.push(...placed.map((one) => ({ ...one, file, path: [...base, ...one.path] })))
+        const add = (placed: readonly Placed[], base: Path = []) => {
+            for (const one of placed) found.push({ ...one, file, path: [...base, ...one.path] })
+        }
         const root = parseToml(text)
         if ("problem" in root) {
             add([root])
@@ -90,11 +101,20 @@ function parseFiles(files: readonly ConfigFile[]): Parsed {
                 gatewayFile ??= file
             } else if (key === "door") {
                 if (!Array.isArray(value)) add([{ path: [key], key: true, problem: { code: "type", kind: "door" } }])
-                else entries.push(...value.map((raw: unknown, index) => readDoor(raw, index, file, add)))
-            } else add([unknownKey([], key, "the top of a configuration")])
+                else {
+                    doors += value.length
+                    // Refused as a whole before any of it is looked at.
+                    if (doors > MAX_DOORS) continue
+                    for (const [index, raw] of value.entries()) entries.push(readDoor(raw, index, file, add))
+                }
+            } else if (found.length <= MAX_PROBLEMS) add([unknownKey([], key, "the top of a configuration")])
         }
     }
     const [main] = files
+    if (doors > MAX_DOORS && main) {
+        const problem = { code: "too-many-doors", most: MAX_DOORS, doors } as const
+        return { gateway, gatewayFile, entries: [], found: [{ file: main.file, path: [], problem }] }
+    }
     if (whole && entries.length === 0 && main && !found.some(({ path }) => path[0] === "door"))
         found.push({ file: main.file, path: [], problem: { code: "no-doors" } })
     return { gateway, gatewayFile, entries, found: [...found, ...checkRules(entries, whole)] }
@@ -119,11 +139,16 @@ function parseToml(text: ConfigFile["text"]): Root {
 /** Facts to issues: looks up the places, makes the sentences, and sorts by place. */
 async function place(files: readonly ConfigFile[], entries: readonly DoorEntry[], found: readonly Found[]) {
     const issues: Issue[] = []
+    const byFile = new Map<string, Found[]>(files.map(({ file }) => [file, []]))
+    for (const one of found) byFile.get(one.file)?.push(one)
+    const names = new Map(entries.map(({ file, index, raw }) => [`${index} ${file}`, raw["name"]]))
     for (const { file, text } of files) {
-        const here = found.filter((one) => one.file === file)
+        const here = byFile.get(file) ?? []
         if (here.length === 0) continue
         const syntax = here.find(({ problem }) => problem.code === "syntax" || problem.code === "unreadable")
-        const locate = typeof text === "string" && !syntax ? await locator(text) : () => ({ line: 1, column: 1 })
+        // Finding places is what takes longest, so only where there is one to find.
+        const placed = typeof text === "string" && !syntax && here.some(({ path }) => path.length > 0)
+        const locate = placed ? await locator(text) : () => ({ line: 1, column: 1 })
         const inFile = here.map(({ path, key, problem }): Issue => {
             const { line, column } =
                 problem.code === "syntax"
@@ -131,7 +156,7 @@ async function place(files: readonly ConfigFile[], entries: readonly DoorEntry[]
                     : problem.code === "unreadable"
                       ? { line: 0, column: 0 }
                       : locate(path, key)
-            const name = formatPath(path, file, entries)
+            const name = formatPath(path, file, names)
             const message = problemText(problem)
             return { severity: severityOf(problem), code: problem.code, file, line, column, path: name, message }
         })
@@ -141,7 +166,7 @@ async function place(files: readonly ConfigFile[], entries: readonly DoorEntry[]
 }
 
 /** `door.ssh.sequence.hits[0]`; a door without a name of its own is `door[1]`. */
-function formatPath(path: Path, file: string, entries: readonly DoorEntry[]): string {
+function formatPath(path: Path, file: string, names: ReadonlyMap<string, unknown>): string {
     let text = ""
     path.forEach((part, depth) => {
         if (typeof part === "string") {
@@ -149,7 +174,7 @@ function formatPath(path: Path, file: string, entries: readonly DoorEntry[]): st
             return
         }
         const door = depth === 1 && path[0] === "door"
-        const name = door && entries.find((one) => one.file === file && one.index === part)?.raw["name"]
+        const name = door && names.get(`${part} ${file}`)
         text += typeof name === "string" && DOOR_NAME.test(name) ? `.${name}` : `[${part}]`
     })
     return text

@@ -18,13 +18,20 @@ export type DoorEntry = {
     readonly door: Door | null
 }
 
+/** Ours: among so many doors the one is looked for that was meant. */
+const NEAR_AMONG = 256
+
 /** Every breach of the rules. `whole`: no file is missing, so a door that is not there does not exist. */
 export function checkRules(entries: readonly DoorEntry[], whole: boolean): Found[] {
-    const names = entries.map(({ raw }) => raw["name"]).filter((name) => typeof name === "string")
+    const firsts = new Map<string, DoorEntry>()
+    for (const entry of entries) {
+        const { name } = entry.raw
+        if (typeof name === "string" && !firsts.has(name)) firsts.set(name, entry)
+    }
     return [
-        ...entries.flatMap((entry, index) => [
-            ...ofNames(entry, entries.slice(0, index)),
-            ...ofCloses(entry, names, whole),
+        ...entries.flatMap((entry) => [
+            ...ofNames(entry, firsts),
+            ...ofCloses(entry, firsts, whole),
             ...ofPurpose(entry),
         ]),
         ...entries.flatMap(ofHits),
@@ -36,19 +43,19 @@ function at({ file, index }: DoorEntry, path: Path, problem: Problem): Found {
     return { file, path: ["door", index, ...path], problem }
 }
 
-function ofNames(entry: DoorEntry, before: readonly DoorEntry[]): Found[] {
+function ofNames(entry: DoorEntry, firsts: ReadonlyMap<string, DoorEntry>): Found[] {
     const { name } = entry.raw
     if (typeof name !== "string") return []
-    const first = before.find(({ raw }) => raw["name"] === name)
-    return first ? [at(entry, ["name"], { code: "second-door", name, file: first.file })] : []
+    const first = firsts.get(name)
+    return first && first !== entry ? [at(entry, ["name"], { code: "second-door", name, file: first.file })] : []
 }
 
-function ofCloses(entry: DoorEntry, names: readonly string[], whole: boolean): Found[] {
+function ofCloses(entry: DoorEntry, firsts: ReadonlyMap<string, DoorEntry>, whole: boolean): Found[] {
     return list(entry.raw["closes"]).flatMap((name, index): Found[] => {
         if (typeof name !== "string") return []
         if (name === entry.raw["name"]) return [at(entry, ["closes", index], { code: "closes-itself" })]
-        if (names.includes(name) || !whole) return []
-        const others = names.filter((other) => other !== entry.raw["name"])
+        if (firsts.has(name) || !whole) return []
+        const others = [...firsts.keys()].slice(0, NEAR_AMONG).filter((other) => other !== entry.raw["name"])
         return [at(entry, ["closes", index], { code: "closes-unknown", name, near: nearest(name, others) })]
     })
 }

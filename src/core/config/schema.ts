@@ -90,7 +90,8 @@ function list<T extends z.ZodType>(kind: Kind, item: T, [least, most]: Limits, f
         const { length } = raws
         if (length < least || length > most) report(context, raws, { code: "count", least, most })
         const texts = new Set<string>()
-        const values = raws.map((raw, index) => {
+        // Of what is too long anyway enough is looked at to find what else is wrong, and not all of it.
+        const values = raws.slice(0, most * 2).map((raw, index) => {
             const read = inside(context, item, raw, [index])
             if (!read) return z.NEVER
             const text = format?.(read.value)
@@ -135,7 +136,9 @@ const program = argument.check((context) => {
 const argv = z.array(z.unknown(), { error: "arguments" satisfies Kind }).transform((raws, context): string[] => {
     const [least, most] = LIMITS.arguments
     if (raws.length < least || raws.length > most) report(context, raws, { code: "count", least, most })
-    return raws.map((raw, index) => inside(context, index === 0 ? program : argument, raw, [index])?.value ?? z.NEVER)
+    return raws
+        .slice(0, most * 2)
+        .map((raw, index) => inside(context, index === 0 ? program : argument, raw, [index])?.value ?? z.NEVER)
 })
 
 /** A value that is either `one` shape or `other`, chosen by what it is, so that its errors are those of one shape. */

@@ -1,5 +1,6 @@
 /** One table of a TOML file through its schema: a value, or every problem of it with its place. */
 import type * as z from "zod"
+import { MAX_PROBLEMS } from "./defaults.ts"
 import type { Path, Problem } from "./issues.ts"
 import { KEYS, problemOf, type TableName } from "./schema.ts"
 import { nearest } from "./suggest.ts"
@@ -16,7 +17,8 @@ export function readTable<T extends z.ZodType>(schema: T, raw: unknown, table: T
 
 function placedOf(issue: z.core.$ZodIssue, raw: unknown, table: TableName): Placed[] {
     const path = issue.path.filter((part) => typeof part !== "symbol")
-    if (issue.code === "unrecognized_keys") return issue.keys.map((key) => unknownKey(path, key, table))
+    if (issue.code === "unrecognized_keys")
+        return issue.keys.slice(0, MAX_PROBLEMS).map((key) => unknownKey(path, key, table))
     const problem = problemOf(issue)
     const missing = problem.code === "type" && at(raw, path) === undefined
     return [{ path, problem: missing ? { code: "missing", kind: problem.kind } : problem }]

@@ -36,7 +36,7 @@ const TROUBLES: Readonly<Record<Trouble, string>> = {
     permission: "no permission to read it: run as root, or as the user whom the daemon runs as",
     "not-a-file": "not a file",
     "not-utf8": "not UTF-8 text: save it as UTF-8",
-    "too-large": "larger than any sensible configuration (1 MiB): is it the right file?",
+    "too-large": "larger than any sensible configuration (1 MiB a file, 4 MiB together): is it the right file?",
     failed: "cannot be read",
 }
 
@@ -86,7 +86,10 @@ const TEXTS: Texts = {
         "a port scan would open this door: a single hit, neighbours in a row or one hit repeated; take 4 or more, far apart",
     "too-many-views": ({ most }) =>
         `more than ${most} different combinations of flags and target: let doors share some of them`,
+    "too-many-doors": ({ most, doors }) => `${doors} doors are more than the ${most} that there can be over all files`,
+    "too-many-problems": ({ most }) => `more than ${most} problems: mend those before it, and look again`,
 
+    "too-many-doubts": ({ most }) => `more than ${most} warnings and notes: the others are not shown`,
     short: ({ hits, bits }) => `only ${hits} hits, at most ${bits} bits to guess: take 4 or more`,
     "in-order": ({ order }) =>
         `the ports are ${order}, as scanners try them: mix them, with some wide steps down and some up`,

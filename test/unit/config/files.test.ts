@@ -69,6 +69,14 @@ describe("readConfigFiles()", () => {
         ])
     })
 
+    test("reads four MiB over all files, and no more", () => {
+        write("postern.toml", "main")
+        mkdirSync(join(folder, "conf.d"))
+        for (const name of "abcde") write(`conf.d/${name}.toml`, name.repeat(1_000_000))
+        const trouble = readConfigFiles(join(folder, "postern.toml")).map(({ text }) => typeof text !== "string")
+        expect(trouble).toEqual([false, false, false, false, false, true])
+    })
+
     test("says what it may not read, folder included", () => {
         mkdirSync(join(folder, "conf.d"))
         write("postern.toml", "main", 0)

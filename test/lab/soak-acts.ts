@@ -24,7 +24,7 @@ state = "${join(scratch, "state")}"
 [[door]]
 name = "ssh"
 opens = ["tcp/22"]
-for = "2s"
+for = "10s"
 hide = true
 [door.sequence]
 hits = [${quoted(HITS)}]

@@ -14,7 +14,7 @@ import { type Crowd, makeCrowd } from "./crowd.ts"
 import type { Flooded } from "./flood.ts"
 import { type Daemon, eventually, floodFrom, type Host, type Lab, listTable, makeLab, shield } from "./lab.ts"
 import { processFigures } from "./process.ts"
-import { statusOf } from "./siege.ts"
+import { letIn, statusOf } from "./siege.ts"
 import { CONFIGURATION, FLOODS, HITS, MISCHIEF } from "./soak-acts.ts"
 
 export type SoakOptions = {
@@ -209,15 +209,12 @@ class Knocks {
         const crowd = this.#crowds[this.#turn++ % this.#crowds.length]!
         const sources = await crowd.knock(3, HITS)
         const to = performance.now()
-        const open = new Set<string>()
-        const look = () => {
-            const lines = daemon.log.all.slice(line)
-            for (const source of sources) if (lines.some((l) => l.includes(` ${source}: open`))) open.add(source)
-            return open.size === sources.length || daemon !== this.#scene.daemon()
-        }
         const excuse = () => this.#excuses.find((e) => e.from < to && e.to > from)?.why
-        await eventually(() => look() || excuse() !== undefined, PATIENCE)
-        look()
+        const gateway = this.#scene.gateway
+        // Excused or not is known a moment later; who is lost without an excuse is waited for.
+        let open = await letIn(gateway, daemon, sources, line, 1000)
+        if (open.size < sources.length && excuse() === undefined)
+            open = await letIn(gateway, daemon, sources, line, PATIENCE)
         const why = excuse()
         const overrun = open.size < sources.length && (await droppedBy(this.#scene.daemon())) > dropped && dropped >= 0
         for (const source of sources) {

@@ -7,8 +7,10 @@ import { endWithReader, processTerminal } from "../voice/terminal.ts"
 import { check } from "./commands/check.ts"
 import { grant } from "./commands/grant.ts"
 import { knock } from "./commands/knock.ts"
+import { log } from "./commands/log.ts"
 import { metrics } from "./commands/metrics.ts"
 import { revoke } from "./commands/revoke.ts"
+import { state } from "./commands/state.ts"
 import { status } from "./commands/status.ts"
 import { watch } from "./commands/watch.ts"
 
@@ -38,7 +40,8 @@ export async function main(args: readonly string[], extra: readonly CliCommand[]
         const terminal = processTerminal(program.opts<{ color: boolean }>().color)
         code = await act(terminal)
     }
-    for (const command of [...extra, status, watch, metrics, grant, revoke, check, knock]) command.define(program, run)
+    for (const command of [...extra, status, watch, metrics, log, grant, revoke, state, check, knock])
+        command.define(program, run)
     for (const command of program.commands) {
         command.exitOverride().showSuggestionAfterError()
         command.configureOutput(program.configureOutput())

@@ -5,6 +5,8 @@
  * what is not known is skipped, so that a newer daemon can say more.
  */
 import * as z from "zod/mini"
+import { AUDIT_KINDS, type AuditEntry, readEntry } from "./audit/entry.ts"
+import type { AuditFilter } from "./audit/filter.ts"
 import { LIMITS } from "./config/defaults.ts"
 import { type Address, formatAddress, formatNetwork, type Network, parseAddress, parseNetwork } from "./net/address.ts"
 import { type Status, statusShape } from "./status.ts"
@@ -24,6 +26,15 @@ export type Request =
     | { readonly ask: "grant"; readonly door: string; readonly source: Address; readonly ms: number | null }
     /** End grants: of this door, of these sources, or of those that are both; two times null: all of them. */
     | { readonly ask: "revoke"; readonly door: string | null; readonly source: Network | null }
+    /** A page of the audit trail: what came after this serial; of that, the last so many (null: all). */
+    | {
+          readonly ask: "log"
+          readonly after: number
+          readonly last: number | null
+          readonly filter: AuditFilter
+      }
+    /** What can have been used since this moment (ms since 1970) is known from now on, or taken for known. */
+    | { readonly ask: "trust"; readonly since: number }
 
 /** Why something is not done. */
 export type ControlCode =
@@ -46,6 +57,9 @@ export type ControlCode =
     /** As many grants are open as are allowed; the firewall refused. */
     | "grants"
     | "firewall"
+    /** There is no audit trail; there is no journal. */
+    | "audit"
+    | "journal"
     /** The daemon stops, or something is wrong with it. */
     | "failed"
 
@@ -60,7 +74,18 @@ export type Answer =
     | { readonly ok: true; readonly answer: "grant"; readonly ms: number; readonly opens: readonly string[] }
     /** So many grants ended, and so many elements were taken back that no door had opened. */
     | { readonly ok: true; readonly answer: "revoke"; readonly grants: number; readonly strays: number }
+    | ({ readonly ok: true; readonly answer: "log" } & LogPage)
+    /** Before, that moment was this one. */
+    | { readonly ok: true; readonly answer: "trust"; readonly before: number }
     | Refused
+
+/** Entries, the oldest first; `next`: the serial to ask on with; `missing`: so many on the way cannot be read. */
+export type LogPage = {
+    readonly entries: readonly AuditEntry[]
+    readonly next: number
+    readonly more: boolean
+    readonly missing: number
+}
 
 const CODES = [
     "too-long",
@@ -75,6 +100,8 @@ const CODES = [
     "for",
     "grants",
     "firewall",
+    "audit",
+    "journal",
     "failed",
 ] as const satisfies readonly ControlCode[]
 
@@ -99,6 +126,18 @@ const asks = {
         source: z.optional(z.string()),
         all: z.optional(z.literal(true)),
     }),
+    log: z.strictObject({
+        postern: version,
+        ask: z.literal("log"),
+        after: z.optional(count),
+        last: z.optional(count),
+        since: z.optional(count),
+        until: z.optional(count),
+        door: z.optional(name),
+        source: z.optional(z.string()),
+        kinds: z.optional(z.array(z.enum(AUDIT_KINDS))),
+    }),
+    trust: z.strictObject({ postern: version, ask: z.literal("trust"), since: count }),
 } as const
 const refusal = z.object({ ok: z.literal(false), code: z.string(), detail: z.string() })
 const answers = z.discriminatedUnion("answer", [
@@ -106,6 +145,15 @@ const answers = z.discriminatedUnion("answer", [
     z.object({ ok: z.literal(true), answer: z.literal("metrics"), text: z.string() }),
     z.object({ ok: z.literal(true), answer: z.literal("grant"), ms: count, opens: z.array(z.string()) }),
     z.object({ ok: z.literal(true), answer: z.literal("revoke"), grants: count, strays: count }),
+    z.object({
+        ok: z.literal(true),
+        answer: z.literal("log"),
+        entries: z.array(z.unknown()),
+        next: count,
+        more: z.boolean(),
+        missing: count,
+    }),
+    z.object({ ok: z.literal(true), answer: z.literal("trust"), before: count }),
 ])
 
 /** A refusal as a value. */
@@ -130,6 +178,16 @@ export function encodeRequest(request: Request): string {
             const which = source === null ? {} : { source: formatNetwork(source) }
             return JSON.stringify({ ...head, ...(door !== null && { door }), ...which })
         }
+        case "log": {
+            const { after, last, filter } = request
+            const { source, ...plain } = filter
+            const wanted = { after, last, ...plain, source: source && formatNetwork(source) }
+            // What does not matter is left out.
+            const said = Object.entries(wanted).filter(([, value]) => value !== null && value !== 0)
+            return JSON.stringify({ ...head, ...(last === 0 && { last }), ...Object.fromEntries(said) })
+        }
+        case "trust":
+            return JSON.stringify({ ...head, since: request.since })
     }
 }
 
@@ -138,11 +196,32 @@ export function decodeRequest(line: string): { readonly ok: true; readonly reque
     const read = readObject(line, REQUEST_MOST)
     if (!read.ok) return read
     const { ask } = read.value
-    if (ask !== "status" && ask !== "metrics" && ask !== "grant" && ask !== "revoke") return refuse("unknown")
-    if (ask === "status" || ask === "metrics") {
-        return asks[ask].safeParse(read.value).success ? { ok: true, request: { ask } } : refuse("malformed")
+    switch (ask) {
+        case "status":
+        case "metrics":
+            return asks[ask].safeParse(read.value).success ? { ok: true, request: { ask } } : refuse("malformed")
+        case "grant":
+            return readGrant(read.value)
+        case "revoke":
+            return readRevoke(read.value)
+        case "log":
+            return readLog(read.value)
+        case "trust": {
+            const { success, data } = asks.trust.safeParse(read.value)
+            return success ? { ok: true, request: { ask, since: data.since } } : refuse("malformed")
+        }
+        default:
+            return refuse("unknown")
     }
-    return ask === "grant" ? readGrant(read.value) : readRevoke(read.value)
+}
+
+function readLog(value: object): ReturnType<typeof decodeRequest> {
+    const read = asks.log.safeParse(value)
+    if (!read.success) return refuse("malformed")
+    const { after = 0, last = null, since = null, until = null, door = null, source: text, kinds = null } = read.data
+    const source = text === undefined ? null : parseNetwork(text)
+    if (text !== undefined && source === null) return refuse("source")
+    return { ok: true, request: { ask: "log", after, last, filter: { since, until, door, source, kinds } } }
 }
 
 function readGrant(value: object): ReturnType<typeof decodeRequest> {
@@ -177,7 +256,12 @@ export function decodeAnswer(line: string): Answer {
     const read = readObject(line, ANSWER_MOST)
     if (!read.ok) return read
     const answer = answers.safeParse(read.value)
-    if (answer.success) return answer.data
+    if (answer.success) {
+        if (answer.data.answer !== "log") return answer.data
+        // What a later version says besides is not for us.
+        const entries = answer.data.entries.map(readEntry).filter((entry) => entry !== null)
+        return { ...answer.data, entries }
+    }
     const refused = refusal.safeParse(read.value)
     if (!refused.success) return refuse("malformed")
     const code = CODES.find((known) => known === refused.data.code)

@@ -83,6 +83,35 @@ export const statusShape = z.object({
         ignored: count,
         turnedAway: count,
     }),
+    /** The directory `state`. */
+    state: z.object({
+        directory: z.string(),
+        /** Null: there is none, and no door needs one. */
+        journal: z.nullable(
+            z.object({
+                /** From when on (ms since 1970) everything is known, and why not from before. */
+                since: time,
+                why: z.enum(["new", "damage", "operator"]),
+                claims: count,
+                counters: count,
+                stops: count,
+                /** Why the last write failed; null: it did not. */
+                trouble: z.nullable(z.string()),
+            }),
+        ),
+        /** Null: none is kept. */
+        audit: z.nullable(
+            z.object({
+                /** Of the last entry that is durable. */
+                serial: count,
+                bytes: count,
+                /** Entries that wait for the disk, and entries since the start that found no room. */
+                waiting: count,
+                lost: count,
+                trouble: z.nullable(z.string()),
+            }),
+        ),
+    }),
     /** The latest lines of the log that are warnings or errors about the host; `times`: said so often. */
     warnings: z.array(z.object({ time, level: z.enum(["warning", "error"]), text: z.string(), times: count })),
 })

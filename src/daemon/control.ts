@@ -2,26 +2,31 @@
 import type { Peer } from "../adapters/system/peer.ts"
 import { type Answer, type Request, refuse } from "../core/control.ts"
 import { formatService } from "../core/knock/language.ts"
+import { formatStamp } from "../voice/reports.ts"
 import type { Log } from "./log.ts"
 import { type MetricsSources, metricsNow } from "./metrics.ts"
+import type { Recorder } from "./recorder.ts"
 import { statusNow } from "./status.ts"
 
 /** A refusal names so many doors. */
 const DOORS_NAMED = 20
 
-/** Does what is asked, at once. A mistake of ours is told, and costs the answer alone: the doors go on. */
-export function answerer(sources: MetricsSources, log: Log): (request: Request, peer: Peer) => Answer {
-    return (request, peer) => {
+/** What answers are made of. */
+export type AnswerSources = MetricsSources & { readonly note: Recorder["note"] }
+
+/** Does what is asked. A mistake of ours is told, and costs the answer alone: the doors go on. */
+export function answerer(sources: AnswerSources, log: Log): (request: Request, peer: Peer) => Promise<Answer> {
+    return async (request, peer) => {
         sources.meter.countAsked(request.ask)
-        const answer = tryToAnswer(request, peer, sources, log)
+        const answer = await tryToAnswer(request, peer, sources, log)
         if (!answer.ok) sources.meter.countRefused(answer.code)
         return answer
     }
 }
 
-function tryToAnswer(request: Request, peer: Peer, sources: MetricsSources, log: Log): Answer {
+async function tryToAnswer(request: Request, peer: Peer, sources: AnswerSources, log: Log): Promise<Answer> {
     try {
-        return answer(request, peer, sources)
+        return await answer(request, peer, sources, log)
     } catch (error) {
         const text = error instanceof Error ? error.message : String(error)
         log("error", `control: ${request.ask} failed: ${text}`)
@@ -29,8 +34,13 @@ function tryToAnswer(request: Request, peer: Peer, sources: MetricsSources, log:
     }
 }
 
-function answer(request: Request, { uid }: Peer, sources: MetricsSources): Answer {
-    const { loop, config } = sources
+async function answer(request: Request, { uid }: Peer, sources: AnswerSources, log: Log): Promise<Answer> {
+    const { loop, config, kept } = sources
+    if (request.ask === "log") {
+        if (kept.audit === null) return refuse("audit")
+        return { ok: true, answer: "log", ...(await kept.audit.read(request)) }
+    }
+    if (request.ask === "trust") return trust(request.since, uid, sources, log)
     if (request.ask === "status") return { ok: true, answer: "status", status: statusNow(sources) }
     if (request.ask === "metrics") return { ok: true, answer: "metrics", text: metricsNow(sources) }
     const door = config.doors.find(({ name }) => name === request.door)
@@ -47,4 +57,16 @@ function answer(request: Request, { uid }: Peer, sources: MetricsSources): Answe
     const refused = loop.grant(door, request.source, ms, uid)
     if (refused !== null) return refuse(refused)
     return { ok: true, answer: "grant", ms: door.opens.length === 0 ? 0 : ms, opens: door.opens.map(formatService) }
+}
+
+/** An operator decides what is taken for known: written down in journal, log and audit trail. */
+async function trust(since: number, uid: number, { kept, clock, note }: AnswerSources, log: Log): Promise<Answer> {
+    if (kept.store === null) return refuse("journal")
+    const before = kept.store.health().since
+    const result = await kept.store.trust(Math.min(since, Math.ceil(clock.wall())))
+    if (!result.ok) return refuse("failed", result.detail)
+    const from = kept.store.health().since
+    note({ what: "trust", from, uid })
+    log("warning", `state: user ${uid} has decided: what may have been used before ${formatStamp(from)} is refused`)
+    return { ok: true, answer: "trust", before }
 }

@@ -35,6 +35,7 @@ import { formatLine, type Log, lineLog } from "./log.ts"
 import { interfacesText, Loop, type LoopPorts } from "./loop.ts"
 import { measureFirewall, measureLog, measureStore } from "./measured.ts"
 import { type Opening, openingOf, Refusal } from "./opening.ts"
+import { howLastEnded, recorder } from "./recorder.ts"
 import { openState } from "./state.ts"
 import { summary } from "./status.ts"
 import { logSurprises } from "./surprises.ts"
@@ -107,9 +108,13 @@ async function live(config: Config, ports: Pick<LoopPorts, "clock" | "log">, soc
     const links = rtnetlinkLinks()
     const services = allServices(log)
     const commands = spawnCommands()
+    // Before anything is made or changed: who has not the rights is told so.
+    const firewall = takeFirewall(config, { clock, log, meter })
     const state = await openState(config, () => clock.wall(), log)
     if (!state.ok) throw new Refusal(state.denied ? EXIT.permission : EXIT.failed, state.detail, STATE_HINT)
     const store = state.store && measureStore(state.store, meter, finely)
+    const { audit } = state
+    const trail = recorder(audit, systemClock())
     const herald = new Herald({
         notifier: systemdNotifier(process.env, process.pid),
         clock: systemClock(),
@@ -117,14 +122,18 @@ async function live(config: Config, ports: Pick<LoopPorts, "clock" | "log">, soc
         trouble: () => loop.trouble(),
         log,
     })
-    const listeners = [logReports(log, () => clock.wall()), () => herald.changed()]
-    const loop = startLoop(config, { clock, log, listeners, meter, links, services, commands, store })
+    const listeners = [logReports(log, () => clock.wall()), trail.hear, () => herald.changed()]
+    const loop = startLoop(config, { clock, log, listeners, meter, firewall, links, services, commands, store })
+    trail.note({ what: "started", version: POSTERN_VERSION, pid: process.pid, last: howLastEnded(state.last) })
+    if (state.journal !== null) trail.note(state.journal)
     log("notice", `watching ${interfacesText(loop.facts().interfaces)}, by ${loop.captureName}`)
     for (const door of config.doors) log("info", `${door.name}: ${doorText(door)}`)
     let control: ControlServer | null = null
     const clients = () => control?.clients() ?? 0
     const version = POSTERN_VERSION
-    const answer = answerer({ version, config, loop, clock, started, warnings, meter, clients }, log)
+    const kept = { store, audit }
+    const { note } = trail
+    const answer = answerer({ version, config, loop, clock, started, kept, warnings, meter, clients, note }, log)
     control = await listen(socket, config, log, answer, (code) => meter.countRefused(code))
     log("notice", "ready")
     herald.ready()
@@ -134,7 +143,9 @@ async function live(config: Config, ports: Pick<LoopPorts, "clock" | "log">, soc
     herald.stopping()
     control?.close()
     const table = await loop.stop()
-    await store?.close()
+    trail.stop()
+    trail.note({ what: "stopped", signal })
+    await state.close()
     log(
         "notice",
         `stopped: ${table === "kept" ? "what is hidden stays hidden, grants end on time" : "our table is gone"}`,
@@ -158,12 +169,12 @@ async function listen(
 }
 
 /** Starts with the capture that is wanted; `auto` tries nflog first and says why it takes the other. */
-function startLoop(config: Config, ports: Omit<LoopPorts, "capture" | "firewall">): Loop {
+function startLoop(config: Config, ports: Omit<LoopPorts, "capture">): Loop {
     const { capture: wanted, logGroup } = config.gateway
     const seed = randomBytes(8)
-    const firewall = takeFirewall(config, ports)
+    const { firewall } = ports
     const start = (capture: Capture): Loop => {
-        const loop = new Loop(config, { ...ports, capture, firewall }, [seed.readUInt32LE(0), seed.readUInt32LE(4)])
+        const loop = new Loop(config, { ...ports, capture }, [seed.readUInt32LE(0), seed.readUInt32LE(4)])
         loop.start()
         return loop
     }

@@ -42,6 +42,7 @@ export function measureStore(store: Store, meter: Meter, now: () => number): Sto
         claim: (id, since, until) => measured("claim", () => store.claim(id, since, until)),
         raise: (key, n, since) => measured("raise", () => store.raise(key, n, since)),
         note: (stop, due) => measured("note", () => store.note(stop, due)),
+        trust: (since) => store.trust(since),
         pending: () => store.pending(),
         health: () => store.health(),
         close: () => store.close(),

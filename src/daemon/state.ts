@@ -1,40 +1,114 @@
-/** Takes the directory `state`, as far as this configuration needs it, and says how it was found. */
+/** Takes the directory `state`, as far as it can be used, and says how it was found: the journal and the audit trail. */
 import { existsSync } from "node:fs"
 import { join } from "node:path"
+import { type AuditNews, openAudit } from "../adapters/audit/file.ts"
 import { JOURNAL, openJournal } from "../adapters/store/journal.ts"
+import { type Disk, isDenied, openDisk } from "../adapters/system/disk.ts"
+import type { AuditEntry, AuditFact } from "../core/audit/entry.ts"
 import type { Config } from "../core/config/config.ts"
+import type { Audit } from "../ports/audit.ts"
 import type { Store } from "../ports/store.ts"
 import { formatStamp } from "../voice/reports.ts"
 import type { Log } from "./log.ts"
 
-/** The store; null where nothing needs one. Or why there is none, and whether rights are missing. */
+/** What is kept. */
+export type Kept = {
+    /** Null where nothing needs one. */
+    readonly store: Store | null
+    /** How the journal was found, if people should know; null: as it was left. */
+    readonly journal: Extract<AuditFact, { what: "journal" }> | null
+    /** Null where none is wanted, or none can be. */
+    readonly audit: Audit | null
+    /** The entry with which the last daemon's trail ends. */
+    readonly last: AuditEntry | null
+    /** Finishes what is to be written, and lets go. */
+    readonly close: () => Promise<void>
+}
+
+/** Or why the daemon must not start, and whether rights are missing. */
 export type State =
-    | { readonly ok: true; readonly store: Store | null }
+    | ({ readonly ok: true } & Kept)
     | { readonly ok: false; readonly denied: boolean; readonly detail: string }
 
+const NOTHING: State = { ok: true, store: null, journal: null, audit: null, last: null, close: () => Promise.resolve() }
+
 /**
- * Only doors with a `stop` need a store. Where there is none nothing is made; what an earlier configuration has left
- * there is looked at, and is no reason not to start.
+ * The audit trail is kept wherever it can be. The journal is needed by doors with a `stop`; what an earlier configuration
+ * has left is looked at. Only a journal that is needed and cannot be had is a reason not to start.
  */
 export async function openState({ gateway, doors }: Config, now: () => number, log: Log): Promise<State> {
+    const directory = gateway.state
     const needed = doors.some(({ command }) => command?.stop != null)
-    if (!needed && !existsSync(join(gateway.state, JOURNAL))) return { ok: true, store: null }
-    const opening = await openJournal(gateway.state, now)
-    if (!opening.ok) {
-        const detail = `state: ${gateway.state} cannot be used: ${opening.detail}`
-        if (needed) return { ok: false, denied: opening.code === "denied", detail }
-        log("warning", `${detail}: no door needs it now`)
-        return { ok: true, store: null }
+    const left = existsSync(join(directory, JOURNAL))
+    if (!needed && !left && !gateway.audit) return NOTHING
+    const refuse = (denied: boolean, reason: string): State => {
+        const detail = `state: ${directory} cannot be used: ${reason}`
+        if (needed) return { ok: false, denied, detail }
+        log("warning", `${detail}: no door needs it now${gateway.audit ? ", but there is no audit trail" : ""}`)
+        return NOTHING
     }
+    let disk: Disk | null
+    try {
+        disk = openDisk(directory)
+    } catch (error) {
+        return refuse(isDenied(error), messageOf(error))
+    }
+    if (disk === null) return refuse(false, "another process has it")
+    // Both use one disk, so that one lock guards both; it is let go when both are closed.
+    const shared: Disk = { ...disk, close: () => Promise.resolve() }
+    const journal = needed || left ? await openStore(shared, directory, now, log) : null
+    if (journal !== null && "denied" in journal && needed) {
+        await disk.close()
+        return refuse(journal.denied, journal.reason)
+    }
+    if (journal !== null && "denied" in journal)
+        log("warning", `state: the journal in ${directory} cannot be used: ${journal.reason}: no door needs it now`)
+    const kept = journal === null || "denied" in journal ? { store: null, journal: null } : journal
+    const trail = gateway.audit ? await openTrail(shared, directory, now, log) : null
+    return {
+        ok: true,
+        ...kept,
+        audit: trail?.audit ?? null,
+        last: trail?.last ?? null,
+        close: async () => {
+            await trail?.audit.close()
+            await kept.store?.close()
+            await disk.close()
+        },
+    }
+}
+
+type Found = Pick<Kept, "store" | "journal"> | { readonly denied: boolean; readonly reason: string }
+
+async function openStore(disk: Disk, directory: string, now: () => number, log: Log): Promise<Found> {
+    const opening = await openJournal(directory, now, () => disk)
+    if (!opening.ok) return { denied: opening.code === "denied", reason: opening.detail }
     const { store, found, detail } = opening
-    if (found === "new") log("info", `state: a new journal in ${gateway.state}`)
+    const { since } = store.health()
+    if (found === "new") log("info", `state: a new journal in ${directory}`)
     if (found === "torn") log("notice", `state: ${detail}, as by a crash: nothing is lost that was relied on`)
     if (found === "damaged") {
-        const since = formatStamp(store.health().since)
         log(
             "error",
-            `state: the journal was damaged: ${detail}. What may have been used before ${since} is refused from now on, and stop programs that were noted in what is gone will not run. A copy is ${join(gateway.state, JOURNAL)}.damaged`,
+            `state: the journal was damaged: ${detail}. What may have been used before ${formatStamp(since)} is refused from now on, and stop programs that were noted in what is gone will not run. A copy is ${join(directory, JOURNAL)}.damaged`,
         )
     }
-    return { ok: true, store }
+    return { store, journal: found === "whole" ? null : { what: "journal", found, since } }
+}
+
+async function openTrail(disk: Disk, directory: string, now: () => number, log: Log) {
+    const news = (one: AuditNews) => {
+        if (one.trouble !== null) log("error", `audit: cannot be written: ${one.trouble}`)
+        else log("notice", `audit: is written again, ${one.lost} entries were lost`)
+    }
+    try {
+        return await openAudit(disk, { now, news })
+    } catch (error) {
+        log("warning", `audit: the trail in ${directory} cannot be read, and is not kept: ${messageOf(error)}`)
+        return null
+    }
+}
+
+function messageOf(error: unknown): string {
+    return error instanceof Error ? error.message : String(error)
 }

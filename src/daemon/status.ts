@@ -8,6 +8,7 @@ import { LISTED_MOST, type Status } from "../core/status.ts"
 import type { CaptureStats } from "../ports/capture.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { Loop } from "./loop.ts"
+import type { Kept } from "./state.ts"
 import type { Warning } from "./warnings.ts"
 
 /** What a status is made of. `started`: milliseconds since 1970. */
@@ -16,6 +17,7 @@ export type StatusSources = {
     readonly loop: Loop
     readonly clock: Clock
     readonly started: number
+    readonly kept: Pick<Kept, "store" | "audit">
     readonly warnings: () => readonly Warning[]
 }
 
@@ -32,7 +34,7 @@ function countersOf(packets: CaptureStats, { hits, repeats, ignored, turnedAway 
 }
 
 /** The status at this moment. */
-export function statusNow({ config, loop, clock, started, warnings }: StatusSources): Status {
+export function statusNow({ config, loop, clock, started, kept, warnings }: StatusSources): Status {
     const { leases, sources, room, counts, interfaces, offered } = loop.facts()
     const [now, wall] = [clock.monotonic(), clock.wall()]
     const { live, total } = loop.attempts(LISTED_MOST)
@@ -71,6 +73,11 @@ export function statusNow({ config, loop, clock, started, warnings }: StatusSour
             sourcesRoom: room,
         },
         counters: countersOf(loop.packets(), counts),
+        state: {
+            directory: config.gateway.state,
+            journal: kept.store?.health() ?? null,
+            audit: kept.audit?.health() ?? null,
+        },
         warnings: [...warnings()],
     }
 }

@@ -9,8 +9,11 @@ import type { AuditFilter } from "../core/audit/filter.ts"
  */
 export interface Audit {
     readonly name: "file" | "memory"
-    /** Takes a fact down, as of now. It is durable a little later; what finds no room is counted and told. */
-    write(fact: AuditFact): void
+    /**
+     * Takes a fact down, as of this time (milliseconds since 1970; left out: now). It is durable a little later; what
+     * finds no room is counted and told.
+     */
+    write(fact: AuditFact, time?: number): void
     /** Entries that are durable, the oldest first. Rejects if they cannot be read. */
     read(query: AuditQuery): Promise<AuditPage>
     /** How the trail is. */

@@ -1,5 +1,5 @@
 import type { LedgerRefusal } from "../core/store/ledger.ts"
-import type { StopKey, StopNote } from "../core/store/record.ts"
+import type { StopKey, StopNote, TrustReason } from "../core/store/record.ts"
 
 /**
  * What must survive: claims, counters, and stop programs that are still to run. Adapters: journal, memory.
@@ -20,6 +20,11 @@ export interface Store {
     raise(key: string, n: number, since: number): Promise<StoreResult>
     /** Notes that the door's stop program is to run for the source at `due`, in place of an earlier note; null: it ran. */
     note(stop: StopKey, due: number | null): Promise<StoreResult>
+    /**
+     * An operator decides: what can have been used since this moment is known from now on, earlier or later than it was.
+     * What was used and is known stays used.
+     */
+    trust(since: number): Promise<StoreResult>
     /** The notes there are, in no order. */
     pending(): readonly StopNote[]
     /** How the store is. */
@@ -40,7 +45,7 @@ export type StoreRefusal = LedgerRefusal | "failed"
 export type StoreHealth = {
     /** From when on the store knows everything, and why not from before. */
     readonly since: number
-    readonly why: "new" | "damage"
+    readonly why: TrustReason
     readonly claims: number
     readonly counters: number
     readonly stops: number

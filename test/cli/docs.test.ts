@@ -119,7 +119,7 @@ describe("every example", () => {
         let seen = 0
         for (const page of PAGES) {
             for (const [, command, rest] of read(page).matchAll(
-                /\bpostern (run|status|watch|metrics|grant|revoke|check|knock|[a-z]+ -)([^\n`|;&)"]*)/g,
+                /\bpostern (run|status|watch|metrics|log|grant|revoke|state|check|knock|[a-z]+ -)([^\n`|;&)"]*)/g,
             )) {
                 expect(commands, `${page}: postern ${command}`).toContain(command)
                 const known = helpOptions(command).flatMap((names) => names.split(" "))

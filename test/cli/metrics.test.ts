@@ -50,7 +50,8 @@ const text = (...doors: Parameters<typeof config>[0]) => {
     const of = config(doors)
     const { loop, clock, meter } = makeGate(of)
     loop.start()
-    const more = { version: "1.0", started: 0, warnings: () => [], clients: () => 0 }
+    const kept = { store: null, audit: null }
+    const more = { version: "1.0", started: 0, warnings: () => [], clients: () => 0, kept }
     return metricsNow({ ...more, config: of, loop, clock, meter })
 }
 

@@ -8,7 +8,7 @@ import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { controlClient } from "../../src/adapters/control/client.ts"
 import { parseAddress } from "../../src/core/net/address.ts"
-import { eventually, type Host, type Lab, listTable, makeLab, POSTERN } from "../lab/lab.ts"
+import { eventually, type Host, type Lab, listTable, makeLab, POSTERN, withState } from "../lab/lab.ts"
 import { collectLines, type Lines } from "../lab/lines.ts"
 import { whyNoNamespaces } from "../lab/namespace.ts"
 import { copyProgram } from "../lab/privilege.ts"
@@ -55,7 +55,7 @@ function start(
     const { text = DOOR, env = {}, by = [] } = how
     const file = join(lab.scratch, `run-${++files}.toml`)
     // A file that everybody may read is warned of.
-    writeFileSync(file, text, { mode: by.includes(NOBODY[0]!) ? 0o644 : 0o600 })
+    writeFileSync(file, withState(text, join(lab.scratch, "state")), { mode: by.includes(NOBODY[0]!) ? 0o644 : 0o600 })
     const nobody = by.includes(NOBODY[0]!)
     const argv = [...by, nobody ? copied : POSTERN, "run", "-c", file, ...args]
     const POSTERN_SOCKET = join(lab.scratch, `control-${files}`)

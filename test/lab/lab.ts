@@ -119,7 +119,7 @@ function plugIn(bridge: Namespace, host: Namespace, number: number): Host {
 let configurations = 0
 
 /** With a state directory of the lab's own, unless it names one: a test must not find or leave anything on this host. */
-function withState(configuration: string, state: string): string {
+export function withState(configuration: string, state: string): string {
     if (/^\s*state\s*=/m.test(configuration)) return configuration
     const line = `state = ${JSON.stringify(state)}\n`
     // At the end, where it moves no line that a test asks about.

@@ -10,7 +10,7 @@ import type { Disk } from "../system/disk.ts"
 import { AUDIT, endOfTrail, nameOf, OLDER_MOST, readTrail } from "./trail.ts"
 
 /** The spec's: a file that has so many bytes is put aside. */
-export const FILE_MOST = 4_194_304
+const FILE_MOST = 4_194_304
 /** Ours: entries that wait for the disk, about 300 bytes of memory each. */
 export const QUEUE_MOST = 4096
 /** Ours: so many are written at once: making their lines must take no longer than packets may wait. */
@@ -73,16 +73,16 @@ class Trail implements Audit {
         this.#bytes = bytes
     }
 
-    write(fact: AuditFact): void {
+    write(fact: AuditFact, time = this.#options.now()): void {
         if (this.#closing !== null) return
         if (this.#queue.length >= QUEUE_MOST) {
-            if (this.#lost === 0) this.#lostSince = this.#options.now()
+            if (this.#lost === 0) this.#lostSince = time
             this.#lost++
             this.#lostEver++
             this.#bad("the disk does not keep up: entries are lost")
             return
         }
-        this.#queue.push({ time: this.#options.now(), fact })
+        this.#queue.push({ time, fact })
         this.#wake()
     }
 

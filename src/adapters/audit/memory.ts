@@ -12,9 +12,9 @@ export function memoryAudit(now: () => number): Audit {
     let closed = false
     return {
         name: "memory",
-        write(fact) {
+        write(fact, time = now()) {
             if (closed) return
-            const entry = { serial: entries.length + 1, time: now(), ...fact }
+            const entry = { serial: entries.length + 1, time, ...fact }
             entries.push(entry)
             bytes += formatLine(entry).length
         },

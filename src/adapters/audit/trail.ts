@@ -134,7 +134,8 @@ async function beforeLast(parts: readonly Part[], count: number, { after, filter
     let before = Number.MAX_SAFE_INTEGER
     for await (const entry of entriesBack(parts)) {
         if (typeof entry === "string") continue
-        if (found >= count || entry.serial <= after) return Math.max(after, entry.serial)
+        if (entry.serial <= after) return after
+        if (found >= count) return Math.max(after, count === 0 ? entry.serial : before - 1)
         before = Math.min(before, entry.serial)
         if (matches(entry, filter)) found++
     }

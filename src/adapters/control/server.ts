@@ -30,8 +30,8 @@ export type ControlOptions = {
     readonly path: string
     /** A group whose members may connect beside root; null: root and the daemon's own user alone. */
     readonly group: string | null
-    /** Does what is asked, at once. */
-    readonly answer: (request: Request, peer: Peer) => Answer
+    /** Does what is asked. Never rejects. */
+    readonly answer: (request: Request, peer: Peer) => Answer | Promise<Answer>
     /** Something is not as it was wanted; the socket works. */
     readonly trouble: (what: string) => void
     /** Somebody is turned away before he could ask anything, or for a line that cannot be read. */
@@ -148,7 +148,7 @@ function turnAway(socket: Socket, answer: Refused, refused: (code: ControlCode) 
 
 function serve(socket: Socket, peer: Peer, { answer, refused = () => {}, idle = IDLE_MS }: ControlOptions): void {
     let text = ""
-    const take = () => {
+    const take = async () => {
         const end = text.indexOf("\n")
         if (end < 0) {
             if (text.length > REQUEST_MOST) turnAway(socket, refuse("too-long"), refused)
@@ -158,10 +158,11 @@ function serve(socket: Socket, peer: Peer, { answer, refused = () => {}, idle = 
         const read = decodeRequest(text.slice(0, end))
         text = text.slice(end + 1)
         if (!read.ok) return turnAway(socket, read, refused)
+        const said = await answer(read.request, peer)
         // The next line is looked at when this answer is on its way, in a turn of its own: packets come first.
-        socket.write(`${encodeAnswer(answer(read.request, peer))}\n`, (error) => {
+        socket.write(`${encodeAnswer(said)}\n`, (error) => {
             // A connection that we ended calls it a success.
-            if (!error && !socket.destroyed) setImmediate(take)
+            if (!error && !socket.destroyed) setImmediate(() => void take())
         })
     }
     socket.setEncoding("utf8")
@@ -170,6 +171,6 @@ function serve(socket: Socket, peer: Peer, { answer, refused = () => {}, idle = 
     socket.on("data", (more: string) => {
         socket.pause()
         text += more
-        take()
+        void take()
     })
 }

@@ -66,6 +66,7 @@ export function batchStore(name: Store["name"], ledger: Ledger, now: () => numbe
         claim: async (id, since, until) => ask(checked(() => ledger.claim(id, since, until, now()))),
         raise: async (key, n, since) => ask(checked(() => ledger.raise(key, n, since))),
         note: async (stop, due) => ask(checked(() => ledger.note(stop, due))),
+        trust: async (since) => ask(checked(() => ledger.trust(since))),
         pending: () => ledger.stops(),
         health: (): StoreHealth => ({ ...ledger.facts(), trouble }),
         close() {

@@ -8,7 +8,7 @@ import { decodeJournal, encodeBatch, encodeJournal } from "../../core/store/jour
 import { Ledger } from "../../core/store/ledger.ts"
 import type { StoreRecord } from "../../core/store/record.ts"
 import type { Store } from "../../ports/store.ts"
-import { codeOf, type Disk, openDisk } from "../system/disk.ts"
+import { type Disk, isDenied, openDisk } from "../system/disk.ts"
 import { batchStore } from "./batches.ts"
 
 /** The names in the directory. */
@@ -41,8 +41,7 @@ export async function openJournal(
         return opening
     } catch (error) {
         await disk?.close()
-        const denied = ["EACCES", "EPERM", "EROFS"].includes(codeOf(error))
-        return { ok: false, code: denied ? "denied" : "failed", detail: messageOf(error) }
+        return { ok: false, code: isDenied(error) ? "denied" : "failed", detail: messageOf(error) }
     }
 }
 

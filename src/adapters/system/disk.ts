@@ -167,6 +167,11 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array, at: number): Prom
 }
 
 /** The `code` of an error of node:fs, such as `ENOENT`; empty if it has none. */
-export function codeOf(error: unknown): string {
+function codeOf(error: unknown): string {
     return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : ""
+}
+
+/** Does this error say that rights are missing, or that nothing can be written there? */
+export function isDenied(error: unknown): boolean {
+    return ["EACCES", "EPERM", "EROFS"].includes(codeOf(error))
 }

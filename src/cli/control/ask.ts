@@ -17,8 +17,11 @@ export type Daemon = {
     readonly close: () => void
 }
 
-/** `socket`: what the command line says; else `$POSTERN_SOCKET`, or the usual place. */
-export function daemonAt(socket: string | undefined, terminal: Terminal): Daemon {
+/**
+ * `socket`: what the command line says; else `$POSTERN_SOCKET`, or the usual place. `absent` is called instead of an
+ * error if nobody listens there.
+ */
+export function daemonAt(socket: string | undefined, terminal: Terminal, absent?: () => void): Daemon {
     const path = socket ?? (terminal.env["POSTERN_SOCKET"] || GATEWAY.socket)
     const client: ControlClient = controlClient(path)
     return {
@@ -27,6 +30,10 @@ export function daemonAt(socket: string | undefined, terminal: Terminal): Daemon
             if (isAnswerTo(request.ask, answer)) return answer
             if (answer.ok) {
                 terminal.error("the daemon answers something else than was asked")
+                return EXIT.failed
+            }
+            if (answer.code === "absent" && absent !== undefined) {
+                absent()
                 return EXIT.failed
             }
             const { what, hints, code } = isFailure(answer) ? failureText(answer, path) : refusalText(answer)

@@ -41,6 +41,8 @@ const REFUSALS: Readonly<Record<ControlCode, readonly [what: string, ...hints: s
     for: ["the daemon does not take this for a time that a grant can have"],
     grants: ["as many grants are open as `grants` allows", "revoke some, or raise it in [gateway]"],
     firewall: ["the kernel refused", "the daemon's log says why; try again in a second"],
+    audit: ["the daemon keeps no audit trail", "see `audit` in [gateway], and the daemon's log"],
+    journal: ["the daemon keeps no journal", "no door needs one: nothing is refused for it"],
     failed: ["the daemon could not do it"],
 }
 

@@ -1,6 +1,7 @@
 /** A status for people: what matters at a glance first, tables after it, nothing where there is nothing. */
 import type { Status } from "../../core/status.ts"
 import { formatMs, formatStamp } from "../../voice/reports.ts"
+import { troubleRows } from "./state.ts"
 
 /** The lines of a status. */
 export function statusLines(status: Status): string[] {
@@ -14,6 +15,7 @@ export function statusLines(status: Status): string[] {
         `hits     ${counters.hits}, ${counters.repeats} repeated, ${counters.ignored} of paused sources, ${counters.turnedAway} without room`,
         `packets  ${counters.delivered}, ${counters.dropped} dropped by the kernel`,
         `room     ${totals.grants} of ${totals.grantsRoom} grants, ${totals.sources} of ${totals.sourcesRoom} sources`,
+        ...section("state", troubleRows(status.state), 0),
         ...section("warnings", warningRows(status), status.warnings.length),
     ]
 }

@@ -12,6 +12,8 @@ export type Gateway = {
     readonly interfaces: "auto" | "any" | readonly string[]
     /** Directory for what must survive a restart. */
     readonly state: string
+    /** Keep an audit trail there. */
+    readonly audit: boolean
     /** Where the daemon is asked, and the group that may ask beside root; null: nobody else. */
     readonly socket: string
     readonly socketGroup: string | null

@@ -10,6 +10,7 @@ const EVERYONE: readonly Network[] = ["0.0.0.0/0", "::/0"].map((text) => parseNe
 export const GATEWAY = {
     interfaces: "auto",
     state: "/var/lib/postern",
+    audit: true,
     socket: "/run/postern/control",
     socketGroup: null,
     capture: "auto",

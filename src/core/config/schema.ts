@@ -164,6 +164,7 @@ export const gatewayTable = z.strictObject(
                     report(context, context.value, { code: "relative", kind: "directory" })
             })
             .default(GATEWAY.state),
+        audit: boolean.default(GATEWAY.audit),
         socket: z
             .string({ error: "path" satisfies Kind })
             .check((context) => {

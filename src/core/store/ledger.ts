@@ -7,7 +7,14 @@
  * time was over: whatever lives no longer than these is refused, so a clock that goes back brings none of them back.
  */
 import { formatAddress } from "../net/address.ts"
-import { isStoreName, isStoreNumber, type StopKey, type StopNote, type StoreRecord } from "./record.ts"
+import {
+    isStoreName,
+    isStoreNumber,
+    type StopKey,
+    type StopNote,
+    type StoreRecord,
+    type TrustReason,
+} from "./record.ts"
 
 /** Ours: how many of each are kept at once. About 150 bytes of memory each. */
 export const MOST = { claims: 65_536, counters: 65_536, stops: 65_536 }
@@ -31,7 +38,7 @@ export class Ledger {
     readonly #counters = new Map<string, number>()
     readonly #stops = new Map<string, StopNote>()
     #since = 0
-    #why: "new" | "damage" = "new"
+    #why: TrustReason = "new"
     #floor = 0
 
     /** May this be claimed? `now`: milliseconds since 1970, to make room by. Throws on names no record can hold. */
@@ -63,12 +70,20 @@ export class Ledger {
         return room ? { record: { type: "stop", door, source, due } } : { refused: "full" }
     }
 
+    /** From now on what can have been used since this moment is taken for known. Throws on what no record can hold. */
+    trust(since: number): Decision {
+        check(isStoreNumber(since), String(since))
+        return { record: { type: "trust", since, why: "operator" } }
+    }
+
     /** Takes a record in. Returns what takes it back, as long as it is the latest. */
     fold(record: StoreRecord): () => void {
         switch (record.type) {
             case "trust": {
                 const [since, why] = [this.#since, this.#why]
-                if (record.since >= since) [this.#since, this.#why] = [record.since, record.why]
+                // An operator may also take back what was refused: nothing else makes it earlier.
+                if (record.since >= since || record.why === "operator")
+                    [this.#since, this.#why] = [record.since, record.why]
                 return () => {
                     ;[this.#since, this.#why] = [since, why]
                 }
@@ -119,7 +134,7 @@ export class Ledger {
     }
 
     /** Numbers for `health`. */
-    facts(): { since: number; why: "new" | "damage"; claims: number; counters: number; stops: number } {
+    facts(): { since: number; why: TrustReason; claims: number; counters: number; stops: number } {
         const [claims, counters, stops] = [this.#claims.size, this.#counters.size, this.#stops.size]
         return { since: this.#since, why: this.#why, claims, counters, stops }
     }

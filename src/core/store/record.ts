@@ -7,10 +7,13 @@ export type StopKey = { readonly door: string; readonly source: Address }
 /** A stop program that is still to run, at `due` (milliseconds since 1970). */
 export type StopNote = StopKey & { readonly due: number }
 
+/** Why not everything is known: the store was made then, or found damaged; or an operator has decided from when on. */
+export type TrustReason = "new" | "damage" | "operator"
+
 /** One fact that the journal keeps. */
 export type StoreRecord =
-    /** From `since` on everything is known. */
-    | { readonly type: "trust"; readonly since: number; readonly why: "new" | "damage" }
+    /** From `since` on everything is known, or an operator takes it for known. */
+    | { readonly type: "trust"; readonly since: number; readonly why: TrustReason }
     /** Claims up to this moment have been forgotten. */
     | { readonly type: "floor"; readonly until: number }
     | { readonly type: "claim"; readonly id: string; readonly until: number }
@@ -64,7 +67,9 @@ function read([type = "", first = "", second = "", third = ""]: readonly string[
     if (!isStoreNumber(n)) return null
     switch (type) {
         case "trust":
-            return second === "new" || second === "damage" ? { type, since: n, why: second } : null
+            return second === "new" || second === "damage" || second === "operator"
+                ? { type, since: n, why: second }
+                : null
         case "floor":
             return { type, until: n }
         case "claim":

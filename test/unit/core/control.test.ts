@@ -1,6 +1,7 @@
 /** The messages between daemon and command line: what goes in comes out, and no line makes a reader throw. */
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { EVERYTHING } from "../../../src/core/audit/filter.ts"
 import {
     ANSWER_MOST,
     type Answer,
@@ -13,6 +14,7 @@ import {
 } from "../../../src/core/control.ts"
 import { type Address, parseAddress, parseNetwork } from "../../../src/core/net/address.ts"
 import type { Status } from "../../../src/core/status.ts"
+import { FACTS } from "./audit/entries.ts"
 
 const me = parseAddress("192.0.2.7")!
 const REQUESTS: readonly Request[] = [
@@ -24,6 +26,16 @@ const REQUESTS: readonly Request[] = [
     { ask: "revoke", door: "ssh", source: null },
     { ask: "revoke", door: null, source: parseNetwork("2001:db8::/32")! },
     { ask: "revoke", door: "ssh", source: parseNetwork("192.0.2.7")! },
+    { ask: "log", after: 0, last: null, filter: EVERYTHING },
+    { ask: "log", after: 7, last: 0, filter: EVERYTHING },
+    {
+        ask: "log",
+        after: 0,
+        last: 10,
+        filter: { since: 5, until: 9, door: "ssh", source: parseNetwork("192.0.2.0/24")!, kinds: ["opened", "lost"] },
+    },
+    { ask: "trust", since: 1_700_000_000_000 },
+    { ask: "trust", since: 0 },
 ]
 const status: Status = {
     pid: 7,
@@ -40,6 +52,11 @@ const status: Status = {
     ],
     totals: { doors: 1, attempts: 1, grants: 2, grantsRoom: 16, sources: 1, sourcesRoom: 1024 },
     counters: { delivered: 9, dropped: 0, hits: 4, repeats: 1, ignored: 0, turnedAway: 0 },
+    state: {
+        directory: "/var/lib/postern",
+        journal: { since: 900, why: "damage", claims: 1, counters: 2, stops: 3, trouble: "ENOSPC" },
+        audit: { serial: 12, bytes: 2000, waiting: 1, lost: 0, trouble: null },
+    },
     warnings: [{ time: 1200, level: "error", text: "firewall: no", times: 2 }],
 }
 const ANSWERS: readonly Answer[] = [
@@ -48,6 +65,15 @@ const ANSWERS: readonly Answer[] = [
     { ok: true, answer: "metrics", text: "# TYPE a gauge\na 1\n" },
     { ok: true, answer: "grant", ms: 600_000, opens: ["tcp/22"] },
     { ok: true, answer: "revoke", grants: 2, strays: 0 },
+    {
+        ok: true,
+        answer: "log",
+        entries: Object.values(FACTS).map((fact, i) => ({ serial: i + 1, time: 5, ...fact })),
+        next: 99,
+        more: true,
+        missing: 2,
+    },
+    { ok: true, answer: "trust", before: 1_700_000_000_000 },
     { ok: false, code: "door", detail: "ssh, web" },
 ]
 const LINES = [...REQUESTS.map(encodeRequest), ...ANSWERS.map(encodeAnswer)]

@@ -1,5 +1,9 @@
 /** What the daemon answers over its control socket: the loop with models, asked as a client would. */
 import { describe, expect, it } from "vitest"
+import { memoryAudit } from "../../../src/adapters/audit/memory.ts"
+import { memoryStore } from "../../../src/adapters/store/memory.ts"
+import type { AuditFact } from "../../../src/core/audit/entry.ts"
+import { EVERYTHING } from "../../../src/core/audit/filter.ts"
 import { type Answer, decodeAnswer, encodeAnswer, type Request } from "../../../src/core/control.ts"
 import { parseAddress, parseNetwork } from "../../../src/core/net/address.ts"
 import { WARNINGS_MOST } from "../../../src/core/status.ts"
@@ -23,41 +27,45 @@ const make = (...[of, replace]: Parameters<typeof makeGate>) => {
         () => gate.clock.wall(),
     )
     const { loop, clock, meter } = gate
+    const audit = memoryAudit(() => clock.wall())
+    const kept = { store: memoryStore(() => clock.wall()), audit }
+    const note = (fact: AuditFact) => audit.write(fact)
     const started = clock.wall()
-    const sources = { config: of, loop, clock, started, warnings: latest, version: "1", meter, clients: () => 1 }
-    const ask = (request: Request): Answer => {
-        const answer = answerer(sources, log)(request, peer)
+    const counted = { version: "1", meter, clients: () => 1 }
+    const sources = { config: of, loop, clock, started, warnings: latest, kept, note, ...counted }
+    const ask = async (request: Request): Promise<Answer> => {
+        const answer = await answerer(sources, log)(request, peer)
         expect(decodeAnswer(encodeAnswer(answer))).toEqual(answer)
         return answer
     }
     const grant = (door: string, source = me, ms: number | null = null) =>
         ask({ ask: "grant", door, source: parseAddress(source)!, ms })
-    return { gate, ask, grant, lines, log }
+    return { gate, ask, grant, lines, log, kept, sources }
 }
 const ALL: Request = { ask: "revoke", door: null, source: null }
 
 describe("answerer()", () => {
-    it("grants and revokes, and says what came of it", () => {
+    it("grants and revokes, and says what came of it", async () => {
         const { gate, ask, grant } = make(config([ssh]))
-        expect(grant("ssh")).toEqual({ ok: true, answer: "grant", ms: 30_000, opens: ["tcp/22"] })
+        expect(await grant("ssh")).toEqual({ ok: true, answer: "grant", ms: 30_000, opens: ["tcp/22"] })
         expect(gate.open()).toEqual([`${me} . tcp . 22 30000`])
-        expect(grant("ssh", me, 5000)).toMatchObject({ ms: 5000 })
+        expect(await grant("ssh", me, 5000)).toMatchObject({ ms: 5000 })
         expect(gate.said().filter((line) => line.includes("by hand of user 1000"))).toHaveLength(2)
-        expect(ask({ ...ALL, source: parseNetwork("192.0.2.8") })).toMatchObject({ grants: 0 })
-        expect(ask(ALL)).toEqual({ ok: true, answer: "revoke", grants: 1, strays: 0 })
+        expect(await ask({ ...ALL, source: parseNetwork("192.0.2.8") })).toMatchObject({ grants: 0 })
+        expect(await ask(ALL)).toEqual({ ok: true, answer: "revoke", grants: 1, strays: 0 })
         expect(gate.open()).toEqual([])
     })
 
-    it("refuses doors that are not there or have nothing to give, and what is too much", () => {
+    it("refuses doors that are not there or have nothing to give, and what is too much", async () => {
         const { grant, ask } = make(config([ssh, close], { grants: 1 }))
-        expect(grant("web")).toEqual({ ok: false, code: "door", detail: "ssh, close" })
-        expect(ask({ ask: "revoke", door: "web", source: null })).toMatchObject({ code: "door" })
-        expect(grant("close")).toMatchObject({ ok: false, code: "nothing" })
-        expect(grant("ssh")).toMatchObject({ ok: true })
-        expect(grant("ssh", "192.0.2.8")).toMatchObject({ ok: false, code: "grants" })
+        expect(await grant("web")).toEqual({ ok: false, code: "door", detail: "ssh, close" })
+        expect(await ask({ ask: "revoke", door: "web", source: null })).toMatchObject({ code: "door" })
+        expect(await grant("close")).toMatchObject({ ok: false, code: "nothing" })
+        expect(await grant("ssh")).toMatchObject({ ok: true })
+        expect(await grant("ssh", "192.0.2.8")).toMatchObject({ ok: false, code: "grants" })
     })
 
-    it("says when the firewall refuses: to let in, and to take back", () => {
+    it("says when the firewall refuses: to let in, and to take back", async () => {
         let works = true
         const no = { ok: false, code: "failed", detail: "no" } as const
         const { gate, grant, ask } = make(config([ssh]), ({ firewall }) => ({
@@ -68,21 +76,21 @@ describe("answerer()", () => {
             },
         }))
         works = false
-        expect(grant("ssh")).toMatchObject({ ok: false, code: "firewall" })
+        expect(await grant("ssh")).toMatchObject({ ok: false, code: "firewall" })
         expect(gate.loop.facts().leases).toEqual([])
         works = true
         gate.clock.advance(1000)
-        expect(grant("ssh")).toMatchObject({ ok: true })
+        expect(await grant("ssh")).toMatchObject({ ok: true })
         works = false
-        expect(ask(ALL)).toMatchObject({ ok: false, code: "firewall" })
+        expect(await ask(ALL)).toMatchObject({ ok: false, code: "firewall" })
         expect(gate.open()).toHaveLength(1)
         works = true
         // The book has forgotten it, the kernel has not.
-        expect(ask(ALL)).toMatchObject({ ok: true, grants: 0, strays: 1 })
+        expect(await ask(ALL)).toMatchObject({ ok: true, grants: 0, strays: 1 })
         expect(gate.open()).toEqual([])
     })
 
-    it("ends what the book knows when the kernel does not say what is open, and says that there may be more", () => {
+    it("ends what the book knows when the kernel does not say what is open, and says that there may be more", async () => {
         let broken = false
         const { ask, grant, gate } = make(config([ssh]), ({ firewall }) => ({
             firewall: {
@@ -93,15 +101,15 @@ describe("answerer()", () => {
                 },
             },
         }))
-        grant("ssh")
+        await grant("ssh")
         broken = true
-        expect(ask(ALL)).toMatchObject({ ok: false, code: "firewall" })
+        expect(await ask(ALL)).toMatchObject({ ok: false, code: "firewall" })
         expect(gate.said()).toContain("error firewall: cannot see what is open: Error: the kernel does not say")
         broken = false
         expect(gate.open()).toEqual([])
     })
 
-    it("lives on after a mistake of ours", () => {
+    it("lives on after a mistake of ours", async () => {
         const { ask, lines } = make(config([ssh]), ({ capture }) => ({
             capture: {
                 ...capture,
@@ -111,21 +119,21 @@ describe("answerer()", () => {
                 },
             },
         }))
-        expect(ask({ ask: "status" })).toEqual({ ok: false, code: "failed", detail: "no numbers" })
+        expect(await ask({ ask: "status" })).toEqual({ ok: false, code: "failed", detail: "no numbers" })
         expect(lines).toEqual(["error control: status failed: no numbers"])
-        expect(ask(ALL)).toMatchObject({ ok: true })
+        expect(await ask(ALL)).toMatchObject({ ok: true })
     })
 
-    it("tells how things stand", () => {
+    it("tells how things stand", async () => {
         const { gate, grant, ask, log } = make(config([{ ...ssh, hide: true }]))
         gate.clock.advance(1000)
-        grant("ssh", "2001:db8::7", 60_000)
+        await grant("ssh", "2001:db8::7", 60_000)
         gate.clock.advance(1000)
         gate.knock(me, HITS)
         gate.send("192.0.2.8", HITS[0]!)
         log("warning", "something is wrong")
         log("warning", "about somebody", { report: { type: "paused" } })
-        const answer = ask({ ask: "status" })
+        const answer = await ask({ ask: "status" })
         if (!answer.ok || answer.answer !== "status") throw new Error("no status")
         const { status } = answer
         expect(status).toMatchObject({
@@ -142,6 +150,41 @@ describe("answerer()", () => {
             warnings: [{ level: "warning", text: "something is wrong", times: 1 }],
         })
         expect(JSON.stringify(status)).not.toMatch(/7000|8000|9000/)
+    })
+
+    it("reads the audit trail", async () => {
+        const { ask, kept } = make(config([ssh]))
+        for (let i = 1; i <= 3; i++) kept.audit.write({ what: "suppressed", count: i })
+        const filter = { since: null, until: null, door: null, source: null, kinds: null }
+        const answer = await ask({ ask: "log", after: 1, last: null, filter })
+        expect(answer).toMatchObject({ next: 3, more: false, missing: 0, entries: [{ count: 2 }, { count: 3 }] })
+    })
+
+    it("trust: moves the moment from which everything is known, and writes down who decided so", async () => {
+        const { gate, ask, kept, lines } = make(config([ssh]))
+        const { since } = kept.store.health()
+        gate.clock.advance(5000)
+        expect(await kept.store.raise("a", 1, since)).toMatchObject({ code: "unsure" })
+        expect(await ask({ ask: "trust", since: since - 1 })).toEqual({ ok: true, answer: "trust", before: since })
+        expect(await kept.store.raise("a", 1, since)).toEqual({ ok: true })
+        expect(kept.store.health()).toMatchObject({ since: since - 1, why: "operator" })
+        // Nobody decides about the future.
+        await ask({ ask: "trust", since: since + 1e9 })
+        expect(kept.store.health().since).toBe(since + 5000)
+        expect(lines).toHaveLength(2)
+        expect(lines[0]).toMatch(/^warning state: user 1000 has decided: what may have been used before .* is refused$/)
+        const { entries } = await kept.audit.read({ after: 0, last: 1, filter: EVERYTHING })
+        expect(entries).toMatchObject([{ what: "trust", from: since + 5000, uid: 1000 }])
+    })
+
+    it("says that there is no trail, and no journal", async () => {
+        const { sources, log } = make(config([ssh]))
+        const ask = answerer({ ...sources, kept: { store: null, audit: null } }, log)
+        expect(await ask({ ask: "log", after: 0, last: null, filter: EVERYTHING }, peer)).toMatchObject({
+            code: "audit",
+        })
+        expect(await ask({ ask: "trust", since: 0 }, peer)).toMatchObject({ code: "journal" })
+        expect(await ask({ ask: "status" }, peer)).toMatchObject({ status: { state: { journal: null, audit: null } } })
     })
 })
 

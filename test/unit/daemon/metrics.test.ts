@@ -33,7 +33,9 @@ const make = (...[of, replace]: Parameters<typeof makeGate>) => {
     const gate = makeGate(of, replace)
     gate.loop.start()
     const { loop, clock, meter } = gate
-    const sources = { config: of, loop, clock, started: 0, warnings: () => [], version: "1", meter, clients: () => 1 }
+    const kept = { store: null, audit: null }
+    const counted = { version: "1", meter, clients: () => 1, note: () => {} }
+    const sources = { config: of, loop, clock, started: 0, warnings: () => [], kept, ...counted }
     return { gate, sources, text: () => metricsNow(sources), samples: () => readSamples(metricsNow(sources)).samples }
 }
 
@@ -114,14 +116,14 @@ describe("metricsNow()", () => {
         expect(seen.has("postern_journal_failing")).toBe(false)
     })
 
-    it("tells the control socket's questions and refusals, and the journal's health", () => {
+    it("tells the control socket's questions and refusals, and the journal's health", async () => {
         const { gate, sources, samples } = make(config([ssh]), ({ clock }) => ({
             store: memoryStore(() => clock.wall()),
         }))
         const ask = answerer(sources, () => {})
         const peer = { pid: 1, uid: 0, gids: [] }
-        ask({ ask: "status" }, peer)
-        ask({ ask: "grant", door: "web", source: parseAddress(me)!, ms: null }, peer)
+        await ask({ ask: "status" }, peer)
+        await ask({ ask: "grant", door: "web", source: parseAddress(me)!, ms: null }, peer)
         const seen = samples()
         expect(seen.get('postern_control_requests_total{ask="status"}')).toBe(1)
         expect(seen.get('postern_control_requests_total{ask="grant"}')).toBe(1)

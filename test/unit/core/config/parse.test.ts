@@ -8,6 +8,7 @@ const FULL = `
 [gateway]
 interfaces = ["eth0", "wg0"]
 state = "/srv/postern"
+audit = false
 socket = "/run/gate/control"
 socket_group = "adm"
 capture = "packet-socket"
@@ -56,6 +57,7 @@ describe("readConfig()", () => {
                 gateway: {
                     interfaces: ["eth0", "wg0"],
                     state: "/srv/postern",
+                    audit: false,
                     socket: "/run/gate/control",
                     socketGroup: "adm",
                     capture: "packet-socket",
@@ -117,6 +119,7 @@ describe("readConfig()", () => {
             gateway: {
                 interfaces: "auto",
                 state: "/var/lib/postern",
+                audit: true,
                 socket: "/run/postern/control",
                 socketGroup: null,
                 capture: "auto",

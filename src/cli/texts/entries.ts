@@ -1,0 +1,121 @@
+/** Entries of the audit trail as lines for people: close to what the log says of the same thing. */
+import type { AuditEntry, AuditFact, AuditKind } from "../../core/audit/entry.ts"
+import { formatMs, formatStamp } from "../../voice/reports.ts"
+
+type Of<K extends AuditKind> = Extract<AuditEntry, { what: K }>
+
+/** The line of an entry, with its time. */
+export function entryText(entry: AuditEntry): string {
+    const when = `${formatStamp(entry.time).slice(0, 19).replace("T", " ")}  `
+    const who = "source" in entry ? `${"door" in entry ? `${entry.door}: ` : ""}${entry.source}: ` : ""
+    return `${when}${who}${factText(entry)}`
+}
+
+function factText(entry: AuditEntry): string {
+    switch (entry.what) {
+        case "opened":
+            return `open: ${openText(entry)}${knockerText(entry.knocker)}`
+        case "renewed":
+            return `open for longer: ${openText(entry)}${knockerText(entry.knocker)}`
+        case "given":
+            if (entry.until === null) return `run by hand of user ${entry.uid}`
+            return `open by hand of user ${entry.uid}: ${openText({ ...entry, until: entry.until })}`
+        case "revoked":
+            return `revoked by hand of user ${entry.uid}`
+        case "closed":
+            return `closed ${CLOSED[entry.by]}`
+        case "refused":
+            return `refused: the right knock, but ${REFUSED[entry.code] ?? entry.code}${knockerText(entry.knocker)}`
+        case "paused":
+            return `too many near-misses: paused for ${formatMs(Math.max(0, entry.until - entry.time))}`
+        case "program":
+            return programText(entry)
+        case "strays":
+            return `user ${entry.uid} took back ${entry.count} that no door had opened`
+        case "table":
+            return `the firewall table was taken away${entry.made ? " and made again" : `: ${entry.detail}`}`
+        case "started":
+            return `postern ${entry.version} started (pid ${entry.pid})${LAST[entry.last]}`
+        case "stopped":
+            return `postern stopped (${entry.signal})`
+        case "reloaded":
+            return reloadText(entry)
+        case "journal":
+            return `the journal ${FOUND[entry.found]}: known from ${formatStamp(entry.since)} on`
+        case "trust":
+            return `user ${entry.uid} decided that what may have been used since ${formatStamp(entry.from)} is known`
+        case "suppressed":
+            return `${entry.count} refusals and pauses of a flood were counted and no more`
+        case "summed":
+            return sumText(entry)
+        case "lost":
+            return `${entry.count} entries since ${formatStamp(entry.since)} could not be written`
+    }
+}
+
+/** `tcp/22 for 30 s, until 17:05:31`. */
+function openText({ opens, until, time }: { opens: readonly string[]; until: number; time: number }): string {
+    if (opens.length === 0) return "nothing"
+    return `${opens.join(", ")} for ${formatMs(Math.max(0, until - time))}, until ${formatStamp(until).slice(11, 19)}`
+}
+
+function knockerText(knocker: string): string {
+    return knocker === "unknown" ? "" : ` (${knocker})`
+}
+
+const CLOSED: Readonly<Record<Of<"closed">["by"], string>> = {
+    time: "on time",
+    knock: "by a closing knock",
+    reload: "by a new configuration",
+}
+
+const REFUSED: Readonly<Record<string, string>> = {
+    source: "this source may not knock here",
+    grants: "as many grants are open as `grants` allows",
+    firewall: "the firewall refused",
+}
+
+const LAST: Readonly<Record<Of<"started">["last"], string>> = {
+    none: "",
+    clean: "",
+    crashed: "; the one before did not end cleanly",
+}
+
+const FOUND: Readonly<Record<Of<"journal">["found"], string>> = {
+    new: "is new",
+    torn: "was cut off by a crash",
+    damaged: "was damaged",
+}
+
+function programText({ which, how, detail }: Extract<AuditFact, { what: "program" }>): string {
+    switch (how) {
+        case "began":
+            return `${which} runs`
+        case "well":
+            return `${which} ended well`
+        case "exit":
+            return `${which} ended with exit code ${detail}`
+        case "signal":
+            return `${which} was ended by ${detail}`
+        case "timeout":
+            return `${which} took too long and was ended`
+        case "error":
+            return `${which} could not be run: ${detail}`
+        case "crowded":
+            return `${which} was not run: too many programs were waiting`
+        case "unnoted":
+            return `${which} was not run: its stop could not be noted: ${detail}`
+    }
+}
+
+function reloadText({ done, problems, uid }: Extract<AuditFact, { what: "reloaded" }>): string {
+    const by = uid === null ? "" : ` by user ${uid}`
+    return done ? `the configuration was read anew${by}` : `the configuration was refused${by}: ${problems} problems`
+}
+
+function sumText({ of, door, uid, count, sources, since }: Extract<AuditFact, { what: "summed" }>): string {
+    const at = door === null ? "" : ` at ${door}`
+    const by = uid === null ? "" : ` by user ${uid}`
+    const from = sources === 0 ? "" : ` from ${sources} sources`
+    return `${count} more of "${of}"${at}${by}${from} since ${formatStamp(since).slice(11, 19)}`
+}

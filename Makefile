@@ -1,15 +1,16 @@
 # One command each: `make run` and `make test` set up what is missing by themselves. Everything can be run twice.
 .POSIX:
-.PHONY: help setup-node node build run test soak demo demo-picture bench clean
+.PHONY: help setup-node node build run test soak demo demo-picture bench bench-picture clean
 
 help:
 	@echo "make run           watch this host (root) or a private network (not root) for a knock; set-up included"
 	@echo "make test          everything that is checked: types, lint, and every tier of tests; set-up included"
 	@echo "make soak          ten minutes of floods, faults and honest knocks at once; SOAK=60 for a minute (root)"
 	@echo "make demo          a hidden sshd, a scan, a knock, a session: under a minute, in a private network"
-	@echo "make bench         last hit to open port, beside Debian's knockd, in namespaces (root)"
+	@echo "make bench         everything that is promised in figures, beside Debian's knockd (root, under ten minutes)"
 	@echo "make build         dist/postern.js, which ./postern runs"
 	@echo "make demo-picture  doc/demo.svg from the real output of the demo"
+	@echo "make bench-picture doc/bench.svg and bench/RESULTS.md from the last make bench"
 	@echo "make clean         remove what was built"
 
 # Is there a Node.js that is new enough? Nothing else can be said before.
@@ -53,7 +54,11 @@ demo-picture: build
 
 bench: build
 	@sh tools/setup.sh debian bench
-	@exec node --import tsx bench/run.ts
+	@exec node --import tsx bench/run.ts $(ROWS)
+
+bench-picture: node
+	node --import tsx bench/picture.ts build/bench.json > doc/bench.svg
+	cp build/bench.md bench/RESULTS.md
 
 clean:
 	rm -rf dist build coverage

@@ -1,13 +1,14 @@
 /**
- * The measuring process of the latency benchmark, in the knocker's namespace: knocks with plain connection attempts,
- * the last one timed, and tries the port again and again until it opens. System calls go straight to libc, blocking:
- * on this link an answer is there when the call returns, and nothing of Node's event loop is in the figures.
+ * The measuring process of the benchmark, in the knocker's namespace: knocks with plain connection attempts, the last
+ * one timed, and tries the port again and again until it opens. System calls go straight to libc, blocking: on this
+ * link an answer is there when the call returns, and nothing of Node's event loop is in the figures.
  *
  * argv[2]: a JSON `Order`; prints a JSON array of milliseconds, null for a knock that opened nothing in time.
  */
 import koffi from "koffi"
+import { isIPv4, parseAddress } from "../src/core/net/address.ts"
 
-/** One run: every source knocks once. */
+/** One run: every source knocks once, as long as there is time. */
 export type Order = {
     readonly gateway: string
     readonly hits: readonly number[]
@@ -15,11 +16,16 @@ export type Order = {
     readonly sources: readonly string[]
     /** Between the hits of a knock, in milliseconds. */
     readonly gap: number
+    /** From the beginning of a knock to that of the next, at least, in milliseconds. */
+    readonly every: number
+    /** No knock begins later than this, in milliseconds. */
+    readonly until: number
     /** Give a knock up after this time, in milliseconds. */
     readonly patience: number
 }
 
 const AF_INET = 2
+const AF_INET6 = 10
 const SOCK_STREAM = 1
 const SOL_SOCKET = 1
 const SO_LINGER = 13
@@ -34,43 +40,66 @@ const setsockopt = libc.func("int setsockopt(int fd, int level, int name, const 
 const close = libc.func("int close(int fd)")
 
 const order: Order = JSON.parse(process.argv[2] ?? "null")
-const times = order.sources.map((source) => knock(order, source))
-process.stdout.write(`${JSON.stringify(times)}\n`)
+process.stdout.write(`${JSON.stringify(knocks(order))}\n`)
+
+function knocks({ sources, every, until }: Order): (number | null)[] {
+    const begun = now()
+    const times: (number | null)[] = []
+    for (const [index, source] of sources.entries()) {
+        sleep(Math.max(0, begun + index * every - now()))
+        if (now() - begun > until) break
+        times.push(knock(order, source))
+    }
+    return times
+}
 
 /** Milliseconds from just before the last hit is sent until a connection is made; null: not in time. */
 function knock({ gateway, hits, port, gap, patience }: Order, source: string): number | null {
     for (const hit of hits.slice(0, -1)) {
         attempt(source, gateway, hit)
-        Atomics.wait(SLEEP, 0, 0, gap)
+        sleep(gap)
     }
-    const begun = process.hrtime.bigint()
+    const begun = now()
     attempt(source, gateway, hits.at(-1)!)
     for (;;) {
         const open = attempt(source, gateway, port)
-        const milliseconds = Number(process.hrtime.bigint() - begun) / 1e6
+        const milliseconds = now() - begun
         if (open) return milliseconds
         if (milliseconds > patience) return null
     }
 }
 
+function now(): number {
+    return Number(process.hrtime.bigint()) / 1e6
+}
+
+function sleep(ms: number): void {
+    if (ms > 0) Atomics.wait(SLEEP, 0, 0, ms)
+}
+
 /** One connection attempt; the socket is closed with a reset, so that nothing lingers. */
 function attempt(source: string, host: string, port: number): boolean {
-    const fd: number = socket(AF_INET, SOCK_STREAM, 0)
+    const [from, to] = [address(source, 0), address(host, port)]
+    const fd: number = socket(from.length === 16 ? AF_INET : AF_INET6, SOCK_STREAM, 0)
     if (fd < 0) throw new Error(`socket: errno ${koffi.errno()}`)
     setsockopt(fd, SOL_SOCKET, SO_LINGER, Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]), 8)
     // A lost answer must not hang the run: struct timeval, one second.
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, Buffer.from([1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), 16)
-    if (bind(fd, address(source, 0), 16) !== 0) throw new Error(`bind ${source}: errno ${koffi.errno()}`)
-    const open = connect(fd, address(host, port), 16) === 0
+    if (bind(fd, from, from.length) !== 0) throw new Error(`bind ${source}: errno ${koffi.errno()}`)
+    const open = connect(fd, to, to.length) === 0
     close(fd)
     return open
 }
 
-/** struct sockaddr_in. */
-function address(ip: string, port: number): Buffer {
-    const bytes = Buffer.alloc(16)
-    bytes.writeUInt16LE(AF_INET, 0)
+/** struct sockaddr_in or sockaddr_in6. */
+function address(text: string, port: number): Buffer {
+    const words = parseAddress(text)
+    if (words === null) throw new Error(`no address: ${text}`)
+    const four = isIPv4(words)
+    const bytes = Buffer.alloc(four ? 16 : 28)
+    bytes.writeUInt16LE(four ? AF_INET : AF_INET6, 0)
     bytes.writeUInt16BE(port, 2)
-    bytes.set(ip.split(".").map(Number), 4)
+    if (four) bytes.writeUInt32BE(words[3], 4)
+    else for (const [index, word] of words.entries()) bytes.writeUInt32BE(word, 8 + index * 4)
     return bytes
 }

@@ -1,0 +1,83 @@
+/**
+ * What a packet costs the engine alone: no capture, no kernel, simulated time. A process of its own, so that every
+ * figure is of code that was compiled for it and of nothing else.
+ *
+ * argv[2]: a JSON `Load`; prints nanoseconds of processor time per packet. A hundred packets come in each simulated
+ * millisecond. All sources, in turn, send a first hit, and all, in turn, a wrong one: so each packet is looked up and
+ * matched, gets a place and a deadline or gives them back, and in between all sources are live at once.
+ */
+
+import type { Config } from "../src/core/config/config.ts"
+import { DOOR, GATEWAY } from "../src/core/config/defaults.ts"
+import { Engine } from "../src/core/engine.ts"
+import { Packet, TCP } from "../src/core/net/packet.ts"
+import { hitsOf } from "./doors.ts"
+
+/** How many doors, and how many sources that are live at once. */
+export type Load = { readonly doors: number; readonly sources: number }
+
+const PER_MS = 100
+/** A port of no sequence. */
+const WRONG = 1
+const ATTEMPTS = 1_048_576
+/** Packets between two looks at the deadlines, as many as come together in a flood. */
+const TOGETHER = 256
+const WARM_UP = 1_000_000
+const COUNTED = 2_000_000
+
+process.stdout.write(`${measure(JSON.parse(process.argv[2] ?? "null"))}\n`)
+
+function measure({ doors, sources }: Load): number {
+    const engine = new Engine(configOf(doors), [0x1234_5678, 0x9abc_def0])
+    engine.step({ type: "addresses", addresses: [[0, 0, 0xffff, 0x0a4d_0001]] }, 0)
+    const packet = new Packet()
+    packet.protocol = TCP
+    packet.flags = 2
+    packet.destination2 = 0xffff
+    packet.destination3 = 0x0a4d_0001
+    packet.source2 = 0xffff
+    const firsts = Array.from({ length: doors }, (_, index) => hitsOf(index)[0]!)
+    let sent = 0
+    const send = (count: number) => {
+        for (const end = sent + count; sent < end; sent++) {
+            const source = sent % sources
+            const pass = Math.floor(sent / sources)
+            packet.time = 1000 + Math.floor(sent / PER_MS)
+            packet.source3 = 0x0b00_0000 + source
+            packet.sourcePort = 32_768 + (sent & 0x3fff)
+            packet.sequence = sent
+            packet.port = pass % 2 === 0 ? firsts[(source + pass) % doors]! : WRONG
+            engine.packet(packet)
+            if (sent % TOGETHER !== 0) continue
+            const due = engine.nextDeadline()
+            if (due !== null && due <= packet.time) engine.step({ type: "tick" }, packet.time)
+        }
+    }
+    // Every source has had its place before the clock runs.
+    send(Math.max(WARM_UP, 2 * sources))
+    // Processor time: what others do on this machine meanwhile is not in it.
+    const begun = process.cpuUsage()
+    send(COUNTED)
+    const { user, system } = process.cpuUsage(begun)
+    return ((user + system) * 1000) / COUNTED
+}
+
+function configOf(count: number): Config {
+    const doors = Array.from({ length: count }, (_, index) => ({
+        name: `bench${index}`,
+        opens: [],
+        for: DOOR.for,
+        hide: DOOR.hide,
+        sources: DOOR.sources,
+        always: [],
+        closes: [],
+        sequence: {
+            hits: hitsOf(index).map((port) => ({ protocol: "tcp" as const, port })),
+            within: DOOR.within,
+            flags: DOOR.flags,
+            target: [],
+        },
+        command: null,
+    }))
+    return { gateway: { ...GATEWAY, attempts: ATTEMPTS }, doors }
+}

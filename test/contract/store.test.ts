@@ -431,9 +431,16 @@ describe("journal, in a process of its own", () => {
 
     it("loses nothing and accepts nothing twice over 300 times SIGKILL, at every change of the disk and at any moment", async () => {
         const claims = new Set<string>()
-        let count = 0
+        let [count, total] = [0, 0]
         const found = { new: 0, whole: 0, torn: 0, damaged: 0 }
         for (let round = 0; round < 300; round++) {
+            // Now and then a new journal: all that was ever claimed is claimed again in each round.
+            if (round % 30 === 0) {
+                rmSync(join(directory, JOURNAL), { force: true })
+                total += claims.size
+                claims.clear()
+                count = 0
+            }
             const byItself = round % 2 === 0
             const lines = await loop(byItself ? 1 + round / 2 : 0, byItself ? 1e9 : 1 + ((round * 37) % 400))
             let due: string | null | undefined
@@ -457,8 +464,8 @@ describe("journal, in a process of its own", () => {
         }
         expect(found.damaged).toBe(0)
         expect(found.whole + found.torn).toBeGreaterThan(250)
-        expect(claims.size).toBeGreaterThan(1000)
-    }, 240_000)
+        expect(total).toBeGreaterThan(1000)
+    }, 480_000)
 
     const rooted = process.getuid?.() === 0
 

@@ -1,6 +1,6 @@
 # One command each: `make run` and `make test` set up what is missing by themselves. Everything can be run twice.
 .POSIX:
-.PHONY: help setup-node node build run test soak demo demo-picture bench bench-picture clean
+.PHONY: help setup-node node build run test soak demo demo-picture bench bench-picture install uninstall clean
 
 help:
 	@echo "make run           watch this host (root) or a private network (not root) for a knock; set-up included"
@@ -9,6 +9,8 @@ help:
 	@echo "make demo          a hidden sshd, a scan, a knock, a session: under a minute, in a private network"
 	@echo "make bench         everything that is promised in figures, beside Debian's knockd (root, under ten minutes)"
 	@echo "make build         dist/postern.js, which ./postern runs"
+	@echo "make install       into PREFIX (/usr/local), with its service, as root, after make build; fetches nothing"
+	@echo "make uninstall     takes that away; configuration and state stay"
 	@echo "make demo-picture  doc/demo.svg from the real output of the demo"
 	@echo "make bench-picture doc/bench.svg and bench/RESULTS.md from the last make bench"
 	@echo "make clean         remove what was built"
@@ -59,6 +61,12 @@ bench: build
 bench-picture: node
 	node --import tsx bench/picture.ts build/bench.json > doc/bench.svg
 	cp build/bench.md bench/RESULTS.md
+
+install:
+	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" SYSCONFDIR="$(SYSCONFDIR)" sh tools/install.sh install
+
+uninstall:
+	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" SYSCONFDIR="$(SYSCONFDIR)" sh tools/install.sh uninstall
 
 clean:
 	rm -rf dist build coverage

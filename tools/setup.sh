@@ -32,6 +32,7 @@ needs() {
     bench) echo knockd:knockd iptables:iptables sysctl:procps ;;
     test)
         echo knock:knockd knockd:knockd nmap:nmap hping3:hping3 telnet:telnet nc:netcat-openbsd ping:iputils-ping
+        echo systemd-analyze:systemd systemd-tmpfiles:systemd systemd-sysusers:systemd
         echo tcpdump:tcpdump sshd:openssh-server ssh:openssh-client iptables:iptables curl:curl chromium:chromium faketime:faketime mkfs.ext4:e2fsprogs
         ;;
     *) fail "unknown purpose: $1" ;;

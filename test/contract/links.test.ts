@@ -1,4 +1,6 @@
 /** What links and services promise (src/ports/links.ts, src/ports/services.ts), on each adapter. */
+import { spawnSync } from "node:child_process"
+import { join } from "node:path"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { simulatedLinks } from "../../src/adapters/links/simulated.ts"
 import type { LinkState } from "../../src/ports/links.ts"
@@ -35,6 +37,17 @@ function addressesOf(state: Snapshot, name: string) {
     const index = named(state, name)?.index
     return state.addresses.flatMap(([address, at]) => (at === index ? [address] : []))
 }
+
+describe("listDefaultInterfaces()", () => {
+    it("before the first route, when the kernel has no table: none", (ctx) => {
+        if (reason !== null) ctx.skip(reason)
+        const module = join(import.meta.dirname, "../../src/adapters/system/rtnetlink.ts")
+        const code = `import(${JSON.stringify(module)}).then((m) => console.log(JSON.stringify(m.listDefaultInterfaces())))`
+        const argv = ["--net", process.execPath, "--import", "tsx", "-e", code]
+        const { stdout, stderr } = spawnSync("unshare", argv, { encoding: "utf8" })
+        expect(stdout, stderr).toBe("[]\n")
+    })
+})
 
 describe("links: rtnetlink", () => {
     let host: Namespace

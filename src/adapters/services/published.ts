@@ -60,7 +60,7 @@ function readTables(nft: Nftables, opaque: Set<string>): Service[] {
 
 function hasLegacyNat(file: string): boolean {
     try {
-        return readFileSync(`/proc/net/${file}`, "utf8").split("\n").includes("nat")
+        return readFileSync(`/proc/self/net/${file}`, "utf8").split("\n").includes("nat")
     } catch {
         return false
     }

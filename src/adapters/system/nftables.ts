@@ -65,9 +65,10 @@ export function openNftables(): Nftables {
 }
 
 function loadLibrary(): Library {
-    let loaded: ReturnType<ReturnType<typeof ffi>["load"]>
+    const koffi = ffi()
+    let loaded: ReturnType<typeof koffi.load>
     try {
-        loaded = ffi().load("libnftables.so.1")
+        loaded = koffi.load("libnftables.so.1")
     } catch (cause) {
         const hint = "install nftables (Debian, Ubuntu: apt install libnftables1; Fedora: dnf install nftables)"
         throw new Error(`libnftables.so.1 cannot be loaded: ${hint}`, { cause })

@@ -1,6 +1,6 @@
 /** The kernel's links, addresses and default routes (man 7 rtnetlink): all of them now, and word of each change. */
 import type { Address } from "../../core/net/address.ts"
-import { ENOBUFS } from "./errno.ts"
+import { ENOBUFS, ENOENT, SystemError } from "./errno.ts"
 import { attributes, dump, messages, NETLINK_ROUTE, openNetlink } from "./netlink.ts"
 import { LITTLE, receive } from "./socket.ts"
 
@@ -77,11 +77,21 @@ export function listDefaultInterfaces(): number[] {
         wish[0] = family
         // With strict checking the kernel sends the main table only; others look at every answer.
         wish[4] = RT_TABLE_MAIN
-        return dump(NETLINK_ROUTE, RTM_GETROUTE, wish).flatMap(({ type, body }) =>
+        return dumpTable(wish).flatMap(({ type, body }) =>
             type === RTM_NEWROUTE && isDefaultRoute(body) && body[0] === family ? routeInterfaces(body) : [],
         )
     })
     return [...new Set(indices)]
+}
+
+/** The kernel has no table before the first route of a family, as before loopback is up: then nothing is in it. */
+function dumpTable(wish: Uint8Array): ReturnType<typeof dump> {
+    try {
+        return dump(NETLINK_ROUTE, RTM_GETROUTE, wish)
+    } catch (error) {
+        if (error instanceof SystemError && error.errno === ENOENT) return []
+        throw error
+    }
 }
 
 /** Opens a socket that hears of every change that `heard` understands. Throws SystemError. */

@@ -1,0 +1,184 @@
+/**
+ * The service as it is installed: `make install`, sysusers, tmpfiles, and a real systemd that starts the unit with its
+ * user, capabilities, read-only file systems and system call filter; and real knocks at it.
+ */
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { eventually, type Host, type Lab, listTable, makeLab, POSTERN } from "../lab/lab.ts"
+import { makeService, type Service } from "../lab/service.ts"
+
+const HITS = ["32144", "21312:udp", "27015"]
+const probe = ["touch /usr/x", "ls /root", "mount -t tmpfs none /mnt", "unshare --user true", "echo at $(id -un)"]
+const CONFIGURATION = `
+[[door]]
+name  = "ssh"
+opens = ["tcp/22"]
+for   = "60s"
+hide  = true
+  [door.sequence]
+  hits   = ${JSON.stringify(HITS)}
+  within = "10s"
+  [door.command]
+  start = ["/bin/sh", "-c", ${JSON.stringify(`{ ${probe.join("; ")}; } 2>&1`)}]
+  stop  = ["/bin/true"]
+  after = "1h"
+`
+const dropIns = join(import.meta.dirname, "../../systemd")
+const shipped = (name: string) => readFileSync(join(dropIns, `${name}.conf`), "utf8")
+
+let lab: Lab<"knocker">
+let gateway: Host
+let knocker: Host
+let service: Service
+let reason: string | null = null
+
+const knock = () => knocker.must([POSTERN, "knock", gateway.v4, ...HITS])
+const opened = () => eventually(() => listTable(gateway).includes(`${knocker.v4} . tcp . 22`))
+const start = () => {
+    const { status, stderr } = service.systemctl("start", "postern")
+    expect(status, `${stderr}\n${service.log()}`).toBe(0)
+}
+const mainPid = () => Number(service.show("MainPID").MainPID)
+
+beforeAll(async () => {
+    lab = makeLab(["knocker"])
+    gateway = lab.gateway
+    knocker = lab.hosts.knocker
+    const made = await makeService(gateway, lab.scratch, CONFIGURATION)
+    if (typeof made === "string") reason = made
+    else service = made
+})
+
+beforeEach((ctx) => {
+    if (reason !== null) ctx.skip(`no systemd of our own: ${reason}`)
+})
+
+afterEach(() => {
+    if (reason !== null) return
+    service.systemctl("stop", "postern")
+    service.systemctl("reset-failed", "postern")
+    service.exec(["truncate", "-s", "0", "/run/postern.log"])
+    // A stop program that is still due would make the next start of the door a renewal.
+    service.exec(["rm", "-rf", "/var/lib/postern"])
+    service.dropIn(null)
+    service.configure(CONFIGURATION)
+    gateway.exec(["nft", "delete", "table", "inet", "postern"])
+})
+
+afterAll(async () => {
+    await service?.remove()
+    lab?.remove()
+})
+
+describe("postern.service", () => {
+    it("is started when it is ready, and tells what is open", async () => {
+        start()
+        expect(listTable(gateway)).toContain("hidden")
+        expect(service.show("ActiveState", "StatusText")).toMatchObject({
+            ActiveState: "active",
+            StatusText: "guarding 1 door, nothing is open",
+        })
+        knock()
+        expect(await opened()).toBe(true)
+        const told = () => service.show("StatusText").StatusText === "guarding 1 door, 1 grant is open"
+        expect(await eventually(told)).toBe(true)
+        expect(service.systemctl("stop", "postern").status).toBe(0)
+        expect(service.show("Result").Result).toBe("success")
+        expect(service.log()).toContain("stopped: what is hidden stays hidden")
+    })
+
+    it("has its own user and one capability, and can get no other", () => {
+        start()
+        const status = readFileSync(`/proc/${mainPid()}/status`, "utf8")
+        const value = (name: string) => new RegExp(`^${name}:\\s*(.*)$`, "m").exec(status)![1]!
+        const user = service.exec(["id", "-u", "postern"]).stdout.trim()
+        expect(user).not.toBe("0")
+        expect(value("Uid").split("\t")).toEqual([user, user, user, user])
+        const netAdmin = (1n << 12n).toString(16).padStart(16, "0")
+        for (const set of ["CapPrm", "CapEff", "CapBnd", "CapAmb"]) expect(value(set)).toBe(netAdmin)
+        expect([value("NoNewPrivs"), value("Seccomp")]).toEqual(["1", "2"])
+    })
+
+    it("keeps its state, answers at its socket, and sees what is published", async () => {
+        // What a trial as root has left.
+        service.exec(["install", "-d", "-m", "700", "/var/lib/postern"])
+        service.exec(["touch", "/var/lib/postern/left"])
+        gateway.must(["nft", "add table ip nat; add chain ip nat pre { type nat hook prerouting priority -100; }"])
+        gateway.must(["nft", "add rule ip nat pre tcp dport 8080 dnat to 10.99.0.1:80"])
+        start()
+        knock()
+        expect(await eventually(() => service.log().includes("start: at "))).toBe(true)
+        const { status, stdout, stderr } = service.exec(["postern", "status", "--json"])
+        expect(status, stderr).toBe(0)
+        expect(stdout).toContain('"tcp/8080"')
+        expect(stdout).toContain(`"${knocker.v4}"`)
+        const owner = service.exec(["stat", "-c", "%U %a", "/var/lib/postern", "/var/lib/postern/journal"])
+        expect(owner.stdout).toBe("postern 700\npostern 600\n")
+        expect(service.exec(["stat", "-c", "%U", "/var/lib/postern/left"]).stdout).toBe("postern\n")
+        gateway.must(["nft", "delete table ip nat"])
+    })
+
+    it("holds programs of doors to the same: nothing can be written, mounted, or seen of homes", async () => {
+        start()
+        knock()
+        expect(await eventually(() => service.log().includes("start: at "))).toBe(true)
+        const log = service.log()
+        expect(log).toMatch(/start: touch: .*Read-only file system/)
+        expect(log).toMatch(/start: ls: cannot open directory '\/root': Permission denied/)
+        expect(log).toMatch(/start: mount: .*(permission denied|must be superuser)/i)
+        expect(log).toMatch(/start: unshare: .*Operation not permitted/)
+        expect(log).toContain("start: at postern")
+    })
+
+    it("is started again when it is killed, and what was open stays so", async () => {
+        start()
+        knock()
+        expect(await opened()).toBe(true)
+        const before = mainPid()
+        process.kill(before, "SIGKILL")
+        const again = () => service.show("ActiveState").ActiveState === "active" && mainPid() !== before
+        expect(await eventually(again, 20_000)).toBe(true)
+        expect(listTable(gateway)).toContain(`${knocker.v4} . tcp . 22`)
+    })
+
+    it("is started again when it hangs: the watchdog", async () => {
+        service.dropIn("[Service]\nWatchdogSec=2s\nTimeoutStopSec=1s\nTimeoutAbortSec=1s\n")
+        start()
+        const before = mainPid()
+        process.kill(before, "SIGSTOP")
+        const again = () => service.show("ActiveState").ActiveState === "active" && ![0, before].includes(mainPid())
+        expect(await eventually(again, 30_000)).toBe(true)
+        knock()
+        expect(await opened()).toBe(true)
+        // And one that lives is left alone.
+        const living = mainPid()
+        expect(await eventually(() => mainPid() !== living, 5000)).toBe(false)
+    })
+
+    it("is not started again with a configuration that has a mistake", () => {
+        service.configure("[[door]]\nname = 7\n")
+        expect(service.systemctl("start", "postern").status).not.toBe(0)
+        expect(service.show("ActiveState", "NRestarts", "ExecMainStatus")).toEqual(
+            expect.objectContaining({ ActiveState: "failed", NRestarts: "0", ExecMainStatus: "3" }),
+        )
+    })
+
+    it.each([["no-writable-code"], ["packet-socket"], ["programs-as-root"]])("opens with %s.conf", async (name) => {
+        service.dropIn(shipped(name))
+        if (name === "packet-socket") service.configure(`[gateway]\ncapture = "packet-socket"\n${CONFIGURATION}`)
+        start()
+        knock()
+        expect(await opened(), service.log()).toBe(true)
+        const who = name === "programs-as-root" ? "root" : "postern"
+        expect(await eventually(() => service.log().includes(`start: at ${who}`)), service.log()).toBe(true)
+    })
+
+    it("shares its socket with a group, by a drop-in", () => {
+        service.dropIn("[Service]\nSupplementaryGroups=adm\n")
+        service.configure(`[gateway]\nsocket_group = "adm"\n${CONFIGURATION}`)
+        start()
+        const { stdout } = service.exec(["stat", "-c", "%U:%G %a", "/run/postern/control"])
+        expect(stdout, service.log()).toBe("postern:adm 660\n")
+    })
+})

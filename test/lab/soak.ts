@@ -53,6 +53,8 @@ const NETWORKS = { v4: "20.0.0.0/6", v6: "2a00::/12" }
 const MEBI = 1 << 20
 /** The journal holds 5000 grants with programs easily in this. */
 const STATE_MOST = 16 * MEBI
+/** What postern.toml(5) states for the defaults and sequences of three hits. */
+const MEMORY_MOST = 157
 /** Shorter soaks have too few samples for medians to mean anything. */
 const LONG = 60
 
@@ -153,6 +155,7 @@ async function run(lab: Lab<"knocker" | "enemy">, seconds: number, capture: stri
     if (knocks.made === 0) broken.push("nobody knocked")
     if (journal > STATE_MOST) broken.push(`the state takes ${journal} bytes`)
     if (seconds >= LONG && rss[1]! > rss[0]! * 1.1 + 8) broken.push(`memory grew from ${rss[0]} to ${rss[1]} MiB`)
+    if (peak > MEMORY_MOST) broken.push(`memory went up to ${peak} MiB`)
     if (descriptors[1]! > descriptors[0]! + 4)
         broken.push(`descriptors grew from ${descriptors[0]} to ${descriptors[1]}`)
     if ((await daemon.stop()) !== 0) broken.push("the daemon did not end well")
@@ -231,13 +234,16 @@ class Knocks {
     }
 }
 
-/** Packets that the kernel has dropped, so far; -1: the daemon does not answer now, and so excuses nothing. */
+/** Packets that the kernel has dropped, so far. Clients that hang keep others out for a moment; -1: the daemon is gone. */
 async function droppedBy(daemon: Daemon): Promise<number> {
-    try {
-        return (await statusOf(daemon)).counters.dropped
-    } catch {
-        return -1
-    }
+    let dropped = -1
+    await eventually(async () => {
+        try {
+            dropped = (await statusOf(daemon)).counters.dropped
+        } catch {}
+        return dropped >= 0
+    }, 3000)
+    return dropped
 }
 
 /** Packets over all the daemons of a soak. */

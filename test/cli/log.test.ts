@@ -1,6 +1,6 @@
 /** `postern log` and `postern state`: wrong arguments, trails without a daemon, and a real daemon with a real knock. */
 import { spawn } from "node:child_process"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
@@ -235,6 +235,19 @@ describe.skipIf(reason !== null)(`beside a daemon${reason === null ? "" : ` (${r
         expect(postern("state", "--trust-from", "now")).not.toContain("warning")
         expect(kinds().filter((kind) => kind === "trust")).toHaveLength(2)
         await daemon.log.waitFor(/user 0 has decided: what may have been used before .* is refused/)
+    })
+
+    it("a state directory on a disk that may not be written: 6 for a door with a stop program, and what to look at", () => {
+        mkdirSync(state)
+        const file = join(lab.scratch, "denied.toml")
+        const stop = `[door.command]\nstart = ["/bin/true"]\nstop = ["/bin/true"]`
+        writeFileSync(file, `[gateway]\nstate = "${state}"\n${CONFIG}${stop}`, { mode: 0o600 })
+        const script = `mount -t tmpfs -o ro,mode=700 postern "$1" && exec "$2" run -c "$3" --socket "$4"`
+        const socket = join(lab.scratch, "denied-control")
+        const inside = gateway.exec(["unshare", "-m", "sh", "-c", script, "sh", state, POSTERN, file, socket])
+        expect(inside.status).toBe(6)
+        expect(inside.stderr).toMatch(/error: state: .* cannot be used: EROFS: .*\n.*hint: a door has a stop program/)
+        expect(gateway.exec(["nft", "list", "table", "inet", "postern"]).status).toBe(1)
     })
 
     it("a state directory that cannot be used: a warning, no trail, and the doors are guarded", async () => {

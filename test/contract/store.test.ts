@@ -125,6 +125,19 @@ function suite(make: () => Promise<Harness>): void {
         expect(await codes(store.claim("x".repeat(200), LATER, LATER))).toEqual(["ok"])
     })
 
+    it("trust() lets an operator say from when on everything is known, and frees nothing that was used", async () => {
+        expect(await codes(store.claim("a", LATER, LATER), store.raise("k", 5, LATER))).toEqual(["ok", "ok"])
+        expect(await codes(store.trust(NOW - 10), store.claim("b", NOW - 9, LATER))).toEqual(["ok", "ok"])
+        expect(await codes(store.claim("c", NOW - 10, LATER), store.claim("a", LATER, LATER))).toEqual([
+            "unsure",
+            "used",
+        ])
+        expect(store.health()).toMatchObject({ since: NOW - 10, why: "operator" })
+        expect(await codes(store.trust(LATER), store.claim("d", LATER, LATER + 1))).toEqual(["ok", "unsure"])
+        expect(await codes(store.raise("k", 5, LATER + 1), store.raise("k", 6, LATER + 1))).toEqual(["used", "ok"])
+        await expect(store.trust(0.5)).rejects.toThrow(RangeError)
+    })
+
     it("close() finishes what was asked for, and refuses what comes later", async () => {
         const before = store.claim("a", LATER, LATER)
         await store.close()
@@ -154,13 +167,14 @@ describe("journal, as a file", () => {
         // More batches than a journal has blocks.
         for (let i = 0; i < 1500; i++) expect(await codes(first.store.claim(`id-${i}`, LATER, LATER))).toEqual(["ok"])
         await codes(first.store.raise("k", 41, LATER), first.store.note(ssh, 5), first.store.note(ssh, 6))
+        await codes(first.store.trust(NOW - 1))
         await first.store.close()
         const { store, found } = await open()
         expect(found).toBe("whole")
         for (let i = 0; i < 1500; i++) expect(await codes(store.claim(`id-${i}`, LATER, LATER))).toEqual(["used"])
         expect(await codes(store.raise("k", 41, LATER), store.raise("k", 42, LATER))).toEqual(["used", "ok"])
         expect(notes(store)).toEqual(["ssh 192.0.2.7 6"])
-        expect(store.health()).toMatchObject({ since: NOW, why: "new", trouble: null })
+        expect(store.health()).toMatchObject({ since: NOW - 1, why: "operator", trouble: null })
     })
 
     it("is for its owner's eyes alone, and refuses a directory that others can write to", async () => {

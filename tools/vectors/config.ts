@@ -141,6 +141,7 @@ const SCENARIOS: readonly Scenario[] = [
     gateway("capture", 'capture = "nflogs"', "2:11 error type gateway.capture"),
     gateway("services", 'services = ["https"]', "2:13 error refused gateway.services[0]"),
     gateway("uniform", 'uniform = "yes"', "2:11 error type gateway.uniform"),
+    gateway("audit", 'audit = "no"', "2:9 error type gateway.audit"),
     gateway(
         "uniform-unused",
         'uniform = true\ncapture = "packet-socket"',

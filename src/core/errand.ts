@@ -2,14 +2,22 @@
  * A door's programs for one source, as a machine: `start` when the door opens, `stop` some time after `start` ended.
  * A knock while the errand is under way moves the stop, it never starts a second time; a knock during `stop` starts
  * once more afterwards. A start that could not be begun is as if nobody had knocked: there is nothing to stop.
+ *
+ * When all has ended the errand rests for a while, so that a replayed knock does not start program after program: what
+ * a knock asks for in the meantime is done at the end of the rest where a stop has undone it, and is done already where
+ * there is no stop.
  */
 
-/** Where an errand is. `until`: when to stop (ms). */
+/** The spec's: from the end of a door's programs to their next start (ms). */
+export const REST_MS = 1000
+
+/** Where an errand is. `until`: when to stop, or when the rest is over (ms). */
 export type Errand =
     | { readonly phase: "idle" }
     | { readonly phase: "starting"; readonly ending: boolean }
     | { readonly phase: "started"; readonly until: number }
     | { readonly phase: "stopping"; readonly again: boolean }
+    | { readonly phase: "resting"; readonly until: number; readonly again: boolean }
 
 /** What can happen to it: a knock, the time, a revocation, a start that is refused, and its programs' ends. */
 export type ErrandEvent =
@@ -37,6 +45,7 @@ type Table = {
 const IDLE: Errand = { phase: "idle" }
 const stay = (errand: Errand): ErrandStep => ({ errand, run: null })
 const begin = (): ErrandStep => ({ errand: { phase: "starting", ending: false }, run: "start" })
+const rest = (now: number, again = false): ErrandStep => stay({ phase: "resting", until: now + REST_MS, again })
 const stop = (): ErrandStep => ({ errand: { phase: "stopping", again: false }, run: "stop" })
 
 /** Every phase and every event: a cell left out does not compile. */
@@ -55,7 +64,7 @@ const errandTable: Table = {
         revoke: () => stay({ phase: "starting", ending: true }),
         unstarted: () => stay(IDLE),
         startEnded: (errand, { now }, plan) => {
-            if (!plan.stop) return stay(IDLE)
+            if (!plan.stop) return rest(now)
             return errand.ending ? stop() : stay({ phase: "started", until: now + plan.after })
         },
         stopEnded: stay,
@@ -74,7 +83,18 @@ const errandTable: Table = {
         revoke: () => stay({ phase: "stopping", again: false }),
         unstarted: stay,
         startEnded: stay,
-        stopEnded: (errand) => (errand.again ? begin() : stay(IDLE)),
+        stopEnded: (errand, { now }) => rest(now, errand.again),
+    },
+    resting: {
+        knock: (errand, _, plan) => stay({ ...errand, again: plan.stop }),
+        tick: (errand, { now }) => {
+            if (now < errand.until) return stay(errand)
+            return errand.again ? begin() : stay(IDLE)
+        },
+        revoke: (errand) => stay({ ...errand, again: false }),
+        unstarted: stay,
+        startEnded: stay,
+        stopEnded: stay,
     },
 }
 

@@ -2,15 +2,23 @@
  * The book of what is open: one lease per door and source, with the end of its grant and the state of its programs.
  * Bounded: a knock that finds the book full is refused. The kernel ends grants by itself; the book knows when, so that
  * people are told, programs are stopped and two doors to one service do not cut each other short.
+ *
+ * Who knows a knock can take many addresses, most easily those of an IPv6 network, so each network has a share of the
+ * book and no more.
  */
 import { Agenda, soonest } from "./agenda.ts"
 import type { Config, Door } from "./config/config.ts"
 import type { GrantGroup } from "./effect.ts"
 import { type Errand, type ErrandEvent, stepErrand } from "./errand.ts"
-import type { Service } from "./knock/hit.ts"
+import { codeOf, type HitCode, type Service } from "./knock/hit.ts"
 import { formatService } from "./knock/language.ts"
-import type { Address } from "./net/address.ts"
+import { type Address, networkOf } from "./net/address.ts"
 import type { GrantElement } from "./ruleset.ts"
+
+/** The spec's: the part of the book that one source or one IPv6 /64 can have, and one IPv6 /48; four at least. */
+const SHARE = 16
+const WIDE_SHARE = 4
+const LEAST_SHARE = 4
 
 /** How somebody came in: by a knock, by hand (whose: a user's number), or before this daemon began. */
 export type Giver = { readonly by: "knock" | "found" } | { readonly by: "hand"; readonly uid: number }
@@ -34,7 +42,7 @@ export class Lease {
     /** What the firewall has been asked for, and has not answered yet: for how long (ms), and how. */
     asked: { readonly ms: number; readonly giver: Giver } = { ms: 0, giver: this.giver }
     errand: Errand = { phase: "idle" }
-    /** When to run the stop program (ms); Infinity: not by the clock. */
+    /** When to run the stop program, or when the errand's rest is over (ms); Infinity: not by the clock. */
     readonly stop = { due: Number.POSITIVE_INFINITY, lease: this as Lease }
 
     constructor(number: number, door: Door, source: Address) {
@@ -46,18 +54,21 @@ export class Lease {
 
 /** See the head of the file. */
 export class Leases {
-    #doors: readonly Door[]
     #room: number
     #made = 0
     readonly #leases = new Map<number, Lease>()
+    /** How many of them each network has. */
+    readonly #shares = new Map<string, number>()
+    /** By service: the doors that open it. */
+    #openers: ReadonlyMap<HitCode, readonly Door[]>
     /** The same by door and source, but for those whose door is gone. */
     readonly #current = new Map<string, Lease>()
     readonly #grants = new Agenda<Lease["grant"]>()
     readonly #stops = new Agenda<Lease["stop"]>()
 
     constructor(config: Config) {
-        this.#doors = config.doors
         this.#room = config.gateway.grants
+        this.#openers = openersOf(config.doors)
     }
 
     /** The lease of the door of this name for this source, if there is one. */
@@ -70,10 +81,19 @@ export class Leases {
         return this.#leases.get(number) ?? null
     }
 
-    /** The lease of this door for this source, made if need be; null when the book is full. */
-    claim(door: Door, source: Address): Lease | null {
+    /**
+     * The lease of this door for this source, made if need be. Or why not: the book is full, or this source's network
+     * has its share of it, which is asked only for knocks.
+     */
+    claim(door: Door, source: Address, by: Giver["by"]): Lease | "grants" | "share" {
         const known = this.get(door.name, source)
-        if (known !== null || this.#leases.size >= this.#room) return known
+        if (known !== null) return known
+        if (this.#leases.size >= this.#room) return "grants"
+        const networks = networksOf(source)
+        const most = (part: number) => Math.max(LEAST_SHARE, Math.floor(this.#room / part))
+        const full = networks.some((name, i) => (this.#shares.get(name) ?? 0) >= most(i === 0 ? SHARE : WIDE_SHARE))
+        if (by === "knock" && full) return "share"
+        for (const name of networks) this.#shares.set(name, (this.#shares.get(name) ?? 0) + 1)
         const lease = new Lease(++this.#made, door, source)
         this.#leases.set(lease.number, lease)
         this.#current.set(keyOf(door.name, source), lease)
@@ -83,7 +103,12 @@ export class Leases {
     /** Strikes the lease out if nothing is open and nothing runs. */
     settle(lease: Lease): void {
         if (isOpen(lease) || lease.errand.phase !== "idle") return
-        this.#leases.delete(lease.number)
+        if (!this.#leases.delete(lease.number)) return
+        for (const name of networksOf(lease.source)) {
+            const left = this.#shares.get(name)! - 1
+            if (left > 0) this.#shares.set(name, left)
+            else this.#shares.delete(name)
+        }
         if (this.get(lease.door.name, lease.source) === lease)
             this.#current.delete(keyOf(lease.door.name, lease.source))
     }
@@ -93,7 +118,7 @@ export class Leases {
      * the others are returned. They are no door's any more, and stay in the book until nothing of them is open or runs.
      */
     move({ doors, gateway }: Config, keeps: (lease: Lease, door: Door) => boolean): Lease[] {
-        this.#doors = doors
+        this.#openers = openersOf(doors)
         this.#room = gateway.grants
         const byName = new Map(doors.map((door) => [door.name, door]))
         const left: Lease[] = []
@@ -121,7 +146,8 @@ export class Leases {
         const plan = { stop: command.stop !== null, after: command.after }
         const { errand, run } = stepErrand(lease.errand, event, plan)
         lease.errand = errand
-        this.#stops.set(lease.stop, errand.phase === "started" ? errand.until : Number.POSITIVE_INFINITY)
+        const waits = errand.phase === "started" || errand.phase === "resting"
+        this.#stops.set(lease.stop, waits ? errand.until : Number.POSITIVE_INFINITY)
         return run
     }
 
@@ -136,7 +162,7 @@ export class Leases {
         return this.#grants.take(now)?.lease ?? null
     }
 
-    /** A lease whose stop program is due; null when there is none. */
+    /** A lease whose stop program is due, or whose rest is over; null when there is none. */
     takeStop(now: number): Lease | null {
         return this.#stops.take(now)?.lease ?? null
     }
@@ -154,6 +180,11 @@ export class Leases {
             for (const service of lease.door.opens) known.add(keyOf(formatService(service), lease.source))
         }
         return held.filter(({ service, source }) => !known.has(keyOf(formatService(service), source)))
+    }
+
+    /** The doors that open this service. */
+    openers(service: Service): readonly Door[] {
+        return this.#openers.get(codeOf(service)) ?? []
     }
 
     /** All leases. */
@@ -180,8 +211,7 @@ export class Leases {
     /** The latest end of another lease of this source that opens the same service; 0: none. */
     #latest(lease: Lease, service: Service): number {
         let latest = 0
-        for (const door of this.#doors) {
-            if (!door.opens.some((s) => sameService(s, service))) continue
+        for (const door of this.openers(service)) {
             const other = this.get(door.name, lease.source)
             if (other !== null && other !== lease && isOpen(other)) latest = Math.max(latest, other.grant.due)
         }
@@ -197,6 +227,25 @@ export function isOpen(lease: Lease): boolean {
 /** Are these the same service? */
 export function sameService(a: Service, b: Service): boolean {
     return a.port === b.port && a.protocol === b.protocol
+}
+
+/** The networks whose leases are counted: the source or its /64, then for IPv6 its /48. */
+function networksOf(source: Address): readonly string[] {
+    const [a, b, c] = source
+    const own = networkOf(source)
+    return a === 0 && b === 0 && c === 0xffff ? [own] : [own, `${a} ${b >>> 16} wide`]
+}
+
+function openersOf(doors: readonly Door[]): ReadonlyMap<HitCode, readonly Door[]> {
+    const openers = new Map<HitCode, Door[]>()
+    for (const door of doors) {
+        for (const code of door.opens.map(codeOf)) {
+            const known = openers.get(code)
+            if (known === undefined) openers.set(code, [door])
+            else known.push(door)
+        }
+    }
+    return openers
 }
 
 function keyOf(what: string, source: Address): string {

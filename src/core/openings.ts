@@ -76,10 +76,10 @@ export class Openings {
             if (lease !== null) this.#close(lease, { by: "knock" })
         }
         if (door.opens.length === 0 && door.command === null) return
-        const lease = this.#leases.claim(door, source)
-        if (lease === null) {
-            counts.refused.grants++
-            this.#outbox.tell({ type: "refused", door: door.name, source, code: "grants" }, now)
+        const lease = this.#leases.claim(door, source, "knock")
+        if (typeof lease === "string") {
+            counts.refused[lease]++
+            this.#outbox.tell({ type: "refused", door: door.name, source, code: lease }, now)
             return
         }
         if (door.opens.length === 0) {
@@ -149,6 +149,7 @@ export class Openings {
         }
         for (let lease = this.#leases.takeStop(now); lease; lease = this.#leases.takeStop(now)) {
             this.#run(lease, { type: "tick", now })
+            this.#leases.settle(lease)
         }
     }
 
@@ -173,8 +174,8 @@ export class Openings {
 
     #give({ door, source, ms, uid }: On<"grant">): void {
         const { name, opens } = door
-        const lease = this.#leases.claim(door, source)
-        if (lease === null) return
+        const lease = this.#leases.claim(door, source, "hand")
+        if (typeof lease === "string") return
         if (opens.length > 0) {
             this.#ask(lease, ms, { by: "hand", uid })
             return
@@ -199,7 +200,7 @@ export class Openings {
 
     /** Runs the program of a door that opens nothing. */
     #start(lease: Lease, giver: Giver): void {
-        if (lease.errand.phase === "idle") lease.since = this.#now
+        if (lease.errand.phase === "idle" || lease.errand.phase === "resting") lease.since = this.#now
         lease.giver = giver
         this.#run(lease, { type: "knock", now: this.#now })
         this.#leases.settle(lease)
@@ -252,9 +253,9 @@ export class Openings {
     #found({ grants }: On<"found">): void {
         const orphans: GrantElement[] = []
         for (const { element, left } of grants) {
-            const door = this.#config.doors.find((d) => d.opens.some((s) => sameService(s, element.service)))
-            const lease = door === undefined ? null : this.#leases.claim(door, element.source)
-            if (lease === null) orphans.push(element)
+            const [door] = this.#leases.openers(element.service)
+            const lease = door === undefined ? "grants" : this.#leases.claim(door, element.source, "found")
+            if (typeof lease === "string") orphans.push(element)
             else {
                 // Another door of the last daemon may have opened it, or somebody by hand, who may have meant for good.
                 if (!isOpen(lease)) {
@@ -271,9 +272,9 @@ export class Openings {
     }
 
     #unfinished({ door, source, left }: On<"unfinished">): void {
-        const lease = this.#leases.claim(door, source)
+        const lease = this.#leases.claim(door, source, "found")
         // In a full book nobody would remember it: rather too early than never.
-        if (lease === null) this.#outbox.act({ type: "run", which: "stop", lease: 0, door, source })
+        if (typeof lease === "string") this.#outbox.act({ type: "run", which: "stop", lease: 0, door, source })
         else this.#leases.resume(lease, this.#now + left)
     }
 

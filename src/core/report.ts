@@ -129,6 +129,8 @@ export type Omitted = {
 export type RefusalCode =
     /** The door's `sources` do not hold it. */
     | "source"
+    /** As many grants of this source's network are open as one may have. */
+    | "share"
     /** As many grants are open as are allowed. */
     | "grants"
     /** The firewall refused. */

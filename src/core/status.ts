@@ -60,7 +60,7 @@ export const statusShape = z.object({
             /** By hand: whose. */
             uid: z.nullable(count),
             /** Where its programs are. */
-            program: z.enum(["idle", "starting", "started", "stopping"]),
+            program: z.enum(["idle", "starting", "started", "stopping", "resting"]),
         }),
     ),
     totals: z.object({

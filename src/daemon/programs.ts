@@ -6,7 +6,7 @@ import { Budget } from "../core/budget.ts"
 import type { Effect } from "../core/effect.ts"
 import type { EngineEvent } from "../core/engine.ts"
 import type { Meter } from "../core/metrics/meter.ts"
-import { formatAddress } from "../core/net/address.ts"
+import { formatAddress, networkOf } from "../core/net/address.ts"
 import type { ProgramReport, Report } from "../core/report.ts"
 import type { Commands } from "../ports/commands.ts"
 import type { Level } from "../voice/reports.ts"
@@ -88,6 +88,7 @@ export class Programs {
         const queued = commands.run(
             {
                 lane: who,
+                group: networkOf(source),
                 must: which === "stop",
                 argv,
                 timeout: command!.timeout,

@@ -16,6 +16,10 @@ export interface Commands {
 /** One program to run. */
 export type CommandJob = {
     readonly lane: string
+    /** Jobs of one group take up no more than a part of the room, running and waiting; without one, all of it. */
+    readonly group?: string
+    /** What the program reads from its standard input, which then ends; without it, nothing. */
+    readonly input?: string
     /**
      * Waits however many wait already, and is tried again when it cannot be run for lack of descriptors, processes or
      * memory: what undoes something must not be left out.

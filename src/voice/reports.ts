@@ -9,6 +9,7 @@ export type Level = "error" | "warning" | "notice" | "info" | "debug"
 
 const REFUSALS: Readonly<Record<RefusalCode, string>> = {
     source: "the right knock, but this source may not knock here (see `sources`)",
+    share: "the right knock, but as many grants of its network are open as one may have",
     grants: "the right knock, but as many grants are open as `grants` allows",
     firewall: "the right knock, but the firewall refused",
 }

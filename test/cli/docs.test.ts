@@ -187,6 +187,7 @@ describe("the log lines of postern-run(1)", () => {
         "spoiled by a protocol": { ...spoiled, by: { what: "protocol", protocol: "udp" } },
         "spoiled by another": { ...spoiled, by: { what: "other", protocol: "tcp" } },
         source: { type: "refused", ...who, code: "source" },
+        share: { type: "refused", ...who, code: "share" },
         grants: { type: "refused", ...who, code: "grants" },
         firewall: { type: "refused", ...who, code: "firewall" },
         paused: { type: "paused", source, ms: 1000 },

@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { MOST_RUNNING, MOST_WAITING } from "../../src/adapters/commands/lanes.ts"
+import { GROUP_RUNNING, GROUP_WAITING, MOST_RUNNING, MOST_WAITING } from "../../src/adapters/commands/lanes.ts"
 import { memoryCommands } from "../../src/adapters/commands/memory.ts"
 import { LONGEST_LINE, MOST_LINES } from "../../src/adapters/commands/output.ts"
 import { spawnCommands } from "../../src/adapters/commands/spawn.ts"
@@ -21,6 +21,8 @@ type Harness = {
     readonly release: (name: string) => void
     /** Prints this and exits with 0. */
     readonly printer: (text: string) => readonly string[]
+    /** Prints what it reads and exits with 0. */
+    readonly reader: readonly string[]
     readonly end: () => Promise<void>
 }
 
@@ -95,6 +97,43 @@ function suite(make: () => Harness): void {
         expect(harness.commands.load()).toEqual({ running: 0, waiting: 0 })
     })
 
+    it("gives one group half of what runs and a quarter of what waits, and leaves the rest to others", async () => {
+        const group = "2001:db8::/64"
+        const count = GROUP_RUNNING + GROUP_WAITING
+        for (let i = 0; i < count; i++) expect(run(`g${i}`, `lane${i}`, { group })).toBe(true)
+        expect(run("one too many", "free", { group })).toBe(false)
+        expect(run("must", "must", { group, must: true })).toBe(true)
+        await settled(begun).toHaveLength(GROUP_RUNNING)
+        // Others run at once, although the group waits.
+        expect(run("other", "other", { group: "another" })).toBe(true)
+        expect(run("none", "none")).toBe(true)
+        await settled(begun).toContain("other")
+        await settled(begun).toContain("none")
+        harness.release("g0")
+        await settled(begun).toContain(`g${GROUP_RUNNING}`)
+        expect(run("room again", "again", { group })).toBe(false)
+        harness.release("g1")
+        await settled(() => outcomes.length).toBe(2)
+        expect(run("room again", "again", { group })).toBe(true)
+        await harness.commands.stop()
+    })
+
+    it("hands a program its input, to the end, also more than a pipe holds at once", async () => {
+        for (const input of ["", '{"a":"é"}', `${"x".repeat(900)}\n`.repeat(150)]) {
+            lines = []
+            outcomes = []
+            run("reader", "r", { argv: harness.reader, input })
+            await settled(() => outcomes).toEqual([["reader", { ended: "exit", code: 0 }]])
+            expect(lines).toEqual(input === "" ? [] : input.trimEnd().split("\n"))
+        }
+    })
+
+    it("does not mind a program that does not read its input", async () => {
+        run("p", "p", { argv: harness.printer("done"), input: "x".repeat(1_000_000) })
+        await settled(() => outcomes).toEqual([["p", { ended: "exit", code: 0 }]])
+        expect(lines).toEqual(["done"])
+    })
+
     it("bounds the output in length and number, and says how much it left out", async () => {
         const long = "x".repeat(LONGEST_LINE + 500)
         const argv = harness.printer(`${long}\n${"line\n".repeat(MOST_LINES + 41)}end without newline`)
@@ -147,13 +186,15 @@ describe("memory", () => {
         const released = new Set<string>()
         const commands = memoryCommands((started) => {
             const [kind, text, code] = started.job.argv
-            started.print(kind === "print" ? text! : `begun ${text}\n`)
-            if (kind === "print" || released.has(text!)) started.end({ ended: "exit", code: Number(code ?? 0) })
+            started.print(kind === "print" ? text! : kind === "read" ? started.job.input! : `begun ${text}\n`)
+            if (kind === "print" || kind === "read" || released.has(text!))
+                started.end({ ended: "exit", code: Number(code ?? 0) })
         })
         return {
             commands,
             waiter: (name, code = 0) => ["wait", name, String(code)],
             printer: (text) => ["print", text],
+            reader: ["read"],
             release(name) {
                 released.add(name)
                 for (const { job, end } of commands.running) {
@@ -188,6 +229,7 @@ describe("spawn", () => {
                 sh(`echo 'begun ${name}'; until [ -e '${file(name)}' ]; do sleep 0.05; done; exit ${code}`),
             release: (name) => writeFileSync(file(name), ""),
             printer: (text) => ["/usr/bin/printf", "%s", text],
+            reader: ["/bin/cat"],
             end: () => commands.stop(),
         }
     })

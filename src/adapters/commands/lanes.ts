@@ -7,6 +7,24 @@ import type { CommandJob, CommandOutcome, Commands } from "../../ports/commands.
 /** Ours. A knock must never be held up by programs, and a flood of grants must not become a flood of processes. */
 export const MOST_RUNNING = 16
 export const MOST_WAITING = 256
+/** Of these, one group's: whoever replays a knock from one network must not keep the programs of others waiting. */
+export const GROUP_RUNNING = MOST_RUNNING / 2
+export const GROUP_WAITING = MOST_WAITING / 4
+
+/** How many there can be: of all, and of one group. */
+export type Room = {
+    readonly running: number
+    readonly waiting: number
+    readonly groupRunning: number
+    readonly groupWaiting: number
+}
+
+const ROOM: Room = {
+    running: MOST_RUNNING,
+    waiting: MOST_WAITING,
+    groupRunning: GROUP_RUNNING,
+    groupWaiting: GROUP_WAITING,
+}
 
 /** A job under way. */
 export type Running = { readonly kill: () => void }
@@ -17,15 +35,34 @@ export type Start = (job: CommandJob, ended: (outcome: CommandOutcome) => void) 
 type Waiting = { readonly job: CommandJob; readonly done: (outcome: CommandOutcome) => void }
 
 /** The port, over any way of starting a job. */
-export function laneCommands(start: Start): Commands {
+export function laneCommands(start: Start, room = ROOM): Commands {
     let waiting: Waiting[] = []
     let stopped = false
     const lanes = new Map<string, Running>()
+    /** Running jobs by group. */
+    const groups = new Map<string, number>()
     const idle: (() => void)[] = []
 
+    const fits = ({ lane, group }: CommandJob) => {
+        if (lanes.size >= room.running || lanes.has(lane)) return false
+        return group === undefined || (groups.get(group) ?? 0) < room.groupRunning
+    }
+    const count = (group: string | undefined, more: 1 | -1) => {
+        if (group === undefined) return
+        const number = (groups.get(group) ?? 0) + more
+        if (number > 0) groups.set(group, number)
+        else groups.delete(group)
+    }
+    const isFull = ({ group }: CommandJob) => {
+        if (waiting.length >= room.waiting) return true
+        if (group === undefined) return false
+        return waiting.filter(({ job }) => job.group === group).length >= room.groupWaiting
+    }
     const begin = ({ job, done }: Waiting) => {
+        count(job.group, 1)
         const running = start(job, (outcome) => {
             lanes.delete(job.lane)
+            count(job.group, -1)
             pump()
             // Last: it may give us the next job.
             done(outcome)
@@ -35,16 +72,15 @@ export function laneCommands(start: Start): Commands {
     }
     const pump = () => {
         for (const next of waiting) {
-            if (lanes.size >= MOST_RUNNING) break
-            if (lanes.has(next.job.lane)) continue
+            if (lanes.size >= room.running) break
+            if (!fits(next.job)) continue
             waiting = waiting.filter((one) => one !== next)
             begin(next)
         }
     }
     return {
         run(job, done) {
-            const now = lanes.size < MOST_RUNNING && !lanes.has(job.lane)
-            if (stopped || (!now && !job.must && waiting.length >= MOST_WAITING)) return false
+            if (stopped || (!fits(job) && job.must !== true && isFull(job))) return false
             waiting.push({ job, done })
             pump()
             return true

@@ -1,6 +1,6 @@
 /** Commands without processes: each job waits until it is ended by hand. */
 import type { CommandJob, CommandOutcome, Commands } from "../../ports/commands.ts"
-import { laneCommands } from "./lanes.ts"
+import { laneCommands, type Room } from "./lanes.ts"
 import { OutputLines } from "./output.ts"
 
 /** A job that was started and has not ended. */
@@ -14,7 +14,7 @@ export type MemoryJob = {
 export type MemoryCommands = Commands & { readonly running: readonly MemoryJob[] }
 
 /** `begin` sees each job as it starts; ending it at once is fine. */
-export function memoryCommands(begin: (started: MemoryJob) => void = () => {}): MemoryCommands {
+export function memoryCommands(begin: (started: MemoryJob) => void = () => {}, room?: Room): MemoryCommands {
     const running: MemoryJob[] = []
     const commands = laneCommands((job, ended) => {
         const lines = new OutputLines(job.output)
@@ -35,6 +35,6 @@ export function memoryCommands(begin: (started: MemoryJob) => void = () => {}): 
         running.push(started)
         queueMicrotask(() => begin(started))
         return { kill: () => started.end({ ended: "signal", signal: "SIGTERM" }) }
-    })
+    }, room)
     return { ...commands, running }
 }

@@ -1,12 +1,12 @@
 /**
  * The commands port over real processes: argument vectors without a shell, a process group of their own so that a time
- * limit ends all of it, no input, a small fixed environment, and no descriptor but the three standard ones (Node and
- * our system calls open everything close-on-exec). A program may leave something running in the background on
- * purpose: what it prints after the program itself has ended is not read.
+ * limit ends all of it, no input but what the job brings, a small fixed environment, and no descriptor but the three
+ * standard ones (Node and our system calls open everything close-on-exec). A program may leave something running in the
+ * background on purpose: what it prints after the program itself has ended is not read.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import type { CommandJob, CommandOutcome, Commands } from "../../ports/commands.ts"
-import { laneCommands, type Running } from "./lanes.ts"
+import { laneCommands, type Room, type Running } from "./lanes.ts"
 import { OutputLines } from "./output.ts"
 import { patient } from "./patient.ts"
 
@@ -18,17 +18,19 @@ const RETRY = 1000
 
 const ENVIRONMENT = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LANG: "C" }
 
-/** Runs programs as children of this process, with its rights. */
-export function spawnCommands(): Commands {
-    return laneCommands(patient(start, RETRY))
+/** Runs programs as children of this process, with its rights. `room`: how many, if not as many as for doors. */
+export function spawnCommands(room?: Room): Commands {
+    return laneCommands(patient(start, RETRY), room)
 }
 
 function start(job: CommandJob, ended: (outcome: CommandOutcome, passing: boolean) => void): Running {
-    const child = tryToSpawn(job.argv)
+    const child = tryToSpawn(job.argv, job.input !== undefined)
     if (child instanceof Error) {
         setImmediate(() => ended({ ended: "error", detail: child.message }, isPassing(child)))
         return { kill: () => {} }
     }
+    // A program that ends, or closes its input, before it has read all of it, wants no more.
+    child.stdin?.on("error", () => {}).end(job.input)
     const lines = new OutputLines(job.output)
     for (const name of ["stdout", "stderr"] as const) {
         // A stream that breaks has no more lines; the program's end is told by the program.
@@ -54,6 +56,7 @@ function start(job: CommandJob, ended: (outcome: CommandOutcome, passing: boolea
         over = true
         clearTimeout(limit)
         clearTimeout(late)
+        child.stdin?.destroy()
         child.stdout?.destroy()
         child.stderr?.destroy()
         lines.end()
@@ -80,13 +83,13 @@ function isPassing(error: Error): boolean {
 }
 
 /** The child, or why there is none. */
-function tryToSpawn([program, ...args]: readonly string[]): ChildProcess | Error {
+function tryToSpawn([program, ...args]: readonly string[], input: boolean): ChildProcess | Error {
     if (program === undefined || program === "") return new Error("no program is named")
     try {
         return spawn(program, args, {
             cwd: "/",
             env: ENVIRONMENT,
-            stdio: ["ignore", "pipe", "pipe"],
+            stdio: [input ? "pipe" : "ignore", "pipe", "pipe"],
             detached: true,
         })
     } catch (error) {

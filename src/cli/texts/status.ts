@@ -43,7 +43,13 @@ function attemptRows({ attempts }: Status): string[][] {
     ])
 }
 
-const PROGRAMS = { idle: "", starting: "start runs", started: "stop is to come", stopping: "stop runs" } as const
+const PROGRAMS = {
+    idle: "",
+    starting: "start runs",
+    started: "stop is to come",
+    stopping: "stop runs",
+    resting: "has run",
+} as const
 
 function grantRows({ grants }: Status): string[][] {
     return grants.map(({ door, source, left, since, by, uid, program }) => [

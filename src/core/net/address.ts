@@ -85,3 +85,8 @@ function toWords(parsed: ipaddr.IPv4 | ipaddr.IPv6): Address {
     const word = (i: number) => ((parts[i * 2]! << 16) | parts[i * 2 + 1]!) >>> 0
     return [word(0), word(1), word(2), word(3)]
 }
+
+/** The network whose owner has this address to himself, as a text: an IPv4 address, an IPv6 /64. */
+export function networkOf([a, b, c, d]: Address): string {
+    return a === 0 && b === 0 && c === 0xffff ? `${d}` : `${a} ${b}`
+}

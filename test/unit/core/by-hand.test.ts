@@ -148,6 +148,7 @@ describe("step() revoke", () => {
         expect(world.told().filter((line) => line.startsWith("revoked"))).toHaveLength(2)
         world.ends("stop", "ssh", me)
         world.ends("stop", "wake", "192.0.2.8")
+        world.pass(1000)
         expect(leases(world)).toEqual([])
     })
 })

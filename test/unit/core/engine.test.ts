@@ -316,6 +316,22 @@ describe("Engine", () => {
     })
 })
 
+describe("Engine, shares", () => {
+    it("leaves room for others when one IPv6 network knocks from all its addresses", () => {
+        const world = new World(config([ssh], { grants: 160 }))
+        for (let i = 0; i < 300; i++) world.knock(`2001:db8::${i.toString(16)}`, HITS, 1)
+        expect(world.open()).toHaveLength(10)
+        expect(world.reports.filter((report) => report.type === "refused").map(({ code }) => code)).toContain("share")
+        world.knock("2001:db8:1::7", HITS)
+        world.knock("192.0.2.7", HITS)
+        expect(world.open()).toHaveLength(12)
+        // Grants end, and the share is free again.
+        world.pass(31_000)
+        world.knock("2001:db8::ffff", HITS)
+        expect(world.open()).toEqual(["2001:db8::ffff tcp/22"])
+    })
+})
+
 describe("Engine, programs", () => {
     it("runs start once and stop some time after start ended, a renewal moves the stop", () => {
         const world = new World(config([{ ...ssh, command }]))
@@ -410,6 +426,13 @@ describe("Engine, programs", () => {
         world.knock("192.0.2.7", HITS, 0)
         expect(world.runs).toEqual(["start wake 192.0.2.7"])
         world.ends("start", "wake", "192.0.2.7")
+        // Replayed as often as anybody likes: not within a second of its end.
+        for (let i = 0; i < 9; i++) {
+            world.pass(110)
+            world.knock("192.0.2.7", HITS, 0)
+        }
+        expect(world.runs).toHaveLength(1)
+        world.pass(10)
         expect(world.engine.facts().leases).toEqual([])
         world.knock("192.0.2.7", HITS, 0)
         expect(world.runs).toEqual(["start wake 192.0.2.7", "start wake 192.0.2.7"])

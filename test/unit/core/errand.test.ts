@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { type Errand, type ErrandEvent, type ErrandPlan, stepErrand } from "../../../src/core/errand.ts"
+import { type Errand, type ErrandEvent, type ErrandPlan, REST_MS, stepErrand } from "../../../src/core/errand.ts"
 
 const after = 100
 const both: ErrandPlan = { stop: true, after }
@@ -15,6 +15,9 @@ const STATES: Readonly<Record<string, Errand>> = {
     "started 50": { phase: "started", until: 50 },
     stopping: { phase: "stopping", again: false },
     "stopping, again": { phase: "stopping", again: true },
+    "resting 40": { phase: "resting", until: 40, again: false },
+    "resting 90": { phase: "resting", until: 90, again: false },
+    "resting 40, again": { phase: "resting", until: 40, again: true },
 }
 const EVENTS = [
     "knock",
@@ -27,6 +30,7 @@ const EVENTS = [
 
 function word(errand: Errand): string {
     if (errand.phase === "started") return `started ${errand.until}`
+    if (errand.phase === "resting") return `resting ${errand.until}${errand.again ? ", again" : ""}`
     if (errand.phase === "starting" && errand.ending) return "starting, ending"
     return errand.phase === "stopping" && errand.again ? "stopping, again" : errand.phase
 }
@@ -57,13 +61,16 @@ describe("stepErrand()", () => {
     it("does in each phase and at each event what the table says", () => {
         expect(`\n${draw(both)}\n`).toMatchInlineSnapshot(`
           "
-                           | knock           | tick | revoke           | unstarted | startEnded     | stopEnded
-          idle             | starting !start | .    | .                | .         | .              | .
-          starting         | .               | .    | starting, ending | idle      | started 140    | .
-          starting, ending | starting        | .    | .                | idle      | stopping !stop | .
-          started 50       | started 140     | .    | stopping !stop   | .         | .              | .
-          stopping         | stopping, again | .    | .                | .         | .              | idle
-          stopping, again  | .               | .    | stopping         | .         | .              | starting !start
+                            | knock             | tick            | revoke           | unstarted | startEnded     | stopEnded
+          idle              | starting !start   | .               | .                | .         | .              | .
+          starting          | .                 | .               | starting, ending | idle      | started 140    | .
+          starting, ending  | starting          | .               | .                | idle      | stopping !stop | .
+          started 50        | started 140       | .               | stopping !stop   | .         | .              | .
+          stopping          | stopping, again   | .               | .                | .         | .              | resting 1040
+          stopping, again   | .                 | .               | stopping         | .         | .              | resting 1040, again
+          resting 40        | resting 40, again | idle            | .                | .         | .              | .
+          resting 90        | resting 90, again | .               | .                | .         | .              | .
+          resting 40, again | .                 | starting !start | resting 40       | .         | .              | .
           "
         `)
         expect(readFileSync(new URL("../../../ARCHITECTURE.md", import.meta.url), "utf8")).toContain(draw(both))
@@ -72,15 +79,46 @@ describe("stepErrand()", () => {
     it("runs no stop where the door has none", () => {
         expect(`\n${draw(only)}\n`).toMatchInlineSnapshot(`
           "
-                           | knock           | tick | revoke           | unstarted | startEnded | stopEnded
-          idle             | starting !start | .    | .                | .         | .          | .
-          starting         | .               | .    | starting, ending | idle      | idle       | .
-          starting, ending | starting        | .    | .                | idle      | idle       | .
-          started 50       | started 140     | .    | stopping !stop   | .         | .          | .
-          stopping         | stopping, again | .    | .                | .         | .          | idle
-          stopping, again  | .               | .    | stopping         | .         | .          | starting !start
+                            | knock           | tick            | revoke           | unstarted | startEnded   | stopEnded
+          idle              | starting !start | .               | .                | .         | .            | .
+          starting          | .               | .               | starting, ending | idle      | resting 1040 | .
+          starting, ending  | starting        | .               | .                | idle      | resting 1040 | .
+          started 50        | started 140     | .               | stopping !stop   | .         | .            | .
+          stopping          | stopping, again | .               | .                | .         | .            | resting 1040
+          stopping, again   | .               | .               | stopping         | .         | .            | resting 1040, again
+          resting 40        | .               | idle            | .                | .         | .            | .
+          resting 90        | .               | .               | .                | .         | .            | .
+          resting 40, again | resting 40      | starting !start | resting 40       | .         | .            | .
           "
         `)
+    })
+
+    it("starts no sooner than a second after the end of its programs, however often there are knocks", () => {
+        for (const plan of [both, { ...both, after: 0 }, only]) {
+            let errand: Errand = { phase: "idle" }
+            let ended = Number.NEGATIVE_INFINITY
+            const starts: number[] = []
+            for (let now = 0; now < 20_000; now += 10) {
+                for (const type of ["knock", "tick", "startEnded", "tick", "stopEnded", "tick"] as const) {
+                    const step = stepErrand(errand, { type, now }, plan)
+                    if (step.errand.phase === "resting" && errand.phase !== "resting") ended = now
+                    if (step.run === "start") {
+                        expect(now - ended).toBeGreaterThanOrEqual(REST_MS)
+                        starts.push(now)
+                    }
+                    errand = step.errand
+                }
+            }
+            expect(starts.length).toBeGreaterThan(plan === both ? 0 : 10)
+        }
+    })
+
+    it("forgets a knock of its rest where nothing was undone, and does it afterwards where a stop has", () => {
+        const resting: Errand = { phase: "resting", until: 50, again: false }
+        expect(stepErrand(resting, { type: "knock", now: 40 }, only).errand).toEqual(resting)
+        const again = stepErrand(resting, { type: "knock", now: 40 }, both).errand
+        expect(stepErrand(again, { type: "tick", now: 50 }, both).run).toBe("start")
+        expect(stepErrand(resting, { type: "tick", now: 50 }, both)).toEqual({ errand: { phase: "idle" }, run: null })
     })
 
     it("stops at its time, not before", () => {
@@ -124,7 +162,7 @@ describe("stepErrand()", () => {
                     expect(running).toEqual([])
                     running.push(step.run)
                     counts[step.run]++
-                    if (type === "stopEnded") counts.again++
+                    if (type === "tick") counts.again++
                     runs.push(step.run)
                 }
                 for (const type of list) {
@@ -134,7 +172,7 @@ describe("stepErrand()", () => {
                 }
                 for (let i = 0; i < 6; i++) {
                     for (const which of running) send(`${which}Ended`)
-                    now += after
+                    now += REST_MS
                     send("tick")
                 }
                 expect(errand).toEqual({ phase: "idle" })

@@ -191,10 +191,14 @@ describe("Engine.succeed(), programs", () => {
         // Each end finds the lease that it is of.
         world.ends("stop", "web", me)
         world.ends("start", "web", me)
-        expect(world.engine.facts().leases).toMatchObject([{ errand: { phase: "started" } }])
+        expect(world.engine.facts().leases).toMatchObject([
+            { errand: { phase: "resting" } },
+            { errand: { phase: "started" } },
+        ])
         world.pass(60_000)
         expect(world.runs).toEqual([`stop web ${me}`])
         world.ends("stop", "web", me)
+        world.pass(1000)
         expect(world.engine.facts().leases).toEqual([])
     })
 

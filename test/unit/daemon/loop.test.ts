@@ -290,7 +290,10 @@ describe("Loop, programs", () => {
         gate.running[0]!.end(outcome)
         await settle()
         expect(gate.said()).toEqual([`warning wake: ${me}: start: ${text}`])
-        // And is ready for the next.
+        // And is ready for the next, after its rest.
+        gate.knock(me, HITS)
+        expect(gate.running).toHaveLength(0)
+        gate.clock.advance(1000)
         gate.knock(me, HITS)
         expect(gate.running).toHaveLength(1)
     })

@@ -66,6 +66,9 @@ describe("Loop, with a store", () => {
         expect(gate.notes()).toEqual([])
         gate.knock(me, HITS)
         await settle()
+        expect(gate.programs()).toEqual([])
+        gate.clock.advance(1000)
+        await settle()
         expect(gate.programs()).toEqual(["/bin/start"])
     })
 
@@ -119,6 +122,7 @@ describe("Loop, with a store", () => {
         }
         await run(me)
         // Refused as well, and no reason to forget the other one.
+        gate.clock.advance(1000)
         gate.knock(me, HITS)
         await settle()
         expect(gate.said().filter((line) => line.includes("cannot note"))).toEqual([

@@ -32,8 +32,8 @@ const common = {
 /** @type {import("esbuild").Plugin} */
 const daemonApart = {
     name: "the daemon is a file of its own",
-    setup({ onResolve }) {
-        onResolve({ filter: /^\.\/main\.ts$/ }, ({ importer, kind }) =>
+    setup(bundle) {
+        bundle.onResolve({ filter: /^\.\/main\.ts$/ }, ({ importer, kind }) =>
             kind === "dynamic-import" && importer.endsWith("/src/daemon/command.ts")
                 ? { path: "./daemon.js", external: true }
                 : undefined,

@@ -337,9 +337,11 @@ export class Openings {
  * what was found at start may be such a one.
  */
 function staysWith({ door: old, source, giver }: Lease, door: Door): boolean {
-    const holds = (all: readonly Service[], some: readonly Service[]) =>
-        some.every((one) => all.some((other) => sameService(one, other)))
     if (!holds(door.opens, old.opens) || !holds(old.opens, door.opens)) return false
     if (!sameData(door.command, old.command)) return false
     return giver.by !== "knock" || door.sources.some((network) => contains(network, source))
+}
+
+function holds(all: readonly Service[], some: readonly Service[]): boolean {
+    return some.every((one) => all.some((other) => sameService(one, other)))
 }

@@ -160,7 +160,6 @@ describe.each(["nflog", "packet-socket"])("%s", (capture) => {
     it("hundreds of changes while the daemon is suspended, more than a socket has room for: knocked as before", async () => {
         await begin(capture)
         const { descriptors } = processFigures(daemon!.pid)
-        const each = (words: (i: number) => string) => Array.from({ length: 100 }, (_, i) => `${words(i)}\n`).join("")
         const batches = [
             each((i) => `link add churn${i} type bridge\nlink set churn${i} up`),
             each((i) => `address add 10.80.${i}.1/32 dev churn${i}`),
@@ -179,3 +178,8 @@ describe.each(["nflog", "packet-socket"])("%s", (capture) => {
         expect(processFigures(daemon!.pid).descriptors).toBeLessThanOrEqual(descriptors + 1)
     })
 })
+
+/** The same for a hundred things. */
+function each(words: (i: number) => string): string {
+    return Array.from({ length: 100 }, (_, i) => `${words(i)}\n`).join("")
+}

@@ -28,7 +28,7 @@ describe("Engine.succeed(), attempts", () => {
         world.reload(config([{ ...wake }, web, ssh], { attempts: 2048 }))
         expect(world.told()).toEqual([])
         const standing = world.engine.attempts(10, world.now).live.map(({ door, stage, left }) => [door, stage, left])
-        expect(standing.toSorted()).toEqual([
+        expect(standing.toSorted((a, b) => Number(b[2]) - Number(a[2]))).toEqual([
             ["ssh", 2, 1000],
             ["ssh", 2, 200],
         ])
@@ -299,7 +299,6 @@ describe("Engine.succeed(), whatever has come before", () => {
 
     it("leaves doors that stay as they are, whatever becomes of another", () => {
         const seen = { opened: 0, ended: 0 }
-        const about = (name: string) => (line: string) => line.includes(` ${name} `)
         const change = fc.constantFrom(
             { ...web, opens: ["tcp/80"] },
             { ...web, sources: ["192.0.2.1/32"] },
@@ -314,7 +313,6 @@ describe("Engine.succeed(), whatever has come before", () => {
                 })
                 for (const name of ["ssh", "wake"])
                     expect(other.came.filter(about(name))).toEqual(plain.came.filter(about(name)))
-                const ofSsh = (line: string) => line.includes("tcp/22")
                 expect(other.kernel.filter(ofSsh)).toEqual(plain.kernel.filter(ofSsh))
                 if (plain.came.some((line) => line.includes("opened ssh"))) seen.opened++
                 if (other.came.some((line) => line.includes("closed reload web"))) seen.ended++
@@ -355,3 +353,11 @@ describe("Engine.succeed(), whatever has come before", () => {
         expect(complete).toBeGreaterThan(15)
     })
 })
+
+function about(name: string): (line: string) => boolean {
+    return (line) => line.includes(` ${name} `)
+}
+
+function ofSsh(line: string): boolean {
+    return line.includes("tcp/22")
+}

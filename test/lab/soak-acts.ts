@@ -24,7 +24,7 @@ state = "${join(scratch, "state")}"
 [[door]]
 name = "ssh"
 opens = ["tcp/22"]
-for = "10s"
+for = "60s"
 hide = true
 [door.sequence]
 hits = [${quoted(HITS)}]
@@ -173,8 +173,9 @@ async function bother(socket: string, text: string): Promise<void> {
     for (const client of clients) client.destroy()
 }
 
-async function visit({ knocker, gateway }: Scene, hits: readonly string[]): Promise<void> {
-    await knocker.run(["knock", "-d", "20", gateway.v4, ...hits.map((hit) => `${hit}:tcp`)])
+/** From another host than the honest: they would spoil the knock of whoever has the same address at that moment. */
+async function visit({ enemy, gateway }: Scene, hits: readonly string[]): Promise<void> {
+    await enemy.run(["knock", "-d", "20", gateway.v4, ...hits.map((hit) => `${hit}:tcp`)])
 }
 
 /** Down and up; routes go with the link, and are put back as an administrator's tool would. */
@@ -199,7 +200,8 @@ async function flap(gateway: Host, knocker: Host): Promise<void> {
     }
     // Until both sides know each other again.
     for (let i = 0; i < 50; i++) {
-        const answers = [gateway.v4, gateway.v6].map((address) => knocker.exec(["ping", "-c", "1", "-W", "1", address]))
+        const pings = [gateway.v4, gateway.v6].map((address) => knocker.run(["ping", "-c", "1", "-W", "1", address]))
+        const answers = await Promise.all(pings)
         if (answers.every(({ status }) => status === 0)) return
         await pause(100)
     }

@@ -12,7 +12,7 @@ import { setTimeout as pause } from "node:timers/promises"
 import type { Status } from "../../src/core/status.ts"
 import { type Crowd, makeCrowd } from "./crowd.ts"
 import type { Flooded } from "./flood.ts"
-import { type Daemon, eventually, floodFrom, type Host, type Lab, listTable, makeLab, shield } from "./lab.ts"
+import { type Daemon, eventually, floodFrom, type Host, type Lab, listTable, makeLab, POSTERN, shield } from "./lab.ts"
 import { processFigures } from "./process.ts"
 import { letIn, statusOf } from "./siege.ts"
 import { CONFIGURATION, FLOODS, HITS, MISCHIEF } from "./soak-acts.ts"
@@ -29,7 +29,6 @@ export type Scene = {
     readonly gateway: Host
     readonly knocker: Host
     readonly enemy: Host
-    readonly scratch: string
     readonly daemon: () => Daemon
     readonly restart: (signal: NodeJS.Signals) => Promise<void>
     /** Knocks that fail while `act` runs, or within a moment of it, are excused by `why`. */
@@ -46,8 +45,8 @@ export type SoakReport = {
 
 /** Until after an excuse a knock may still suffer from it: hits that were sent before it ended (ms). */
 const AFTERMATH = 1500
-/** Ours: after so long a door that has not opened is one that did not (ms). Longer than the longest act. */
-const PATIENCE = 10_000
+/** Ours: after so long a door that has not opened is one that did not (ms). The kernel is asked then. */
+const PATIENCE = 3000
 const SAMPLE_MS = 250
 const NETWORKS = { v4: "20.0.0.0/6", v6: "2a00::/12" }
 const MEBI = 1 << 20
@@ -57,6 +56,9 @@ const STATE_MOST = 16 * MEBI
 const MEMORY_MOST = 157
 /** Shorter soaks have too few samples for medians to mean anything. */
 const LONG = 60
+
+/** What goes on, for who has to find out why a knock was lost. */
+type Diary = { readonly name: string; readonly from: number; to: number }[]
 
 type Excuse = { readonly why: string; readonly from: number; to: number }
 type Sample = { readonly at: number; readonly pid: number; readonly rss: number; readonly descriptors: number }
@@ -84,7 +86,6 @@ async function run(lab: Lab<"knocker" | "enemy">, seconds: number, capture: stri
         gateway,
         knocker,
         enemy,
-        scratch,
         daemon: () => daemon,
         async restart(signal) {
             counted.add(await statusOf(daemon))
@@ -99,12 +100,18 @@ async function run(lab: Lab<"knocker" | "enemy">, seconds: number, capture: stri
         },
         shield: cover,
     }
+    const diary: Diary = []
+    const crowds = [makeCrowd(knocker, gateway, 4, 200), makeCrowd(knocker, gateway, 6, 200)]
+    const knocks = new Knocks(scene, excuses, crowds, diary)
+    const noted = async <T>(name: string, act: () => Promise<T>): Promise<T> => {
+        const entry = { name, from: performance.now(), to: Number.POSITIVE_INFINITY }
+        diary.push(entry)
+        const result = await act()
+        entry.to = performance.now()
+        return result
+    }
     const begun = performance.now()
     const end = begun + seconds * 1000
-    const knocks = new Knocks(scene, excuses, [
-        makeCrowd(knocker, gateway, 4, 200),
-        makeCrowd(knocker, gateway, 6, 200),
-    ])
     const samples: Sample[] = []
     const sampling = setInterval(() => samples.push(sample(daemon.pid)), SAMPLE_MS)
     const floods = new Map<string, Flooded>()
@@ -131,7 +138,7 @@ async function run(lab: Lab<"knocker" | "enemy">, seconds: number, capture: stri
                 const early = performance.now() < begun + (end - begun) / 5
                 const open = MISCHIEF.filter((act) => early || !act.early)
                 const act = open[(turn + seed) % open.length]!
-                await act.run(scene)
+                await noted(act.name, () => act.run(scene))
                 acts.set(act.name, (acts.get(act.name) ?? 0) + 1)
                 await pause(100 + (random() % 400))
             }),
@@ -151,7 +158,7 @@ async function run(lab: Lab<"knocker" | "enemy">, seconds: number, capture: stri
     const peak = processFigures(daemon.pid).peak / MEBI
     const journal = sizeOf(join(scratch, "state"))
     const broken = [...left.broken]
-    if (knocks.lost.length > 0) broken.push(`${knocks.lost.length} honest knocks were lost: ${knocks.lost.join("; ")}`)
+    if (knocks.lost.length > 0) broken.push(`${knocks.lost.length} honest knocks were lost:\n${knocks.lost.join("\n")}`)
     if (knocks.made === 0) broken.push("nobody knocked")
     if (journal > STATE_MOST) broken.push(`the state takes ${journal} bytes`)
     if (seconds >= LONG && rss[1]! > rss[0]! * 1.1 + 8) broken.push(`memory grew from ${rss[0]} to ${rss[1]} MiB`)
@@ -196,9 +203,11 @@ class Knocks {
     readonly #scene: Scene
     readonly #excuses: readonly Excuse[]
     readonly #crowds: readonly Crowd[]
+    readonly #diary: Diary
     #turn = 0
 
-    constructor(scene: Scene, excuses: readonly Excuse[], crowds: readonly Crowd[]) {
+    constructor(scene: Scene, excuses: readonly Excuse[], crowds: readonly Crowd[], diary: Diary) {
+        this.#diary = diary
         this.#scene = scene
         this.#excuses = excuses
         this.#crowds = crowds
@@ -214,10 +223,7 @@ class Knocks {
         const to = performance.now()
         const excuse = () => this.#excuses.find((e) => e.from < to && e.to > from)?.why
         const gateway = this.#scene.gateway
-        // Excused or not is known a moment later; who is lost without an excuse is waited for.
-        let open = await letIn(gateway, daemon, sources, line, 1000)
-        if (open.size < sources.length && excuse() === undefined)
-            open = await letIn(gateway, daemon, sources, line, PATIENCE)
+        const open = await letIn(gateway, daemon, sources, line, PATIENCE)
         const why = excuse()
         const overrun = open.size < sources.length && (await droppedBy(this.#scene.daemon())) > dropped && dropped >= 0
         for (const source of sources) {
@@ -225,8 +231,17 @@ class Knocks {
             if (open.has(source)) this.opened++
             else if (why !== undefined) this.#excuse(why)
             else if (overrun) this.#excuse("while the kernel had no room for packets")
-            else this.lost.push(source)
+            else this.lost.push(this.#story(source, from, to, daemon.log.all.slice(line)))
         }
+    }
+
+    #story(source: string, from: number, to: number, lines: readonly string[]): string {
+        const second = (at: number) => (at / 1000).toFixed(1)
+        const meanwhile = this.#diary
+            .filter((entry) => entry.from < to && entry.to > from - AFTERMATH)
+            .map((entry) => `${entry.name} ${second(entry.from - from)} to ${second(entry.to - from)}`)
+        const said = lines.filter((text) => text.includes(source)).slice(-5)
+        return `${source}, knocked within ${second(to - from)} s; ${meanwhile.join(", ")}; log: ${said.join(" | ")}`
     }
 
     #excuse(why: string): void {
@@ -257,9 +272,11 @@ class Counters {
     }
 }
 
-/** Nothing may stay open, neither in the book nor in the kernel, once the last grant has ended. */
+/** Nothing may stay open, neither in the book nor in the kernel, once grants have ended or been taken back. */
 async function ending({ daemon, gateway }: Scene): Promise<{ status: Status; broken: string[] }> {
     const broken: string[] = []
+    const revoked = await gateway.run([POSTERN, "revoke", "--door", "ssh", "--socket", daemon().socket])
+    if (revoked.status !== 0) broken.push(`revoke: ${revoked.stderr}`)
     const closed = async () => (await statusOf(daemon())).totals.grants === 0
     if (!(await eventually(closed, 60_000))) broken.push("grants stay in the book")
     if (!(await eventually(() => !/ \. (tcp|udp) \. \d+ timeout/.test(listTable(gateway)), 20_000))) {

@@ -9,6 +9,7 @@ import { grant } from "./commands/grant.ts"
 import { knock } from "./commands/knock.ts"
 import { log } from "./commands/log.ts"
 import { metrics } from "./commands/metrics.ts"
+import { reload } from "./commands/reload.ts"
 import { revoke } from "./commands/revoke.ts"
 import { state } from "./commands/state.ts"
 import { status } from "./commands/status.ts"
@@ -40,7 +41,7 @@ export async function main(args: readonly string[], extra: readonly CliCommand[]
         const terminal = processTerminal(program.opts<{ color: boolean }>().color)
         code = await act(terminal)
     }
-    for (const command of [...extra, status, watch, metrics, log, grant, revoke, state, check, knock])
+    for (const command of [...extra, status, watch, metrics, log, grant, revoke, reload, state, check, knock])
         command.define(program, run)
     for (const command of program.commands) {
         command.exitOverride().showSuggestionAfterError()

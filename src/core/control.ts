@@ -35,6 +35,8 @@ export type Request =
       }
     /** What can have been used since this moment (ms since 1970) is known from now on, or taken for known. */
     | { readonly ask: "trust"; readonly since: number }
+    /** Read the configuration again. */
+    | { readonly ask: "reload" }
 
 /** Why something is not done. */
 export type ControlCode =
@@ -54,6 +56,8 @@ export type ControlCode =
     /** Not an address (grant) or network (revoke); not a time that a grant can have. */
     | "source"
     | "for"
+    /** The configuration has errors, or changes what cannot change while the daemon runs: `detail` has a line for each. */
+    | "configuration"
     /** As many grants are open as are allowed; the firewall refused. */
     | "grants"
     | "firewall"
@@ -77,6 +81,7 @@ export type Answer =
     | ({ readonly ok: true; readonly answer: "log" } & LogPage)
     /** Before, that moment was this one. */
     | { readonly ok: true; readonly answer: "trust"; readonly before: number }
+    | ({ readonly ok: true; readonly answer: "reload" } & Reloaded)
     | Refused
 
 /** Entries, the oldest first; `next`: the serial to ask on with; `missing`: so many on the way cannot be read. */
@@ -86,6 +91,9 @@ export type LogPage = {
     readonly more: boolean
     readonly missing: number
 }
+
+/** What a reload has changed. */
+export type Reloaded = z.infer<typeof reloadedShape>
 
 const CODES = [
     "too-long",
@@ -98,6 +106,7 @@ const CODES = [
     "nothing",
     "source",
     "for",
+    "configuration",
     "grants",
     "firewall",
     "audit",
@@ -112,6 +121,7 @@ const envelope = z.object({ postern: z.unknown(), ask: z.optional(z.unknown()) }
 const asks = {
     status: z.strictObject({ postern: version, ask: z.literal("status") }),
     metrics: z.strictObject({ postern: version, ask: z.literal("metrics") }),
+    reload: z.strictObject({ postern: version, ask: z.literal("reload") }),
     grant: z.strictObject({
         postern: version,
         ask: z.literal("grant"),
@@ -140,6 +150,18 @@ const asks = {
     trust: z.strictObject({ postern: version, ask: z.literal("trust"), since: count }),
 } as const
 const refusal = z.object({ ok: z.literal(false), code: z.string(), detail: z.string() })
+const names = z.array(z.string())
+const reloadedShape = z.object({
+    /** Doors by name, as many as a status lists; `totals` counts all. */
+    added: names,
+    removed: names,
+    changed: names,
+    totals: z.object({ added: count, removed: count, changed: count, kept: count }),
+    /** Grants that ended by it. */
+    ended: count,
+    /** What is unwise about the new configuration, a line for each. */
+    warnings: z.array(z.string()),
+})
 const answers = z.discriminatedUnion("answer", [
     z.object({ ok: z.literal(true), answer: z.literal("status"), status: statusShape }),
     z.object({ ok: z.literal(true), answer: z.literal("metrics"), text: z.string() }),
@@ -154,6 +176,7 @@ const answers = z.discriminatedUnion("answer", [
         missing: count,
     }),
     z.object({ ok: z.literal(true), answer: z.literal("trust"), before: count }),
+    z.extend(reloadedShape, { ok: z.literal(true), answer: z.literal("reload") }),
 ])
 
 /** A refusal as a value. */
@@ -167,6 +190,7 @@ export function encodeRequest(request: Request): string {
     switch (request.ask) {
         case "status":
         case "metrics":
+        case "reload":
             return JSON.stringify(head)
         case "grant": {
             const { door, source, ms } = request
@@ -199,6 +223,7 @@ export function decodeRequest(line: string): { readonly ok: true; readonly reque
     switch (ask) {
         case "status":
         case "metrics":
+        case "reload":
             return asks[ask].safeParse(read.value).success ? { ok: true, request: { ask } } : refuse("malformed")
         case "grant":
             return readGrant(read.value)

@@ -5,7 +5,7 @@
 import type { Config } from "./config/config.ts"
 import { type Service, uniqueServices } from "./knock/hit.ts"
 import type { Address, Network } from "./net/address.ts"
-import { planWatch, type WatchPlan } from "./watch.ts"
+import type { Watching } from "./watch.ts"
 
 /** Everything but the grants. */
 export type Ruleset = {
@@ -14,7 +14,7 @@ export type Ruleset = {
     /** Who reaches which service without a knock. */
     readonly always: readonly { readonly network: Network; readonly service: Service }[]
     /** The nflog chain, or null where another capture is used. */
-    readonly watch: KernelWatch | null
+    readonly watch: Watching | null
     /**
      * Elements each grant set can hold: so many that it is the engine that refuses, in time and at no cost. Twice what
      * is granted, because what has ended counts until the kernel sweeps it out.
@@ -22,29 +22,16 @@ export type Ruleset = {
     readonly grants: number
 }
 
-/** What the kernel passes up (nflog). */
-export type KernelWatch = {
-    readonly plan: WatchPlan
-    /** Interface names; null: all of them. Names of absent interfaces are fine. */
-    readonly interfaces: readonly string[] | null
-    /** Openly offered services: no hits, unless a sequence names the port. */
-    readonly offered: readonly Service[]
-}
-
 /** One allowance in the kernel: this source may begin connections to this service. */
 export type GrantElement = { readonly source: Address; readonly service: Service }
 
-/** The ruleset for a configuration. */
-export function wantedRuleset(
-    config: Config,
-    kernel: { readonly interfaces: readonly string[] | null; readonly offered: readonly Service[] } | null,
-): Ruleset {
+/** The ruleset for a configuration. `watch`: what the kernel passes up (nflog), or null. */
+export function wantedRuleset(config: Config, watch: Watching | null): Ruleset {
     const hiding = config.doors.filter((door) => door.hide)
     const hidden = uniqueServices(hiding.flatMap((door) => door.opens))
     const always = hiding.flatMap((door) =>
         door.opens.flatMap((service) => door.always.map((network) => ({ network, service }))),
     )
-    const watch = kernel && { plan: planWatch(config), ...kernel }
     const services = Math.max(1, ...config.doors.map((door) => door.opens.length))
     return { hidden, always, watch, grants: config.gateway.grants * services * 2 }
 }

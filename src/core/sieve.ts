@@ -7,10 +7,10 @@ import { codeOf, type Service, type TcpFlags, uniqueServices } from "./knock/hit
 import type { Address } from "./net/address.ts"
 import { AddressSet } from "./net/address-set.ts"
 import { type Packet, TCP, UDP } from "./net/packet.ts"
-import type { WatchPlan } from "./watch.ts"
+import type { Watching, WatchPlan } from "./watch.ts"
 
 /** Services that are left out: what is openly offered and what doors open, unless a sequence names the port. */
-export function silentServices(plan: WatchPlan, offered: readonly Service[]): Service[] {
+export function silentServices({ plan, offered }: Pick<Watching, "plan" | "offered">): Service[] {
     const named = new Set(plan.views.flatMap((view) => view.named))
     return uniqueServices([...offered, ...plan.services])
         .filter((service) => !named.has(codeOf(service)))
@@ -31,9 +31,9 @@ export class Sieve {
     readonly #set: Uint8Array
     readonly #destinations: AddressSet
 
-    constructor(plan: WatchPlan, offered: readonly Service[], local: readonly Address[]) {
-        for (const { protocol, port } of silentServices(plan, offered))
-            this.#silent[port]! |= protocol === "tcp" ? 1 : 2
+    constructor(watching: Watching, local: readonly Address[]) {
+        const { plan } = watching
+        for (const { protocol, port } of silentServices(watching)) this.#silent[port]! |= protocol === "tcp" ? 1 : 2
         const flags = watchedFlags(plan)
         this.#set = Uint8Array.from(flags, ({ set }) => set)
         this.#mask = Uint8Array.from(flags, ({ set, clear }) => set | clear)

@@ -9,6 +9,9 @@ export const LISTED_MOST = 1000
 /** So many of the latest warnings. */
 export const WARNINGS_MOST = 20
 
+/** So many problems of a configuration are told. */
+export const PROBLEMS_MOST = 100
+
 const count = z.int().check(z.nonnegative())
 const time = z.number()
 const texts = z.array(z.string())
@@ -19,6 +22,8 @@ export const statusShape = z.object({
     /** Milliseconds since 1970 now and when the daemon began. */
     now: time,
     started: time,
+    /** When the configuration in force was read. */
+    loaded: time,
     capture: z.string(),
     /** Null: all of them. */
     interfaces: z.nullable(texts),

@@ -30,7 +30,7 @@ export type View = {
  */
 export const WATCH_FULL = "postern: watched set full"
 
-/** What to watch. `offered` changes while the daemon runs, all else with the configuration. */
+/** What to watch, as the configuration says. */
 export type WatchPlan = {
     readonly views: readonly View[]
     /** Services of doors: never hits, so that an impatient client does not spoil the knock. */
@@ -39,6 +39,15 @@ export type WatchPlan = {
     readonly logGroup: number
     /** How many sources the kernel remembers as watched. */
     readonly attempts: number
+}
+
+/** What a capture looks for at this moment. */
+export type Watching = {
+    readonly plan: WatchPlan
+    /** Interface names; null: all of them. Names of absent interfaces are fine. */
+    readonly interfaces: readonly string[] | null
+    /** Openly offered services: no hits, unless a sequence names the port. */
+    readonly offered: readonly Service[]
 }
 
 /** Groups the doors of a configuration into views, in the order of their first door. */

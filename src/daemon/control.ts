@@ -2,19 +2,25 @@
 import type { Peer } from "../adapters/system/peer.ts"
 import { type Answer, type Request, refuse } from "../core/control.ts"
 import { formatService } from "../core/knock/language.ts"
+import { LISTED_MOST } from "../core/status.ts"
 import { formatStamp } from "../voice/reports.ts"
 import type { Log } from "./log.ts"
 import { type MetricsSources, metricsNow } from "./metrics.ts"
 import type { Recorder } from "./recorder.ts"
+import type { ReloadOutcome } from "./reload.ts"
 import { statusNow } from "./status.ts"
 
 /** A refusal names so many doors. */
 const DOORS_NAMED = 20
 
 /** What answers are made of. */
-export type AnswerSources = MetricsSources & { readonly note: Recorder["note"] }
+export type AnswerSources = MetricsSources & {
+    readonly note: Recorder["note"]
+    /** Reads the configuration again for this user. */
+    readonly reload: (uid: number) => Promise<ReloadOutcome>
+}
 
-/** Does what is asked. A mistake of ours is told, and costs the answer alone: the doors go on. */
+/** Does what is asked, at once or, what must wait, soon. A mistake of ours is told, and costs the answer alone. */
 export function answerer(sources: AnswerSources, log: Log): (request: Request, peer: Peer) => Promise<Answer> {
     return async (request, peer) => {
         sources.meter.countAsked(request.ask)
@@ -35,12 +41,14 @@ async function tryToAnswer(request: Request, peer: Peer, sources: AnswerSources,
 }
 
 async function answer(request: Request, { uid }: Peer, sources: AnswerSources, log: Log): Promise<Answer> {
-    const { loop, config, kept } = sources
+    const { loop, kept } = sources
+    const { config } = loop
     if (request.ask === "log") {
         if (kept.audit === null) return refuse("audit")
         return { ok: true, answer: "log", ...(await kept.audit.read(request)) }
     }
     if (request.ask === "trust") return trust(request.since, uid, sources, log)
+    if (request.ask === "reload") return reloaded(await sources.reload(uid))
     if (request.ask === "status") return { ok: true, answer: "status", status: statusNow(sources) }
     if (request.ask === "metrics") return { ok: true, answer: "metrics", text: metricsNow(sources) }
     const door = config.doors.find(({ name }) => name === request.door)
@@ -69,4 +77,19 @@ async function trust(since: number, uid: number, { kept, clock, note }: AnswerSo
     note({ what: "trust", from, uid })
     log("warning", `state: user ${uid} has decided: what may have been used before ${formatStamp(from)} is refused`)
     return { ok: true, answer: "trust", before }
+}
+
+function reloaded(outcome: ReloadOutcome): Answer {
+    if (!outcome.ok) return refuse(outcome.code, outcome.problems.join("\n"))
+    const { added, removed, changed, kept } = outcome.changes
+    return {
+        ok: true,
+        answer: "reload",
+        added: added.slice(0, LISTED_MOST),
+        removed: removed.slice(0, LISTED_MOST),
+        changed: changed.slice(0, LISTED_MOST),
+        totals: { added: added.length, removed: removed.length, changed: changed.length, kept },
+        ended: outcome.ended,
+        warnings: [...outcome.problems],
+    }
 }

@@ -3,6 +3,7 @@
  * deadline. Everything it touches is a port, so tests run it with models and a simulated clock.
  */
 import { soonest } from "../core/agenda.ts"
+import { sameData } from "../core/config/changes.ts"
 import type { Config, Door } from "../core/config/config.ts"
 import type { Effect } from "../core/effect.ts"
 import { Engine, type EngineEvent } from "../core/engine.ts"
@@ -10,8 +11,8 @@ import type { Service } from "../core/knock/hit.ts"
 import type { Meter } from "../core/metrics/meter.ts"
 import type { Address, Network } from "../core/net/address.ts"
 import type { Report } from "../core/report.ts"
-import { wantedRuleset } from "../core/ruleset.ts"
-import { planWatch } from "../core/watch.ts"
+import { type Ruleset, wantedRuleset } from "../core/ruleset.ts"
+import { planWatch, type Watching } from "../core/watch.ts"
 import type { Capture } from "../ports/capture.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { Commands } from "../ports/commands.ts"
@@ -44,6 +45,11 @@ export type LoopPorts = {
     readonly store: Store | null
 }
 
+/** How a reload went: so many grants ended by it, or who refused it. */
+export type Reloading =
+    | { readonly ok: true; readonly ended: number }
+    | { readonly ok: false; readonly code: "firewall" | "failed"; readonly detail: string }
+
 /** After an unknown port the kernel's socket tables are looked at, at most this often (ms)… */
 const LOOK_UP_MS = 1000
 /** …and for no more than one part in so many of our time: some hosts are slow to tell what they publish. */
@@ -54,16 +60,17 @@ const LATE_MS = 5000
 
 /** See the head of the file. */
 export class Loop {
-    readonly #config: Config
     readonly #ports: LoopPorts
-    readonly #engine: Engine
+    readonly #seed: readonly [number, number]
+    #config: Config
+    #engine: Engine
+    #watching: Watching
     /** Null where there is no firewall. */
     readonly #table: Table | null
+    #store: Store | null
     /** Null where there is no store. */
-    readonly #notes: Notes | null
+    #notes: Notes | null
     readonly #programs: Programs
-    #interfaces: readonly string[] | null = null
-    #offered: readonly Service[] = []
     #lookAgain = 0
     #due: number | null = null
     /** What is to be told when everything is done, and how many calls of #perform are under way. */
@@ -76,10 +83,13 @@ export class Loop {
     #stopped = false
 
     constructor(config: Config, ports: LoopPorts, seed: readonly [number, number]) {
-        this.#config = config
         this.#ports = ports
+        this.#seed = seed
+        this.#config = config
         this.#engine = new Engine(config, seed, ports.meter.tally)
+        this.#watching = { plan: planWatch(config), interfaces: null, offered: [] }
         this.#table = ports.firewall && this.#tableOf(ports.firewall)
+        this.#store = ports.store
         this.#notes = ports.store && new Notes(ports.store, ports.clock, ports.log)
         this.#programs = new Programs({
             commands: ports.commands,
@@ -113,12 +123,11 @@ export class Loop {
     #start(): void {
         const { capture, links, log } = this.#ports
         links.start(() => this.#look())
-        this.#interfaces = this.#wantedInterfaces()
-        this.#offered = this.#lookUp()
+        const interfaces = this.#wantedInterfaces(this.#config)
+        this.#watching = { ...this.#watching, interfaces, offered: this.#lookUp() }
         this.#event({ type: "addresses", addresses: links.current().addresses.map(({ address }) => address) })
-        this.#event({ type: "offered", services: this.#offered })
-        capture.follow(this.#interfaces, this.#offered)
-        capture.start(planWatch(this.#config), {
+        this.#event({ type: "offered", services: this.#watching.offered })
+        capture.start(this.#watching, {
             packet: (packet) => {
                 if (packet.time >= this.#lookAgain && this.#engine.isUnknown(packet)) this.#look()
                 const effects = this.#engine.packet(packet)
@@ -131,7 +140,71 @@ export class Loop {
             trouble: (what) => log("warning", `${capture.name}: ${what}`),
         })
         if (this.#table !== null) this.#event({ type: "found", grants: this.#table.start() })
+        this.#finish()
+    }
+
+    /** Stop programs that an earlier daemon has left to us. */
+    #finish(): void {
         for (const left of this.#notes?.unfinished(this.#config) ?? []) this.#event({ type: "unfinished", ...left })
+    }
+
+    /**
+     * Goes on with another configuration, whose fixed settings are those of this one (see `fixedSettings`): all of it or,
+     * if the firewall or the capture refuses, nothing. `store` comes into use where there was none.
+     */
+    reload(config: Config, store: Store | null): Reloading {
+        if (this.#stopped) return { ok: false, code: "failed", detail: "the daemon stops" }
+        if (this.#table === null && config.doors.some(({ opens }) => opens.length > 0)) {
+            return {
+                ok: false,
+                code: "firewall",
+                detail: "there is none, and a door opens services: restart the daemon",
+            }
+        }
+        const engine = new Engine(config, this.#seed, this.#ports.meter.tally)
+        const watching = { ...this.#watching, plan: planWatch(config), interfaces: this.#wantedInterfaces(config) }
+        const refused = this.#turn(config, watching)
+        if (refused !== null) return refused
+        const moved = !sameData(watching.interfaces, this.#watching.interfaces)
+        const old = this.#engine
+        this.#config = config
+        this.#watching = watching
+        this.#engine = engine
+        if (moved) this.#tell("notice", `watching ${interfacesText(watching.interfaces)}`)
+        const effects = engine.succeed(old, this.#now())
+        const ended = effects.filter((effect) => effect.type === "report" && effect.report.type === "closed").length
+        this.#perform(effects)
+        if (this.#notes === null && store !== null) {
+            this.#store = store
+            this.#notes = new Notes(store, this.#ports.clock, this.#ports.log)
+            this.#finish()
+        }
+        this.#rearm()
+        return { ok: true, ended }
+    }
+
+    /** Kernel and capture turn to another configuration, both or neither. Null, or who refused. */
+    #turn(config: Config, watching: Watching): Extract<Reloading, { ok: false }> | null {
+        const table = this.#table
+        // The kernel passes up for both before the capture changes its mind.
+        const result = table?.apply(this.#ruleset(config, watching)) ?? { ok: true }
+        let refused: Extract<Reloading, { ok: false }> | null = null
+        if (!result.ok) refused = { ok: false, code: "firewall", detail: result.detail }
+        try {
+            if (refused === null) this.#ports.capture.follow(watching)
+        } catch (error) {
+            const detail = `${this.#ports.capture.name}: ${error instanceof Error ? error.message : String(error)}`
+            refused = { ok: false, code: "failed", detail }
+        }
+        if (refused === null || table === null) return refused
+        // Also after a refusal: more than one transaction may have been needed.
+        const back = table.apply()
+        if (!back.ok) this.#ports.log("error", `firewall: ${back.detail}`)
+        return refused
+    }
+
+    #ruleset(config: Config, watching: Watching): Ruleset {
+        return wantedRuleset(config, this.#ports.capture.name === "nflog" ? watching : null)
     }
 
     #tableOf(firewall: Firewall): Table {
@@ -140,10 +213,7 @@ export class Loop {
             now: () => this.#now(),
             tell: (level, text) => this.#tell(level, text),
             report: (report) => this.#report(report),
-            wanted: () => {
-                const kernel = { interfaces: this.#interfaces, offered: this.#offered }
-                return wantedRuleset(this.#config, this.#ports.capture.name === "nflog" ? kernel : null)
-            },
+            wanted: () => this.#ruleset(this.#config, this.#watching),
             remade: () => {
                 this.#ports.meter.mended++
                 this.#event({ type: "lost" })
@@ -172,6 +242,11 @@ export class Loop {
         }
     }
 
+    /** The configuration in force. */
+    get config(): Config {
+        return this.#config
+    }
+
     /** Which capture is at work. */
     get captureName(): Capture["name"] {
         return this.#ports.capture.name
@@ -179,7 +254,7 @@ export class Loop {
 
     /** What the loop and its engine know at this moment. */
     facts(): ReturnType<Engine["facts"]> & { interfaces: readonly string[] | null; offered: readonly Service[] } {
-        return { ...this.#engine.facts(), interfaces: this.#interfaces, offered: this.#offered }
+        return { ...this.#engine.facts(), interfaces: this.#watching.interfaces, offered: this.#watching.offered }
     }
 
     /** Live attempts, the furthest first: doors of so many of them, and how many there are. */
@@ -195,7 +270,7 @@ export class Loop {
 
     /** How the journal is; null where there is none. */
     journal(): StoreHealth | null {
-        return this.#ports.store?.health() ?? null
+        return this.#store?.health() ?? null
     }
 
     /** Programs that run and that wait. */
@@ -312,17 +387,17 @@ export class Loop {
     /** Something about interfaces, addresses or services may have changed. */
     #look(): void {
         const { capture, links, log } = this.#ports
-        const interfaces = this.#wantedInterfaces()
-        const offered = this.#lookUp()
+        const before = this.#watching
+        const watching = { ...before, interfaces: this.#wantedInterfaces(this.#config), offered: this.#lookUp() }
+        const { interfaces, offered } = watching
         this.#event({ type: "addresses", addresses: links.current().addresses.map(({ address }) => address) })
-        const moved = !same(interfaces, this.#interfaces)
-        const changed = moved || !same(offered, this.#offered)
+        const moved = !sameData(interfaces, before.interfaces)
+        const changed = moved || !sameData(offered, before.offered)
         if (moved) log("notice", `watching ${interfacesText(interfaces)}`)
         if (changed) {
-            this.#interfaces = interfaces
-            this.#offered = offered
+            this.#watching = watching
             this.#event({ type: "offered", services: offered })
-            capture.follow(interfaces, offered)
+            capture.follow(watching)
         }
         // What the firewall has refused is asked for again.
         if (this.#table === null || (!changed && this.#table.applied)) return
@@ -339,8 +414,7 @@ export class Loop {
         return offered
     }
 
-    #wantedInterfaces(): readonly string[] | null {
-        const { interfaces } = this.#config.gateway
+    #wantedInterfaces({ gateway: { interfaces } }: Config): readonly string[] | null {
         if (interfaces === "any") return null
         return interfaces === "auto" ? [...this.#ports.links.current().defaultRoutes].sort() : interfaces
     }
@@ -363,8 +437,4 @@ export class Loop {
 export function interfacesText(interfaces: readonly string[] | null): string {
     if (interfaces === null) return "all interfaces"
     return interfaces.length === 0 ? "no interface: there is no default route yet" : interfaces.join(", ")
-}
-
-function same(a: unknown, b: unknown): boolean {
-    return JSON.stringify(a) === JSON.stringify(b)
 }

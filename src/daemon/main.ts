@@ -19,7 +19,7 @@ import { EBUSY, EPERM, SystemError } from "../adapters/system/errno.ts"
 import { openLogGroup } from "../adapters/system/nfnetlink-log.ts"
 import { trimMemory } from "../adapters/system/trim.ts"
 import type { Config, Door } from "../core/config/config.ts"
-import { readConfig } from "../core/config/parse.ts"
+import { type ConfigFile, readConfig } from "../core/config/parse.ts"
 import { formatService } from "../core/knock/language.ts"
 import { Meter } from "../core/metrics/meter.ts"
 import type { Capture } from "../ports/capture.ts"
@@ -36,6 +36,7 @@ import { interfacesText, Loop, type LoopPorts } from "./loop.ts"
 import { measureFirewall, measureLog, measureStore } from "./measured.ts"
 import { type Opening, openingOf, Refusal } from "./opening.ts"
 import { howLastEnded, recorder } from "./recorder.ts"
+import { oneByOne, type ReloadKeeping, type ReloadOutcome, reloadOnce } from "./reload.ts"
 import { openState } from "./state.ts"
 import { summary } from "./status.ts"
 import { logSurprises } from "./surprises.ts"
@@ -53,6 +54,8 @@ const STATE_HINT = "a door has a stop program, and when to run it must be known 
 
 /** Lines that nobody has read yet are offered so long at the end (ms). */
 const LAST_WORDS_MS = 1000
+
+type Reload = (uid: number | null) => Promise<ReloadOutcome>
 
 /** Runs the daemon until a signal ends it. Returns the exit code; problems are told before. */
 export async function runDaemon(options: RunOptions, terminal: Terminal): Promise<ExitCode> {
@@ -87,7 +90,7 @@ async function begin(options: RunOptions, env: Terminal["env"], { clock, log, op
     }
     try {
         const socket = options.socket ?? (env["POSTERN_SOCKET"] || reading.config.gateway.socket)
-        return await live(reading.config, { clock, log }, socket)
+        return await live(reading.config, { clock, log }, socket, () => readConfigFiles(files[0]!.file))
     } catch (error) {
         if (error instanceof Refusal) opening.error(error.message, ...error.hints)
         else opening.error(messageOf(error))
@@ -95,7 +98,12 @@ async function begin(options: RunOptions, env: Terminal["env"], { clock, log, op
     }
 }
 
-async function live(config: Config, ports: Pick<LoopPorts, "clock" | "log">, socket: string): Promise<ExitCode> {
+async function live(
+    config: Config,
+    ports: Pick<LoopPorts, "clock" | "log">,
+    socket: string,
+    read: () => readonly ConfigFile[],
+): Promise<ExitCode> {
     const { clock } = ports
     const started = clock.wall()
     const meter = new Meter()
@@ -104,7 +112,12 @@ async function live(config: Config, ports: Pick<LoopPorts, "clock" | "log">, soc
     const ended = new Promise<NodeJS.Signals>((resolve) => {
         for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, resolve)
     })
-    process.on("SIGHUP", () => log("warning", "SIGHUP: the configuration is read at start alone: restart to change it"))
+    let reload: Reload | null = null
+    process.on("SIGHUP", () => {
+        if (reload === null)
+            log("notice", "SIGHUP: the daemon has only just begun, and reads its configuration by itself")
+        else void reload(null)
+    })
     const links = rtnetlinkLinks()
     const services = allServices(log)
     const commands = spawnCommands()
@@ -112,13 +125,14 @@ async function live(config: Config, ports: Pick<LoopPorts, "clock" | "log">, soc
     const firewall = takeFirewall(config, { clock, log, meter })
     const state = await openState(config, () => clock.wall(), log)
     if (!state.ok) throw new Refusal(state.denied ? EXIT.permission : EXIT.failed, state.detail, STATE_HINT)
-    const store = state.store && measureStore(state.store, meter, finely)
+    let store = state.store && measureStore(state.store, meter, finely)
+    let loaded = started
     const { audit } = state
     const trail = recorder(audit, systemClock())
     const herald = new Herald({
         notifier: systemdNotifier(process.env, process.pid),
         clock: systemClock(),
-        status: () => summary(config, loop.facts().leases),
+        status: () => summary(loop.config, loop.facts().leases),
         trouble: () => loop.trouble(),
         log,
     })
@@ -128,12 +142,41 @@ async function live(config: Config, ports: Pick<LoopPorts, "clock" | "log">, soc
     if (state.journal !== null) trail.note(state.journal)
     log("notice", `watching ${interfacesText(loop.facts().interfaces)}, by ${loop.captureName}`)
     for (const door of config.doors) log("info", `${door.name}: ${doorText(door)}`)
+    const keeping: ReloadKeeping = {
+        loop,
+        log,
+        read,
+        async state(wanted) {
+            if (store !== null) return { ok: true, store }
+            const found = await state.need(wanted)
+            if (!found.ok) return found
+            if (found.journal !== null) trail.note(found.journal)
+            store = found.store && measureStore(found.store, meter, finely)
+            return { ok: true, store }
+        },
+        report: (report) => {
+            for (const listener of listeners) listener(report, true)
+        },
+    }
+    const reloadNow = oneByOne(async (uid: number | null) => {
+        herald.reloading()
+        const outcome = await reloadOnce(keeping, uid)
+        if (outcome.ok) loaded = clock.wall()
+        herald.ready()
+        return outcome
+    })
+    reload = reloadNow
     let control: ControlServer | null = null
     const clients = () => control?.clients() ?? 0
-    const version = POSTERN_VERSION
-    const kept = { store, audit }
-    const { note } = trail
-    const answer = answerer({ version, config, loop, clock, started, kept, warnings, meter, clients, note }, log)
+    const kept = {
+        get store() {
+            return store
+        },
+        audit,
+    }
+    const told = { started, loaded: () => loaded, warnings, kept }
+    const counted = { version: POSTERN_VERSION, meter, clients }
+    const answer = answerer({ loop, clock, ...told, ...counted, note: trail.note, reload: reloadNow }, log)
     control = await listen(socket, config, log, answer, (code) => meter.countRefused(code))
     log("notice", "ready")
     herald.ready()

@@ -20,7 +20,8 @@ export function metricsNow(sources: MetricsSources): string {
     return formatMetrics(metricFamilies(sources.meter, levelsOf(sources)))
 }
 
-function levelsOf({ version, config, loop, meter, clients }: MetricsSources): Levels {
+function levelsOf({ version, loop, meter, clients }: MetricsSources): Levels {
+    const { config } = loop
     const { leases, sources, room } = loop.facts()
     const open = new Map<string, number>()
     for (const lease of leases) {

@@ -21,61 +21,87 @@ export type Kept = {
     readonly audit: Audit | null
     /** The entry with which the last daemon's trail ends. */
     readonly last: AuditEntry | null
+    /** The journal for another configuration of this directory: the one there is, or opened now if a door has come to need it. */
+    readonly need: (config: Config) => Promise<Journal>
     /** Finishes what is to be written, and lets go. */
     readonly close: () => Promise<void>
 }
 
-/** Or why the daemon must not start, and whether rights are missing. */
-export type State =
-    | ({ readonly ok: true } & Kept)
+/** A journal, and how it was found. Or why there is none although a door needs it, and whether rights are missing. */
+export type Journal =
+    | ({ readonly ok: true } & Pick<Kept, "store" | "journal">)
     | { readonly ok: false; readonly denied: boolean; readonly detail: string }
 
-const NOTHING: State = { ok: true, store: null, journal: null, audit: null, last: null, close: () => Promise.resolve() }
+/** Or why the daemon must not start. */
+export type State = ({ readonly ok: true } & Kept) | Extract<Journal, { ok: false }>
+
+const NONE = { ok: true, store: null, journal: null } as const
 
 /**
  * The audit trail is kept wherever it can be. The journal is needed by doors with a `stop`; what an earlier configuration
  * has left is looked at. Only a journal that is needed and cannot be had is a reason not to start.
  */
-export async function openState({ gateway, doors }: Config, now: () => number, log: Log): Promise<State> {
-    const directory = gateway.state
-    const needed = doors.some(({ command }) => command?.stop != null)
-    const left = existsSync(join(directory, JOURNAL))
-    if (!needed && !left && !gateway.audit) return NOTHING
-    const refuse = (denied: boolean, reason: string): State => {
-        const detail = `state: ${directory} cannot be used: ${reason}`
-        if (needed) return { ok: false, denied, detail }
-        log("warning", `${detail}: no door needs it now${gateway.audit ? ", but there is no audit trail" : ""}`)
-        return NOTHING
+export async function openState(config: Config, now: () => number, log: Log): Promise<State> {
+    const directory = config.gateway.state
+    const wanted = config.gateway.audit
+    let disk: Disk | null = null
+    let begun = false
+    let journal: Extract<Journal, { ok: true }> = NONE
+    const need = async ({ doors }: Config): Promise<Journal> => {
+        if (journal.store !== null) return { ...journal, journal: null }
+        const needed = doors.some(({ command }) => command?.stop != null)
+        const left = existsSync(join(directory, JOURNAL))
+        if (!needed && (begun || (!left && !wanted))) return NONE
+        const refuse = (denied: boolean, reason: string): Journal => {
+            const detail = `state: ${directory} cannot be used: ${reason}`
+            if (needed) return { ok: false, denied, detail }
+            log("warning", `${detail}: no door needs it now${wanted ? ", but there is no audit trail" : ""}`)
+            return NONE
+        }
+        const before = disk
+        try {
+            disk ??= openDisk(directory)
+        } catch (error) {
+            return refuse(isDenied(error), messageOf(error))
+        }
+        if (disk === null) return refuse(false, "another process has it")
+        if (!needed && !left) return NONE
+        const opened = await openStore(shared(disk), directory, now, log)
+        if (!("denied" in opened)) {
+            journal = { ok: true, ...opened }
+            return journal
+        }
+        if (!needed) {
+            const { reason } = opened
+            log("warning", `state: the journal in ${directory} cannot be used: ${reason}: no door needs it now`)
+            return NONE
+        }
+        if (before === null) {
+            await disk.close()
+            disk = null
+        }
+        return refuse(opened.denied, opened.reason)
     }
-    let disk: Disk | null
-    try {
-        disk = openDisk(directory)
-    } catch (error) {
-        return refuse(isDenied(error), messageOf(error))
-    }
-    if (disk === null) return refuse(false, "another process has it")
-    // Both use one disk, so that one lock guards both; it is let go when both are closed.
-    const shared: Disk = { ...disk, close: () => Promise.resolve() }
-    const journal = needed || left ? await openStore(shared, directory, now, log) : null
-    if (journal !== null && "denied" in journal && needed) {
-        await disk.close()
-        return refuse(journal.denied, journal.reason)
-    }
-    if (journal !== null && "denied" in journal)
-        log("warning", `state: the journal in ${directory} cannot be used: ${journal.reason}: no door needs it now`)
-    const kept = journal === null || "denied" in journal ? { store: null, journal: null } : journal
-    const trail = gateway.audit ? await openTrail(shared, directory, now, log) : null
+    const found = await need(config)
+    begun = true
+    if (!found.ok) return found
+    const trail = wanted && disk !== null ? await openTrail(shared(disk), directory, now, log) : null
     return {
-        ok: true,
-        ...kept,
+        ...found,
         audit: trail?.audit ?? null,
         last: trail?.last ?? null,
+        need,
         close: async () => {
             await trail?.audit.close()
-            await kept.store?.close()
-            await disk.close()
+            await journal.store?.close()
+            await disk?.close()
         },
     }
+}
+
+/** All that is kept uses one disk, so that one lock guards it; it is let go when all are closed. */
+function shared(disk: Disk): Disk {
+    return { ...disk, close: () => Promise.resolve() }
 }
 
 type Found = Pick<Kept, "store" | "journal"> | { readonly denied: boolean; readonly reason: string }

@@ -13,10 +13,11 @@ import type { Warning } from "./warnings.ts"
 
 /** What a status is made of. `started`: milliseconds since 1970. */
 export type StatusSources = {
-    readonly config: Config
     readonly loop: Loop
     readonly clock: Clock
     readonly started: number
+    /** When the configuration in force was read (ms since 1970). */
+    readonly loaded: () => number
     readonly kept: Pick<Kept, "store" | "audit">
     readonly warnings: () => readonly Warning[]
 }
@@ -34,7 +35,8 @@ function countersOf(packets: CaptureStats, { hits, repeats, ignored, turnedAway 
 }
 
 /** The status at this moment. */
-export function statusNow({ config, loop, clock, started, kept, warnings }: StatusSources): Status {
+export function statusNow({ loop, clock, started, loaded, kept, warnings }: StatusSources): Status {
+    const { config } = loop
     const { leases, sources, room, counts, interfaces, offered } = loop.facts()
     const [now, wall] = [clock.monotonic(), clock.wall()]
     const { live, total } = loop.attempts(LISTED_MOST)
@@ -44,6 +46,7 @@ export function statusNow({ config, loop, clock, started, kept, warnings }: Stat
         pid: process.pid,
         now: wall,
         started,
+        loaded: loaded(),
         capture: loop.captureName,
         interfaces: interfaces === null ? null : [...interfaces],
         offered: offered.slice(0, LISTED_MOST).map(formatService),

@@ -71,9 +71,9 @@ export class Table {
         return grants
     }
 
-    /** Makes the table as it is wanted now. */
-    apply(): FirewallResult {
-        const result = this.#keeping.firewall.apply(this.#keeping.wanted())
+    /** Makes the table as it is wanted now, or as it will be. */
+    apply(wanted: Ruleset = this.#keeping.wanted()): FirewallResult {
+        const result = this.#keeping.firewall.apply(wanted)
         this.#applied = result.ok
         return result
     }

@@ -1,6 +1,5 @@
-import type { Service } from "../core/knock/hit.ts"
 import type { Packet } from "../core/net/packet.ts"
-import type { WatchPlan } from "../core/watch.ts"
+import type { Watching } from "../core/watch.ts"
 
 /** Where packets come from. Adapters: nflog, packet-socket, trace. */
 export interface Capture {
@@ -11,9 +10,12 @@ export interface Capture {
      * more, in order; packets the plan has no use for may be left out. Throws if the kernel refuses (no permission, no
      * such feature), with what to do about it; a missing interface is not an error.
      */
-    start(plan: WatchPlan, sink: CaptureSink): void
-    /** Follows what changed: interface names to listen on (null: all) and services openly offered. */
-    follow(interfaces: readonly string[] | null, offered: readonly Service[]): void
+    start(watching: Watching, sink: CaptureSink): void
+    /**
+     * Looks for something else from now on. Packets that both are after are neither lost nor doubled by the change.
+     * Throws if the kernel refuses: then it goes on as before.
+     */
+    follow(watching: Watching): void
     /** What became of packets so far. */
     stats(): CaptureStats
     /**

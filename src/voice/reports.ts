@@ -1,7 +1,7 @@
 /** What engine and daemon report, in sentences an operator reads. No hit and no secret is ever in them. */
 import { formatService } from "../core/knock/language.ts"
 import type { WrongHit } from "../core/knock/wrong.ts"
-import { formatAddress } from "../core/net/address.ts"
+import { type Address, formatAddress } from "../core/net/address.ts"
 import type { Omitted, OmittedKind, ProgramOutcome, RefusalCode, Report } from "../core/report.ts"
 
 /** How much a line matters; the words are those of syslog(3). */
@@ -25,7 +25,7 @@ type Line = { readonly level: Level; readonly text: string }
 
 /** The line for a report, without its time. `wall`: milliseconds since 1970, for the "until". */
 export function reportText(report: Report, wall: number): Line {
-    if (report.type === "suppressed" || report.type === "strays" || report.type === "table") return hostText(report)
+    if (!("source" in report)) return hostText(report)
     const source = formatAddress(report.source)
     if (report.type === "paused") {
         const text = `${source}: too many near-misses, its hits do not count for ${formatMs(report.ms)}`
@@ -62,12 +62,14 @@ export function reportText(report: Report, wall: number): Line {
 }
 
 /** What is not about one source. */
-function hostText(report: Extract<Report, { type: "suppressed" | "strays" | "table" }>): Line {
+function hostText(report: Exclude<Report, { source: Address }>): Line {
     switch (report.type) {
         case "suppressed":
             return { level: "notice", text: omittedText(report) }
         case "strays":
             return { level: "notice", text: `user ${report.uid} took back ${report.count} that no door has opened` }
+        case "reload":
+            return reloadText(report)
         case "table": {
             if (!report.made) {
                 const text = `firewall: our table was taken away and cannot be made again: ${report.detail}`
@@ -77,6 +79,21 @@ function hostText(report: Extract<Report, { type: "suppressed" | "strays" | "tab
             return { level: "warning", text }
         }
     }
+}
+
+const NOT_RELOADED = {
+    configuration: "the configuration has errors",
+    firewall: "the firewall refused",
+    failed: "it failed",
+} as const
+
+function reloadText(report: Extract<Report, { type: "reload" }>): Line {
+    const by = report.uid === null ? "SIGHUP" : `user ${report.uid}`
+    if (!report.done)
+        return { level: "error", text: `not reloaded (${by}): ${NOT_RELOADED[report.code]}: nothing has changed` }
+    const { added, removed, changed, kept, ended } = report
+    const doors = `doors: ${added} added, ${removed} removed, ${changed} changed, ${kept} as they were; grants ended: ${ended}`
+    return { level: "notice", text: `reloaded (${by}): ${doors}` }
 }
 
 function programText({ which, how }: Extract<Report, { type: "program" }>, who: string): Line {

@@ -1,5 +1,5 @@
 /** `postern status`, `watch`, `grant` and `revoke` beside a real daemon, in network namespaces of our own. */
-import { existsSync, statSync } from "node:fs"
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { decodeAnswer } from "../../src/core/control.ts"
 import { type Daemon, eventually, type Host, type Lab, listTable, makeLab, POSTERN, portState } from "../lab/lab.ts"
@@ -66,6 +66,11 @@ describe("without a daemon", () => {
             ! postern: hint: is it running? …
             ! postern: hint: name another place …
             ? 1
+            $ postern reload --socket nowhere
+            ! postern: error: no daemon listens at nowhere
+            ! postern: hint: is it running? …
+            ! postern: hint: name another place …
+            ? 1
             $ postern revoke --all --socket nowhere
             ! postern: error: no daemon listens at nowhere
             ! postern: hint: is it running? …
@@ -121,8 +126,9 @@ describe.skipIf(reason !== null)(`beside a daemon${reason === null ? "" : ` (${r
 
     it("status says what is watched, who knocks and who is in; and no hit of it", async () => {
         daemon = await lab.startDaemon(CONFIG)
-        expect(postern("status").split("\n").slice(0, 5)).toEqual([
+        expect(postern("status").split("\n").slice(0, 6)).toEqual([
             expect.stringMatching(/^up .* \(pid \d+\), watching eth0, by nflog$/),
+            expect.stringMatching(/^configuration read \d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/),
             "",
             "doors",
             "  ssh   tcp/22 for 60 s  hidden",
@@ -216,6 +222,41 @@ describe.skipIf(reason !== null)(`beside a daemon${reason === null ? "" : ` (${r
         await other.lines.waitFor(/^up /)
         await daemon.stop()
         expect(await other.ended).toBe(1)
+    })
+
+    it("reload takes another configuration into use, and says what has changed; status says since when", async () => {
+        daemon = await lab.startDaemon(CONFIG)
+        const { loaded } = status()
+        expect(postern("reload")).toBe("2 doors are as they were, and no other is there")
+        expect(status().loaded).toBeGreaterThan(loaded)
+        knock(...HITS)
+        await daemon.log.waitFor(/ssh: .*: open: /)
+        const text = readFileSync(daemon.file, "utf8")
+        const renamed = text.replace('"ssh"', '"web"').replace('"1h"', '"2h"')
+        writeFileSync(daemon.file, renamed.replace(JSON.stringify(HITS), '["9999", "41000"]'))
+        expect(postern("reload").split("\n")).toEqual([
+            "added: web",
+            "removed: ssh",
+            "changed: wake",
+            "0 doors are as they were",
+            "ended: 1 grant",
+            // From stderr.
+            expect.stringMatching(/^\/.*\.toml:\d+:\d+: warning: door\.web\.sequence\.hits: only 2 hits/),
+        ])
+        writeFileSync(daemon.file, text)
+        expect(JSON.parse(postern("reload", "--json"))).toMatchObject({
+            version: 1,
+            added: ["ssh"],
+            removed: ["web"],
+            changed: ["wake"],
+            totals: { added: 1, removed: 1, changed: 1, kept: 0 },
+            ended: 0,
+        })
+        writeFileSync(daemon.file, text.replace("[gateway]\n", "[gateway]\nlog_group = 9\n"))
+        const refused = postern("reload").split("\n")
+        expect(refused[0]).toMatch(/\.toml:\d+:13: gateway\.log_group: cannot change while the daemon runs/)
+        expect(refused.slice(1)).toEqual(["postern: error: the configuration has errors: nothing was changed", "? 3"])
+        await daemon.log.waitFor(/ not reloaded \(user 0\): the configuration has errors/)
     })
 
     it("others than root may not ask", async () => {

@@ -119,7 +119,7 @@ describe("every example", () => {
         let seen = 0
         for (const page of PAGES) {
             for (const [, command, rest] of read(page).matchAll(
-                /\bpostern (run|status|watch|metrics|log|grant|revoke|state|check|knock|[a-z]+ -)([^\n`|;&)"]*)/g,
+                /\bpostern (run|status|watch|metrics|log|grant|revoke|reload|state|check|knock|[a-z]+ -)([^\n`|;&)"]*)/g,
             )) {
                 expect(commands, `${page}: postern ${command}`).toContain(command)
                 const known = helpOptions(command).flatMap((names) => names.split(" "))
@@ -197,6 +197,10 @@ describe("the log lines of postern-run(1)", () => {
         revoked: { type: "revoked", ...who, uid: 0 },
         closed: { type: "closed", ...who, by: "time" },
         "closed by a knock": { type: "closed", ...who, by: "knock" },
+        "closed by a reload": { type: "closed", ...who, by: "reload" },
+        reloaded: { type: "reload", uid: null, done: true, added: 1, removed: 2, changed: 3, kept: 4, ended: 5 },
+        "reloaded by hand": { type: "reload", uid: 7, done: true, added: 1, removed: 2, changed: 3, kept: 4, ended: 5 },
+        "not reloaded": { type: "reload", uid: 7, done: false, code: "configuration", problems: 1 },
         suppressed: { type: "suppressed", count: 7, sources: 3, ms: 1000, kinds: [{ kind: "stage", count: 7 }] },
     }
 

@@ -51,8 +51,8 @@ const text = (...doors: Parameters<typeof config>[0]) => {
     const { loop, clock, meter } = makeGate(of)
     loop.start()
     const kept = { store: null, audit: null }
-    const more = { version: "1.0", started: 0, warnings: () => [], clients: () => 0, kept }
-    return metricsNow({ ...more, config: of, loop, clock, meter })
+    const more = { version: "1.0", started: 0, loaded: () => 0, warnings: () => [], clients: () => 0, kept }
+    return metricsNow({ ...more, loop, clock, meter })
 }
 
 /** Samples of a text that Prometheus has nothing to say about. */

@@ -3,7 +3,7 @@
  * nobody can read them. The built program, in network namespaces of our own.
  */
 import type { ChildProcess } from "node:child_process"
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { controlClient } from "../../src/adapters/control/client.ts"
@@ -37,6 +37,7 @@ const children: ChildProcess[] = []
 type Daemon = {
     readonly child: ChildProcess
     readonly log: Lines
+    readonly file: string
     readonly out: () => string
     /** The exit code, null after a signal. */
     readonly ended: Promise<number | null>
@@ -65,7 +66,7 @@ function start(
     let out = ""
     child.stdout?.setEncoding("utf8").on("data", (more: string) => (out += more))
     const ended = new Promise<number | null>((resolve) => child.once("close", (code) => resolve(code)))
-    return { child, log, out: () => out, ended }
+    return { child, log, file, out: () => out, ended }
 }
 
 function knock(): void {
@@ -174,11 +175,11 @@ describe.skipIf(reason !== null)(`postern run${reason === null ? "" : ` (${reaso
     })
 
     describe("lives on", () => {
-        it("after SIGHUP, and says that it read nothing anew", async () => {
+        it("after SIGHUP, and says that it read its configuration again", async () => {
             const daemon = start()
             await daemon.log.waitFor(/ready/)
             daemon.child.kill("SIGHUP")
-            await daemon.log.waitFor(/warning: SIGHUP: .*restart/)
+            await daemon.log.waitFor(/ reloaded \(SIGHUP\): doors: 0 added, 0 removed, 0 changed, 1 as they were/)
             knock()
             expect(await opened()).toBe(true)
         })
@@ -282,7 +283,7 @@ describe.skipIf(reason !== null)(`postern run${reason === null ? "" : ` (${reaso
             const daemon = start([], { by: JOURNAL })
             await daemon.log.waitFor(/ready/)
             daemon.child.kill("SIGHUP")
-            await daemon.log.waitFor(/^<4>SIGHUP/)
+            await daemon.log.waitFor(/^<5>reloaded \(SIGHUP\)/)
             for (const line of daemon.log.all) expect(line).toMatch(/^<[3-7]>\D/)
             expect(daemon.log.all).toContain("<5>ready")
         })
@@ -331,9 +332,15 @@ describe.skipIf(reason !== null)(`postern run${reason === null ? "" : ` (${reaso
             expect(await watches()).toBe(true)
             knock()
             expect(await opened()).toBe(true)
+            rmSync(daemon.file)
             daemon.child.kill("SIGHUP")
             await daemon.log.waitFor(/SIGHUP/)
-            expect(daemon.log.all).toHaveLength(1)
+            expect(daemon.log.all).toEqual([
+                expect.stringContaining(`error: ${daemon.file}: `),
+                expect.stringContaining(
+                    "error: not reloaded (SIGHUP): the configuration has errors: nothing has changed",
+                ),
+            ])
         })
     })
 })

@@ -15,6 +15,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { traceCapture } from "../../src/adapters/capture/trace.ts"
+import { FIN } from "../../src/core/net/packet.ts"
 import { writePcap } from "../../src/core/net/pcap.ts"
 import type { WatchPlan } from "../../src/core/watch.ts"
 import * as make from "../../tools/vectors/bytes.ts"
@@ -105,10 +106,8 @@ async function makeLab(adapter: Live, interfaces: readonly string[] | null): Pro
     workers.push(sender)
     await watcher.next("ready")
     if (adapter === "nflog") rules(server, interfaces)
-    watcher.send({ start: adapter, plan })
+    watcher.send({ start: adapter, watching: { plan, interfaces, offered: [] } })
     await watcher.next("started")
-    watcher.send({ follow: interfaces, offered: [] })
-    await watcher.next("followed")
     let tun: Worker | null = null
 
     async function see(packets: readonly Uint8Array[], way: Way = {}): Promise<Seen[]> {
@@ -203,7 +202,10 @@ describe("capture: trace", () => {
         const sink = {
             packet: (packet: Parameters<typeof describePacket>[0]) => void seen.push(describePacket(packet)),
         }
-        capture.start(plan, { ...sink, drained() {}, trouble: (what) => expect.unreachable(what) })
+        capture.start(
+            { plan, interfaces: null, offered: [] },
+            { ...sink, drained() {}, trouble: (what) => expect.unreachable(what) },
+        )
         capture.replay()
         return seen
     }
@@ -240,7 +242,7 @@ for (const adapter of ["nflog", "packet-socket"] as const) {
         /** Changes the watched interfaces: in the kernel's rules or in the capture. */
         async function follow(interfaces: readonly string[] | null): Promise<void> {
             if (adapter === "nflog") rules(lab.server, interfaces)
-            lab.watcher.send({ follow: interfaces, offered: [] })
+            lab.watcher.send({ follow: true, watching: { plan, interfaces, offered: [] } })
             await lab.watcher.next("followed")
         }
 
@@ -407,13 +409,32 @@ for (const adapter of ["nflog", "packet-socket"] as const) {
             expect(ports(await lab.see([syn(7903)]))).toEqual([7903])
         })
 
+        it("follows another plan, and neither loses nor doubles a packet that both want", async () => {
+            const more: WatchPlan = {
+                ...plan,
+                views: [view, { ...view, flags: { set: FIN, clear: 0 }, named: [9], firsts: [9] }],
+                services: [{ protocol: "tcp", port: 443 }],
+            }
+            const sent = Array.from({ length: 500 }, (_, i) => 10_000 + i)
+            const mac = hardware(lab.server, "in")
+            lab.sender.send({ via: "out", mac, packets: sent.map((port) => make.hex(syn(port))), repeat: 6 })
+            for (let i = 0; i < 40; i++) {
+                if (adapter === "nflog") rules(lab.server, i % 2 === 0 ? null : ["in"])
+                const watching = { plan: i % 2 === 0 ? more : plan, interfaces: ["in"], offered: [] }
+                lab.watcher.send({ follow: true, watching })
+                await lab.watcher.next("followed")
+            }
+            await lab.sender.next("sent")
+            expect(ports(await lab.see([]))).toEqual(Array.from({ length: 6 }, () => sent).flat())
+        })
+
         it("ends, and begins again, and ends twice", async () => {
             for (const port of [8001, 8002]) {
                 lab.watcher.send({ stop: true })
                 await lab.watcher.next("stopped")
                 lab.watcher.send({ stop: true })
                 await lab.watcher.next("stopped")
-                lab.watcher.send({ start: adapter, plan })
+                lab.watcher.send({ start: adapter, watching: { plan, interfaces: ["in"], offered: [] } })
                 await lab.watcher.next("started")
                 expect(ports(await lab.see([syn(port)]))).toEqual([port])
             }
@@ -422,7 +443,8 @@ for (const adapter of ["nflog", "packet-socket"] as const) {
         if (adapter === "packet-socket")
             it("leaves out offered services and those of doors", async () => {
                 // nflog: the rules in the kernel leave them out.
-                lab.watcher.send({ follow: ["in"], offered: [{ protocol: "udp", port: 53 }] })
+                const offered = [{ protocol: "udp", port: 53 }]
+                lab.watcher.send({ follow: true, watching: { plan, interfaces: ["in"], offered } })
                 await lab.watcher.next("followed")
                 const packets = [make.ipv4(make.udp(53)), make.ipv4(make.tcp(53)), syn(22), make.ipv4(make.udp(22))]
                 expect(ports(await lab.see(packets))).toEqual([53, 22])
@@ -434,7 +456,7 @@ for (const adapter of ["nflog", "packet-socket"] as const) {
                 const second = startWorker(lab.server, "watcher.ts")
                 try {
                     await second.next("ready")
-                    second.send({ start: adapter, plan })
+                    second.send({ start: adapter, watching: { plan, interfaces: ["in"], offered: [] } })
                     expect((await second.next("refused")).refused).toMatch(/another program has this group/)
                 } finally {
                     await second.end()
@@ -526,7 +548,7 @@ for (const adapter of ["nflog", "packet-socket"] as const) {
             const nobody = startWorker(lab.server, "watcher.ts", ["setpriv", "--inh-caps=-all", "--bounding-set=-all"])
             try {
                 await nobody.next("ready")
-                nobody.send({ start: adapter, plan })
+                nobody.send({ start: adapter, watching: { plan, interfaces: ["in"], offered: [] } })
                 const { refused } = await nobody.next("refused")
                 expect(refused).toMatch(
                     adapter === "nflog" ? /EPERM .*needs CAP_NET_ADMIN/ : /EPERM .*needs CAP_NET_RAW/,

@@ -24,7 +24,7 @@ import {
     listenControl,
 } from "../../src/adapters/control/server.ts"
 import type { Peer } from "../../src/adapters/system/peer.ts"
-import { type Answer, encodeRequest, REQUEST_MOST, type Request } from "../../src/core/control.ts"
+import { type Answer, encodeAnswer, encodeRequest, REQUEST_MOST, type Request } from "../../src/core/control.ts"
 
 const root = process.getuid?.() === 0
 const driver = join(import.meta.dirname, "../lab/control-driver.ts")
@@ -271,6 +271,23 @@ describe("a client", () => {
             .split("\n")
             .map((one): unknown => JSON.parse(one).grants)
         expect(numbers).toEqual(Array.from({ length: 501 }, (_, i) => i))
+    })
+
+    it("whose answer takes its time waits alone, and is answered in order", async () => {
+        const waiting: ((answer: Answer) => void)[] = []
+        const late = () => new Promise<Answer>((resolve) => waiting.push(resolve))
+        const refused: Answer = { ok: false, code: "configuration", detail: "a:1:1: wrong" }
+        await serve({ answer: (request) => (request.ask === "reload" ? late() : DONE) })
+        const { socket, heard } = await raw()
+        socket.write(`${encodeRequest({ ask: "reload" })}\n${encodeRequest(ALL)}\n`)
+        const gone = await raw()
+        gone.socket.write(`${encodeRequest({ ask: "reload" })}\n`)
+        for (let i = 0; i < 3; i++) expect(await client().ask(ALL)).toEqual(DONE)
+        expect(heard()).toBe("")
+        gone.socket.destroy()
+        for (const done of waiting) done(refused)
+        await vi.waitFor(() => expect(heard().split("\n")).toHaveLength(3))
+        expect(heard()).toBe(`${encodeAnswer(refused)}\n${encodeAnswer(DONE)}\n`)
     })
 
     it("that asks and never reads is not read from, and let go in time", async () => {

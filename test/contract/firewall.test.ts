@@ -335,6 +335,11 @@ describe.skipIf(why !== null)(`nft${why === null ? "" : ` (${why})`}`, () => {
             namespace.must(["nft", "flush chain inet postern hide; delete chain inet postern hide"])
             namespace.must(["nft", "add chain inet postern hide { type filter hook output priority 0; policy drop; }"])
             expect(firewall.apply(WATCH)).toEqual(OK)
+            // Whom it watched it has forgotten, and so looks at everybody for a while.
+            expect(namespace.must(["nft", "list", "set", "inet", "postern", "forgot"])).toMatch(
+                /ipv4 timeout.*ipv6 timeout/,
+            )
+            namespace.must(["nft", "flush set inet postern forgot"])
             expect(now()).toEqual(wanted)
             expect(firewall.list()).toHaveLength(2)
             namespace.must(["nft", "flush ruleset"])

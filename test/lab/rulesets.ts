@@ -3,8 +3,8 @@ import { codeOf, type HitCode, type Service } from "../../src/core/knock/hit.ts"
 import { NEW_CONNECTION, parseHit, parseService, type Read } from "../../src/core/knock/language.ts"
 import { type Address, type Network, parseAddress, parseNetwork } from "../../src/core/net/address.ts"
 import { ACK, FIN } from "../../src/core/net/packet.ts"
-import type { GrantElement, KernelWatch, Ruleset } from "../../src/core/ruleset.ts"
-import type { View } from "../../src/core/watch.ts"
+import type { GrantElement, Ruleset } from "../../src/core/ruleset.ts"
+import type { View, Watching } from "../../src/core/watch.ts"
 
 export function address(text: string): Address {
     const parsed = parseAddress(text)
@@ -41,7 +41,7 @@ export function view(firsts: readonly string[], others: readonly string[], more:
 }
 
 /** What the kernel passes up. */
-export function watch(views: readonly View[], more: WatchWords = {}): KernelWatch {
+export function watch(views: readonly View[], more: WatchWords = {}): Watching {
     const { services = [], offered = [], uniform = false, attempts = 65_536, logGroup = 5, interfaces = null } = more
     const plan = { views, services: services.map(service), uniform, logGroup, attempts }
     return { plan, interfaces, offered: offered.map(service) }
@@ -66,7 +66,7 @@ export type RulesetWords = {
     readonly hidden?: readonly string[]
     /** Who needs no knock: `192.0.2.0/24 tcp/22`. */
     readonly needless?: readonly string[]
-    readonly kernel?: KernelWatch | null
+    readonly kernel?: Watching | null
     readonly grants?: number
 }
 

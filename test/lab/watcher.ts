@@ -1,6 +1,6 @@
 /**
  * Runs a capture and the links of its namespace, for `startWorker`. Commands, each answered by an event of its name:
- * `{ start: adapter, plan }`, `{ follow: names | null, offered }`, `{ stats }`, `{ links }`, `{ stop }`, and
+ * `{ start: adapter, watching }`, `{ follow, watching }`, `{ stats }`, `{ links }`, `{ stop }`, and
  * `{ stall: path }`, which blocks until the file is there; from then on each reading tells what it allocated, until
  * `{ resume }`.
  * Events: `{ packet }`, `{ trouble }`, `{ changed }` (of the links), `{ reading }`.
@@ -12,17 +12,15 @@ import { packetSocketCapture } from "../../src/adapters/capture/packet-socket.ts
 import { systemClock } from "../../src/adapters/clock/system.ts"
 import { rtnetlinkLinks } from "../../src/adapters/links/rtnetlink.ts"
 import { socketServices } from "../../src/adapters/services/sockets.ts"
-import type { Service } from "../../src/core/knock/hit.ts"
 import { formatAddress } from "../../src/core/net/address.ts"
-import type { WatchPlan } from "../../src/core/watch.ts"
+import type { Watching } from "../../src/core/watch.ts"
 import type { Capture, CaptureSink } from "../../src/ports/capture.ts"
 import { describePacket } from "../unit/capture/vectors.ts"
 
 type Command = {
     readonly start?: "nflog" | "packet-socket"
-    readonly plan?: WatchPlan
-    readonly follow?: readonly string[] | null
-    readonly offered?: readonly Service[]
+    readonly follow?: true
+    readonly watching?: Watching
     readonly stats?: true
     readonly links?: true
     readonly services?: true
@@ -69,13 +67,13 @@ function obey(command: Command): void {
     if (command.start !== undefined) {
         try {
             capture ??= command.start === "nflog" ? nflogCapture({ clock }) : packetSocketCapture({ clock, links })
-            capture.start(command.plan!, sink)
+            capture.start(command.watching!, sink)
             tell({ started: capture.name })
         } catch (error) {
             tell({ refused: error instanceof Error ? error.message : String(error) })
         }
     } else if (command.follow !== undefined) {
-        capture!.follow(command.follow, command.offered ?? [])
+        capture!.follow(command.watching!)
         tell({ followed: true })
     } else if (command.stats) {
         tell({ stats: capture!.stats() })

@@ -4,7 +4,7 @@
  */
 import { decodePacket } from "../../core/net/decode.ts"
 import { Packet } from "../../core/net/packet.ts"
-import type { WatchPlan } from "../../core/watch.ts"
+import type { Watching } from "../../core/watch.ts"
 import type { Capture, CaptureSink, CaptureStats } from "../../ports/capture.ts"
 import type { Clock } from "../../ports/clock.ts"
 import { ENOBUFS } from "../system/errno.ts"
@@ -54,7 +54,7 @@ class NflogCapture implements Capture {
         this.#stamps = new Stamps(clock)
     }
 
-    start(plan: WatchPlan, sink: CaptureSink): void {
+    start({ plan }: Watching, sink: CaptureSink): void {
         this.stop()
         const group = openLogGroup(plan.logGroup, SNAPLEN, QUEUE_BYTES, MESSAGE_BYTES)
         this.#batch ??= new MessageBatch(MESSAGES, MESSAGE_BYTES)

@@ -5,11 +5,10 @@
  * the indices of the watched ones and follows them, so an interface that vanishes is nothing special.
  */
 
-import type { Service } from "../../core/knock/hit.ts"
 import { decodePacket } from "../../core/net/decode.ts"
 import { Packet } from "../../core/net/packet.ts"
 import { Sieve, silentServices, watchedFlags } from "../../core/sieve.ts"
-import type { WatchPlan } from "../../core/watch.ts"
+import type { Watching } from "../../core/watch.ts"
 import type { Capture, CaptureSink, CaptureStats } from "../../ports/capture.ts"
 import type { Clock } from "../../ports/clock.ts"
 import type { LinkState, Links } from "../../ports/links.ts"
@@ -29,8 +28,16 @@ export function packetSocketCapture(deps: { readonly clock: Clock; readonly link
     return new PacketSocketCapture(deps.clock, deps.links)
 }
 
+/** What is looked for, on this host as it is. */
+type Aim = {
+    readonly watching: Watching
+    readonly state: LinkState
+    /** Watched interfaces by number; null: all. */
+    readonly indices: ReadonlySet<number> | null
+    readonly sieve: Sieve
+}
+
 type Running = {
-    readonly plan: WatchPlan
     readonly sink: CaptureSink
     readonly rings: readonly PacketRing[]
     readonly pace: ReturnType<typeof pace>
@@ -44,14 +51,9 @@ class PacketSocketCapture implements Capture {
     readonly #stamps: readonly [Stamps, Stamps]
     readonly #packet = new Packet()
     readonly #drops = new Drops()
-    #interfaces: readonly string[] | null = null
-    #offered: readonly Service[] = []
     #running: Running | null = null
     #listening = false
-    #state: LinkState | null = null
-    /** Watched interfaces by number; null: all. */
-    #watched: ReadonlySet<number> | null = null
-    #sieve: Sieve | null = null
+    #aim: Aim | null = null
     #absent: ReadonlySet<string> = new Set()
     #delivered = 0
     #unreadable = 0
@@ -66,14 +68,13 @@ class PacketSocketCapture implements Capture {
         this.#stamping = this.#stamps[0]
     }
 
-    start(plan: WatchPlan, sink: CaptureSink): void {
+    start(watching: Watching, sink: CaptureSink): void {
         this.stop()
-        this.#state = this.#links.current()
-        this.#choose(plan)
+        const aim = aimAt(watching, this.#links.current())
         const rings: PacketRing[] = []
         try {
             for (const family of [4, 6] as const) {
-                const filter = this.#filter(plan, family)
+                const filter = filterFor(aim, family)
                 rings.push(new PacketRing(family === 4 ? ETH_P_IP : ETH_P_IPV6, filter, RING_BYTES))
             }
         } catch (error) {
@@ -82,8 +83,8 @@ class PacketSocketCapture implements Capture {
             throw new Error(`packet socket: ${error.message}: needs CAP_NET_RAW`, { cause: error })
         }
         const fds = rings.map(({ fd }) => fd)
+        this.#aim = aim
         this.#running = {
-            plan,
             sink,
             rings,
             pace: pace(
@@ -92,16 +93,14 @@ class PacketSocketCapture implements Capture {
                 () => this.#clock.monotonic(),
             ),
         }
-        this.#absent = this.#missing()
+        this.#absent = missing(aim)
         if (this.#listening) return
         this.#listening = true
-        this.#links.start(() => this.#adapt(false))
+        this.#links.start(() => this.#adapt())
     }
 
-    follow(interfaces: readonly string[] | null, offered: readonly Service[]): void {
-        this.#interfaces = interfaces
-        this.#offered = offered
-        this.#adapt(true)
+    follow(watching: Watching): void {
+        this.#turn(aimAt(watching, this.#links.current()))
     }
 
     stats(): CaptureStats {
@@ -131,7 +130,7 @@ class PacketSocketCapture implements Capture {
         const running = this.#running
         if (running === null) return 0
         // Packets of an address or interface that came a moment ago must not meet the old sieve.
-        this.#adapt(false)
+        this.#adapt()
         const before = this.#delivered
         let seen = 0
         for (const [i, ring] of running.rings.entries()) {
@@ -154,10 +153,9 @@ class PacketSocketCapture implements Capture {
         while (seen < ring.capacity && ring.next()) {
             seen++
             // Of interfaces that are not watched the filter lets nothing pass but what was under way when it changed.
-            const watched = this.#watched === null || this.#watched.has(ring.interface)
-            if (!watched) this.#unwanted++
+            if (!this.#isWatched(ring.interface)) this.#unwanted++
             else if (!decodePacket(ring.bytes, ring.start, ring.end, packet)) this.#unreadable++
-            else if (!this.#sieve!.wants(packet)) this.#unwanted++
+            else if (!this.#aim!.sieve.wants(packet)) this.#unwanted++
             else {
                 stamps.set(packet, ring.seconds, ring.nanoseconds, 1_000_000)
                 this.#delivered++
@@ -170,42 +168,57 @@ class PacketSocketCapture implements Capture {
         return seen
     }
 
-    /** Takes over the links' state, if it is new, or what `follow` brought. */
-    #adapt(always: boolean): void {
-        const running = this.#running
-        if (running === null) return
+    #isWatched(index: number): boolean {
+        const { indices } = this.#aim!
+        return indices === null || indices.has(index)
+    }
+
+    /** Takes over the links' state, if it is new. */
+    #adapt(): void {
         const state = this.#links.current()
-        if (state === this.#state && !always) return
-        this.#state = state
-        this.#choose(running.plan)
-        for (const [i, ring] of running.rings.entries()) ring.filter(this.#filter(running.plan, i === 0 ? 4 : 6))
-        const absent = this.#missing()
-        for (const name of absent)
-            if (!this.#absent.has(name)) running.sink.trouble(`interface ${name} is gone; waiting`)
+        if (this.#aim !== null && this.#aim.state !== state) this.#turn(aimAt(this.#aim.watching, state))
+    }
+
+    /** A filter is replaced at once, so no packet meets none; what waits in the rings meets the new sieve. */
+    #turn(aim: Aim): void {
+        const { rings, sink } = this.#running ?? { rings: [], sink: null }
+        const before = this.#aim
+        try {
+            for (const [i, ring] of rings.entries()) ring.filter(filterFor(aim, i === 0 ? 4 : 6))
+        } catch (error) {
+            if (before !== null)
+                for (const [i, ring] of rings.entries()) ring.filter(filterFor(before, i === 0 ? 4 : 6))
+            throw error
+        }
+        this.#aim = aim
+        const absent = missing(aim)
+        for (const name of absent) if (!this.#absent.has(name)) sink?.trouble(`interface ${name} is gone; waiting`)
         this.#absent = absent
-    }
-
-    #choose(plan: WatchPlan): void {
-        const { interfaces, addresses } = this.#state!
-        const names = this.#interfaces
-        const watched = names && interfaces.filter(({ name }) => names.includes(name)).map(({ index }) => index)
-        this.#watched = watched && new Set(watched)
-        const local = addresses.map(({ address }) => address)
-        this.#sieve = new Sieve(plan, this.#offered, local)
-    }
-
-    #filter(plan: WatchPlan, family: 4 | 6): Uint8Array {
-        const interfaces = this.#watched && [...this.#watched]
-        const silent = silentServices(plan, this.#offered)
-        return assembleFilter({ family, interfaces, flags: watchedFlags(plan), silent }, RING_SNAPLEN, LITTLE)
-    }
-
-    #missing(): Set<string> {
-        const present = new Set(this.#state!.interfaces.map(({ name }) => name))
-        return new Set((this.#interfaces ?? []).filter((name) => !present.has(name)))
     }
 
     #countDrops(): void {
         for (const ring of this.#running?.rings ?? []) this.#drops.add(ring.takeDrops())
     }
+}
+
+function aimAt(watching: Watching, state: LinkState): Aim {
+    const { interfaces: names } = watching
+    const watched = names && state.interfaces.filter(({ name }) => names.includes(name)).map(({ index }) => index)
+    const local = state.addresses.map(({ address }) => address)
+    return { watching, state, indices: watched && new Set(watched), sieve: new Sieve(watching, local) }
+}
+
+function filterFor({ watching, indices }: Aim, family: 4 | 6): Uint8Array {
+    const wish = {
+        family,
+        interfaces: indices && [...indices],
+        flags: watchedFlags(watching.plan),
+        silent: silentServices(watching),
+    }
+    return assembleFilter(wish, RING_SNAPLEN, LITTLE)
+}
+
+function missing({ watching, state }: Aim): Set<string> {
+    const present = new Set(state.interfaces.map(({ name }) => name))
+    return new Set((watching.interfaces ?? []).filter((name) => !present.has(name)))
 }

@@ -1,12 +1,11 @@
 /** Packets from a capture file or a list, with the times they have there: for tests, and to replay a bug report. */
-import type { Service } from "../../core/knock/hit.ts"
 import type { Address } from "../../core/net/address.ts"
 import { decodePacket } from "../../core/net/decode.ts"
 import { networkOffset } from "../../core/net/frame.ts"
 import { Packet } from "../../core/net/packet.ts"
 import { readCaptureFile } from "../../core/net/pcap.ts"
 import { Sieve } from "../../core/sieve.ts"
-import type { WatchPlan } from "../../core/watch.ts"
+import type { Watching } from "../../core/watch.ts"
 import type { Capture, CaptureSink } from "../../ports/capture.ts"
 
 /** One packet of a list: IP bytes, its time in milliseconds, and the name of the interface if that matters. */
@@ -38,9 +37,8 @@ type Item = { readonly time: number; readonly bytes: Uint8Array; readonly start:
 /** Makes one. Nothing is read before `replay`. */
 export function traceCapture(options: TraceOptions): TraceCapture {
     const { source, local, begin = 0, reach } = options
-    let running: { readonly plan: WatchPlan; readonly sink: CaptureSink } | null = null
+    let running: CaptureSink | null = null
     let interfaces: readonly string[] | null = null
-    let offered: readonly Service[] = []
     let sieve: Sieve | null = null
     let delivered = 0
     let unreadable = 0
@@ -55,6 +53,11 @@ export function traceCapture(options: TraceOptions): TraceCapture {
         return frames.map(({ time, linkType, start, end, interface: name }) => {
             return { time, bytes: source, start: networkOffset(linkType, source, start, end), end, interface: name }
         })
+    }
+
+    function look(watching: Watching): void {
+        interfaces = watching.interfaces
+        sieve = new Sieve(watching, local)
     }
 
     function pass(item: Item, time: number): void {
@@ -74,21 +77,17 @@ export function traceCapture(options: TraceOptions): TraceCapture {
         }
         packet.time = last
         delivered++
-        running.sink.packet(packet)
-        running?.sink.drained()
+        running.packet(packet)
+        running?.drained()
     }
 
     return {
         name: "trace",
-        start(plan, sink) {
-            running = { plan, sink }
-            sieve = new Sieve(plan, offered, local)
+        start(watching, sink) {
+            running = sink
+            look(watching)
         },
-        follow(names, services) {
-            interfaces = names
-            offered = services
-            if (running) sieve = new Sieve(running.plan, offered, local)
-        },
+        follow: look,
         stats: () => ({ delivered, dropped: 0, unreadable, unwanted, overflows: 0 }),
         // Nobody stamped these packets by a clock that is running.
         age: () => null,
@@ -98,7 +97,7 @@ export function traceCapture(options: TraceOptions): TraceCapture {
         },
         replay() {
             if (running === null) return
-            const list = items(running.sink)
+            const list = items(running)
             const first = list[0]?.time ?? 0
             last = begin
             for (const item of list) pass(item, begin + Math.floor(item.time - first))

@@ -1,7 +1,7 @@
 /**
  * The daemon's end of the control socket. Whoever may connect is asked for by the kernel; still nobody holds the daemon
- * up: clients, their lines and their time are bounded, each has one request under way, and a client whose answer waits
- * is not read from.
+ * up, nor anybody else: clients, their lines and their time are bounded, each has one request under way, and a client
+ * whose answer waits is not read from.
  */
 import { chmodSync, chownSync, readFileSync } from "node:fs"
 import { createServer, type Server, type Socket } from "node:net"
@@ -30,7 +30,7 @@ export type ControlOptions = {
     readonly path: string
     /** A group whose members may connect beside root; null: root and the daemon's own user alone. */
     readonly group: string | null
-    /** Does what is asked. Never rejects. */
+    /** Does what is asked; may take its time. Neither throws nor rejects. */
     readonly answer: (request: Request, peer: Peer) => Answer | Promise<Answer>
     /** Something is not as it was wanted; the socket works. */
     readonly trouble: (what: string) => void
@@ -159,6 +159,7 @@ function serve(socket: Socket, peer: Peer, { answer, refused = () => {}, idle = 
         text = text.slice(end + 1)
         if (!read.ok) return turnAway(socket, read, refused)
         const said = await answer(read.request, peer)
+        if (socket.destroyed) return
         // The next line is looked at when this answer is on its way, in a turn of its own: packets come first.
         socket.write(`${encodeAnswer(said)}\n`, (error) => {
             // A connection that we ended calls it a success.

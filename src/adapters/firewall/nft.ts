@@ -24,6 +24,8 @@ export function nftFirewall(now: () => number = () => performance.now()): Firewa
     let events: TableWatch | null = null
     let loaded = false
     let size = 0
+    /** Sources that the kernel remembers as watched; null: it watches none. */
+    let watched: number | null = null
 
     /** What another process of ours granted before (a restart) counts too. */
     const load = (): FirewallResult => {
@@ -40,23 +42,27 @@ export function nftFirewall(now: () => number = () => performance.now()): Firewa
         return result
     }
     const make = (wanted: Ruleset): FirewallResult => {
+        const room = wanted.watch?.plan.attempts ?? null
+        const resized = watched !== null && room !== null && watched !== room
         // Reading ten thousand grants takes 0.2 s, so only when something about the sets may be unknown.
-        const known = loaded && size === wanted.grants
+        const known = loaded && size === wanted.grants && !resized
         let found = known ? null : readTable(nft, wanted)
         if (found?.ok === false) return found
+        // Some kernels leave a set of another size as it is, and say nothing.
+        const fits = (found === null || found.fits) && !resized
         let result: FirewallResult = { ok: true }
-        if (found === null || found.fits) {
+        if (fits) {
             result = toResult(nft.run(renderApply(wanted)))
             if (!result.ok && result.code !== "failed") return result
         }
-        if (!result.ok || found?.fits === false) {
+        if (!result.ok || !fits) {
             // A set or chain of another shape than ours, which nothing changes in place.
             found ??= readTable(nft, wanted)
             if (!found.ok) return found
             result = toResult(nft.run(renderRebuild(wanted, found.live)))
         }
         if (result.ok && found !== null) ledger.load(found.live, now())
-        if (result.ok) [loaded, size] = [true, wanted.grants]
+        if (result.ok) [loaded, size, watched] = [true, wanted.grants, room]
         return result
     }
     const grant = (elements: readonly GrantElement[], ms: number): FirewallResult => {

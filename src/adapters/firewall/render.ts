@@ -9,7 +9,7 @@ import type { Ruleset } from "../../core/ruleset.ts"
 import { familyOf, formatElement, formatTime, type LiveElement } from "./elements.ts"
 import { grantSets, hideChains, hideSets } from "./hide.ts"
 import { formatTable, TABLE, type TableSpec } from "./table.ts"
-import { watchChains, watchSets } from "./watch.ts"
+import { forgetAll, watchChains, watchSets } from "./watch.ts"
 
 /** Makes the table as wanted; live grants and watched sources stay. */
 export function renderApply(wanted: Ruleset): string {
@@ -18,7 +18,7 @@ export function renderApply(wanted: Ruleset): string {
 
 /**
  * Makes the table from nothing, with these grants: for a table whose sets or chains are of another shape than ours,
- * which no command changes in place. Watched sources are lost.
+ * which no command changes in place. Watched sources are forgotten in the open, so that no knock is spoiled by it.
  */
 export function renderRebuild(wanted: Ruleset, live: readonly LiveElement[]): string {
     const longest = new Map<string, number>()
@@ -31,6 +31,9 @@ export function renderRebuild(wanted: Ruleset, live: readonly LiveElement[]): st
     }
     for (const [any, left] of longest) {
         lines.push(`add element ${TABLE} ${any}${timeoutOf(left)} }`)
+    }
+    if (wanted.watch !== null && wanted.watch.plan.views.length > 0) {
+        lines.push(`add element ${TABLE} ${forgetAll(wanted.watch)}`)
     }
     return `${renderClear()}${renderApply(wanted)}${lines.map((line) => `${line}\n`).join("")}`
 }

@@ -20,8 +20,7 @@
  */
 import { codeOf, type Hit, hitOf, type Service } from "../../core/knock/hit.ts"
 import { type Address, formatAddress, isIPv4 } from "../../core/net/address.ts"
-import type { KernelWatch } from "../../core/ruleset.ts"
-import { type View, WATCH_FULL } from "../../core/watch.ts"
+import { type View, WATCH_FULL, type Watching } from "../../core/watch.ts"
 import { formatTime } from "./elements.ts"
 import type { ChainSpec, SetSpec } from "./table.ts"
 
@@ -33,7 +32,7 @@ const MARGIN = 1000
 const [ECHO4, ECHO6] = [28, 8]
 
 /** The sets of watching. */
-export function watchSets({ plan, interfaces }: KernelWatch): SetSpec[] {
+export function watchSets({ plan, interfaces }: Watching): SetSpec[] {
     return [
         { name: "interfaces", spec: "type ifname", elements: (interfaces ?? []).filter(writable).map((n) => `"${n}"`) },
         live("watched4", "ipv4_addr", plan.attempts),
@@ -47,10 +46,22 @@ function live(name: string, type: string, size: number): SetSpec {
     return { name, spec: `type ${type}; size ${size}; flags dynamic,timeout`, elements: null }
 }
 
+/**
+ * Elements of `forgot` for sets that are made anew: as the sources in the old ones are forgotten, every new packet is
+ * treated as one of a remembered source, for as long as one of them would have been.
+ */
+export function forgetAll(watch: Watching): string {
+    return `forgot { ipv4 ${rememberedFor(watch)}, ipv6 ${rememberedFor(watch)} }`
+}
+
+function rememberedFor({ plan }: Watching): string {
+    return `timeout ${formatTime(Math.max(...plan.views.map((view) => view.within)) + MARGIN)}`
+}
+
 /** The chains of watching. */
-export function watchChains(watch: KernelWatch): ChainSpec[] {
+export function watchChains(watch: Watching): ChainSpec[] {
     const { plan, interfaces } = watch
-    const timeout = `timeout ${formatTime(Math.max(...plan.views.map((view) => view.within)) + MARGIN)}`
+    const timeout = rememberedFor(watch)
     const found = [
         ...unique(plan.views.flatMap((view) => firstRules(view, `${log(plan.logGroup)} goto remember`))),
         "ip saddr @watched4 goto wrong",
@@ -120,7 +131,7 @@ function firstRules(view: View, act: string): string[] {
 }
 
 /** New packets of any kind. */
-function newRules({ plan, offered }: KernelWatch, view: View, act: string): string[] {
+function newRules({ plan, offered }: Watching, view: View, act: string): string[] {
     const named = new Set(view.named)
     const ignored = (protocol: Service["protocol"]) => {
         const services = plan.uniform ? [] : [...plan.services, ...offered]

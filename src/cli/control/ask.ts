@@ -36,6 +36,8 @@ export function daemonAt(socket: string | undefined, terminal: Terminal, absent?
                 absent()
                 return EXIT.failed
             }
+            // One line for each problem, as `postern check` prints them.
+            if (answer.code === "configuration") for (const line of answer.detail.split("\n")) terminal.say(line)
             const { what, hints, code } = isFailure(answer) ? failureText(answer, path) : refusalText(answer)
             terminal.error(what, ...hints)
             return code

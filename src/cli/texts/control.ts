@@ -1,6 +1,6 @@
 /** The sentences for a daemon that cannot be asked, or that refuses. */
 import type { ControlFailure } from "../../adapters/control/client.ts"
-import type { ControlCode, Refused } from "../../core/control.ts"
+import type { ControlCode, Refused, Reloaded } from "../../core/control.ts"
 import { EXIT, type ExitCode } from "../../voice/exit.ts"
 
 /** What to tell, what to do about it, and how the command ends. */
@@ -38,6 +38,7 @@ const REFUSALS: Readonly<Record<ControlCode, readonly [what: string, ...hints: s
     door: ["there is no such door"],
     nothing: ["this door opens nothing and runs nothing, so there is nothing to grant"],
     source: ["the daemon does not take this for an address"],
+    configuration: ["the configuration has errors: nothing was changed"],
     for: ["the daemon does not take this for a time that a grant can have"],
     grants: ["as many grants are open as `grants` allows", "revoke some, or raise it in [gateway]"],
     firewall: ["the kernel refused", "the daemon's log says why; try again in a second"],
@@ -49,6 +50,8 @@ const REFUSALS: Readonly<Record<ControlCode, readonly [what: string, ...hints: s
 /** The answer is no. */
 export function refusalText({ code, detail }: Refused): Trouble {
     const [what, ...hints] = REFUSALS[code]
+    // Its problems are lines of their own.
+    if (code === "configuration") return { what, hints, code: EXIT.configuration }
     const trouble = failed(detail === "" || code === "door" ? what : `${what}: ${detail}`, ...hints)
     if (code === "door") return { ...trouble, hints: [`there are: ${detail}`] }
     return code === "denied" ? { ...trouble, code: EXIT.permission } : trouble
@@ -56,4 +59,21 @@ export function refusalText({ code, detail }: Refused): Trouble {
 
 function failed(what: string, ...hints: readonly string[]): Trouble {
     return { what, hints, code: EXIT.failed }
+}
+
+/** What a reload has changed: a line for each kind of change, or that there was none. */
+export function reloadLines({ added, removed, changed, totals, ended }: Reloaded): string[] {
+    const same = totals.added + totals.removed + totals.changed === 0
+    return [
+        ...list("added", added, totals.added),
+        ...list("removed", removed, totals.removed),
+        ...list("changed", changed, totals.changed),
+        `${totals.kept} ${totals.kept === 1 ? "door is" : "doors are"} as ${totals.kept === 1 ? "it was" : "they were"}${same ? ", and no other is there" : ""}`,
+        ...(ended === 0 ? [] : [`ended: ${ended === 1 ? "1 grant" : `${ended} grants`}`]),
+    ]
+}
+
+function list(what: string, names: readonly string[], total: number): string[] {
+    const more = total > names.length ? `, and ${total - names.length} more` : ""
+    return total === 0 ? [] : [`${what}: ${names.join(", ")}${more}`]
 }

@@ -8,6 +8,7 @@ export function statusLines(status: Status): string[] {
     const { totals, counters } = status
     return [
         `up ${formatMs(status.now - status.started)} (pid ${status.pid}), ${watchingText(status)}, by ${status.capture}`,
+        `configuration read ${formatStamp(status.loaded).slice(0, 19).replace("T", " ")}`,
         ...section("doors", doorRows(status), totals.doors),
         ...section("attempts", attemptRows(status), totals.attempts),
         ...section("grants", grantRows(status), totals.grants),

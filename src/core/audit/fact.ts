@@ -37,6 +37,8 @@ export function factOf(report: Report, wall: number): AuditFact | null {
             return { what: "program", ...whoOf(report), which: report.which, ...stepOf(report.how) }
         case "strays":
             return { what: "strays", uid: report.uid, count: report.count }
+        case "reload":
+            return { what: "reloaded", done: report.done, problems: report.done ? 0 : report.problems, uid: report.uid }
         case "table":
             return { what: "table", made: report.made, detail: report.made ? "" : shortText(report.detail) }
         case "suppressed":

@@ -32,6 +32,7 @@ export function sameData(a: unknown, b: unknown): boolean {
 /** Keys of [gateway] that hold from start to end: what they name is taken once. */
 const FIXED = {
     state: "state",
+    audit: "audit",
     socket: "socket",
     socket_group: "socketGroup",
     capture: "capture",

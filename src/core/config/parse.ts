@@ -41,8 +41,9 @@ export type Reading =
 /** Reads a configuration. Never throws on any text. */
 export async function readConfig(files: readonly ConfigFile[], facts: HostFacts): Promise<Reading> {
     const parsed = parseFiles(files)
-    // One with mistakes is not compared.
-    const gateway = parsed.gatewayFile === null ? GATEWAY : parsed.gateway
+    // A [gateway] with mistakes, or one in a file that cannot be read, is not compared.
+    const unread = parsed.found.some(({ problem: { code } }) => code === "unreadable" || code === "syntax")
+    const gateway = parsed.gatewayFile === null && !unread ? GATEWAY : parsed.gateway
     const fixed =
         facts.running && gateway && fixedSettings(facts.running, gateway, parsed.gatewayFile ?? files[0]!.file)
     const found = [...parsed.found, ...(fixed ?? []), ...checkDoubts(parsed, files, facts)]

@@ -114,12 +114,11 @@ export class Matcher {
     }
 
     /**
-     * Goes on with what another matcher remembers, for sequences that may be others: hits with their times, near-misses,
-     * pauses and counts. `views`: which view here sees what a view there saw; -1: none. Nothing is recognised and nothing
+     * Goes on with what another matcher remembers, for sequences that may be others: hits with their times, near-misses
+     * and pauses. `views`: which view here sees what a view there saw; -1: none. Nothing is recognised and nothing
      * is told. What an attempt was told to be it stays, as long as a sequence begins so.
      */
     inherit(from: Matcher, views: readonly number[], now: number): void {
-        Object.assign(this.counts, from.counts)
         const { capacity } = from.attempts
         for (let place = 0; place < capacity; place++) {
             // A free place has no view.

@@ -193,6 +193,7 @@ describe("systemClock()", () => {
 describe("traceCapture()", () => {
     const view = { flags: { set: 2, clear: 16 }, target: [], firsts: [], named: [], within: 1, doors: [] }
     const plan: WatchPlan = { views: [view], services: [], uniform: false, logGroup: 1, attempts: 16 }
+    const all = { plan, interfaces: null, offered: [] }
     const local = [make.address(make.LOCAL4)]
     const frames = [
         { time: 5000.5, bytes: syn(1) },
@@ -211,7 +212,7 @@ describe("traceCapture()", () => {
             begin: 100,
             reach: (time) => reached.push(time),
         })
-        capture.start(plan, sink)
+        capture.start(all, sink)
         capture.replay()
         expect(events).toEqual([100, 1, "drained", 109, 2, "drained", 109, 3, "drained", 2100, 4, "drained"])
         expect(reached).toEqual([100, 109, 109, 1099, 2100])
@@ -222,7 +223,7 @@ describe("traceCapture()", () => {
     it("says where a damaged file ends, and replays what is before", () => {
         const { events, sink } = record()
         const capture = traceCapture({ source: writePcap(1, frames).subarray(0, 130), local })
-        capture.start(plan, sink)
+        capture.start(all, sink)
         capture.replay()
         expect(events).toEqual(["capture file: cut at byte 94", 0, 1, "drained"])
     })
@@ -230,8 +231,8 @@ describe("traceCapture()", () => {
     it("leaves out interfaces that are not watched and services that are offered", () => {
         const { events, sink } = record()
         const capture = traceCapture({ source: [at("a", 1), at("b", 2), at("a", 80)], local })
-        capture.start(plan, sink)
-        capture.follow(["a"], [{ protocol: "tcp", port: 80 }])
+        capture.start(all, sink)
+        capture.follow({ ...all, interfaces: ["a"], offered: [{ protocol: "tcp", port: 80 }] })
         capture.replay()
         expect(events).toEqual([0, 1, "drained"])
     })
@@ -239,7 +240,7 @@ describe("traceCapture()", () => {
     it("ends when it is stopped, also in the midst", () => {
         const { events, sink } = record()
         const capture = traceCapture({ source: writePcap(1, frames), local })
-        capture.start(plan, { ...sink, packet: () => capture.stop() })
+        capture.start(all, { ...sink, packet: () => capture.stop() })
         capture.replay()
         capture.replay()
         expect(events).toEqual([])

@@ -43,7 +43,7 @@ function decoded(bytes: Uint8Array): Packet {
 const familyOf = (bytes: Uint8Array) => ((bytes[0] ?? 0) >>> 4 === 6 ? 6 : 4)
 
 describe("Sieve.wants()", () => {
-    const sieve = new Sieve(plan, offered, local)
+    const sieve = new Sieve({ plan, interfaces: null, offered }, local)
     for (const [what, bytes, wanted] of [
         ["a hit", make.ipv4(make.tcp(7000)), true],
         ["any other port: it can spoil a knock", make.ipv4(make.tcp(9)), true],
@@ -75,7 +75,7 @@ describe("Sieve.wants()", () => {
 })
 
 it("silentServices() leaves out what a sequence names, and names each service once", () => {
-    expect(silentServices(plan, [...offered, { protocol: "tcp", port: 22 }])).toEqual([
+    expect(silentServices({ plan, offered: [...offered, { protocol: "tcp", port: 22 }] })).toEqual([
         { protocol: "tcp", port: 22 },
         { protocol: "tcp", port: 443 },
     ])
@@ -145,12 +145,12 @@ function run(program: Uint8Array, packet: Uint8Array, kernel: { type: number; in
 
 describe("assembleFilter()", () => {
     const flags = [plain.flags, router.flags]
-    const silent = silentServices(plan, offered)
+    const silent = silentServices({ plan, offered })
     const wish = { interfaces: [3, 70_000], flags, silent }
     const onWatched = { type: 0, index: 3 }
 
     it("lets through every packet that the sieve takes", () => {
-        const sieve = new Sieve(plan, offered, [...local, make.address("224.0.0.1")])
+        const sieve = new Sieve({ plan, interfaces: null, offered }, [...local, make.address("224.0.0.1")])
         let [passed, refused] = [0, 0]
         for (const { input } of [...readPackets("ipv4"), ...readPackets("ipv6")]) {
             const bytes = make.unhex(input)

@@ -8,6 +8,7 @@ import { type Answer, decodeAnswer, encodeAnswer, type Request } from "../../../
 import { parseAddress, parseNetwork } from "../../../src/core/net/address.ts"
 import { WARNINGS_MOST } from "../../../src/core/status.ts"
 import { answerer } from "../../../src/daemon/control.ts"
+import type { ReloadOutcome } from "../../../src/daemon/reload.ts"
 import { rememberWarnings } from "../../../src/daemon/warnings.ts"
 import { config } from "../core/world.ts"
 import { makeGate } from "./gate.ts"
@@ -18,6 +19,7 @@ const close = { name: "close", hits: ["1", "2", "3"], closes: ["ssh"] }
 const me = "192.0.2.7"
 const peer = { pid: 1, uid: 1000, gids: [1000] }
 
+let reloaded: ReloadOutcome
 const make = (...[of, replace]: Parameters<typeof makeGate>) => {
     const gate = makeGate(of, replace)
     gate.loop.start()
@@ -31,8 +33,9 @@ const make = (...[of, replace]: Parameters<typeof makeGate>) => {
     const kept = { store: memoryStore(() => clock.wall()), audit }
     const note = (fact: AuditFact) => audit.write(fact)
     const started = clock.wall()
+    const told = { started, loaded: () => started, warnings: latest, kept, note }
     const counted = { version: "1", meter, clients: () => 1 }
-    const sources = { config: of, loop, clock, started, warnings: latest, kept, note, ...counted }
+    const sources = { loop, clock, ...told, ...counted, reload: () => Promise.resolve(reloaded) }
     const ask = async (request: Request): Promise<Answer> => {
         const answer = await answerer(sources, log)(request, peer)
         expect(decodeAnswer(encodeAnswer(answer))).toEqual(answer)
@@ -185,6 +188,29 @@ describe("answerer()", () => {
         })
         expect(await ask({ ask: "trust", since: 0 }, peer)).toMatchObject({ code: "journal" })
         expect(await ask({ ask: "status" }, peer)).toMatchObject({ status: { state: { journal: null, audit: null } } })
+    })
+
+    it("reloads, and says what has changed or what is wrong", async () => {
+        const { ask } = make(config([ssh]))
+        const many = Array.from({ length: 1200 }, (_, i) => `door${i}`)
+        const changes = { added: many, removed: ["web"], changed: [], kept: 1 }
+        reloaded = { ok: true, changes, ended: 2, problems: ["postern.toml:1:1: warning: short"] }
+        expect(await ask({ ask: "reload" })).toEqual({
+            ok: true,
+            answer: "reload",
+            added: many.slice(0, 1000),
+            removed: ["web"],
+            changed: [],
+            totals: { added: 1200, removed: 1, changed: 0, kept: 1 },
+            ended: 2,
+            warnings: ["postern.toml:1:1: warning: short"],
+        })
+        reloaded = { ok: false, code: "configuration", problems: ["a:1:1: one", "a:2:1: two"] }
+        expect(await ask({ ask: "reload" })).toEqual({
+            ok: false,
+            code: "configuration",
+            detail: "a:1:1: one\na:2:1: two",
+        })
     })
 })
 

@@ -11,6 +11,7 @@ import { simulatedLinks } from "../../../src/adapters/links/simulated.ts"
 import type { Config } from "../../../src/core/config/config.ts"
 import { formatService, parseHit, parseService } from "../../../src/core/knock/language.ts"
 import { Meter } from "../../../src/core/metrics/meter.ts"
+import type { Watching } from "../../../src/core/watch.ts"
 import { Loop, type LoopPorts } from "../../../src/daemon/loop.ts"
 import { logReports } from "../../../src/daemon/told.ts"
 import type { LinkState } from "../../../src/ports/links.ts"
@@ -28,6 +29,9 @@ export const LINKS: LinkState = {
 
 export type Gate = ReturnType<typeof makeGate>
 
+const followed = ({ interfaces, offered }: Watching) =>
+    `${interfaces?.join(",") ?? "all"} without ${offered.map(formatService).join(",")}`
+
 /** Makes one that has not started. `replace` takes the place of what is a model here otherwise. */
 export function makeGate(config: Config, replace: (ports: LoopPorts) => Partial<LoopPorts> = () => ({})) {
     const clock = simulatedClock(1000)
@@ -44,9 +48,13 @@ export function makeGate(config: Config, replace: (ports: LoopPorts) => Partial<
     const ports: LoopPorts = {
         capture: {
             ...capture,
-            follow(interfaces, services) {
-                follows.push(`${interfaces?.join(",") ?? "all"} without ${services.map(formatService).join(",")}`)
-                capture.follow(interfaces, services)
+            start(watching, sink) {
+                follows.push(followed(watching))
+                capture.start(watching, sink)
+            },
+            follow(watching) {
+                follows.push(followed(watching))
+                capture.follow(watching)
             },
         },
         firewall,

@@ -29,13 +29,15 @@ const turn = () => new Promise(setImmediate)
 const some = (samples: Samples, name: string) =>
     [...samples].reduce((sum, [key, value]) => sum + (key.startsWith(name) ? value : 0), 0)
 
+const reload = () => Promise.reject(new Error("nobody reloads here"))
+
 const make = (...[of, replace]: Parameters<typeof makeGate>) => {
     const gate = makeGate(of, replace)
     gate.loop.start()
     const { loop, clock, meter } = gate
     const kept = { store: null, audit: null }
-    const counted = { version: "1", meter, clients: () => 1, note: () => {} }
-    const sources = { config: of, loop, clock, started: 0, warnings: () => [], kept, ...counted }
+    const about = { loop, clock, started: 0, loaded: () => 0, warnings: () => [], kept }
+    const sources = { ...about, version: "1", meter, clients: () => 1, note: () => {}, reload }
     return { gate, sources, text: () => metricsNow(sources), samples: () => readSamples(metricsNow(sources)).samples }
 }
 

@@ -56,6 +56,12 @@ describe("renderApply()", () => {
 })
 
 describe("renderRebuild()", () => {
+    it("has every new packet looked at for as long as a source would have been remembered", () => {
+        const text = renderRebuild(ruleset({ kernel: watch([view(["7000"], [])]) }), [])
+        const timeout = /update @watched4 \{ ip saddr (timeout \w+) \}/.exec(text)![1]!
+        expect(text.split("\n").at(-2)).toBe(`add element inet postern forgot { ipv4 ${timeout}, ipv6 ${timeout} }`)
+    })
+
     it("begins with nothing and carries each grant over, its source for the longest", () => {
         const live = [
             { element: element("192.0.2.7", "tcp/22"), left: 1000 },

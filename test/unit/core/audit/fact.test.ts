@@ -68,6 +68,14 @@ describe("factOf()", () => {
             { what: "strays", count: 2, uid: 0 },
         ],
         [
+            { type: "reload", uid: null, done: true, added: 1, removed: 0, changed: 0, kept: 1, ended: 0 },
+            { what: "reloaded", done: true, problems: 0, uid: null },
+        ],
+        [
+            { type: "reload", uid: 7, done: false, code: "configuration", problems: 3 },
+            { what: "reloaded", done: false, problems: 3, uid: 7 },
+        ],
+        [
             { type: "table", made: true },
             { what: "table", made: true, detail: "" },
         ],

@@ -1,0 +1,102 @@
+/**
+ * The configuration, read again while the daemon runs: all of it comes into force, or nothing does. What a reload does to
+ * doors, attempts and grants is decided in `core/engine.ts` and carried out by the loop; here are the files, the state
+ * directory, and whoever asks.
+ */
+import { type DoorChanges, doorChanges } from "../core/config/changes.ts"
+import type { Config } from "../core/config/config.ts"
+import { formatIssue, type Issue } from "../core/config/issues.ts"
+import { type ConfigFile, readConfig } from "../core/config/parse.ts"
+import type { Report } from "../core/report.ts"
+import { PROBLEMS_MOST } from "../core/status.ts"
+import type { Log } from "./log.ts"
+import type { Loop } from "./loop.ts"
+import type { Journal } from "./state.ts"
+
+type Unusable = Extract<Journal, { ok: false }>
+
+/** What a reload is made with. */
+export type ReloadKeeping = {
+    readonly loop: Loop
+    readonly log: Log
+    /** The files as they are now. */
+    readonly read: () => readonly ConfigFile[]
+    /** The state directory, as far as this configuration needs it: the one that is open, or opened now. */
+    readonly state: (config: Config) => Promise<Pick<Extract<Journal, { ok: true }>, "ok" | "store"> | Unusable>
+    /** Hears how it went. */
+    readonly report: (report: Report) => void
+}
+
+/** How it went. `problems`: lines for people, the worst of a configuration or what is unwise about it. */
+export type ReloadOutcome =
+    | { readonly ok: true; readonly changes: DoorChanges; readonly ended: number; readonly problems: readonly string[] }
+    | {
+          readonly ok: false
+          readonly code: "configuration" | "firewall" | "failed"
+          readonly problems: readonly string[]
+      }
+
+/** Reads and takes over the configuration. `uid`: who asks for it; null: SIGHUP. Never throws; what failed is told. */
+export async function reloadOnce(keeping: ReloadKeeping, uid: number | null): Promise<ReloadOutcome> {
+    const outcome = await attempt(keeping)
+    for (const problem of outcome.problems) keeping.log(outcome.ok ? "warning" : "error", problem)
+    if (!outcome.ok) {
+        const problems = outcome.problems.length
+        keeping.report({ type: "reload", uid, done: false, code: outcome.code, problems })
+        return outcome
+    }
+    const { added, removed, changed, kept } = outcome.changes
+    const counts = { added: added.length, removed: removed.length, changed: changed.length, kept }
+    keeping.report({ type: "reload", uid, done: true, ...counts, ended: outcome.ended })
+    return outcome
+}
+
+async function attempt({ loop, read, state }: ReloadKeeping): Promise<ReloadOutcome> {
+    try {
+        const reading = await readConfig(read(), { listening: null, running: loop.config.gateway })
+        if (!reading.ok) {
+            const errors = reading.issues.filter(({ severity }) => severity === "error")
+            return { ok: false, code: "configuration", problems: lines(errors) }
+        }
+        const { config } = reading
+        const found = await state(config)
+        if (!found.ok) return { ok: false, code: "failed", problems: [found.detail] }
+        const changes = doorChanges(loop.config, config)
+        const done = loop.reload(config, found.store)
+        if (!done.ok) return { ok: false, code: done.code, problems: [done.detail] }
+        const unwise = reading.issues.filter(({ severity }) => severity === "warning")
+        return { ok: true, changes, ended: done.ended, problems: lines(unwise) }
+    } catch (error) {
+        return { ok: false, code: "failed", problems: [error instanceof Error ? error.message : String(error)] }
+    }
+}
+
+function lines(issues: readonly Issue[]): string[] {
+    const shown = issues.slice(0, PROBLEMS_MOST).map(formatIssue)
+    const more = issues.length - shown.length
+    return more > 0 ? [...shown, `and ${more} more: see postern check`] : shown
+}
+
+/**
+ * One at a time, each in a turn of its own. Who asks before it begins shares it; who asks while it is under way gets the
+ * next one, together with everybody else who does. So what is read is read after he asked, and however many ask, packets
+ * have their turn before each.
+ */
+export function oneByOne<A, T>(act: (asked: A) => Promise<T>): (asked: A) => Promise<T> {
+    let last: Promise<unknown> = Promise.resolve()
+    let next: Promise<T> | null = null
+    const inTurn = async (before: Promise<unknown>, asked: A): Promise<T> => {
+        await Promise.allSettled([before])
+        // Signals come many in one turn, and what only waits for promises would be done for each of them at once.
+        await new Promise(setImmediate)
+        next = null
+        return act(asked)
+    }
+    return (asked) => {
+        if (next === null) {
+            next = inTurn(last, asked)
+            last = next
+        }
+        return next
+    }
+}

@@ -79,5 +79,5 @@ function configOf(count: number): Config {
         },
         command: null,
     }))
-    return { gateway: { ...GATEWAY, attempts: ATTEMPTS }, doors }
+    return { gateway: { ...GATEWAY, attempts: ATTEMPTS }, doors, hooks: [] }
 }

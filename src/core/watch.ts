@@ -51,7 +51,7 @@ export type Watching = {
 }
 
 /** Groups the doors of a configuration into views, in the order of their first door. */
-export function planWatch(config: Config): WatchPlan {
+export function planWatch(config: Pick<Config, "gateway" | "doors">): WatchPlan {
     const groups = new Map<string, { door: Door; doors: number[] }>()
     config.doors.forEach((door, index) => {
         if (door.sequence === null) return

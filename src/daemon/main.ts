@@ -31,6 +31,7 @@ import { type Terminal, voiceOf } from "../voice/terminal.ts"
 import type { RunOptions } from "./command.ts"
 import { answerer } from "./control.ts"
 import { Herald } from "./herald.ts"
+import { HOOK_ROOM, Hooks } from "./hooks.ts"
 import { formatLine, type Log, lineLog } from "./log.ts"
 import { interfacesText, Loop, type LoopPorts } from "./loop.ts"
 import { measureFirewall, measureLog, measureStore } from "./measured.ts"
@@ -107,7 +108,16 @@ async function live(
     const { clock } = ports
     const started = clock.wall()
     const meter = new Meter()
-    const { log, latest: warnings } = rememberWarnings(measureLog(ports.log, meter), () => clock.wall())
+    const { log: heard, latest: warnings } = rememberWarnings(measureLog(ports.log, meter), () => clock.wall())
+    const hooks = new Hooks({
+        // The one in force: a reload changes it. Nobody asks before `begin`.
+        hooks: () => loop.config.hooks,
+        commands: spawnCommands(HOOK_ROOM),
+        now: () => clock.monotonic(),
+        wall: () => clock.wall(),
+        log: heard,
+    })
+    const log = hooks.overhear(heard)
     // Before anything else: whoever ends the daemon while it starts must end it cleanly, too.
     const ended = new Promise<NodeJS.Signals>((resolve) => {
         for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, resolve)
@@ -136,7 +146,7 @@ async function live(
         trouble: () => loop.trouble(),
         log,
     })
-    const listeners = [logReports(log, () => clock.wall()), trail.hear, () => herald.changed()]
+    const listeners = [logReports(log, () => clock.wall()), trail.hear, () => herald.changed(), hooks.listener]
     const loop = startLoop(config, { clock, log, listeners, meter, firewall, links, services, commands, store })
     trail.note({ what: "started", version: POSTERN_VERSION, pid: process.pid, last: howLastEnded(state.last) })
     if (state.journal !== null) trail.note(state.journal)
@@ -179,13 +189,14 @@ async function live(
     const answer = answerer({ loop, clock, ...told, ...counted, note: trail.note, reload: reloadNow }, log)
     control = await listen(socket, config, log, answer, (code) => meter.countRefused(code))
     log("notice", "ready")
+    hooks.begin()
     herald.ready()
     setTimeout(trimMemory, SETTLED_MS).unref()
     const signal = await ended
     log("notice", `${signal}: stopping`)
     herald.stopping()
     control?.close()
-    const table = await loop.stop()
+    const [table] = await Promise.all([loop.stop(), hooks.stop()])
     trail.stop()
     trail.note({ what: "stopped", signal })
     await state.close()

@@ -1,5 +1,6 @@
 /** The latest warnings and errors about the host, for `status`: what a knocker did is not among them. */
 import { type Status, WARNINGS_MOST } from "../core/status.ts"
+import type { Level } from "../voice/reports.ts"
 import type { Facts, Log } from "./log.ts"
 
 /** A line of the log, when it was last said, and how often. */
@@ -14,7 +15,7 @@ export function rememberWarnings(
     return {
         log(level, text, facts) {
             log(level, text, facts)
-            if (isKnockers(facts) || (level !== "warning" && level !== "error")) return
+            if (!isTrouble(level, facts)) return
             const times = (lines.get(text)?.times ?? 0) + 1
             lines.delete(text)
             lines.set(text, { time: wall(), level, text, times })
@@ -25,8 +26,8 @@ export function rememberWarnings(
     }
 }
 
-/** Is this about what somebody did who knocks? */
-function isKnockers(facts: Facts | undefined): boolean {
+/** Is this line a warning or an error, and not about what somebody did who knocks? */
+export function isTrouble(level: Level, facts: Facts | undefined): level is Warning["level"] {
     const type = facts !== undefined && "report" in facts ? facts.report.type : null
-    return type === "refused" || type === "paused"
+    return (level === "warning" || level === "error") && type !== "refused" && type !== "paused"
 }

@@ -112,7 +112,7 @@ function programText({ which, how }: Extract<Report, { type: "program" }>, who: 
 }
 
 /** How a program ended, for people. */
-function outcomeText(outcome: ProgramOutcome): string {
+export function outcomeText(outcome: ProgramOutcome): string {
     switch (outcome.ended) {
         case "exit":
             return outcome.code === 0 ? "ended well" : `ended with exit code ${outcome.code}`

@@ -105,7 +105,9 @@ describe("the manual pages", () => {
         const page = read("doc/postern.toml.5.md")
         for (const [table, keys] of KEYS) {
             if (!table.startsWith("[")) continue
-            const text = section(page, table.startsWith("[door.") ? `### ${table}` : `## ${table}`).split("\n### ")[0]!
+            const text = section(page, table.startsWith("[door.") ? `### ${table}` : `## ${table}`).split(
+                /\n#{2,3} /,
+            )[0]!
             const described = [...text.matchAll(/^\| `(\w+)` \|/gm)].map(([, key]) => key!)
             // Tables inside tables have a section of their own.
             const plain = keys.filter((key) => !page.includes(`[door.${key}]`) || !table.startsWith("[[door]]"))

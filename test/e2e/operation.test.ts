@@ -235,6 +235,37 @@ describe("a door's conditions", () => {
         expect(daemon.log.all.join("\n")).toMatch(/wake: 10\.77\.0\.2: start: noted start/)
     })
 
+    it("[[hook]]: hears of a grant, its end and of trouble as JSON; one that hangs keeps neither a door nor the end waiting", async () => {
+        const file = join(lab.scratch, "heard")
+        const script = join(lab.scratch, "hear")
+        writeFileSync(script, `#!/bin/sh\necho "$1 $(cat)" >>${file}\n`, { mode: 0o755 })
+        const daemon = await start(`${door()}
+            [[hook]]
+            name = "hear"
+            on = ["grant", "end", "trouble"]
+            run = ["${script}", "{event}:{door}"]
+            [[hook]]
+            name = "hang"
+            on = ["grant", "end", "trouble"]
+            run = ["/bin/sh", "-c", "trap '' TERM; while :; do sleep 1; done"]
+            timeout = "5m"`)
+        knock(knocker, gateway.v4)
+        await daemon.log.waitFor(/closed on time/)
+        gateway.must(["nft", "delete", "table", "inet", "postern"])
+        await daemon.log.waitFor(/it was made again/)
+        const heard = () => readFileSync(file, "utf8").trimEnd().split("\n")
+        expect(await eventually(() => Promise.resolve(heard().length >= 3))).toBe(true)
+        expect(heard().map((line) => line.slice(0, line.indexOf(" ")))).toEqual(["grant:ssh", "end:ssh", "trouble:"])
+        const calls = heard().map((line): unknown => JSON.parse(line.slice(line.indexOf(" "))))
+        expect(calls).toMatchObject([
+            { event: "grant", door: "ssh", source: knocker.v4, opens: ["tcp/22"], ms: 2000, omitted: 0 },
+            { event: "end", door: "ssh", source: knocker.v4, by: "time" },
+            { event: "trouble", level: "warning", text: expect.stringContaining("it was made again") },
+        ])
+        expect(heard().join("\n")).not.toMatch(/32144|21312|27015/)
+        await daemon.stop()
+    })
+
     it("`hide = false`: the service answers everyone as before, and the grant is shown all the same", async () => {
         const daemon = await start(door().replace("hide  = true", "hide = false"))
         expect(await portState(stranger, gateway.v4, 22)).toBe("open")

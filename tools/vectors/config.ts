@@ -292,6 +292,52 @@ const SCENARIOS: readonly Scenario[] = [
     command("after-without-stop", 'start = ["/bin/a"]\nafter = "1m"', "10:9 error needs-stop door.ssh.command.after"),
     command("timeout", 'start = ["/bin/a"]\ntimeout = "1ms"', "10:11 error duration-range door.ssh.command.timeout"),
 
+    hook(
+        "whole",
+        'name = "a"\non = ["grant", "end"]\ndoors = ["ssh"]\nrun = ["/bin/a", "{event} {text}"]\ntimeout = "1m"',
+    ),
+    hook("trouble", 'name = "a"\non = ["trouble", "refusal"]\nrun = ["/bin/a"]'),
+    hook(
+        "empty",
+        "",
+        "9:1 error missing hook[0].name",
+        "9:1 error missing hook[0].on",
+        "9:1 error missing hook[0].run",
+    ),
+    hook("events", 'name = "a"\non = ["grants"]\nrun = ["/bin/a"]', "11:7 error type hook[0].on[0]"),
+    hook("events-twice", 'name = "a"\non = ["end", "end"]\nrun = ["/bin/a"]', "11:14 error listed-twice hook[0].on[1]"),
+    hook("no-events", 'name = "a"\non = []\nrun = ["/bin/a"]', "11:6 error count hook[0].on"),
+    hook(
+        "door",
+        'name = "a"\non = ["end"]\ndoors = ["shs"]\nrun = ["/bin/a"]',
+        "12:10 error closes-unknown hook[0].doors[0]",
+    ),
+    hook("shell-string", 'name = "a"\non = ["end"]\nrun = "a {text}"', "12:7 error type hook[0].run"),
+    hook(
+        "placeholder",
+        'name = "a"\non = ["end"]\nrun = ["/bin/a", "{knocker}"]',
+        "12:18 error placeholder hook[0].run[1]",
+    ),
+    hook("relative", 'name = "a"\non = ["end"]\nrun = ["a"]', "12:8 error relative hook[0].run[0]"),
+    hook(
+        "timeout",
+        'name = "a"\non = ["end"]\nrun = ["/bin/a"]\ntimeout = "1h"',
+        "13:11 error duration-range hook[0].timeout",
+    ),
+    hook("unknown-key", 'name = "a"\non = ["end"]\nrun = ["/bin/a"]\nurl = "x"', "13:1 error unknown-key hook[0].url"),
+    hook(
+        "second",
+        'name = "a"\non = ["end"]\nrun = ["/bin/a"]\n[[hook]]\nname = "a"\non = ["end"]\nrun = ["/bin/b"]',
+        "14:8 error second-hook hook[1].name",
+    ),
+    scenario("hook/single", `hook = 1\n${ssh("")}`, ["1:1 error type hook"]),
+    scenario(
+        "hook/too-many",
+        ssh("") +
+            Array.from({ length: 65 }, (_, i) => `[[hook]]\nname = "h${i}"\non = ["end"]\nrun = ["/bin/a"]\n`).join(""),
+        ["265:1 error too-many-hooks hook[64]"],
+    ),
+
     scenario("doors/same-knock", twoDoors('"51002", "33871:udp", "60123"', '"51002", "33871:udp", "60123"'), [
         "14:8 warning same-knock door.web.sequence.hits",
     ]),
@@ -348,6 +394,11 @@ closes = ["shh"]
         ],
     ),
 ]
+
+/** A hook after a door without any issue; its lines are from 10 on. */
+function hook(name: string, lines: string, ...issues: readonly string[]): Scenario {
+    return scenario(`hook/${name}`, `${ssh("")}[[hook]]\n${lines}\n`, issues)
+}
 
 function command(name: string, lines: string, ...issues: readonly string[]): Scenario {
     return scenario(`command/${name}`, ssh("").trimEnd() + `\n[door.command]\n${lines}\n`, issues)

@@ -4,7 +4,7 @@ import type { Hit, Service, TcpFlags } from "../knock/hit.ts"
 import type { Address, Network } from "../net/address.ts"
 
 /** A whole configuration. Door order is the order of the files. */
-export type Config = { readonly gateway: Gateway; readonly doors: readonly Door[] }
+export type Config = { readonly gateway: Gateway; readonly doors: readonly Door[]; readonly hooks: readonly Hook[] }
 
 /** What holds for the host as a whole. */
 export type Gateway = {
@@ -58,6 +58,21 @@ export type Sequence = {
     readonly flags: TcpFlags
     /** Destination addresses that count instead of this host's own; empty: this host's own. */
     readonly target: readonly Address[]
+}
+
+/** What a hook can hear. */
+export type HookEvent = "grant" | "end" | "refusal" | "trouble"
+
+/** A program that hears what happens. */
+export type Hook = {
+    readonly name: string
+    readonly on: readonly HookEvent[]
+    /** Only what is about these doors; null: all, and what is about no door. */
+    readonly doors: readonly string[] | null
+    /** An argument vector; `{event}`, `{door}`, `{source}` and `{text}` are replaced in each argument. */
+    readonly run: readonly string[]
+    /** A program that runs longer is killed, in milliseconds. */
+    readonly timeout: number
 }
 
 /** Programs to run, as argument vectors; `{source}`, `{door}` and `{knocker}` are replaced in each argument. */

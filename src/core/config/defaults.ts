@@ -32,6 +32,9 @@ export const DOOR = {
     timeout: 30_000,
 } as const
 
+/** [[hook]] */
+export const HOOK = { timeout: 10_000 } as const
+
 /** Least and most, both allowed. Ours: chosen so that no value can hurt memory or timers. */
 export const LIMITS = {
     logGroup: [1, 65_535],
@@ -41,6 +44,9 @@ export const LIMITS = {
     within: [100, 600_000],
     after: [0, 7 * 86_400_000],
     timeout: [1000, 3_600_000],
+    hookTimeout: [1000, 300_000],
+    hookDoors: [1, 64],
+    events: [1, 4],
     /** Entries of a list. (A single hit has a reason of its own: every scan finds it.) */
     hits: [1, MAX_HITS],
     opens: [0, 64],
@@ -55,6 +61,8 @@ export const LIMITS = {
 
 /** Ours: doors over all files. */
 export const MAX_DOORS = 16_384
+/** Ours: hooks over all files. */
+export const MAX_HOOKS = 64
 /** Ours: problems that are shown. Whoever has more mends these first. */
 export const MAX_PROBLEMS = 1000
 /** Different combinations of flags and target over all doors: each costs a look at every packet. */

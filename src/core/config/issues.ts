@@ -37,8 +37,10 @@ export type Kind =
     | "command"
     | "door"
     | "doors"
+    | "events"
     | "gateway"
     | "hits"
+    | "hook"
     | "integer"
     | "interfaces"
     | "name"
@@ -76,7 +78,12 @@ type Mistake =
     | { readonly code: "interface" }
     | { readonly code: "relative"; readonly kind: "program" | "directory" | "file" }
     | { readonly code: "argument" }
-    | { readonly code: "placeholder"; readonly name: string; readonly near: string | null }
+    | {
+          readonly code: "placeholder"
+          readonly name: string
+          readonly near: string | null
+          readonly there: readonly string[]
+      }
     | { readonly code: "range"; readonly least: number; readonly most: number }
     | { readonly code: "duration-range"; readonly least: number; readonly most: number }
     | { readonly code: "power-of-two"; readonly near: number }
@@ -87,6 +94,8 @@ type Mistake =
     | { readonly code: "fixed" }
     | { readonly code: "no-doors" }
     | { readonly code: "second-door"; readonly name: string; readonly file: string }
+    | { readonly code: "second-hook"; readonly name: string; readonly file: string }
+    | { readonly code: "too-many-hooks"; readonly most: number }
     | { readonly code: "closes-unknown"; readonly name: string; readonly near: string | null }
     | { readonly code: "closes-itself" }
     | { readonly code: "does-nothing" }

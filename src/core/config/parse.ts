@@ -7,11 +7,11 @@ import { readToml } from "../toml.ts"
 import { fixedSettings } from "./changes.ts"
 import { checkDoubts } from "./check.ts"
 import type { Config, Gateway } from "./config.ts"
-import { GATEWAY, MAX_DOORS, MAX_PROBLEMS } from "./defaults.ts"
+import { GATEWAY, MAX_DOORS, MAX_HOOKS, MAX_PROBLEMS } from "./defaults.ts"
 import { type Found, type Issue, type Path, severityOf, type Trouble } from "./issues.ts"
 import { locator } from "./positions.ts"
-import { checkRules, type DoorEntry } from "./rules.ts"
-import { DOOR_NAME, doorTable, gatewayTable } from "./schema.ts"
+import { checkHooks, checkRules, type DoorEntry, type HookEntry } from "./rules.ts"
+import { DOOR_NAME, doorTable, gatewayTable, hookTable } from "./schema.ts"
 import { isTable, type Placed, readTable, unknownKey } from "./tables.ts"
 import { problemText } from "./texts.ts"
 
@@ -50,7 +50,8 @@ export async function readConfig(files: readonly ConfigFile[], facts: HostFacts)
     const issues = await place(files, parsed.entries, bounded(found))
     if (issues.some(({ severity }) => severity === "error")) return { ok: false, issues }
     const doors = parsed.entries.flatMap(({ door }) => door ?? [])
-    return { ok: true, config: { gateway: parsed.gateway ?? GATEWAY, doors }, issues }
+    const hooks = parsed.hooks.flatMap(({ hook }) => hook ?? [])
+    return { ok: true, config: { gateway: parsed.gateway ?? GATEWAY, doors, hooks }, issues }
 }
 
 /** No more than anybody reads, errors before what is only unwise; the last says that there are more. */
@@ -69,12 +70,14 @@ export type Parsed = {
     /** The file of [gateway]. */
     readonly gatewayFile: string | null
     readonly entries: readonly DoorEntry[]
+    readonly hooks: readonly HookEntry[]
     readonly found: readonly Found[]
 }
 
 function parseFiles(files: readonly ConfigFile[]): Parsed {
     const found: Found[] = []
     const entries: DoorEntry[] = []
+    const hooks: HookEntry[] = []
     let gateway: Gateway | null = null
     let gatewayFile: string | null = null
     let whole = true
@@ -108,23 +111,37 @@ function parseFiles(files: readonly ConfigFile[]): Parsed {
                     if (doors > MAX_DOORS) continue
                     for (const [index, raw] of value.entries()) entries.push(readDoor(raw, index, file, add))
                 }
+            } else if (key === "hook") {
+                if (!Array.isArray(value)) add([{ path: [key], key: true, problem: { code: "type", kind: "hook" } }])
+                else {
+                    const room = Math.max(0, MAX_HOOKS + 1 - hooks.length)
+                    for (const [index, raw] of value.slice(0, room).entries())
+                        hooks.push(readHook(raw, index, file, add))
+                }
             } else if (found.length <= MAX_PROBLEMS) add([unknownKey([], key, "the top of a configuration")])
         }
     }
     const [main] = files
     if (doors > MAX_DOORS && main) {
         const problem = { code: "too-many-doors", most: MAX_DOORS, doors } as const
-        return { gateway, gatewayFile, entries: [], found: [{ file: main.file, path: [], problem }] }
+        return { gateway, gatewayFile, entries: [], hooks: [], found: [{ file: main.file, path: [], problem }] }
     }
     if (whole && entries.length === 0 && main && !found.some(({ path }) => path[0] === "door"))
         found.push({ file: main.file, path: [], problem: { code: "no-doors" } })
-    return { gateway, gatewayFile, entries, found: [...found, ...checkRules(entries, whole)] }
+    const broken = [...checkRules(entries, whole), ...checkHooks(hooks, entries, whole)]
+    return { gateway, gatewayFile, entries, hooks, found: [...found, ...broken] }
 }
 
 function readDoor(raw: unknown, index: number, file: string, add: (placed: Placed[], base: Path) => void): DoorEntry {
     const { value, problems } = readTable(doorTable, raw, "[[door]]")
     add(problems, ["door", index])
     return { file, index, raw: isTable(raw) ? raw : {}, door: value }
+}
+
+function readHook(raw: unknown, index: number, file: string, add: (placed: Placed[], base: Path) => void): HookEntry {
+    const { value, problems } = readTable(hookTable, raw, "[[hook]]")
+    add(problems, ["hook", index])
+    return { file, index, raw: isTable(raw) ? raw : {}, hook: value }
 }
 
 type Root = { readonly table: Readonly<Record<string, unknown>> } | Placed

@@ -4,8 +4,8 @@
  */
 import { codeOf, type Hit } from "../knock/hit.ts"
 import { planWatch } from "../watch.ts"
-import type { Door } from "./config.ts"
-import { GATEWAY, MAX_VIEWS } from "./defaults.ts"
+import type { Door, Hook } from "./config.ts"
+import { GATEWAY, MAX_HOOKS, MAX_VIEWS } from "./defaults.ts"
 import type { Found, Path, Problem } from "./issues.ts"
 import { nearest } from "./suggest.ts"
 
@@ -37,6 +37,39 @@ export function checkRules(entries: readonly DoorEntry[], whole: boolean): Found
         ...entries.flatMap(ofHits),
         ...ofViews(entries),
     ]
+}
+
+/** A [[hook]] where it stands; see `DoorEntry`. */
+export type HookEntry = Omit<DoorEntry, "door"> & { readonly hook: Hook | null }
+
+/** Every breach of the rules by hooks, beside the doors that there are. */
+export function checkHooks(hooks: readonly HookEntry[], doors: readonly DoorEntry[], whole: boolean): Found[] {
+    const names = new Set(doors.map(({ raw }) => raw["name"]))
+    const firsts = new Map<unknown, HookEntry>()
+    const found: Found[] = []
+    for (const entry of hooks) {
+        const say = (path: Path, problem: Problem) =>
+            found.push({ file: entry.file, path: ["hook", entry.index, ...path], problem })
+        const { name } = entry.raw
+        const first = firsts.get(name)
+        if (typeof name === "string" && first !== undefined)
+            say(["name"], { code: "second-hook", name, file: first.file })
+        else firsts.set(name, entry)
+        for (const [index, door] of list(entry.raw["doors"]).entries()) {
+            if (typeof door !== "string" || names.has(door) || !whole) continue
+            const near = nearest(
+                door,
+                [...names].slice(0, NEAR_AMONG).filter((known) => typeof known === "string"),
+            )
+            say(["doors", index], { code: "closes-unknown", name: door, near })
+        }
+    }
+    const beyond = hooks[MAX_HOOKS]
+    if (beyond !== undefined) {
+        const problem = { code: "too-many-hooks", most: MAX_HOOKS } as const
+        found.push({ file: beyond.file, path: ["hook", beyond.index], problem })
+    }
+    return found
 }
 
 function at({ file, index }: DoorEntry, path: Path, problem: Problem): Found {

@@ -6,7 +6,7 @@ import * as z from "zod"
 import { formatService, parseDuration, parseFlags, parseHit, parseService, type Read } from "../knock/language.ts"
 import type { Word } from "../knock/texts.ts"
 import { formatAddress, formatNetwork, parseAddress, parseNetwork } from "../net/address.ts"
-import { DOOR, GATEWAY, LIMITS } from "./defaults.ts"
+import { DOOR, GATEWAY, HOOK, LIMITS } from "./defaults.ts"
 import type { Kind, Problem } from "./issues.ts"
 import { nearest } from "./suggest.ts"
 import { isKind } from "./texts.ts"
@@ -114,32 +114,43 @@ const interfaceName = z.string({ error: "interfaces" satisfies Kind }).check((co
         report(context, value, { code: "interface" })
 })
 
-/** Placeholders that are replaced in each argument of a command. */
+/** Placeholders that are replaced in each argument of a door's command, and of a hook. */
 const PLACEHOLDERS = ["source", "door", "knocker"]
+const HOOK_PLACEHOLDERS = ["event", "door", "source", "text"]
 
-const argument = z.string({ error: "argument" satisfies Kind }).check((context) => {
-    const { value } = context
-    if (value.includes("\0")) report(context, value, { code: "argument" })
-    // knockd's only token: whoever moves from there writes it out of habit.
-    if (value.includes("%IP%")) report(context, value, { code: "placeholder", name: "%IP%", near: "{source}" })
-    for (const [found, inner] of value.matchAll(/\{([A-Za-z]\w*)\}/g)) {
-        if (PLACEHOLDERS.includes(inner!)) continue
-        const near = nearest(inner!, PLACEHOLDERS)
-        report(context, value, { code: "placeholder", name: found, near: near && `{${near}}` })
-    }
-})
+/** An argument of a program, with these placeholders. */
+function argumentWith(placeholders: readonly string[]) {
+    return z.string({ error: "argument" satisfies Kind }).check((context) => {
+        const { value } = context
+        if (value.includes("\0")) report(context, value, { code: "argument" })
+        const there = placeholders.map((name) => `{${name}}`)
+        // knockd's only token: whoever moves from there writes it out of habit.
+        if (value.includes("%IP%"))
+            report(context, value, { code: "placeholder", name: "%IP%", near: "{source}", there })
+        for (const [found, inner] of value.matchAll(/\{([A-Za-z]\w*)\}/g)) {
+            if (placeholders.includes(inner!)) continue
+            const near = nearest(inner!, placeholders)
+            report(context, value, { code: "placeholder", name: found, near: near && `{${near}}`, there })
+        }
+    })
+}
 
-const program = argument.check((context) => {
-    if (!context.value.startsWith("/")) report(context, context.value, { code: "relative", kind: "program" })
-})
+/** A program and its arguments. */
+function argvWith(placeholders: readonly string[]) {
+    const argument = argumentWith(placeholders)
+    const program = argument.check((context) => {
+        if (!context.value.startsWith("/")) report(context, context.value, { code: "relative", kind: "program" })
+    })
+    return z.array(z.unknown(), { error: "arguments" satisfies Kind }).transform((raws, context): string[] => {
+        const [least, most] = LIMITS.arguments
+        if (raws.length < least || raws.length > most) report(context, raws, { code: "count", least, most })
+        return raws
+            .slice(0, most * 2)
+            .map((raw, index) => inside(context, index === 0 ? program : argument, raw, [index])?.value ?? z.NEVER)
+    })
+}
 
-const argv = z.array(z.unknown(), { error: "arguments" satisfies Kind }).transform((raws, context): string[] => {
-    const [least, most] = LIMITS.arguments
-    if (raws.length < least || raws.length > most) report(context, raws, { code: "count", least, most })
-    return raws
-        .slice(0, most * 2)
-        .map((raw, index) => inside(context, index === 0 ? program : argument, raw, [index])?.value ?? z.NEVER)
-})
+const argv = argvWith(PLACEHOLDERS)
 
 /** A value that is either `one` shape or `other`, chosen by what it is, so that its errors are those of one shape. */
 function either<A extends z.ZodType, B extends z.ZodType>(isOne: (raw: unknown) => boolean, one: A, other: B) {
@@ -239,8 +250,33 @@ export const doorTable = z.strictObject(
     { error: "door" satisfies Kind },
 )
 
+/** [[hook]] */
+export const hookTable = z.strictObject(
+    {
+        name: doorName,
+        on: list(
+            "events",
+            z.literal(["grant", "end", "refusal", "trouble"], { error: "events" satisfies Kind }),
+            LIMITS.events,
+            (text) => text,
+        ),
+        doors: list("doors", z.string({ error: "name" satisfies Kind }), LIMITS.hookDoors, (text) => text)
+            .nullable()
+            .default(null),
+        run: argvWith(HOOK_PLACEHOLDERS),
+        timeout: duration(LIMITS.hookTimeout).default(HOOK.timeout),
+    },
+    { error: "hook" satisfies Kind },
+)
+
 /** A table, as errors call it. */
-export type TableName = "[gateway]" | "[[door]]" | "[door.sequence]" | "[door.command]" | "the top of a configuration"
+export type TableName =
+    | "[gateway]"
+    | "[[door]]"
+    | "[[hook]]"
+    | "[door.sequence]"
+    | "[door.command]"
+    | "the top of a configuration"
 
 /** The keys of each table. */
 export const KEYS: ReadonlyMap<TableName, readonly string[]> = new Map([
@@ -248,5 +284,6 @@ export const KEYS: ReadonlyMap<TableName, readonly string[]> = new Map([
     ["[[door]]", Object.keys(doorTable.shape)],
     ["[door.sequence]", Object.keys(sequenceTable.shape)],
     ["[door.command]", Object.keys(commandTable.shape)],
-    ["the top of a configuration", ["gateway", "door"]],
+    ["[[hook]]", Object.keys(hookTable.shape)],
+    ["the top of a configuration", ["gateway", "door", "hook"]],
 ])

@@ -16,10 +16,12 @@ const KINDS: Readonly<Record<Kind, string>> = {
     door: "a table: [[door]], with two brackets on either side",
     doors: 'a list of door names, such as ["ssh"]',
     duration: 'a duration such as "15s" or "1h30m", in quotes',
+    events: 'a list of events out of "grant", "end", "refusal" and "trouble"',
     flags: 'flags such as "syn,!ack"',
     gateway: "a table: [gateway], once",
     hit: 'a hit such as "32144", "21312:udp" or "icmp:321"',
     hits: 'a list of hits, such as ["PORT", "PORT:udp", "icmp:SIZE"]',
+    hook: "a table: [[hook]], with two brackets on either side",
     integer: "a whole number, without quotes",
     interfaces: '"auto", "any" or a list such as ["eth0", "wg0"]',
     name: 'a name such as "ssh"',
@@ -64,9 +66,11 @@ const TEXTS: Texts = {
             ? "the program must be an absolute path: there is no search path and no shell"
             : "must be an absolute path",
     argument: () => "a NUL character cannot be passed to a program: take it out",
-    placeholder: ({ name, near }) =>
+    placeholder: ({ name, near, there }) =>
         `unknown placeholder ${name}` +
-        (near === null ? ": there are {source}, {door} and {knocker}" : `: did you mean ${near}?`),
+        (near === null
+            ? `: there are ${there.slice(0, -1).join(", ")} and ${there.at(-1)}`
+            : `: did you mean ${near}?`),
     range: ({ least, most }) => `must be ${least} to ${most}`,
     "duration-range": ({ least, most }) => `must be ${formatDuration(least)} to ${formatDuration(most)}`,
     "power-of-two": ({ near }) => `must be a power of two: ${near} is near`,
@@ -76,6 +80,8 @@ const TEXTS: Texts = {
     fixed: () => "cannot change while the daemon runs: restart it, or take the change back",
     "no-doors": () => "there is no [[door]]: without one there is nothing to knock at",
     "second-door": ({ name, file }) => `a second door called ${name} (the first is in ${file}): give each its own name`,
+    "second-hook": ({ name, file }) => `a second hook called ${name} (the first is in ${file}): give each its own name`,
+    "too-many-hooks": ({ most }) => `more than ${most} hooks over all files: one program can do more than one thing`,
     "closes-unknown": ({ name, near }) =>
         `there is no door called ${JSON.stringify(name)}` + (near === null ? "" : `: did you mean ${near}?`),
     "closes-itself": () => "a door cannot close itself: give the closing knock a door of its own",

@@ -31,6 +31,7 @@ function value<T>(read: { ok: true; value: T } | { ok: false; code: string }): T
 export function config(doors: readonly DoorText[], gateway: Partial<Gateway> = {}): Config {
     return {
         gateway: { ...GATEWAY, attempts: 1024, ...gateway },
+        hooks: [],
         doors: doors.map((door) => ({
             for: 30_000,
             hide: false,

@@ -35,6 +35,17 @@ start = ["/usr/bin/wake", "{source}", "{door}", "{knocker}"]
 stop = ["/usr/bin/sleep"]
 after = "1h"
 timeout = "5s"
+
+[[hook]]
+name = "tell"
+on = ["grant", "trouble"]
+doors = ["ssh"]
+run = ["/usr/bin/tell", "{event}", "{door}", "{source}", "{text}"]
+timeout = "20s"
+[[hook]]
+name = "all"
+on = ["end"]
+run = ["/usr/bin/all"]
 `
 
 const unknown = { listening: null }
@@ -107,6 +118,16 @@ describe("readConfig()", () => {
                         },
                     },
                 ],
+                hooks: [
+                    {
+                        name: "tell",
+                        on: ["grant", "trouble"],
+                        doors: ["ssh"],
+                        run: ["/usr/bin/tell", "{event}", "{door}", "{source}", "{text}"],
+                        timeout: 20_000,
+                    },
+                    { name: "all", on: ["end"], doors: null, run: ["/usr/bin/all"], timeout: 10_000 },
+                ],
             },
         })
     })
@@ -129,6 +150,7 @@ describe("readConfig()", () => {
                 attempts: 262_144,
                 grants: 16_384,
             },
+            hooks: [],
             doors: [
                 {
                     name: "a",

@@ -95,8 +95,10 @@ test("every message says how to mend it in one line, and holds no hit of a seque
         "scannable",
         "second-door",
         "second-gateway",
+        "second-hook",
         "short",
         "syntax",
+        "too-many-hooks",
         "too-many-views",
         "twice-running",
         "type",
@@ -109,7 +111,7 @@ test("every message says how to mend it in one line, and holds no hit of a seque
 })
 
 test("readConfig() never throws: every scenario cut short at every length", async () => {
-    for (const vector of vectors.filter(({ name }) => !name.includes("views"))) {
+    for (const vector of vectors.filter(({ name }) => !/views|too-many/.test(name))) {
         const length = Math.max(...vector.files.map(({ text }) => text.length))
         for (let cut = 0; cut < length; cut += 3) {
             const reading = await check(vector, (text) => text.slice(0, cut))

@@ -1,0 +1,163 @@
+/**
+ * Hooks: programs that hear what happens. They come after everything else: they run beside the programs of doors, never
+ * before, so few at once and so many per second, and what there is no room for is counted and said in the next call.
+ * A hook that hangs or fails hurts nobody but itself.
+ */
+import { Budget } from "../core/budget.ts"
+import type { Hook, HookEvent } from "../core/config/config.ts"
+import { formatService } from "../core/knock/language.ts"
+import { formatAddress } from "../core/net/address.ts"
+import type { Report } from "../core/report.ts"
+import type { CommandOutcome, Commands } from "../ports/commands.ts"
+import { type Level, outcomeText, reportText } from "../voice/reports.ts"
+import type { Log } from "./log.ts"
+import type { Listener } from "./told.ts"
+import { isTrouble } from "./warnings.ts"
+
+/** Ours: hooks running and calls waiting, of all hooks and of one. One call of a hook at a time, in order. */
+export const HOOK_ROOM = { running: 4, waiting: 64, groupRunning: 1, groupWaiting: 16 }
+/** Ours: calls of one hook at once, then per second. */
+const CALLS = [20, 1] as const
+/** Ours: lines about one hook's failures at once, then per second. */
+const COMPLAINTS = [3, 1 / 60] as const
+
+/** What hooks are run with. */
+export type HooksKeeping = {
+    /** Those in force: asked anew each time. */
+    readonly hooks: () => readonly Hook[]
+    /** For hooks alone, with HOOK_ROOM. */
+    readonly commands: Commands
+    /** Monotonic milliseconds; milliseconds since 1970. */
+    readonly now: () => number
+    readonly wall: () => number
+    /** Must not be heard by hooks: a hook that fails would call itself. */
+    readonly log: Log
+}
+
+/** What a hook is told: as one line of JSON on its standard input. */
+type Call = {
+    readonly event: HookEvent
+    readonly level: Level
+    readonly text: string
+    readonly door?: string
+    readonly source?: string
+    readonly [fact: string]: unknown
+}
+
+/** What is remembered of one hook, by its name. */
+type Standing = { readonly calls: Budget; readonly complaints: Budget; omitted: number }
+
+/** See the head of the file. */
+export class Hooks {
+    readonly #keeping: HooksKeeping
+    readonly #standings = new Map<string, Standing>()
+    #heeded = false
+
+    constructor(keeping: HooksKeeping) {
+        this.#keeping = keeping
+    }
+
+    /** Hears reports. */
+    readonly listener: Listener = (report) => {
+        if (!this.#heeded || this.#keeping.hooks().length === 0) return
+        const call = callOf(report, this.#keeping.wall())
+        if (call !== null) this.#call(call)
+    }
+
+    /** A log that does what `log` does, and tells hooks of trouble. */
+    overhear(log: Log): Log {
+        return (level, text, facts) => {
+            log(level, text, facts)
+            if (isTrouble(level, facts)) this.#call({ event: "trouble", level, text })
+        }
+    }
+
+    /** From now on: a daemon that does not come to be ready says so to whoever has started it. */
+    begin(): void {
+        this.#heeded = true
+    }
+
+    /** Ends those that run, and begins no others. */
+    stop(): Promise<void> {
+        this.#heeded = false
+        return this.#keeping.commands.stop()
+    }
+
+    #call(call: Call): void {
+        if (!this.#heeded) return
+        for (const hook of this.#keeping.hooks()) {
+            if (!hook.on.includes(call.event)) continue
+            if (hook.doors !== null && (call.door === undefined || !hook.doors.includes(call.door))) continue
+            this.#run(hook, call)
+        }
+    }
+
+    #run(hook: Hook, call: Call): void {
+        const { commands, now, wall } = this.#keeping
+        const standing = this.#standing(hook.name)
+        const { omitted } = standing
+        const facts = { version: 1, time: new Date(wall()).toISOString(), hook: hook.name, ...call, omitted }
+        const { event, door = "", source = "", text } = call
+        const values: Readonly<Record<string, string>> = { event, door, source, text }
+        const argv = hook.run.map((word) =>
+            word.replace(/\{(event|door|source|text)\}/g, (_, key: string) => values[key]!),
+        )
+        const queued =
+            standing.calls.spend(now()) &&
+            commands.run(
+                {
+                    lane: hook.name,
+                    group: hook.name,
+                    argv,
+                    input: `${JSON.stringify(facts)}\n`,
+                    timeout: hook.timeout,
+                    output: (line) => this.#keeping.log("debug", `hook ${hook.name}: ${line}`),
+                },
+                (outcome) => this.#ended(hook, outcome),
+            )
+        standing.omitted = queued ? 0 : omitted + 1
+        if (!queued && omitted === 0)
+            this.#complain(hook.name, "calls are left out: it is too slow, or too much happens")
+    }
+
+    #ended(hook: Hook, outcome: CommandOutcome): void {
+        if (outcome.ended === "exit" && outcome.code === 0) return
+        this.#complain(hook.name, outcomeText(outcome))
+    }
+
+    #complain(name: string, what: string): void {
+        if (!this.#standing(name).complaints.spend(this.#keeping.now())) return
+        this.#keeping.log("warning", `hook ${name}: ${what}`)
+    }
+
+    #standing(name: string): Standing {
+        const known = this.#standings.get(name)
+        if (known !== undefined) return known
+        const made = { calls: new Budget(...CALLS), complaints: new Budget(...COMPLAINTS), omitted: 0 }
+        // Names go with reloads; as many as any configuration has are remembered.
+        for (const old of this.#standings.keys()) {
+            if (!this.#keeping.hooks().some((hook) => hook.name === old)) this.#standings.delete(old)
+        }
+        this.#standings.set(name, made)
+        return made
+    }
+}
+
+/** Which reports hooks hear; of what is wrong with the host they hear by the log. */
+const EVENTS: Readonly<Partial<Record<Report["type"], HookEvent>>> = {
+    opened: "grant",
+    given: "grant",
+    closed: "end",
+    revoked: "end",
+    refused: "refusal",
+    paused: "refusal",
+}
+
+/** What hooks hear of a report; null: nothing. */
+function callOf(report: Report, wall: number): Call | null {
+    const event = EVENTS[report.type]
+    if (event === undefined || !("source" in report)) return null
+    const { type, source, ...facts } = report
+    const opens = "opens" in report ? { opens: report.opens.map(formatService) } : {}
+    return { event, report: type, ...reportText(report, wall), ...facts, ...opens, source: formatAddress(source) }
+}

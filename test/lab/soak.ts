@@ -236,7 +236,6 @@ class Knocks {
     }
 
     #story(source: string, from: number, to: number, lines: readonly string[]): string {
-        const second = (at: number) => (at / 1000).toFixed(1)
         const meanwhile = this.#diary
             .filter((entry) => entry.from < to && entry.to > from - AFTERMATH)
             .map((entry) => `${entry.name} ${second(entry.from - from)} to ${second(entry.to - from)}`)
@@ -259,6 +258,10 @@ async function droppedBy(daemon: Daemon): Promise<number> {
         return dropped >= 0
     }, 3000)
     return dropped
+}
+
+function second(ms: number): string {
+    return (ms / 1000).toFixed(1)
 }
 
 /** Packets over all the daemons of a soak. */

@@ -94,13 +94,13 @@ export const statusShape = z.object({
         /** Null: there is none, and no door needs one. */
         journal: z.nullable(
             z.object({
-                /** From when on (ms since 1970) everything is known, and why not from before. */
+                /** From when on (ms since 1970) everything is known, and why not from before; `away`: it cannot be used yet. */
                 since: time,
-                why: z.enum(["new", "damage", "operator"]),
+                why: z.enum(["new", "damage", "operator", "away"]),
                 claims: count,
                 counters: count,
                 stops: count,
-                /** Why the last write failed; null: it did not. */
+                /** Why the last write failed, or why it cannot be used; null: neither. */
                 trouble: z.nullable(z.string()),
             }),
         ),

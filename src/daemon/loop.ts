@@ -140,11 +140,12 @@ export class Loop {
             trouble: (what) => log("warning", `${capture.name}: ${what}`),
         })
         if (this.#table !== null) this.#event({ type: "found", grants: this.#table.start() })
-        this.#finish()
+        this.finish()
     }
 
-    /** Stop programs that an earlier daemon has left to us. */
-    #finish(): void {
+    /** Takes over stop programs that an earlier daemon has left in the store: at the start, or when that can be used. */
+    finish(): void {
+        if (this.#stopped) return
         for (const left of this.#notes?.unfinished(this.#config) ?? []) this.#event({ type: "unfinished", ...left })
     }
 
@@ -177,7 +178,7 @@ export class Loop {
         if (this.#notes === null && store !== null) {
             this.#store = store
             this.#notes = new Notes(store, this.#ports.clock, this.#ports.log)
-            this.#finish()
+            this.finish()
         }
         this.#rearm()
         return { ok: true, ended }

@@ -51,7 +51,7 @@ const SETTLED_MS = 1000
 
 /** The log's descriptor. */
 const STDERR = 2
-const STATE_HINT = "a door has a stop program, and when to run it must be known after a crash, too: see `state`"
+const STATE_HINT = "stop the daemon that has it, or give this one a `state` of its own"
 
 /** Lines that nobody has read yet are offered so long at the end (ms). */
 const LAST_WORDS_MS = 1000
@@ -133,8 +133,8 @@ async function live(
     const commands = spawnCommands()
     // Before anything is made or changed: who has not the rights is told so.
     const firewall = takeFirewall(config, { clock, log, meter })
-    const state = await openState(config, () => clock.wall(), log)
-    if (!state.ok) throw new Refusal(state.denied ? EXIT.permission : EXIT.failed, state.detail, STATE_HINT)
+    const state = await openState(config, { now: () => clock.wall(), log, back: () => loop.finish() })
+    if (!state.ok) throw new Refusal(EXIT.failed, state.detail, STATE_HINT)
     let store = state.store && measureStore(state.store, meter, finely)
     let loaded = started
     const { audit } = state

@@ -2,8 +2,10 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { type AuditNews, openAudit } from "../adapters/audit/file.ts"
+import { lateAudit } from "../adapters/audit/late.ts"
 import { JOURNAL, openJournal } from "../adapters/store/journal.ts"
-import { type Disk, isDenied, openDisk } from "../adapters/system/disk.ts"
+import { lateStore } from "../adapters/store/late.ts"
+import { type Disk, openDisk } from "../adapters/system/disk.ts"
 import type { AuditEntry, AuditFact } from "../core/audit/entry.ts"
 import type { Config } from "../core/config/config.ts"
 import type { Audit } from "../ports/audit.ts"
@@ -27,21 +29,37 @@ export type Kept = {
     readonly close: () => Promise<void>
 }
 
-/** A journal, and how it was found. Or why there is none although a door needs it, and whether rights are missing. */
-export type Journal =
-    | ({ readonly ok: true } & Pick<Kept, "store" | "journal">)
-    | { readonly ok: false; readonly denied: boolean; readonly detail: string }
+/** A journal, and how it was found; or why there is none although a door needs it. */
+export type Journal = ({ readonly ok: true } & Pick<Kept, "store" | "journal">) | Unusable
 
-/** Or why the daemon must not start. */
-export type State = ({ readonly ok: true } & Kept) | Extract<Journal, { ok: false }>
+/** `locked`: another process has the directory. `detail` is `reason` as a whole sentence. */
+type Unusable = { readonly ok: false; readonly locked: boolean; readonly reason: string; readonly detail: string }
+
+/** Or why the daemon must not start: it is a second one. */
+export type State = ({ readonly ok: true } & Kept) | Unusable
+
+/** What it is opened with. */
+export type StateKeeping = {
+    /** Milliseconds since 1970. */
+    readonly now: () => number
+    readonly log: Log
+    /** A journal that could not be used at first can be, from now on: there may be stop programs to take over. */
+    readonly back: () => void
+}
 
 const NONE = { ok: true, store: null, journal: null } as const
 
 /**
  * The audit trail is kept wherever it can be. The journal is needed by doors with a `stop`; what an earlier configuration
- * has left is looked at. Only a journal that is needed and cannot be had is a reason not to start.
+ * has left is looked at. A journal that is needed and cannot be had is no reason to leave ports open to everybody: the
+ * daemon starts, does nothing that needs it, and tries again. Only a second daemon must not start.
  */
-export async function openState(config: Config, now: () => number, log: Log): Promise<State> {
+export async function openState(config: Config, keeping: StateKeeping): Promise<State> {
+    const taken = await take(config, keeping)
+    return taken.ok || taken.locked ? taken : { ok: true, ...takeLater(config, keeping, taken) }
+}
+
+async function take(config: Config, { now, log }: StateKeeping): Promise<State> {
     const directory = config.gateway.state
     const wanted = config.gateway.audit
     let disk: Disk | null = null
@@ -52,9 +70,9 @@ export async function openState(config: Config, now: () => number, log: Log): Pr
         const needed = doors.some(({ command }) => command?.stop != null)
         const left = existsSync(join(directory, JOURNAL))
         if (!needed && (begun || (!left && !wanted))) return NONE
-        const refuse = (denied: boolean, reason: string): Journal => {
+        const refuse = (locked: boolean, reason: string): Journal => {
             const detail = `state: ${directory} cannot be used: ${reason}`
-            if (needed) return { ok: false, denied, detail }
+            if (needed) return { ok: false, locked, reason, detail }
             log("warning", `${detail}: no door needs it now${wanted ? ", but there is no audit trail" : ""}`)
             return NONE
         }
@@ -62,25 +80,24 @@ export async function openState(config: Config, now: () => number, log: Log): Pr
         try {
             disk ??= openDisk(directory)
         } catch (error) {
-            return refuse(isDenied(error), messageOf(error))
+            return refuse(false, messageOf(error))
         }
-        if (disk === null) return refuse(false, "another process has it")
+        if (disk === null) return refuse(true, "another process has it")
         if (!needed && !left) return NONE
         const opened = await openStore(shared(disk), directory, now, log)
-        if (!("denied" in opened)) {
+        if (typeof opened !== "string") {
             journal = { ok: true, ...opened }
             return journal
         }
         if (!needed) {
-            const { reason } = opened
-            log("warning", `state: the journal in ${directory} cannot be used: ${reason}: no door needs it now`)
+            log("warning", `state: the journal in ${directory} cannot be used: ${opened}: no door needs it now`)
             return NONE
         }
         if (before === null) {
             await disk.close()
             disk = null
         }
-        return refuse(opened.denied, opened.reason)
+        return refuse(false, opened)
     }
     const found = await need(config)
     begun = true
@@ -99,16 +116,60 @@ export async function openState(config: Config, now: () => number, log: Log): Pr
     }
 }
 
+/** Journal and trail of a directory that cannot be used now: both are there as soon as it can. */
+function takeLater(config: Config, keeping: StateKeeping, first: Unusable): Kept {
+    const { now, log, back } = keeping
+    const { state: directory, audit: wanted } = config.gateway
+    let trouble: string | null = null
+    const tell = ({ reason, detail }: Pick<Unusable, "reason" | "detail">): string => {
+        if (reason !== trouble) log("error", `${detail}: doors open without the programs that need it`)
+        trouble = reason
+        return reason
+    }
+    let taken: Kept | null = null
+    const late = wanted ? lateAudit(now, () => trouble ?? first.reason) : null
+    const again = async (): Promise<Store | string> => {
+        const state = await take(config, keeping)
+        if (!state.ok) return tell(state)
+        taken = state
+        return state.store ?? "there is no journal"
+    }
+    const store = lateStore({
+        trouble: tell(first),
+        now,
+        open: () => again().catch((error: unknown) => messageOf(error)),
+        found() {
+            log("notice", `state: ${directory} can be used now: programs of all doors run`)
+            late?.come(taken?.audit ?? "it cannot be read")
+            if (taken?.journal) late?.audit.write(taken.journal)
+            back()
+        },
+    })
+    return {
+        store,
+        journal: null,
+        audit: late?.audit ?? null,
+        last: null,
+        need: () => Promise.resolve({ ok: true, store, journal: null }),
+        close: async () => {
+            await late?.audit.close()
+            await store.close()
+            await taken?.close()
+        },
+    }
+}
+
 /** All that is kept uses one disk, so that one lock guards it; it is let go when all are closed. */
 function shared(disk: Disk): Disk {
     return { ...disk, close: () => Promise.resolve() }
 }
 
-type Found = Pick<Kept, "store" | "journal"> | { readonly denied: boolean; readonly reason: string }
+type Found = Pick<Kept, "store" | "journal">
 
-async function openStore(disk: Disk, directory: string, now: () => number, log: Log): Promise<Found> {
+/** The journal, or why there is none. */
+async function openStore(disk: Disk, directory: string, now: () => number, log: Log): Promise<Found | string> {
     const opening = await openJournal(directory, now, () => disk)
-    if (!opening.ok) return { denied: opening.code === "denied", reason: opening.detail }
+    if (!opening.ok) return opening.detail
     const { store, found, detail } = opening
     const { since } = store.health()
     if (found === "new") log("info", `state: a new journal in ${directory}`)

@@ -43,12 +43,12 @@ export type StoreRefusal = LedgerRefusal | "failed"
 
 /** For `status` and metrics. */
 export type StoreHealth = {
-    /** From when on the store knows everything, and why not from before. */
+    /** From when on the store knows everything, and why not from before; `away`: it could not be opened yet. */
     readonly since: number
-    readonly why: TrustReason
+    readonly why: TrustReason | "away"
     readonly claims: number
     readonly counters: number
     readonly stops: number
-    /** Why the last write failed; null: it did not. */
+    /** Why the last write failed, or why it cannot be opened; null: neither. */
     readonly trouble: string | null
 }

@@ -1,6 +1,6 @@
 /** `postern log` and `postern state`: wrong arguments, trails without a daemon, and a real daemon with a real knock. */
 import { spawn } from "node:child_process"
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
@@ -237,17 +237,19 @@ describe.skipIf(reason !== null)(`beside a daemon${reason === null ? "" : ` (${r
         await daemon.log.waitFor(/user 0 has decided: what may have been used before .* is refused/)
     })
 
-    it("a state directory on a disk that may not be written: 6 for a door with a stop program, and what to look at", () => {
-        mkdirSync(state)
-        const file = join(lab.scratch, "denied.toml")
-        const stop = `[door.command]\nstart = ["/bin/true"]\nstop = ["/bin/true"]`
-        writeFileSync(file, `[gateway]\nstate = "${state}"\n${CONFIG}${stop}`, { mode: 0o600 })
-        const script = `mount -t tmpfs -o ro,mode=700 postern "$1" && exec "$2" run -c "$3" --socket "$4"`
-        const socket = join(lab.scratch, "denied-control")
-        const inside = gateway.exec(["unshare", "-m", "sh", "-c", script, "sh", state, POSTERN, file, socket])
-        expect(inside.status).toBe(6)
-        expect(inside.stderr).toMatch(/error: state: .* cannot be used: EROFS: .*\n.*hint: a door has a stop program/)
-        expect(gateway.exec(["nft", "list", "table", "inet", "postern"]).status).toBe(1)
+    it("a state directory that cannot be used, and a door with a stop program: state and status say what is wrong", async () => {
+        writeFileSync(state, "no directory")
+        await start("", `${CONFIG}[door.command]\nstart = ["/bin/true"]\nstop = ["/bin/true"]`)
+        expect(postern("state").split("\n")).toEqual([
+            `state    ${state}`,
+            "audit    entries up to 0, 0 B",
+            expect.stringMatching(/^journal {2}cannot be used: E/),
+            expect.stringMatching(/^audit {4}cannot be written: E.*: \d+ entries wait$/),
+        ])
+        expect(JSON.parse(postern("state", "--json")).journal).toMatchObject({ why: "away", stops: 0 })
+        expect(postern("status")).toMatch(/journal +cannot be used: E/)
+        expect(postern("state", "--trust-from", "now")).toMatch(/\? 1$/)
+        expect(postern("log")).toMatch(/\? 1$/)
     })
 
     it("a state directory that cannot be used: a warning, no trail, and the doors are guarded", async () => {

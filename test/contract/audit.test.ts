@@ -19,6 +19,7 @@ import { join } from "node:path"
 import fc from "fast-check"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { type AuditNews, type AuditOptions, openAudit, QUEUE_MOST } from "../../src/adapters/audit/file.ts"
+import { lateAudit } from "../../src/adapters/audit/late.ts"
 import { memoryAudit } from "../../src/adapters/audit/memory.ts"
 import { AUDIT, nameOf, OLDER_MOST, readTrail } from "../../src/adapters/audit/trail.ts"
 import { type Disk, openDisk, shelfOf } from "../../src/adapters/system/disk.ts"
@@ -174,6 +175,65 @@ describe("file", () =>
         const { audit } = await open({ now: () => now })
         return { audit, goTo: (time) => (now = time) }
     }))
+
+describe("file, that came late", () =>
+    suite(async () => {
+        let now = NOW
+        const { audit, come } = lateAudit(
+            () => now,
+            () => "EROFS",
+        )
+        come((await open({ now: () => now })).audit)
+        return { audit, goTo: (time) => (now = time) }
+    }))
+
+describe("file, that has not come", () => {
+    it("keeps what it is told with its time until then, says why it cannot write, and then writes all of it", async () => {
+        let trouble = "EROFS"
+        const { audit, come } = lateAudit(
+            () => NOW,
+            () => trouble,
+        )
+        audit.write(counted(1), 5)
+        audit.write(counted(2))
+        expect(audit.health()).toEqual({ serial: 0, bytes: 0, waiting: 2, lost: 0, trouble: "EROFS" })
+        trouble = "EIO"
+        await expect(audit.read(ALL)).rejects.toThrow("EIO")
+        come((await open()).audit)
+        audit.write(counted(3))
+        await settled(audit)
+        const { entries } = await readAll(audit)
+        expect(entries).toEqual([
+            { serial: 1, time: 5, ...counted(1) },
+            { serial: 2, time: NOW, ...counted(2) },
+            { serial: 3, time: NOW, ...counted(3) },
+        ])
+    })
+
+    it("counts what finds no room, tells how many in the trail, and forgets all if there never is one", async () => {
+        const [late, never] = [1, 2].map(() =>
+            lateAudit(
+                () => NOW,
+                () => "EROFS",
+            ),
+        )
+        for (const { audit } of [late!, never!]) {
+            for (let i = 0; i < QUEUE_MOST + 3; i++) audit.write(counted(i + 1), NOW + i)
+            expect(audit.health()).toMatchObject({ waiting: QUEUE_MOST, lost: 3 })
+        }
+        const { audit: trail } = await open()
+        // One at the time finds room where as many wait as can.
+        late!.come(trail)
+        expect(late!.audit.health()).toMatchObject({ lost: 4 })
+        await settled(trail)
+        never!.come("it cannot be read")
+        expect(never!.audit.health()).toMatchObject({ waiting: 0, lost: QUEUE_MOST + 3, trouble: "it cannot be read" })
+        await late!.audit.close()
+        await never!.audit.close()
+        never!.audit.write(counted(1))
+        expect(never!.audit.health().waiting).toBe(0)
+    })
+})
 
 describe("file, on a real disk", () => {
     it("goes on over restarts and says what the last entry was", async () => {

@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { openJournal } from "../../src/adapters/store/journal.ts"
 import { parseAddress } from "../../src/core/net/address.ts"
 import type { Store } from "../../src/ports/store.ts"
-import { type Daemon, eventually, type Lab, makeLab, portState, untilPort } from "../lab/lab.ts"
+import { type Daemon, eventually, type Lab, makeLab, POSTERN, portState, untilPort } from "../lab/lab.ts"
 import { listenOn, type Outsider, startOutsider } from "../lab/outside.ts"
 import { mountSmallDisk, type SmallDisk } from "../lab/small-disk.ts"
 
@@ -104,12 +104,28 @@ async function use<T>(directory: string, act: (store: Store) => Promise<T>): Pro
 }
 
 describe("a full disk", () => {
-    it("that has no room for a journal is a reason not to start, which is told", async () => {
+    it("that has no room for a journal: ports are hidden and doors open, without programs until there is room", async () => {
         const disk = await mount(2 << 20)
         disk.fill(0)
-        const daemon = await start(door(), disk, null)
-        expect(await daemon.ended).toBe(1)
-        expect(said(daemon)).toMatch(/error: state: .* cannot be used: ENOSPC: no space left on device/)
+        const daemon = await start(door(), disk)
+        expect(said(daemon)).toMatch(/state: .* cannot be used: ENOSPC: no space left on device/)
+        expect(await portState(lab.hosts.knocker, lab.gateway.v4, 22)).toBe("refused")
+        await comeIn("10.99.0.1", daemon)
+        await daemon.log.waitFor(/10\.99\.0\.1: start was not run: cannot note its stop: ENOSPC/)
+        const ask = (...args: readonly string[]) =>
+            lab.gateway.exec([POSTERN, ...args, "--socket", daemon.socket]).stdout
+        expect(ask("status")).toMatch(/journal +cannot be used: ENOSPC/)
+        expect(ask("state")).toMatch(/journal +cannot be used: ENOSPC/)
+        expect(ask("metrics")).toMatch(/^postern_journal_failing 1$/m)
+        disk.fill(null)
+        await daemon.log.waitFor(/state: .* can be used now/)
+        await comeIn("10.99.0.2", daemon)
+        expect(await eventually(() => ran().includes("stop 10.99.0.2"))).toBe(true)
+        expect(ran()).toEqual(["start 10.99.0.2", "stop 10.99.0.2"])
+        expect(ask("metrics")).toMatch(/^postern_journal_failing 0$/m)
+        // What happened meanwhile is not missing in the audit trail.
+        expect(await eventually(() => ask("log").includes("10.99.0.1: open"))).toBe(true)
+        expect(ask("log", "--json").trim().split("\n")[0]).toMatch(/"what":"started"/)
     })
 
     it("does not matter until the journal is full; then doors open without programs, and all is well again with room", async () => {
@@ -144,7 +160,7 @@ describe("a full disk", () => {
 })
 
 describe("a disk that turns read-only", () => {
-    it("while the daemon runs: doors open, programs do not, and it is told; the next daemon says what is wrong", async () => {
+    it("while the daemon runs: doors open, programs do not, and it is told; the next daemon does the same", async () => {
         const disk = await mount(4 << 20)
         const daemon = await start(door("1h"), disk)
         await comeIn("10.99.1.1", daemon)
@@ -156,9 +172,11 @@ describe("a disk that turns read-only", () => {
         expect(ran()).toEqual(["start 10.99.1.1"])
         expect(await untilPort("refused", lab.hosts.knocker, lab.gateway.v4, 22)).toBe("refused")
         expect(await daemon.stop()).toBe(0)
-        const next = await start(door("1h"), disk, null)
-        expect(await next.ended).toBe(6)
-        expect(said(next)).toMatch(/error: state: .* cannot be used: EROFS: read-only file system/)
+        const next = await start(door("1h"), disk)
+        expect(said(next)).toMatch(/state: .* cannot be used: EROFS: read-only file system/)
+        await comeIn("10.99.1.4", next)
+        expect(ran()).toEqual(["start 10.99.1.1"])
+        expect(await next.stop()).toBe(0)
         // What it hid stays hidden.
         expect(await portState(lab.hosts.knocker, lab.gateway.v4, 22)).toBe("refused")
     })

@@ -2,10 +2,10 @@
  * Stop programs of doors across the daemon's death: with a real daemon, a real journal and real programs, killed by
  * SIGKILL between start and stop.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
-import { type Daemon, eventually, type Host, type Lab, makeLab } from "../lab/lab.ts"
+import { type Daemon, eventually, type Host, type Lab, makeLab, POSTERN } from "../lab/lab.ts"
 
 let lab: Lab<"knocker">
 let knocker: Host
@@ -54,8 +54,10 @@ async function start(configuration: string, until: RegExp | null = /\bready\b/):
     return daemon
 }
 
+const send = () => knocker.must(["knock", "-d", "20", lab.gateway.v4, "32144:tcp", "21312:udp", "27015:tcp"])
+
 async function knock(): Promise<void> {
-    knocker.must(["knock", "-d", "20", lab.gateway.v4, "32144:tcp", "21312:udp", "27015:tcp"])
+    send()
     expect(await eventually(() => ran().includes(`start ${knocker.v4}`))).toBe(true)
 }
 
@@ -113,23 +115,47 @@ describe("stop programs of a daemon that was killed", () => {
 })
 
 describe("a `state` that cannot be used", () => {
-    it("keeps a daemon from starting whose doors have stop programs, and no other", async () => {
+    it("keeps no daemon from starting: what needs it is not done, and what was noted in it runs when it can be used", async () => {
+        const first = await start(door("1s"))
+        await knock()
+        await first.stop("SIGKILL")
+        const aside = `${state}.aside`
+        renameSync(state, aside)
         writeFileSync(state, "not a directory")
-        const refused = await start(door("1h"), null)
-        expect(await refused.ended).toBe(1)
-        expect(refused.log.all.join("\n")).toMatch(
-            /error: state: .* cannot be used: .*\n.*hint: a door has a stop program/,
+        const second = await start(door("1s"))
+        expect(second.log.all.join("\n")).toMatch(
+            /state: .* cannot be used: .*: doors open without the programs that need it/,
         )
+        send()
+        await second.log.waitFor(/wake: 10\.77\.0\.2: start was not run: cannot note its stop/)
+        expect(ran()).toEqual([`start ${knocker.v4}`])
+        rmSync(state)
+        renameSync(aside, state)
+        await second.log.waitFor(/state: .* can be used now/)
+        await second.log.waitFor(/wake: 10\.77\.0\.2: running stop/)
+        expect(await eventually(() => ran().length === 2)).toBe(true)
+        expect(ran()[1]).toBe(`stop ${knocker.v4}`)
+        const kept = () => lab.gateway.exec([POSTERN, "state", "--json", "--socket", second.socket]).stdout
+        expect(await eventually(() => kept().includes('"stops":0'))).toBe(true)
+        expect(await second.stop()).toBe(0)
+        const third = await start(door("1s"))
+        expect(await third.stop()).toBe(0)
+        expect(ran()).toHaveLength(2)
+        expect(third.log.all.join("\n")).not.toContain("running stop")
+    })
+
+    it("does not matter to doors without stop programs", async () => {
+        writeFileSync(state, "not a directory")
         const without = door("1h").replace(/ +(stop|after) = .*/g, "")
         const started = await start(without)
         await knock()
         expect(await started.stop()).toBe(0)
     })
 
-    it("because another daemon has it, is no reason to wait", async () => {
+    it("because another daemon has it, is a reason not to start", async () => {
         await start(door("1h"))
         const second = await start(door("1h"), null)
         expect(await second.ended).toBe(1)
-        expect(second.log.all.join("\n")).toMatch(/cannot be used: another process has it/)
+        expect(second.log.all.join("\n")).toMatch(/cannot be used: another process has it\n.*hint: stop the daemon/)
     })
 })

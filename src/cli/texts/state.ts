@@ -14,7 +14,7 @@ const WHY = {
 export function stateLines({ directory, journal, audit }: State): string[] {
     const lines = [`state    ${directory}`]
     if (journal === null) lines.push("journal  none: no door needs one")
-    else {
+    else if (journal.why !== "away") {
         const { since, why, claims, counters, stops } = journal
         lines.push(`journal  ${claims} claims, ${counters} counters, ${stops} stop programs to come`)
         lines.push(`known    from ${formatStamp(since)} on, ${WHY[why]}: what may have been used before is refused`)
@@ -27,7 +27,10 @@ export function stateLines({ directory, journal, audit }: State): string[] {
 /** What is wrong with it: a word and a sentence each. */
 export function troubleRows({ journal, audit }: State): [string, string][] {
     const rows: [string, string][] = []
-    if (journal !== null && journal.trouble !== null) rows.push(["journal", `cannot be written: ${journal.trouble}`])
+    if (journal !== null && journal.trouble !== null) {
+        const text = `cannot be ${journal.why === "away" ? "used" : "written"}: ${journal.trouble}`
+        rows.push(["journal", text])
+    }
     if (journal !== null && journal.why === "damage") {
         const since = formatStamp(journal.since)
         rows.push(["journal", `was damaged: what may have been used before ${since} is refused (postern-state(1))`])

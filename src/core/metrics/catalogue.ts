@@ -184,7 +184,7 @@ function journalFamilies({ store, storeTimes }: Meter, { journal }: Levels): Fam
     if (journal === null) return []
     const { claims, counters, stops } = journal
     return [
-        gauge("postern_journal_failing", "1: the last write to the journal failed. 0: it did not.", [
+        gauge("postern_journal_failing", "1: the journal cannot be written or opened. 0: it can, as far as is known.", [
             one({}, journal.trouble ? 1 : 0),
         ]),
         gauge("postern_journal_known_since_seconds", "From when on the journal knows everything, since 1970.", [

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest"
 import { memoryStore } from "../../../src/adapters/store/memory.ts"
 import type { Config } from "../../../src/core/config/config.ts"
 import { formatAddress, parseAddress } from "../../../src/core/net/address.ts"
+import type { StopNote } from "../../../src/core/store/record.ts"
 import type { Store, StoreResult } from "../../../src/ports/store.ts"
 import { config } from "../core/world.ts"
 import { makeGate } from "./gate.ts"
@@ -178,6 +179,33 @@ describe("Loop, with a store", () => {
         expect(gate.notes()).toEqual([])
         gate.clock.advance(60_000)
         expect(gate.programs()).toEqual([])
+    })
+
+    it("takes over what an earlier daemon has left as soon as the store can be used, also from who knocks just then", async () => {
+        const kept = store()
+        const wall = Date.UTC(2024, 0, 1)
+        for (const source of [me, "192.0.2.8"]) await kept.note({ door: "wake", source: parseAddress(source)! }, wall)
+        const disk = { ...kept, note: () => Promise.resolve(broken), pending: (): readonly StopNote[] => [] }
+        const gate = daemon(disk)
+        gate.knock(me, HITS)
+        await settle()
+        expect([gate.programs(), gate.loop.facts().leases]).toEqual([[], []])
+        // The answer that it could not be noted is under way when the store comes.
+        gate.clock.advance(1000)
+        gate.knock(me, HITS)
+        Object.assign(disk, kept)
+        gate.loop.finish()
+        await settle()
+        gate.clock.advance(0)
+        await settle()
+        expect(gate.programs()).toEqual(["/bin/stop", "/bin/stop"])
+        await gate.end()
+        await gate.end()
+        expect(kept.pending()).toEqual([])
+        await gate.loop.stop()
+        await kept.note({ door: "wake", source: parseAddress(me)! }, wall)
+        gate.loop.finish()
+        expect(gate.loop.facts().leases.filter(({ errand }) => errand.phase === "started")).toEqual([])
     })
 
     it("tells of stops that no door can run any more, once", async () => {

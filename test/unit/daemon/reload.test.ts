@@ -279,7 +279,7 @@ describe("reloadOnce()", () => {
 
     it("is refused if the state cannot be used, or the firewall refuses; a mistake of ours is told", async () => {
         const gate = started(config([ssh]))
-        const no = { ok: false, denied: true, detail: "state: no" } as const
+        const no = { ok: false, locked: false, reason: "no", detail: "state: no" } as const
         expect(await keeping(() => TEXT, gate, { state: () => Promise.resolve(no) }).ask()).toEqual({
             ok: false,
             code: "failed",

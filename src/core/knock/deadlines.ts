@@ -8,24 +8,28 @@ const TICK = 32
 /** Spokes: deadlines further away than TICK × SPOKES wait on the last one and are set anew. */
 const SPOKES = 4096
 const NONE = -1
+/** The size of a number's piece in doubles and in words; its deadline is the first double, then come these words. */
+const AT = 3
+const LINKS = 2 * AT
+const NEXT = 2
+const PREVIOUS = 3
+/** Counted from 1, so that fresh memory says "on no spoke" and stays untouched. */
+const SPOKE = 4
 
 /** See the head of the file. Times are whole milliseconds and never go back. */
 export class Deadlines {
+    /** Views of one buffer: for each number its deadline and its neighbours on the spoke, in one piece of memory. */
     readonly #at: Float64Array
-    readonly #next: Int32Array
-    readonly #previous: Int32Array
-    readonly #spoke: Int16Array
+    readonly #links: Int32Array
     readonly #heads = new Int32Array(SPOKES).fill(NONE)
     #count = 0
     /** Everything on spokes before this tick has been expired. */
     #tick = 0
 
     constructor(size: number) {
-        this.#at = new Float64Array(size)
-        this.#next = new Int32Array(size)
-        this.#previous = new Int32Array(size)
-        // Spokes are counted from 1 here, so that fresh memory says "on no spoke" and stays untouched.
-        this.#spoke = new Int16Array(size)
+        const buffer = new ArrayBuffer(size * AT * 8)
+        this.#at = new Float64Array(buffer)
+        this.#links = new Int32Array(buffer)
     }
 
     /** Sets or moves the deadline of `id`. */
@@ -33,27 +37,27 @@ export class Deadlines {
         this.clear(id)
         // An empty wheel has not turned: it starts where we are.
         if (this.#count === 0) this.#tick = Math.max(this.#tick, Math.floor(now / TICK))
-        this.#at[id] = at
+        this.#at[id * AT] = at
         const tick = Math.min(Math.max(Math.ceil(at / TICK), this.#tick), this.#tick + SPOKES - 1)
         const spoke = tick % SPOKES
         const head = this.#heads[spoke]!
-        this.#next[id] = head
-        this.#previous[id] = NONE
-        if (head !== NONE) this.#previous[head] = id
+        this.#links[id * LINKS + NEXT] = head
+        this.#links[id * LINKS + PREVIOUS] = NONE
+        if (head !== NONE) this.#links[head * LINKS + PREVIOUS] = id
         this.#heads[spoke] = id
-        this.#spoke[id] = spoke + 1
+        this.#links[id * LINKS + SPOKE] = spoke + 1
         this.#count++
     }
 
     /** Takes the deadline of `id` back, if it has one. */
     clear(id: number): void {
-        const spoke = this.#spoke[id]! - 1
+        const spoke = this.#links[id * LINKS + SPOKE]! - 1
         if (spoke < 0) return
-        const [next, previous] = [this.#next[id]!, this.#previous[id]!]
+        const [next, previous] = [this.#links[id * LINKS + NEXT]!, this.#links[id * LINKS + PREVIOUS]!]
         if (previous === NONE) this.#heads[spoke] = next
-        else this.#next[previous] = next
-        if (next !== NONE) this.#previous[next] = previous
-        this.#spoke[id] = 0
+        else this.#links[previous * LINKS + NEXT] = next
+        if (next !== NONE) this.#links[next * LINKS + PREVIOUS] = previous
+        this.#links[id * LINKS + SPOKE] = 0
         this.#count--
     }
 
@@ -84,20 +88,20 @@ export class Deadlines {
         this.#heads[spoke] = NONE
         let waiting = NONE
         for (; id !== NONE; ) {
-            const next = this.#next[id]!
-            this.#spoke[id] = 0
+            const next = this.#links[id * LINKS + NEXT]!
+            this.#links[id * LINKS + SPOKE] = 0
             this.#count--
-            if (this.#at[id]! <= now) {
+            if (this.#at[id * AT]! <= now) {
                 // Chained through the free `previous` field first: `due` may put its number back onto this very spoke.
-                this.#previous[id] = waiting
+                this.#links[id * LINKS + PREVIOUS] = waiting
                 waiting = id
             } else {
-                this.set(id, this.#at[id]!, now)
+                this.set(id, this.#at[id * AT]!, now)
             }
             id = next
         }
         for (; waiting !== NONE; ) {
-            const next = this.#previous[waiting]!
+            const next = this.#links[waiting * LINKS + PREVIOUS]!
             due(waiting)
             waiting = next
         }

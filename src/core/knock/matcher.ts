@@ -70,7 +70,7 @@ export class Matcher {
         const { attempts, counts } = this
         const role = this.#indexes[view]!.roles[slotOf(code)]!
         let place = attempts.find(a, b, c, d, view)
-        if (place >= 0 && now - attempts.touched[place]! > FORGET_MS) {
+        if (place >= 0 && now - attempts.touched(place) > FORGET_MS) {
             this.#deadlines.clear(place)
             attempts.release(place)
             place = -1
@@ -87,7 +87,7 @@ export class Matcher {
                 return
             }
         }
-        if (attempts.paused[place]! > now) {
+        if (attempts.paused(place) > now) {
             counts.ignored++
             return
         }
@@ -97,19 +97,19 @@ export class Matcher {
         }
         counts.hits++
         // The deadline may not have been looked at yet: what opens, and what is a near-miss, does not depend on that.
-        if (attempts.stage[place]! > 0) {
-            const { within } = this.#indexes[view]!.all[attempts.prefix[place]!]!.longer[0]!
-            if (now - attempts.time(place, attempts.stage[place]!) > within) this.#timeOut(place, now)
+        if (attempts.stage(place) > 0) {
+            const { within } = this.#indexes[view]!.all[attempts.prefix(place)]!.longer[0]!
+            if (now - attempts.time(place, attempts.stage(place)) > within) this.#timeOut(place, now)
         }
-        attempts.touched[place] = now
+        attempts.setTouched(place, now)
         if ((role & NAMED) !== 0) {
             attempts.push(place, code, now, mark)
             this.#match(place, view, now)
             return
         }
-        this.#end(place, view, attempts.stage[place]!, code, now)
+        this.#end(place, view, attempts.stage(place), code, now)
         this.#deadlines.clear(place)
-        if (attempts.misses[place] === 0) attempts.release(place)
+        if (attempts.misses(place) === 0) attempts.release(place)
         else attempts.empty(place)
     }
 
@@ -140,16 +140,16 @@ export class Matcher {
     /** For a place with a live attempt: what it has begun, and when (ms) its first hit came. */
     standing(place: number): { readonly prefix: Prefix; readonly began: number } {
         const { attempts } = this
-        const prefix = this.#indexes[attempts.view(place)]!.all[attempts.prefix[place]!]!
-        return { prefix, began: attempts.time(place, attempts.stage[place]!) }
+        const prefix = this.#indexes[attempts.view(place)]!.all[attempts.prefix(place)]!
+        return { prefix, began: attempts.time(place, attempts.stage(place)) }
     }
 
     /** Looks through the ring once, from the last hit backwards: what is complete, and what has begun? */
     #match(place: number, view: number, now: number): void {
         const { attempts } = this
         const index = this.#indexes[view]!
-        const stage = attempts.stage[place]!
-        const before = stage > 0 ? index.all[attempts.prefix[place]!]! : null
+        const stage = attempts.stage(place)
+        const before = stage > 0 ? index.all[attempts.prefix(place)]! : null
         const count = attempts.count(place)
         let longest: Prefix | null = null
         let began = now
@@ -178,13 +178,13 @@ export class Matcher {
                 if (length === stage + 1) went = true
             }
         }
-        const meant = attempts.quiet[place] === 0
-        if (success) attempts.misses[place] = 0
+        const meant = attempts.quiet(place) === 0
+        if (success) attempts.setMisses(place, 0)
         if (before !== null && !went) this.#end(place, view, stage + 1, attempts.code(place, 1), now)
         // A source that has just been paused stands nowhere.
-        if (attempts.paused[place]! > now) longest = null
+        if (attempts.paused(place) > now) longest = null
         this.#stand(place, longest, now)
-        attempts.quiet[place] = success ? 1 : 0
+        attempts.setQuiet(place, success ? 1 : 0)
         if (success) return
         if (longest !== null) this.#listener.advanced(longest, place, now - began)
         if (overdue !== null && meant) this.#listener.late(overdue, place, overdueAge)
@@ -193,18 +193,18 @@ export class Matcher {
     /** The attempt at this place, which began `back` hits ago, did not go on as it should have, but with this hit. */
     #end(place: number, view: number, back: number, code: HitCode, now: number): void {
         const { attempts } = this
-        const stage = attempts.stage[place]!
+        const stage = attempts.stage(place)
         if (stage === 0) return
-        const prefix = this.#indexes[view]!.all[attempts.prefix[place]!]!
+        const prefix = this.#indexes[view]!.all[attempts.prefix(place)]!
         const last = attempts.time(place, back - stage + 1)
-        if (attempts.quiet[place] === 0) this.#listener.spoiled(prefix, place, code, now - last)
-        attempts.stage[place] = 0
+        if (attempts.quiet(place) === 0) this.#listener.spoiled(prefix, place, code, now - last)
+        attempts.setStage(place, 0)
         if (stage < NEAR_MISS_STAGE) return
-        const misses = Math.min(attempts.misses[place]! + 1, 255)
-        attempts.misses[place] = misses
+        const misses = Math.min(attempts.misses(place) + 1, 255)
+        attempts.setMisses(place, misses)
         if (misses <= FREE_MISSES) return
         const ms = Math.min(FIRST_PAUSE_MS * 2 ** (misses - FREE_MISSES - 1), LONGEST_PAUSE_MS)
-        attempts.paused[place] = now + ms
+        attempts.setPaused(place, now + ms)
         attempts.empty(place)
         this.#listener.paused(place, ms)
     }
@@ -213,7 +213,7 @@ export class Matcher {
     #timeOut(place: number, now: number): void {
         const { attempts } = this
         const index = this.#indexes[attempts.view(place)]!
-        if (attempts.quiet[place] === 0) this.#listener.timedOut(index.all[attempts.prefix[place]!]!, place)
+        if (attempts.quiet(place) === 0) this.#listener.timedOut(index.all[attempts.prefix(place)]!, place)
         this.#stand(place, this.#longest(place, index, now), now)
     }
 
@@ -221,20 +221,20 @@ export class Matcher {
     #stand(place: number, prefix: Prefix | null, now: number): void {
         const { attempts } = this
         if (prefix === null) {
-            attempts.stage[place] = 0
+            attempts.setStage(place, 0)
             this.#deadlines.clear(place)
             return
         }
         const stage = prefix.codes.length
-        attempts.stage[place] = stage
-        attempts.prefix[place] = prefix.id
+        attempts.setStage(place, stage)
+        attempts.setPrefix(place, prefix.id)
         this.#deadlines.set(place, attempts.time(place, stage) + prefix.longer[0]!.within + 1, now)
     }
 
     /** Takes one place over. */
     #adopt(from: Attempts, old: number, view: number, now: number): void {
         const { attempts } = this
-        if (now - from.touched[old]! > FORGET_MS) return
+        if (now - from.touched(old) > FORGET_MS) return
         const index = this.#indexes[view]!
         // Any other hit among them would have been a wrong one here.
         let hits = 0
@@ -242,17 +242,17 @@ export class Matcher {
             if ((index.roles[slotOf(from.code(old, hits + 1))]! & NAMED) === 0) break
             hits++
         }
-        if (hits === 0 && from.misses[old] === 0) return
+        if (hits === 0 && from.misses(old) === 0) return
         const [a, b, c, d] = [from.source(old, 0), from.source(old, 1), from.source(old, 2), from.source(old, 3)]
         const place = attempts.claim(a, b, c, d, view, now)
         if (place < 0) return
-        attempts.touched[place] = from.touched[old]!
-        attempts.misses[place] = from.misses[old]!
-        attempts.paused[place] = from.paused[old]!
+        attempts.setTouched(place, from.touched(old))
+        attempts.setMisses(place, from.misses(old))
+        attempts.setPaused(place, from.paused(old))
         for (let back = hits; back > 0; back--) {
             attempts.push(place, from.code(old, back), from.time(old, back), from.mark(old, back))
         }
-        const stage = from.stage[old]!
+        const stage = from.stage(old)
         let longest: Prefix | null = null
         for (let length = 1, hash = 0; length <= hits; length++) {
             hash = fold(hash, attempts.code(place, length))
@@ -263,14 +263,14 @@ export class Matcher {
         }
         this.#stand(place, longest, now)
         // Nobody was told of an attempt that only these sequences make of it.
-        attempts.quiet[place] = (longest?.codes.length ?? 0) === stage ? from.quiet[old]! : 1
+        attempts.setQuiet(place, (longest?.codes.length ?? 0) === stage ? from.quiet(old) : 1)
     }
 
     /** The longest beginning of a sequence that the last hits still are: one shorter than the one whose window passed. */
     #longest(place: number, index: SequenceIndex, now: number): Prefix | null {
         const { attempts } = this
         let longest: Prefix | null = null
-        for (let length = 1, hash = 0; length < attempts.stage[place]!; length++) {
+        for (let length = 1, hash = 0; length < attempts.stage(place); length++) {
             hash = fold(hash, attempts.code(place, length))
             const prefix = this.#lookUp(index, hash, place, length)
             if (prefix === null || prefix.longer.length === 0) continue

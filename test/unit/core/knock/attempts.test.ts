@@ -75,17 +75,17 @@ describe("Attempts", () => {
         const [one, ...others] = rivals(attempts, v4(0), WAYS + 1)
         const place = attempts.claim(...one!, 0, 0)
         attempts.push(place, 1, 1, 1)
-        attempts.stage[place] = 1
-        attempts.prefix[place] = 7
-        attempts.misses[place] = 3
+        attempts.setStage(place, 1)
+        attempts.setPrefix(place, 7)
+        attempts.setMisses(place, 3)
         // Over, but never mended.
-        attempts.paused[place] = 1
+        attempts.setPaused(place, 1)
         for (const [i, other] of others.entries()) attempts.claim(...other, 0, i + 1)
         expect(attempts.find(...one!, 0)).toBe(-1)
         const heir = attempts.find(...others.at(-1)!, 0)
         expect(heir).toBe(place)
-        expect([attempts.count(heir), attempts.stage[heir], attempts.prefix[heir]]).toEqual([0, 0, 0])
-        expect([attempts.misses[heir], attempts.paused[heir], attempts.touched[heir]]).toEqual([0, 0, WAYS])
+        expect([attempts.count(heir), attempts.stage(heir), attempts.prefix(heir)]).toEqual([0, 0, 0])
+        expect([attempts.misses(heir), attempts.paused(heir), attempts.touched(heir)]).toEqual([0, 0, WAYS])
     })
 })
 
@@ -94,10 +94,10 @@ describe("Attempts.claim()", () => {
         const attempts = table()
         const [late, ...first] = rivals(attempts, v4(0), WAYS + 1)
         const places = first.map((source) => attempts.claim(...source, 0, 0))
-        for (const place of places) attempts.stage[place] = 2
+        for (const place of places) attempts.setStage(place, 2)
         expect(attempts.claim(...late!, 0, 1)).toBe(-1)
         expect(attempts.used).toBe(WAYS)
-        attempts.stage[places[3]!] = 1
+        attempts.setStage(places[3]!, 1)
         expect(attempts.claim(...late!, 0, 1)).toBe(places[3])
         expect(attempts.used).toBe(WAYS)
     })
@@ -105,7 +105,7 @@ describe("Attempts.claim()", () => {
     it("keeps a paused source, so that a flood lifts no pause, until the pause is over", () => {
         const attempts = table()
         const [late, ...first] = rivals(attempts, v4(0), WAYS + 1)
-        for (const source of first) attempts.paused[attempts.claim(...source, 0, 0)] = 1000
+        for (const source of first) attempts.setPaused(attempts.claim(...source, 0, 0), 1000)
         expect(attempts.claim(...late!, 0, 999)).toBe(-1)
         expect(attempts.claim(...late!, 0, 1000)).toBeGreaterThanOrEqual(0)
     })
@@ -113,7 +113,7 @@ describe("Attempts.claim()", () => {
     it("takes the place of one that has been quiet for longer than FORGET_MS, however far on", () => {
         const attempts = table()
         const [late, ...first] = rivals(attempts, v4(0), WAYS + 1)
-        for (const source of first) attempts.stage[attempts.claim(...source, 0, 0)] = 3
+        for (const source of first) attempts.setStage(attempts.claim(...source, 0, 0), 3)
         expect(attempts.claim(...late!, 0, FORGET_MS)).toBe(-1)
         expect(attempts.claim(...late!, 0, FORGET_MS + 1)).toBeGreaterThanOrEqual(0)
     })
@@ -139,9 +139,9 @@ describe("Attempts.claim()", () => {
                 const places = first.map((source) => attempts.claim(...source, 0, 0))
                 states.forEach(({ there, touched, stage, paused }, i) => {
                     const place = places[i]!
-                    attempts.touched[place] = touched
-                    attempts.stage[place] = stage
-                    attempts.paused[place] = paused
+                    attempts.setTouched(place, touched)
+                    attempts.setStage(place, stage)
+                    attempts.setPaused(place, paused)
                     if (!there) attempts.release(place)
                 })
                 const gone = states.map(({ there, touched }) => !there || now - touched > FORGET_MS)

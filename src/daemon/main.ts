@@ -46,6 +46,8 @@ import { rememberWarnings } from "./warnings.ts"
 
 declare const POSTERN_VERSION: string
 
+/** Ours: ten thousand lines at once would be more than a log has room for, and `ready` would be lost among them. */
+const DOORS_TOLD = 100
 /** So long (ms) after the start nothing of it is under way any more. */
 const SETTLED_MS = 1000
 
@@ -151,7 +153,9 @@ async function live(
     trail.note({ what: "started", version: POSTERN_VERSION, pid: process.pid, last: howLastEnded(state.last) })
     if (state.journal !== null) trail.note(state.journal)
     log("notice", `watching ${interfacesText(loop.facts().interfaces)}, by ${loop.captureName}`)
-    for (const door of config.doors) log("info", `${door.name}: ${doorText(door)}`)
+    for (const door of config.doors.slice(0, DOORS_TOLD)) log("info", `${door.name}: ${doorText(door)}`)
+    const more = config.doors.length - DOORS_TOLD
+    if (more > 0) log("info", `and ${more} more doors`)
     const keeping: ReloadKeeping = {
         loop,
         log,

@@ -56,7 +56,8 @@ function figureOf(
     }
     const values = { postern: of("postern"), "packet-socket": of("packet-socket"), knockd: of("knockd") }
     const { postern, knockd } = values
-    const compared = (goal !== undefined || drawn) && postern !== null && knockd !== null && postern > 0 && knockd > 0
+    const compared =
+        unit !== "" && (goal !== undefined || drawn) && postern !== null && knockd !== null && postern > 0 && knockd > 0
     const met = (subject: Subject) => {
         const figure = values[subject]
         return goal === undefined || figure === null || !(goal.of ?? SUBJECTS).includes(subject)

@@ -6,6 +6,8 @@ import { pssOf, usageOf } from "../usage.ts"
 
 const SECONDS = 10
 const TIMES = 7
+/** See silent.ts. */
+const SETTLE_MS = 12_000
 
 /** Programs that do their work and end, for their start-up. */
 const CLIENTS: Readonly<Record<Subject, Readonly<Record<string, readonly string[]>>>> = {
@@ -75,7 +77,7 @@ export const idle: Row = {
         }
         const running = await rig.start(subject)
         const { pid } = running
-        await pause(1000)
+        if (subject !== "knockd") await pause(SETTLE_MS)
         const before = usageOf(pid)
         await pause(SECONDS * 1000)
         const after = usageOf(pid)

@@ -5,6 +5,8 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { describe, expect, it, test } from "vitest"
 import { KNOCK_NOTES } from "../../src/cli/texts/knock-help.ts"
+import { fixedSettings } from "../../src/core/config/changes.ts"
+import { GATEWAY } from "../../src/core/config/defaults.ts"
 import { KEYS } from "../../src/core/config/schema.ts"
 import { parseProfile } from "../../src/core/knock/profile.ts"
 import { parseAddress } from "../../src/core/net/address.ts"
@@ -113,6 +115,18 @@ describe("the manual pages", () => {
             const plain = keys.filter((key) => !page.includes(`[door.${key}]`) || !table.startsWith("[[door]]"))
             expect(described.toSorted(), table).toEqual(plain.toSorted())
         }
+    })
+})
+
+describe("postern-reload(1)", () => {
+    it("names every setting that a reload cannot change", () => {
+        const other = { state: "/other", audit: false, socket: "/other", socketGroup: "other", logGroup: 1 }
+        const more = { interfaces: "any", uniform: true, attempts: 1024, grants: 16, capture: "nflog" } as const
+        const fixed = fixedSettings(GATEWAY, { ...GATEWAY, ...other, ...more }, "").map(
+            ({ path }) => `\`${path.at(-1)}\``,
+        )
+        const sentence = /Some settings hold from start to end: ([^.]*)\./.exec(read("doc/postern-reload.1.md"))![1]!
+        expect([...sentence.matchAll(/`\w+`/g)].map(([key]) => key).toSorted()).toEqual(fixed.toSorted())
     })
 })
 
@@ -236,6 +250,14 @@ function holds(text: string, parts: readonly string[]): boolean {
     }
     return true
 }
+
+describe("the decisions", () => {
+    it("have numbers of their own, in name and heading", () => {
+        const pages = markdown("decisions").map((page) => [page.slice("decisions/".length, 14), read(page)] as const)
+        expect(new Set(pages.map(([number]) => number)).size).toBe(pages.length)
+        for (const [number, page] of pages) expect(page.split(". ")[0]).toBe(`# ${Number(number)}`)
+    })
+})
 
 describe("what a document points to is there", () => {
     test.each(PAGES)("%s", (page) => {

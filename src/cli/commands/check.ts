@@ -17,7 +17,7 @@ type Options = {
 const EXAMPLES = `Examples:
   postern check                        the configuration of this host
   postern check ./postern.toml         another one, before it is installed
-  postern check --strict && systemctl restart postern
+  postern check --strict && postern reload
   postern check --json | jq -r '.issues[].path'
   postern check --replay knock.pcap    what would this capture have opened?
 `

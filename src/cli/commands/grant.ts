@@ -2,6 +2,7 @@
 import type { CliCommand } from "../../voice/command.ts"
 import { EXIT, type ExitCode } from "../../voice/exit.ts"
 import type { Terminal } from "../../voice/terminal.ts"
+import { SOCKET } from "../control/option.ts"
 
 type Options = { readonly socket?: string; readonly for?: string }
 
@@ -20,7 +21,7 @@ export const grant: CliCommand = {
             .argument("<door>", "the door's name")
             .argument("<source>", "an IPv4 or IPv6 address")
             .option("--for <time>", "how long, such as 10m, from now on (default: as the door says)")
-            .option("--socket <file>", "where the daemon is asked (default: $POSTERN_SOCKET, or /run/postern/control)")
+            .option(...SOCKET)
             .action((door: string, source: string, options: Options) =>
                 run((terminal) => act(door, source, options, terminal)),
             )

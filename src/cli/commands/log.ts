@@ -5,6 +5,7 @@ import type { AuditQuery } from "../../ports/audit.ts"
 import type { CliCommand } from "../../voice/command.ts"
 import { EXIT, type ExitCode } from "../../voice/exit.ts"
 import type { Terminal } from "../../voice/terminal.ts"
+import { SOCKET } from "../control/option.ts"
 
 type Options = {
     readonly door?: string
@@ -47,7 +48,7 @@ export const log: CliCommand = {
             .option("-f, --follow", "go on with what comes, until Ctrl-C")
             .option("--json", "one JSON object a line")
             .option("--state <directory>", "read the files there, without the daemon")
-            .option("--socket <file>", "where the daemon is asked (default: $POSTERN_SOCKET, or /run/postern/control)")
+            .option(...SOCKET)
             .action((options: Options) => run((terminal) => act(options, terminal)))
     },
 }

@@ -2,6 +2,7 @@
 import type { CliCommand } from "../../voice/command.ts"
 import { EXIT, type ExitCode } from "../../voice/exit.ts"
 import type { Terminal } from "../../voice/terminal.ts"
+import { SOCKET } from "../control/option.ts"
 
 type Options = { readonly socket?: string }
 
@@ -17,7 +18,7 @@ export const metrics: CliCommand = {
             .summary("prints counters and gauges of the running daemon for Prometheus")
             .description("Asks the running daemon for its metrics, in Prometheus' text exposition format.")
             .addHelpText("before", EXAMPLES)
-            .option("--socket <file>", "where the daemon is asked (default: $POSTERN_SOCKET, or /run/postern/control)")
+            .option(...SOCKET)
             .action((options: Options) => run((terminal) => act(options, terminal)))
     },
 }

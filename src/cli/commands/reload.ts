@@ -2,6 +2,7 @@
 import type { CliCommand } from "../../voice/command.ts"
 import { EXIT, type ExitCode } from "../../voice/exit.ts"
 import type { Terminal } from "../../voice/terminal.ts"
+import { SOCKET } from "../control/option.ts"
 
 type Options = { readonly socket?: string; readonly json?: true }
 
@@ -21,7 +22,7 @@ export const reload: CliCommand = {
                     "changes. Attempts and grants of doors that stay go on. Exit status 3 if there is an error.",
             )
             .addHelpText("before", EXAMPLES)
-            .option("--socket <file>", "where the daemon is asked (default: $POSTERN_SOCKET, or /run/postern/control)")
+            .option(...SOCKET)
             .option("--json", "one JSON object instead of lines")
             .action((options: Options) => run((terminal) => act(options, terminal)))
     },

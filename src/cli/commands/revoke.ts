@@ -2,6 +2,7 @@
 import type { CliCommand } from "../../voice/command.ts"
 import { EXIT, type ExitCode } from "../../voice/exit.ts"
 import type { Terminal } from "../../voice/terminal.ts"
+import { SOCKET } from "../control/option.ts"
 
 type Options = { readonly socket?: string; readonly door?: string; readonly all?: true }
 
@@ -25,7 +26,7 @@ export const revoke: CliCommand = {
             .argument("[source]", "an address, or a network such as 192.0.2.0/24")
             .option("--door <name>", "at this door alone")
             .option("--all", "everything, everywhere")
-            .option("--socket <file>", "where the daemon is asked (default: $POSTERN_SOCKET, or /run/postern/control)")
+            .option(...SOCKET)
             .action((source: string | undefined, options: Options) => run((terminal) => act(source, options, terminal)))
     },
 }

@@ -2,6 +2,7 @@
 import type { CliCommand } from "../../voice/command.ts"
 import { EXIT, type ExitCode } from "../../voice/exit.ts"
 import type { Terminal } from "../../voice/terminal.ts"
+import { SOCKET } from "../control/option.ts"
 
 type Options = { readonly socket?: string; readonly json?: true; readonly trustFrom?: string }
 
@@ -23,7 +24,7 @@ export const state: CliCommand = {
             .addHelpText("before", EXAMPLES)
             .option("--trust-from <when>", "a date, a date and time, how long ago, such as 90m, or now")
             .option("--json", "one JSON object instead of lines")
-            .option("--socket <file>", "where the daemon is asked (default: $POSTERN_SOCKET, or /run/postern/control)")
+            .option(...SOCKET)
             .action((options: Options) => run((terminal) => act(options, terminal)))
     },
 }

@@ -2,6 +2,7 @@
 import type { CliCommand } from "../../voice/command.ts"
 import { EXIT, type ExitCode } from "../../voice/exit.ts"
 import type { Terminal } from "../../voice/terminal.ts"
+import { SOCKET } from "../control/option.ts"
 
 type Options = { readonly socket?: string; readonly json?: true }
 
@@ -17,7 +18,7 @@ export const status: CliCommand = {
             .summary("shows doors, attempts, grants and warnings of the running daemon")
             .description("Asks the running daemon how things stand: doors, live attempts, grants, counters, warnings.")
             .addHelpText("before", EXAMPLES)
-            .option("--socket <file>", "where the daemon is asked (default: $POSTERN_SOCKET, or /run/postern/control)")
+            .option(...SOCKET)
             .option("--json", "one JSON object instead of lines")
             .action((options: Options) => run((terminal) => act(options, terminal)))
     },

@@ -2,6 +2,7 @@
 import type { CliCommand } from "../../voice/command.ts"
 import { EXIT, type ExitCode } from "../../voice/exit.ts"
 import type { Terminal } from "../../voice/terminal.ts"
+import { SOCKET } from "../control/option.ts"
 
 type Options = { readonly socket?: string; readonly json?: true }
 
@@ -20,7 +21,7 @@ export const watch: CliCommand = {
             .summary("shows the same as status, live")
             .description("Shows how things stand, every second, until Ctrl-C or the end of the daemon.")
             .addHelpText("before", EXAMPLES)
-            .option("--socket <file>", "where the daemon is asked (default: $POSTERN_SOCKET, or /run/postern/control)")
+            .option(...SOCKET)
             .option("--json", "a line with a JSON object each time")
             .action((options: Options) => run((terminal) => act(options, terminal)))
     },

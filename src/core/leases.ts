@@ -56,13 +56,14 @@ export class Lease {
 export class Leases {
     #room: number
     #made = 0
+    /** By number. */
     readonly #leases = new Map<number, Lease>()
+    /** The same by door and source, but for those whose door is gone. */
+    readonly #current = new Map<string, Lease>()
     /** How many of them each network has. */
     readonly #shares = new Map<string, number>()
     /** By service: the doors that open it. */
     #openers: ReadonlyMap<HitCode, readonly Door[]>
-    /** The same by door and source, but for those whose door is gone. */
-    readonly #current = new Map<string, Lease>()
     readonly #grants = new Agenda<Lease["grant"]>()
     readonly #stops = new Agenda<Lease["stop"]>()
 

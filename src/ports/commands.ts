@@ -1,6 +1,6 @@
 import type { ProgramOutcome } from "../core/report.ts"
 
-/** Runs the programs of doors. Adapters: spawn, memory. */
+/** Runs programs, of doors and of hooks. Adapters: spawn, memory. */
 export interface Commands {
     /**
      * Queues a program: those of one `lane` run one after another in order, and only so many run at once over all.

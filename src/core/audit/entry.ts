@@ -23,7 +23,7 @@ const KINDS = {
     given: z.object({ ...who, opens: services, until: nullableNumber, uid: number }),
     revoked: z.object({ ...who, uid: number }),
     closed: z.object({ ...who, by: z.enum(["time", "knock", "reload"]) }),
-    /** The right knock, but `code` (`source`, `grants`, `firewall`). */
+    /** The right knock, but `code`: see `RefusalCode`. */
     refused: z.object({ ...who, knocker: text, code: text }),
     /** The source's hits do not count until then. */
     paused: z.object({ source: text, until: number }),

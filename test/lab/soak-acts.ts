@@ -1,4 +1,5 @@
 /** What a soak is made of: a configuration, floods, and mischief. A new kind of either is one more entry. */
+import { readFileSync, writeFileSync } from "node:fs"
 import { connect } from "node:net"
 import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
@@ -112,6 +113,26 @@ export const MISCHIEF: readonly Act[] = [
             ]) {
                 const { status, stderr } = await gateway.run([POSTERN, ...words, ...socket])
                 if (status !== 0) throw new Error(`postern ${words[0]}: ${stderr}`)
+            }
+        },
+    },
+    {
+        name: "reload, right and wrong",
+        async run({ gateway, daemon }) {
+            const { file, socket } = daemon()
+            const right = readFileSync(file, "utf8")
+            const reload = () => gateway.run([POSTERN, "reload", "--socket", socket])
+            // One door more; then a mistake, which must change nothing; then as it was.
+            const more = right.replaceAll('"ssh"', '"ssh-too"').split("[[door]]")[1]!.replace("32144", "32148")
+            const steps = [
+                [`${right}\n[[door]]${more}`, 0],
+                [`${right}\nnonsense = [`, 3],
+                [right, 0],
+            ] as const
+            for (const [text, code] of steps) {
+                writeFileSync(file, text)
+                const { status, stderr } = await reload()
+                if (status !== code) throw new Error(`reload: ${status} in place of ${code}: ${stderr}`)
             }
         },
     },

@@ -52,10 +52,10 @@ const NETWORKS = { v4: "20.0.0.0/6", v6: "2a00::/12" }
 const MEBI = 1 << 20
 /** The journal holds 5000 grants with programs easily in this. */
 const STATE_MOST = 16 * MEBI
-/** What postern.toml(5) states for the defaults and sequences of three hits. */
-const MEMORY_MOST = 157
-/** Shorter soaks have too few samples for medians to mean anything. */
-const LONG = 60
+/** What postern.toml(5) states for the defaults and sequences of three hits, where configurations are read again. */
+const MEMORY_MOST = 189
+/** By the second fifth of it everything has happened a few times; in a shorter one memory is still finding its level (s). */
+const LONG = 300
 
 /** What goes on, for who has to find out why a knock was lost. */
 type Diary = { readonly name: string; readonly from: number; to: number }[]

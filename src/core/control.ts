@@ -39,33 +39,37 @@ export type Request =
     | { readonly ask: "reload" }
 
 /** Why something is not done. */
-export type ControlCode =
+const CODES = [
     /** The line is too long, not JSON, or not a message of this language. */
-    | "too-long"
-    | "malformed"
+    "too-long",
+    "malformed",
     /** Another version, or a question that this version has not. */
-    | "version"
-    | "unknown"
+    "version",
+    "unknown",
     /** As many clients as there may be are connected. */
-    | "busy"
+    "busy",
     /** The other side of the socket is neither root, nor the daemon's user, nor in the socket's group. */
-    | "denied"
+    "denied",
     /** There is no such door, or there is nothing that it could open. */
-    | "door"
-    | "nothing"
+    "door",
+    "nothing",
     /** Not an address (grant) or network (revoke); not a time that a grant can have. */
-    | "source"
-    | "for"
+    "source",
+    "for",
     /** The configuration has errors, or changes what cannot change while the daemon runs: `detail` has a line for each. */
-    | "configuration"
+    "configuration",
     /** As many grants are open as are allowed; the firewall refused. */
-    | "grants"
-    | "firewall"
+    "grants",
+    "firewall",
     /** There is no audit trail; there is no journal. */
-    | "audit"
-    | "journal"
+    "audit",
+    "journal",
     /** The daemon stops, or something is wrong with it. */
-    | "failed"
+    "failed",
+] as const
+
+/** One of them. */
+export type ControlCode = (typeof CODES)[number]
 
 /** A refusal; `detail` is for people, and may be empty. */
 export type Refused = { readonly ok: false; readonly code: ControlCode; readonly detail: string }
@@ -94,25 +98,6 @@ export type LogPage = {
 
 /** What a reload has changed. */
 export type Reloaded = z.infer<typeof reloadedShape>
-
-const CODES = [
-    "too-long",
-    "malformed",
-    "version",
-    "unknown",
-    "busy",
-    "denied",
-    "door",
-    "nothing",
-    "source",
-    "for",
-    "configuration",
-    "grants",
-    "firewall",
-    "audit",
-    "journal",
-    "failed",
-] as const satisfies readonly ControlCode[]
 
 const name = z.string().check(z.maxLength(64))
 const version = z.literal(CONTROL_VERSION)

@@ -3,6 +3,7 @@ import type { Peer } from "../adapters/system/peer.ts"
 import { type Answer, type Request, refuse } from "../core/control.ts"
 import { formatService } from "../core/knock/language.ts"
 import { LISTED_MOST } from "../core/status.ts"
+import { messageOf } from "../core/thrown.ts"
 import { formatStamp } from "../voice/reports.ts"
 import type { Log } from "./log.ts"
 import { type MetricsSources, metricsNow } from "./metrics.ts"
@@ -34,7 +35,7 @@ async function tryToAnswer(request: Request, peer: Peer, sources: AnswerSources,
     try {
         return await answer(request, peer, sources, log)
     } catch (error) {
-        const text = error instanceof Error ? error.message : String(error)
+        const text = messageOf(error)
         log("error", `control: ${request.ask} failed: ${text}`)
         return refuse("failed", text)
     }

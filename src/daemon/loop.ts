@@ -12,6 +12,7 @@ import type { Meter } from "../core/metrics/meter.ts"
 import type { Address, Network } from "../core/net/address.ts"
 import type { Report } from "../core/report.ts"
 import { type Ruleset, wantedRuleset } from "../core/ruleset.ts"
+import { messageOf } from "../core/thrown.ts"
 import { planWatch, type Watching } from "../core/watch.ts"
 import type { Capture } from "../ports/capture.ts"
 import type { Clock } from "../ports/clock.ts"
@@ -194,7 +195,7 @@ export class Loop {
         try {
             if (refused === null) this.#ports.capture.follow(watching)
         } catch (error) {
-            const detail = `${this.#ports.capture.name}: ${error instanceof Error ? error.message : String(error)}`
+            const detail = `${this.#ports.capture.name}: ${messageOf(error)}`
             refused = { ok: false, code: "failed", detail }
         }
         if (refused === null || table === null) return refused

@@ -22,6 +22,7 @@ import type { Config, Door } from "../core/config/config.ts"
 import { type ConfigFile, readConfig } from "../core/config/parse.ts"
 import { formatService } from "../core/knock/language.ts"
 import { Meter } from "../core/metrics/meter.ts"
+import { messageOf } from "../core/thrown.ts"
 import type { Capture } from "../ports/capture.ts"
 import type { Firewall } from "../ports/firewall.ts"
 import type { Services } from "../ports/services.ts"
@@ -335,8 +336,4 @@ function doorText(door: Door): string {
         door.command !== null && "runs programs",
     ]
     return parts.filter((part) => typeof part === "string").join(", ")
-}
-
-function messageOf(error: unknown): string {
-    return error instanceof Error ? error.message : String(error)
 }

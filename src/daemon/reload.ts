@@ -9,6 +9,7 @@ import { formatIssue, type Issue } from "../core/config/issues.ts"
 import { type ConfigFile, readConfig } from "../core/config/parse.ts"
 import type { Report } from "../core/report.ts"
 import { PROBLEMS_MOST } from "../core/status.ts"
+import { messageOf } from "../core/thrown.ts"
 import type { Log } from "./log.ts"
 import type { Loop } from "./loop.ts"
 import type { Journal } from "./state.ts"
@@ -67,7 +68,7 @@ async function attempt({ loop, read, state }: ReloadKeeping): Promise<ReloadOutc
         const unwise = reading.issues.filter(({ severity }) => severity === "warning")
         return { ok: true, changes, ended: done.ended, problems: lines(unwise) }
     } catch (error) {
-        return { ok: false, code: "failed", problems: [error instanceof Error ? error.message : String(error)] }
+        return { ok: false, code: "failed", problems: [messageOf(error)] }
     }
 }
 

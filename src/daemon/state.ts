@@ -8,6 +8,7 @@ import { lateStore } from "../adapters/store/late.ts"
 import { type Disk, openDisk } from "../adapters/system/disk.ts"
 import type { AuditEntry, AuditFact } from "../core/audit/entry.ts"
 import type { Config } from "../core/config/config.ts"
+import { messageOf } from "../core/thrown.ts"
 import type { Audit } from "../ports/audit.ts"
 import type { Store } from "../ports/store.ts"
 import { formatStamp } from "../voice/reports.ts"
@@ -194,8 +195,4 @@ async function openTrail(disk: Disk, directory: string, now: () => number, log: 
         log("warning", `audit: the trail in ${directory} cannot be read, and is not kept: ${messageOf(error)}`)
         return null
     }
-}
-
-function messageOf(error: unknown): string {
-    return error instanceof Error ? error.message : String(error)
 }

@@ -5,6 +5,7 @@
  */
 import type { AuditEntry, AuditFact } from "../../core/audit/entry.ts"
 import { formatLine } from "../../core/audit/line.ts"
+import { messageOf } from "../../core/thrown.ts"
 import type { Audit } from "../../ports/audit.ts"
 import type { Disk } from "../system/disk.ts"
 import { AUDIT, endOfTrail, nameOf, OLDER_MOST, readTrail } from "./trail.ts"
@@ -125,7 +126,7 @@ class Trail implements Audit {
             try {
                 await this.#batch()
             } catch (error) {
-                this.#bad(error instanceof Error ? error.message : String(error))
+                this.#bad(messageOf(error))
                 this.#timer = setTimeout(() => {
                     this.#timer = undefined
                     this.#wake()

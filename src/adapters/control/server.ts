@@ -15,6 +15,7 @@ import {
     type Request,
     refuse,
 } from "../../core/control.ts"
+import { messageOf } from "../../core/thrown.ts"
 import { type Peer, peerOf } from "../system/peer.ts"
 import { takePlace } from "./place.ts"
 
@@ -79,7 +80,7 @@ export async function listenControl(options: ControlOptions): Promise<ControlSer
             clients: () => clients.size,
         }
     } catch (error) {
-        return error instanceof Error ? error.message : String(error)
+        return messageOf(error)
     }
 }
 

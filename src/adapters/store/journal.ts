@@ -7,6 +7,7 @@ import { BLOCK } from "../../core/store/block.ts"
 import { decodeJournal, encodeBatch, encodeJournal } from "../../core/store/journal.ts"
 import { Ledger } from "../../core/store/ledger.ts"
 import type { StoreRecord } from "../../core/store/record.ts"
+import { messageOf } from "../../core/thrown.ts"
 import type { Store } from "../../ports/store.ts"
 import { type Disk, isDenied, openDisk } from "../system/disk.ts"
 import { batchStore } from "./batches.ts"
@@ -136,8 +137,4 @@ class Journal {
     close(): Promise<void> {
         return this.#disk.close()
     }
-}
-
-function messageOf(error: unknown): string {
-    return error instanceof Error ? error.message : String(error)
 }

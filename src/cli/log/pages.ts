@@ -2,6 +2,7 @@
 import { readTrail } from "../../adapters/audit/trail.ts"
 import { isDenied, shelfOf } from "../../adapters/system/disk.ts"
 import { GATEWAY } from "../../core/config/defaults.ts"
+import { messageOf } from "../../core/thrown.ts"
 import type { AuditPage, AuditQuery } from "../../ports/audit.ts"
 import { EXIT, type ExitCode } from "../../voice/exit.ts"
 import type { Terminal } from "../../voice/terminal.ts"
@@ -52,7 +53,7 @@ function filesIn(directory: string, terminal: Terminal): PageSource {
                 await shelf.names()
                 return await readTrail(shelf, query)
             } catch (error) {
-                terminal.error(`cannot read the audit trail: ${error instanceof Error ? error.message : String(error)}`)
+                terminal.error(`cannot read the audit trail: ${messageOf(error)}`)
                 return isDenied(error) ? EXIT.permission : EXIT.failed
             }
         },

@@ -12,7 +12,8 @@ const STATUS_MS = 1000
 /** Ours: what kept it from its work is looked for again after so long (ms). */
 const AGAIN_MS = 1000
 
-export type HeraldParts = {
+/** What it is made with. */
+export type HeraldKeeping = {
     readonly notifier: Notifier
     /** One of its own: a clock has one alarm. */
     readonly clock: Clock
@@ -25,7 +26,7 @@ export type HeraldParts = {
 
 /** See the head of the file. Before the first `ready` it says nothing. */
 export class Herald {
-    readonly #parts: HeraldParts
+    readonly #keeping: HeraldKeeping
     #phase: "starting" | "ready" | "reloading" | "stopping" = "starting"
     #said = ""
     #saidAt = 0
@@ -35,16 +36,16 @@ export class Herald {
     /** Looks in a row that found something wrong. */
     #troubles = 0
 
-    constructor(parts: HeraldParts) {
-        this.#parts = parts
+    constructor(keeping: HeraldKeeping) {
+        this.#keeping = keeping
     }
 
     /** Knocks open doors from now on; or again, after a reload. */
     ready(): void {
         if (this.#phase === "stopping") return
         this.#phase = "ready"
-        const now = this.#parts.clock.monotonic()
-        const { watchdog } = this.#parts.notifier
+        const now = this.#keeping.clock.monotonic()
+        const { watchdog } = this.#keeping.notifier
         // Twice in the time that is allowed, as sd_watchdog_enabled(3) recommends.
         if (watchdog !== null) this.#lifeDue ??= now + Math.max(1, Math.floor(watchdog / 2))
         this.#tell({ phase: "ready", status: this.#status(now) })
@@ -61,7 +62,7 @@ export class Herald {
     /** Something may have changed: to be called as often as that is so. */
     changed(): void {
         if (this.#phase !== "ready" || this.#statusDue !== null) return
-        this.#statusDue = Math.max(this.#parts.clock.monotonic(), this.#saidAt + STATUS_MS)
+        this.#statusDue = Math.max(this.#keeping.clock.monotonic(), this.#saidAt + STATUS_MS)
         this.#arm()
     }
 
@@ -69,17 +70,17 @@ export class Herald {
     stopping(): void {
         if (this.#phase === "stopping") return
         this.#phase = "stopping"
-        this.#parts.clock.wake(null, () => {})
+        this.#keeping.clock.wake(null, () => {})
         this.#tell({ phase: "stopping", status: "stopping" })
-        this.#parts.notifier.close()
+        this.#keeping.notifier.close()
     }
 
     #arm(): void {
-        this.#parts.clock.wake(soonest(this.#statusDue, this.#lifeDue), () => this.#wake())
+        this.#keeping.clock.wake(soonest(this.#statusDue, this.#lifeDue), () => this.#wake())
     }
 
     #wake(): void {
-        const now = this.#parts.clock.monotonic()
+        const now = this.#keeping.clock.monotonic()
         if (this.#statusDue !== null && now >= this.#statusDue) {
             this.#statusDue = null
             const before = this.#said
@@ -97,21 +98,21 @@ export class Herald {
      * something is wrong, since whoever wakes up after a long pause may find us here before the rest has had its turn.
      */
     #life(): number {
-        const half = Math.max(1, Math.floor(this.#parts.notifier.watchdog! / 2))
-        const trouble = this.#parts.trouble()
+        const half = Math.max(1, Math.floor(this.#keeping.notifier.watchdog! / 2))
+        const trouble = this.#keeping.trouble()
         this.#troubles = trouble === null ? 0 : this.#troubles + 1
         if (trouble === null) this.#tell({ alive: true })
-        if (this.#troubles === 2) this.#parts.log("error", `no sign of life for the watchdog: ${trouble}`)
+        if (this.#troubles === 2) this.#keeping.log("error", `no sign of life for the watchdog: ${trouble}`)
         return trouble === null ? half : Math.min(half, AGAIN_MS)
     }
 
     #status(now: number): string {
-        this.#said = this.#parts.status()
+        this.#said = this.#keeping.status()
         this.#saidAt = now
         return this.#said
     }
 
     #tell(news: News): void {
-        this.#parts.notifier.tell(news)
+        this.#keeping.notifier.tell(news)
     }
 }

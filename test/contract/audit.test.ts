@@ -3,14 +3,16 @@
  * cuts, disks that refuse, stand still or are full, and damage. Nothing that was durable is lost, what cannot be read
  * costs that entry alone and is counted, and nobody is ever held up.
  */
-import { spawn } from "node:child_process"
+import { execFileSync, spawn } from "node:child_process"
 import {
     chmodSync,
     mkdtempSync,
     readdirSync,
     readFileSync,
+    renameSync,
     rmSync,
     statSync,
+    symlinkSync,
     truncateSync,
     writeFileSync,
 } from "node:fs"
@@ -352,6 +354,20 @@ describe("file, on a real disk", () => {
         over = true
         // A turn for each piece of 8 KiB, at least.
         expect(turns).toBeGreaterThan(audit.health().bytes / 8192)
+    })
+
+    it("waits for nobody where something else than a file has its name, and writes through no link", async () => {
+        const { audit, disk } = await open()
+        audit.write(FACTS.closed)
+        await settled(audit)
+        execFileSync("mkfifo", [join(directory, nameOf(1))])
+        await expect(audit.read(ALL)).rejects.toThrow("is not a file")
+        await expect(openAudit(disk, { now: () => NOW, news: nothing })).rejects.toThrow("is not a file")
+        rmSync(join(directory, nameOf(1)))
+        renameSync(join(directory, AUDIT), join(directory, "elsewhere"))
+        symlinkSync("elsewhere", join(directory, AUDIT))
+        await expect(audit.read(ALL)).rejects.toThrow("ELOOP")
+        await expect(disk.open(AUDIT)).rejects.toThrow("ELOOP")
     })
 })
 

@@ -290,6 +290,22 @@ describe("a client", () => {
         expect(heard()).toBe(`${encodeAnswer(refused)}\n${encodeAnswer(DONE)}\n`)
     })
 
+    it("that closes its half still hears every answer, also those that take their time, and is let go", async () => {
+        let answered = 0
+        const server = await serve({
+            answer: async () => {
+                await new Promise((resolve) => setTimeout(resolve, answered === 0 ? 20 : 0))
+                return { ...DONE, grants: ++answered }
+            },
+        })
+        const { socket, heard } = await raw()
+        socket.end(`${encodeRequest(ALL)}\n`.repeat(50))
+        await once(socket, "close")
+        const answers = Array.from({ length: 50 }, (_, i) => encodeAnswer({ ...DONE, grants: i + 1 }))
+        expect(heard()).toBe(`${answers.join("\n")}\n`)
+        await vi.waitFor(() => expect(server.clients()).toBe(0))
+    })
+
     it("that asks and never reads is not read from, and let go in time", async () => {
         let answered = 0
         const long = (): Answer => {

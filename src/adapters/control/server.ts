@@ -59,7 +59,8 @@ export async function listenControl(options: ControlOptions): Promise<ControlSer
         const gid = group === null ? null : groupId(group)
         if (gid === undefined) trouble(`there is no group ${group}: root alone can connect`)
         const allowed = new Set([0, process.geteuid?.() ?? 0])
-        const server = createServer((socket) => {
+        // Who has asked all he wants to may say so at once, and still hears every answer.
+        const server = createServer({ allowHalfOpen: true }, (socket) => {
             if (clients.size >= CLIENTS_MOST) return turnAway(socket, refuse("busy"), refused)
             const peer = askPeer(socket)
             if (peer === null || !(allowed.has(peer.uid) || (gid != null && peer.gids.includes(gid)))) {
@@ -149,10 +150,15 @@ function turnAway(socket: Socket, answer: Refused, refused: (code: ControlCode) 
 
 function serve(socket: Socket, peer: Peer, { answer, refused = () => {}, idle = IDLE_MS }: ControlOptions): void {
     let text = ""
+    /** A line of his is being answered; no other will come. */
+    let busy = false
+    let ended = false
     const take = async () => {
         const end = text.indexOf("\n")
+        busy = end >= 0
         if (end < 0) {
             if (text.length > REQUEST_MOST) turnAway(socket, refuse("too-long"), refused)
+            else if (ended) socket.end()
             else socket.resume()
             return
         }
@@ -170,6 +176,10 @@ function serve(socket: Socket, peer: Peer, { answer, refused = () => {}, idle = 
     socket.setEncoding("utf8")
     socket.setTimeout(idle, () => socket.destroy())
     socket.on("error", () => {})
+    socket.on("end", () => {
+        ended = true
+        if (!busy) socket.end()
+    })
     socket.on("data", (more: string) => {
         socket.pause()
         text += more

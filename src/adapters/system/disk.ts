@@ -71,7 +71,7 @@ export function shelfOf(directory: string): Shelf {
     return {
         names: () => readdir(directory),
         async view(name) {
-            const handle = await orNull(open(join(directory, name), constants.O_RDONLY | constants.O_NOFOLLOW))
+            const handle = await openFile(join(directory, name), constants.O_RDONLY)
             if (handle === null) return null
             const { size } = await handle.stat()
             return {
@@ -86,14 +86,21 @@ export function shelfOf(directory: string): Shelf {
     }
 }
 
-/** Null instead of an error that there is no such file. */
-async function orNull<T>(made: Promise<T>): Promise<T | null> {
+/**
+ * A file; null: there is none. Throws if something else has its name. Not blocking: Node has few threads for files, and a
+ * FIFO in the place of one would hold one of them for good. Not through a link: what we write belongs here.
+ */
+async function openFile(path: string, access: number): Promise<FileHandle | null> {
+    let handle: FileHandle
     try {
-        return await made
+        handle = await open(path, access | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     } catch (error) {
         if (codeOf(error) === "ENOENT") return null
         throw error
     }
+    if ((await handle.stat()).isFile()) return handle
+    await handle.close()
+    throw new Error(`${path} is not a file: move it away`)
 }
 
 function syncDirectory(directory: string): void {
@@ -118,7 +125,7 @@ function lockedDisk(directory: string, names: number): Disk {
         return handle
     }
     const takeOld = async (name: string): Promise<FileHandle | null> => {
-        const handle = await orNull(open(join(directory, name), "r+"))
+        const handle = await openFile(join(directory, name), constants.O_RDWR)
         if (handle !== null) await take(name, handle)
         return handle
     }

@@ -1,31 +1,20 @@
 /** The daemon's life: read the configuration, take the ports, run the loop, stop on a signal. */
-import { randomBytes } from "node:crypto"
-import { nflogCapture } from "../adapters/capture/nflog.ts"
-import { packetSocketCapture } from "../adapters/capture/packet-socket.ts"
 import { systemClock } from "../adapters/clock/system.ts"
 import { spawnCommands } from "../adapters/commands/spawn.ts"
 import { configFile, readConfigFiles } from "../adapters/config/files.ts"
 import { type ControlOptions, type ControlServer, listenControl } from "../adapters/control/server.ts"
-import { nftFirewall } from "../adapters/firewall/nft.ts"
 import { rtnetlinkLinks } from "../adapters/links/rtnetlink.ts"
 import { isJournal } from "../adapters/log/journal.ts"
 import { openOutlet } from "../adapters/log/outlet.ts"
 import { LogWriter } from "../adapters/log/writer.ts"
 import { systemdNotifier } from "../adapters/notify/systemd.ts"
-import { publishedServices } from "../adapters/services/published.ts"
-import { socketServices } from "../adapters/services/sockets.ts"
-import { hasCapability } from "../adapters/system/capabilities.ts"
-import { EBUSY, EPERM, SystemError } from "../adapters/system/errno.ts"
-import { openLogGroup } from "../adapters/system/nfnetlink-log.ts"
+import { allServices } from "../adapters/services/all.ts"
 import { trimMemory } from "../adapters/system/trim.ts"
 import type { Config, Door } from "../core/config/config.ts"
 import { type ConfigFile, readConfig } from "../core/config/parse.ts"
 import { formatService } from "../core/knock/language.ts"
 import { Meter } from "../core/metrics/meter.ts"
 import { messageOf } from "../core/thrown.ts"
-import type { Capture } from "../ports/capture.ts"
-import type { Firewall } from "../ports/firewall.ts"
-import type { Services } from "../ports/services.ts"
 import { EXIT, type ExitCode } from "../voice/exit.ts"
 import { formatMs } from "../voice/reports.ts"
 import { type Terminal, voiceOf } from "../voice/terminal.ts"
@@ -34,14 +23,15 @@ import { answerer } from "./control.ts"
 import { Herald } from "./herald.ts"
 import { HOOK_ROOM, Hooks } from "./hooks.ts"
 import { formatLine, type Log, lineLog } from "./log.ts"
-import { interfacesText, Loop, type LoopPorts } from "./loop.ts"
-import { measureFirewall, measureLog, measureStore } from "./measured.ts"
+import { interfacesText, type LoopPorts } from "./loop.ts"
+import { measureLog, measureStore } from "./measured.ts"
 import { type Opening, openingOf, Refusal } from "./opening.ts"
 import { howLastEnded, recorder } from "./recorder.ts"
 import { oneByOne, type ReloadKeeping, type ReloadOutcome, reloadOnce } from "./reload.ts"
 import { openState } from "./state.ts"
 import { summary } from "./status.ts"
 import { logSurprises } from "./surprises.ts"
+import { finely, startLoop, takeFirewall } from "./taking.ts"
 import { logReports } from "./told.ts"
 import { rememberWarnings } from "./warnings.ts"
 
@@ -132,7 +122,7 @@ async function live(
         else void reload(null)
     })
     const links = rtnetlinkLinks()
-    const services = allServices(log)
+    const services = allServices((what) => log("warning", what))
     const commands = spawnCommands()
     // Before anything is made or changed: who has not the rights is told so.
     const firewall = takeFirewall(config, { clock, log, meter })
@@ -225,106 +215,6 @@ async function listen(
     if (typeof control !== "string") return control
     log("warning", `nobody can ask this daemon: ${path}: ${control}`)
     return null
-}
-
-/** Starts with the capture that is wanted; `auto` tries nflog first and says why it takes the other. */
-function startLoop(config: Config, ports: Omit<LoopPorts, "capture">): Loop {
-    const { capture: wanted, logGroup } = config.gateway
-    const seed = randomBytes(8)
-    const { firewall } = ports
-    const start = (capture: Capture): Loop => {
-        const loop = new Loop(config, { ...ports, capture }, [seed.readUInt32LE(0), seed.readUInt32LE(4)])
-        loop.start()
-        return loop
-    }
-    if (wanted !== "packet-socket" && firewall !== null) {
-        try {
-            return start(nflogCapture({ clock: ports.clock }))
-        } catch (error) {
-            if (isTaken(error)) throw taken(logGroup)
-            if (wanted === "nflog") throw error
-            ports.log("warning", `nflog does not work here (${messageOf(error)}): taking packet-socket`)
-        }
-    }
-    if (!hasCapability("CAP_NET_RAW")) {
-        throw new Refusal(EXIT.permission, "the packet socket needs CAP_NET_RAW", "run it as root, or grant it")
-    }
-    if (firewall !== null) holdTable(logGroup)
-    return start(packetSocketCapture({ clock: ports.clock, links: ports.links }))
-}
-
-/** Milliseconds with fractions, never going back: to measure with. */
-const finely = () => performance.now()
-
-/** The kernel's firewall; null where it is missing and nothing needs it. */
-function takeFirewall(config: Config, ports: Pick<LoopPorts, "log" | "clock" | "meter">): Firewall | null {
-    const { log, clock, meter } = ports
-    const needed = config.doors.some((door) => door.opens.length > 0) || config.gateway.capture === "nflog"
-    try {
-        if (!hasCapability("CAP_NET_ADMIN")) {
-            throw new Refusal(EXIT.permission, "the firewall needs CAP_NET_ADMIN", "run it as root, or grant it")
-        }
-        return measureFirewall(
-            nftFirewall(() => clock.monotonic()),
-            meter,
-            finely,
-        )
-    } catch (error) {
-        if (needed) throw error
-        log("warning", `no firewall (${messageOf(error)}): doors can run programs alone`)
-        return null
-    }
-}
-
-/**
- * One daemon per network namespace: two would overwrite each other's table. The log group is what the kernel gives to
- * one process alone and takes back when that dies, so it is held even where packets come from a packet socket.
- */
-function holdTable(logGroup: number): void {
-    try {
-        openLogGroup(logGroup, 0, 0, 4096)
-    } catch (error) {
-        // A kernel without log groups cannot tell us.
-        if (isTaken(error)) throw taken(logGroup)
-    }
-}
-
-/** We may change the firewall (asked before), so a refused log group is somebody else's. */
-function isTaken(error: unknown): boolean {
-    return error instanceof SystemError && (error.errno === EPERM || error.errno === EBUSY)
-}
-
-function taken(logGroup: number): Refusal {
-    return new Refusal(
-        EXIT.failed,
-        `another program has log group ${logGroup} of this host: most likely a running postern`,
-        "stop that one first, or set another `log_group` if it is not postern",
-    )
-}
-
-/** Sockets and published ports together. A failed look leaves the last answer in force and says so once. */
-function allServices(log: Log): Services {
-    let published: Services | null
-    try {
-        published = publishedServices()
-    } catch {
-        published = null
-    }
-    const sockets = socketServices()
-    let last: ReturnType<Services["offered"]> = []
-    let told = false
-    return {
-        offered: () => {
-            try {
-                last = [...sockets.offered(), ...(published?.offered() ?? [])]
-                told = false
-            } catch (error) {
-                if (!told) log("warning", `cannot see what this host offers: ${messageOf(error)}`)
-                told = true
-            }
-            return last
-        },
-    }
 }
 
 function doorText(door: Door): string {

@@ -1,0 +1,49 @@
+/**
+ * How soon to read again. Quiet: as soon as something comes, so that a knock waits for nothing. Busy: after a pause, for
+ * a wake-up costs more than a hundred packets do. The pause is 2 ms, which a knock in the midst of it hardly feels;
+ * only where so many packets come that a longer one is worth it, and for as long, it grows to 8 ms.
+ *
+ * Measured at 1 000 to 5 000 packets a second, where a pause that grew with time alone made a median of 0.7 ms one of 3
+ * to 8 ms and saved nothing that anybody would miss.
+ */
+
+/** More packets than this within so many milliseconds are a flood; it is over when a reading finds no more than that. */
+const FLOOD = 8
+const WINDOW_MS = 8
+const CALM = 1
+const SHORTEST_MS = 2
+const LONGEST_MS = 8
+/** After so many readings in a row that found so many packets, the pause doubles. */
+const PATIENCE = 32
+const RICH = 32
+
+/** See the head of the file. Pure: times are arguments. */
+export class Tempo {
+    #busy = false
+    /** Rich readings in a row. */
+    #rich = 0
+    /** Packets since the window began. */
+    #recent = 0
+    #since = 0
+
+    get busy(): boolean {
+        return this.#busy
+    }
+
+    /** A reading at `now` (monotonic, ms) found so many packets. Returns the pause in ms; 0: none. */
+    after(found: number, now: number): number {
+        this.#busy = this.#busy ? found > CALM : this.#flooded(found, now)
+        this.#rich = this.#busy && found >= RICH ? this.#rich + 1 : 0
+        if (!this.#busy) return 0
+        return Math.min(LONGEST_MS, SHORTEST_MS << Math.min(8, Math.floor(this.#rich / PATIENCE)))
+    }
+
+    #flooded(found: number, now: number): boolean {
+        if (now - this.#since >= WINDOW_MS) {
+            this.#since = now
+            this.#recent = 0
+        }
+        this.#recent += found
+        return this.#recent > FLOOD
+    }
+}

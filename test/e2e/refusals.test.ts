@@ -83,10 +83,10 @@ function watchBoth(): void {
     outsider.keepTrying("friend", FRIEND, 22)
 }
 
-/** The lines of a table, without its elements. */
+/** The lines of a table, without elements that end by themselves: grants, and that who knocked was forgotten for a while. */
 function lines(table: string): string[] {
     const all = table.split("\n").map((line) => line.trim())
-    return all.filter((line) => !/ elements|10\.\d/.test(line)).sort((a, b) => (a < b ? -1 : 1))
+    return all.filter((line) => !/ expires |10\.\d/.test(line)).sort((a, b) => (a < b ? -1 : 1))
 }
 
 /** At least so many tries of each since `watchBoth`, and none of them went wrong. */

@@ -13,15 +13,22 @@ const WINDOW_MS = 8
 const CALM = 1
 const SHORTEST_MS = 2
 const LONGEST_MS = 8
-/** After so many readings in a row that found so many packets, the pause doubles. */
+/** So many packets a millisecond are worth a longer pause, and so few are not; between them it stays as it is. */
+const WORTH = 8
+const NOT_WORTH = 4
+/** After so many readings that were worth it the pause doubles. */
 const PATIENCE = 32
-const RICH = 32
+/** Packets come in bursts: the rate is a mean in which a reading weighs so much. */
+const WEIGHT = 1 / 8
 
 /** See the head of the file. Pure: times are arguments. */
 export class Tempo {
     #busy = false
-    /** Rich readings in a row. */
-    #rich = 0
+    /** Readings that were worth a longer pause. */
+    #worth = 0
+    /** Packets per millisecond, and when it was last looked at. */
+    #rate = 0
+    #last = 0
     /** Packets since the window began. */
     #recent = 0
     #since = 0
@@ -32,10 +39,14 @@ export class Tempo {
 
     /** A reading at `now` (monotonic, ms) found so many packets. Returns the pause in ms; 0: none. */
     after(found: number, now: number): number {
+        const rate = found / Math.max(1, now - this.#last)
+        this.#last = now
+        this.#rate += (rate - this.#rate) * WEIGHT
         this.#busy = this.#busy ? found > CALM : this.#flooded(found, now)
-        this.#rich = this.#busy && found >= RICH ? this.#rich + 1 : 0
+        if (!this.#busy || this.#rate < NOT_WORTH) this.#worth = 0
+        else if (this.#rate >= WORTH) this.#worth++
         if (!this.#busy) return 0
-        return Math.min(LONGEST_MS, SHORTEST_MS << Math.min(8, Math.floor(this.#rich / PATIENCE)))
+        return Math.min(LONGEST_MS, SHORTEST_MS << Math.min(8, Math.floor(this.#worth / PATIENCE)))
     }
 
     #flooded(found: number, now: number): boolean {

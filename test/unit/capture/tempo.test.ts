@@ -41,16 +41,32 @@ it("Tempo.after() ends the pauses when a reading finds one packet or none", () =
     }
 })
 
-it("Tempo.after() keeps to the shortest pause for as long as a reading finds fewer than 32", () => {
-    expect(run(new Tempo(), 0, times(1000, 31)).pauses).toEqual(times(1000, 2))
+it("Tempo.after() keeps to the shortest pause for as long as fewer than eight packets come in a millisecond", () => {
+    expect(run(new Tempo(), 0, times(1000, 15)).pauses).toEqual(times(1000, 2))
 })
 
-it("Tempo.after() pauses for longer while readings are rich, 8 ms at most, and at once for less when they are not", () => {
+it("Tempo.after() pauses for longer while many come, in bursts or not, 8 ms at most", () => {
+    for (const bursts of [[40], [78, 2], [20, 60, 20, 60, 40]]) {
+        const tempo = new Tempo()
+        let [now, pause] = [0, 2]
+        const pauses: number[] = []
+        for (let index = 0; index < 400; index++) {
+            // So many in two milliseconds.
+            pause = tempo.after((bursts[index % bursts.length]! * pause) / 2, now)
+            now += pause
+            pauses.push(pause)
+        }
+        expect(pauses[0]).toBe(2)
+        expect(pauses.slice(200)).toEqual(times(200, 8))
+        expect(pauses.indexOf(4)).toBeGreaterThanOrEqual(31)
+    }
+})
+
+it("Tempo.after() goes back to the shortest pause when fewer come, and stays in between", () => {
     const tempo = new Tempo()
-    const { pauses, end } = run(tempo, 0, times(200, 32))
-    expect(pauses.slice(0, 31)).toEqual(times(31, 2))
-    expect(pauses.slice(31, 63)).toEqual(times(32, 4))
-    expect(pauses.slice(63)).toEqual(times(137, 8))
-    expect(tempo.after(31, end)).toBe(2)
-    expect(tempo.after(32, end + 2)).toBe(2)
+    const { end } = run(tempo, 0, times(200, 80))
+    const between = run(tempo, end, times(200, 48))
+    expect(between.pauses).toEqual(times(200, 8))
+    const { pauses } = run(tempo, between.end, times(50, 8))
+    expect(pauses.at(-1)).toBe(2)
 })

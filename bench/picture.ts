@@ -48,7 +48,12 @@ export function draw(report: Report): string {
         "</style>",
         `<rect width="${WIDTH}" height="${height}" rx="8" fill="var(--paper)"/>`,
         text(24, 34, "Postern beside knockd, in the same run", "title"),
-        text(24, 54, "Powers of ten: one step to the right is ten times as much.", "soft"),
+        text(
+            24,
+            54,
+            "Each figure has a scale of its own, in powers of ten: one line to the right is ten times as much.",
+            "soft",
+        ),
         ...drawn,
         text(24, height - 14, `${report.machine}. ${report.versions}.`, "soft"),
         "</svg>",

@@ -28,10 +28,17 @@ export const idle: Row = {
     subjects: ["postern", "knockd"],
     rounds: 2,
     measures: [
-        { id: "idle.rss", what: "resident", unit: "MB", better: "less", value: (s) => median(s["rss"]), drawn: true },
+        {
+            id: "idle.rss",
+            what: "resident memory",
+            unit: "MB",
+            better: "less",
+            value: (s) => median(s["rss"]),
+            drawn: true,
+        },
         {
             id: "idle.pss",
-            what: "resident, its share (PSS)",
+            what: "resident memory, its share (PSS)",
             unit: "MB",
             better: "less",
             value: (s) => median(s["pss"]),

@@ -3,7 +3,6 @@
  * doors, attempts and grants is decided in `core/engine.ts` and carried out by the loop; here are the files, the state
  * directory, and whoever asks.
  */
-import { setTimeout } from "node:timers/promises"
 import { type DoorChanges, doorChanges } from "../core/config/changes.ts"
 import type { Config } from "../core/config/config.ts"
 import { formatIssue, type Issue } from "../core/config/issues.ts"
@@ -79,37 +78,20 @@ function lines(issues: readonly Issue[]): string[] {
     return more > 0 ? [...shown, `and ${more} more: see postern check`] : shown
 }
 
-/** Of our time reloads get one part in so many… */
-const SHARE = 10
-/** …but no reload waits longer for the one before than this (ms). */
-const REST_MOST_MS = 2000
-
-/** Time, as `oneByOne` needs it: milliseconds with fractions, and a pause. */
-type Pace = { readonly now: () => number; readonly rest: (ms: number) => Promise<unknown> }
-
 /**
- * One at a time, each in a turn of its own. Who asks before it begins shares it; who asks while it is under way, or in the
- * rest after it, gets the next one, together with everybody else who does. So what is read is read after he asked, and
- * however many ask, packets and other questions have most of the time.
+ * One at a time, each in a turn of its own. Who asks before it begins shares it; who asks while it is under way gets the
+ * next one, together with everybody else who does. So what is read is read after he asked, and however many ask, packets
+ * have their turn before each.
  */
-export function oneByOne<A, T>(act: (asked: A) => Promise<T>, { now, rest }: Pace = PACE): (asked: A) => Promise<T> {
+export function oneByOne<A, T>(act: (asked: A) => Promise<T>): (asked: A) => Promise<T> {
     let last: Promise<unknown> = Promise.resolve()
     let next: Promise<T> | null = null
-    let earliest = Number.NEGATIVE_INFINITY
     const inTurn = async (before: Promise<unknown>, asked: A): Promise<T> => {
         await Promise.allSettled([before])
         // Signals come many in one turn, and what only waits for promises would be done for each of them at once.
         await new Promise(setImmediate)
-        const early = earliest - now()
-        if (early > 0) await rest(early)
         next = null
-        const begun = now()
-        try {
-            return await act(asked)
-        } finally {
-            const ended = now()
-            earliest = ended + Math.min((ended - begun) * (SHARE - 1), REST_MOST_MS)
-        }
+        return act(asked)
     }
     return (asked) => {
         if (next === null) {
@@ -119,5 +101,3 @@ export function oneByOne<A, T>(act: (asked: A) => Promise<T>, { now, rest }: Pac
         return next
     }
 }
-
-const PACE: Pace = { now: () => performance.now(), rest: (ms) => setTimeout(ms) }

@@ -299,9 +299,6 @@ describe("reloadOnce()", () => {
     })
 })
 
-/** Nothing takes any time. */
-const TIMELESS = { now: () => 0, rest: () => Promise.reject(new Error("a rest from nothing")) }
-
 describe("oneByOne()", () => {
     it("runs one at a time, and once more for all who ask meanwhile", async () => {
         const seen = { running: 0, most: 0, runs: 0 }
@@ -311,7 +308,7 @@ describe("oneByOne()", () => {
             await setImmediate()
             seen.running--
             return `${mine} by ${by}`
-        }, TIMELESS)
+        })
         // They come before it begins.
         expect(new Set(await Promise.all([ask(0), ask(100), ask(200)]))).toEqual(new Set(["1 by 0"]))
         const first = ask(0)
@@ -321,27 +318,6 @@ describe("oneByOne()", () => {
         expect(new Set(await Promise.all(storm))).toEqual(new Set(["3 by 1"]))
         expect(await ask(7)).toBe("4 by 7")
         expect([seen.most, seen.runs]).toEqual([1, 4])
-    })
-
-    it("takes a tenth of the time at most, however often it is asked, and never rests long", async () => {
-        let now = 0
-        const rests: number[] = []
-        const pace = {
-            now: () => now,
-            rest: async (ms: number) => {
-                rests.push(ms)
-                now += ms
-            },
-        }
-        const ask = oneByOne(async (ms: number) => {
-            now += ms
-        }, pace)
-        await ask(80)
-        await ask(80)
-        now += 10_000
-        await ask(5000)
-        await ask(80)
-        expect(rests).toEqual([720, 2000])
     })
 
     it("goes on after one that failed, whenever the next is asked for", async () => {

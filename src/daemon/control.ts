@@ -6,7 +6,8 @@ import { LISTED_MOST } from "../core/status.ts"
 import { messageOf } from "../core/thrown.ts"
 import { formatStamp } from "../voice/reports.ts"
 import type { Log } from "./log.ts"
-import { type MetricsSources, metricsNow } from "./metrics.ts"
+import type { Loop } from "./loop.ts"
+import { type MetricsKeeping, metricsNow } from "./metrics.ts"
 import type { Recorder } from "./recorder.ts"
 import type { ReloadOutcome } from "./reload.ts"
 import { statusNow } from "./status.ts"
@@ -14,26 +15,28 @@ import { statusNow } from "./status.ts"
 /** A refusal names so many doors. */
 const DOORS_NAMED = 20
 
-/** What answers are made of. */
-export type AnswerSources = MetricsSources & {
+/** What questions are answered with. */
+export type AnswerKeeping = MetricsKeeping & {
+    /** Grants and revokes by hand. */
+    readonly loop: Pick<Loop, "grant" | "revoke">
     readonly note: Recorder["note"]
     /** Reads the configuration again for this user. */
     readonly reload: (uid: number) => Promise<ReloadOutcome>
 }
 
 /** Does what is asked, at once or, what must wait, soon. A mistake of ours is told, and costs the answer alone. */
-export function answerer(sources: AnswerSources, log: Log): (request: Request, peer: Peer) => Promise<Answer> {
+export function answerer(keeping: AnswerKeeping, log: Log): (request: Request, peer: Peer) => Promise<Answer> {
     return async (request, peer) => {
-        sources.meter.countAsked(request.ask)
-        const answer = await tryToAnswer(request, peer, sources, log)
-        if (!answer.ok) sources.meter.countRefused(answer.code)
+        keeping.meter.countAsked(request.ask)
+        const answer = await tryToAnswer(request, peer, keeping, log)
+        if (!answer.ok) keeping.meter.countRefused(answer.code)
         return answer
     }
 }
 
-async function tryToAnswer(request: Request, peer: Peer, sources: AnswerSources, log: Log): Promise<Answer> {
+async function tryToAnswer(request: Request, peer: Peer, keeping: AnswerKeeping, log: Log): Promise<Answer> {
     try {
-        return await answer(request, peer, sources, log)
+        return await answer(request, peer, keeping, log)
     } catch (error) {
         const text = messageOf(error)
         log("error", `control: ${request.ask} failed: ${text}`)
@@ -41,17 +44,17 @@ async function tryToAnswer(request: Request, peer: Peer, sources: AnswerSources,
     }
 }
 
-async function answer(request: Request, { uid }: Peer, sources: AnswerSources, log: Log): Promise<Answer> {
-    const { loop, kept } = sources
-    const { config } = loop
+async function answer(request: Request, { uid }: Peer, keeping: AnswerKeeping, log: Log): Promise<Answer> {
+    const { loop, standing, kept } = keeping
+    const { config } = standing
     if (request.ask === "log") {
         if (kept.audit === null) return refuse("audit")
         return { ok: true, answer: "log", ...(await kept.audit.read(request)) }
     }
-    if (request.ask === "trust") return trust(request.since, uid, sources, log)
-    if (request.ask === "reload") return reloaded(await sources.reload(uid))
-    if (request.ask === "status") return { ok: true, answer: "status", status: statusNow(sources) }
-    if (request.ask === "metrics") return { ok: true, answer: "metrics", text: metricsNow(sources) }
+    if (request.ask === "trust") return trust(request.since, uid, keeping, log)
+    if (request.ask === "reload") return reloaded(await keeping.reload(uid))
+    if (request.ask === "status") return { ok: true, answer: "status", status: statusNow(keeping) }
+    if (request.ask === "metrics") return { ok: true, answer: "metrics", text: metricsNow(keeping) }
     const door = config.doors.find(({ name }) => name === request.door)
     if (request.door !== null && door === undefined) {
         const names = config.doors.slice(0, DOORS_NAMED).map(({ name }) => name)
@@ -69,7 +72,7 @@ async function answer(request: Request, { uid }: Peer, sources: AnswerSources, l
 }
 
 /** An operator decides what is taken for known: written down in journal, log and audit trail. */
-async function trust(since: number, uid: number, { kept, clock, note }: AnswerSources, log: Log): Promise<Answer> {
+async function trust(since: number, uid: number, { kept, clock, note }: AnswerKeeping, log: Log): Promise<Answer> {
     if (kept.store === null) return refuse("journal")
     const before = kept.store.health().since
     const result = await kept.store.trust(Math.min(since, Math.ceil(clock.wall())))

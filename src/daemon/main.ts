@@ -23,9 +23,10 @@ import { answerer } from "./control.ts"
 import { Herald } from "./herald.ts"
 import { HOOK_ROOM, Hooks } from "./hooks.ts"
 import { formatLine, type Log, lineLog } from "./log.ts"
-import { interfacesText, type LoopPorts } from "./loop.ts"
+import type { LoopPorts } from "./loop.ts"
 import { measureLog, measureStore } from "./measured.ts"
 import { type Opening, openingOf, Refusal } from "./opening.ts"
+import { interfacesText } from "./outlook.ts"
 import { howLastEnded, recorder } from "./recorder.ts"
 import { oneByOne, type ReloadKeeping, type ReloadOutcome, reloadOnce } from "./reload.ts"
 import { openState } from "./state.ts"
@@ -135,15 +136,16 @@ async function live(
     const herald = new Herald({
         notifier: systemdNotifier(process.env, process.pid),
         clock: systemClock(),
-        status: () => summary(loop.config, loop.facts().leases),
-        trouble: () => loop.trouble(),
+        status: () => summary(loop.config, loop.standing.facts().leases),
+        trouble: () => loop.standing.trouble(),
         log,
     })
     const listeners = [logReports(log, () => clock.wall()), trail.hear, () => herald.changed(), hooks.listener]
     const loop = startLoop(config, { clock, log, listeners, meter, firewall, links, services, commands, store })
     trail.note({ what: "started", version: POSTERN_VERSION, pid: process.pid, last: howLastEnded(state.last) })
     if (state.journal !== null) trail.note(state.journal)
-    log("notice", `watching ${interfacesText(loop.facts().interfaces)}, by ${loop.captureName}`)
+    const { standing } = loop
+    log("notice", `watching ${interfacesText(standing.facts().interfaces)}, by ${standing.captureName}`)
     for (const door of config.doors.slice(0, DOORS_TOLD)) log("info", `${door.name}: ${doorText(door)}`)
     const more = config.doors.length - DOORS_TOLD
     if (more > 0) log("info", `and ${more} more doors`)
@@ -181,7 +183,7 @@ async function live(
     }
     const told = { started, loaded: () => loaded, warnings, kept }
     const counted = { version: POSTERN_VERSION, meter, clients }
-    const answer = answerer({ loop, clock, ...told, ...counted, note: trail.note, reload: reloadNow }, log)
+    const answer = answerer({ loop, standing, clock, ...told, ...counted, note: trail.note, reload: reloadNow }, log)
     control = await listen(socket, config, log, answer, (code) => meter.countRefused(code))
     log("notice", "ready")
     hooks.begin()

@@ -5,10 +5,10 @@ import { metricFamilies } from "../core/metrics/catalogue.ts"
 import { formatMetrics } from "../core/metrics/exposition.ts"
 import type { Levels } from "../core/metrics/levels.ts"
 import type { Meter } from "../core/metrics/meter.ts"
-import type { StatusSources } from "./status.ts"
+import type { StatusKeeping } from "./status.ts"
 
-/** What metrics are made of, beside what a status is made of. `version`: of the program. */
-export type MetricsSources = StatusSources & {
+/** What metrics are made with, beside what a status is made with. `version`: of the program. */
+export type MetricsKeeping = StatusKeeping & {
     readonly version: string
     readonly meter: Meter
     /** Connected to the control socket now. */
@@ -16,31 +16,31 @@ export type MetricsSources = StatusSources & {
 }
 
 /** The metrics as text. */
-export function metricsNow(sources: MetricsSources): string {
-    return formatMetrics(metricFamilies(sources.meter, levelsOf(sources)))
+export function metricsNow(keeping: MetricsKeeping): string {
+    return formatMetrics(metricFamilies(keeping.meter, levelsOf(keeping)))
 }
 
-function levelsOf({ version, loop, meter, clients }: MetricsSources): Levels {
-    const { config } = loop
-    const { leases, sources, room } = loop.facts()
+function levelsOf({ version, standing, meter, clients }: MetricsKeeping): Levels {
+    const { config } = standing
+    const { leases, sources, room } = standing.facts()
     const open = new Map<string, number>()
     for (const lease of leases) {
         if (!isOpen(lease)) continue
         const label = meter.tally.label(lease.door.name)
         open.set(label, (open.get(label) ?? 0) + 1)
     }
-    const health = loop.journal()
+    const health = standing.journal()
     return {
         version,
-        capture: loop.captureName,
-        packets: loop.packets(),
-        attempts: loop.attempts(0).total,
+        capture: standing.captureName,
+        packets: standing.packets(),
+        attempts: standing.attempts(0).total,
         sources: { used: sources, room },
         grants: { used: leases.length, room: config.gateway.grants },
         open,
         depth: Math.max(0, ...config.doors.map(({ sequence }) => sequence?.hits.length ?? 0)),
-        inPlace: loop.tableInPlace,
-        programs: loop.programs(),
+        inPlace: standing.tableInPlace,
+        programs: standing.programs(),
         journal: health && { ...health, since: health.since / 1000, trouble: health.trouble !== null },
         clients: clients(),
         process: processLevels(),

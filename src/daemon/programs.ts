@@ -7,10 +7,10 @@ import type { Effect } from "../core/effect.ts"
 import type { EngineEvent } from "../core/engine.ts"
 import type { Meter } from "../core/metrics/meter.ts"
 import { formatAddress, networkOf } from "../core/net/address.ts"
-import type { ProgramReport, Report } from "../core/report.ts"
+import type { ProgramReport } from "../core/report.ts"
 import type { Commands } from "../ports/commands.ts"
-import type { Level } from "../voice/reports.ts"
 import type { Notes } from "./notes.ts"
+import type { Teller } from "./told.ts"
 
 /** What programs are run with. */
 export type ProgramsKeeping = {
@@ -20,10 +20,8 @@ export type ProgramsKeeping = {
     readonly meter: Meter
     /** Monotonic milliseconds. */
     readonly now: () => number
-    /** A line of the log: what a program prints. */
-    readonly tell: (level: Level, text: string) => void
-    /** Everybody hears how it went. */
-    readonly report: (report: Report) => void
+    /** What programs print, and how they went. */
+    readonly teller: Teller
     /** The engine hears how programs went. */
     readonly event: (event: EngineEvent) => void
 }
@@ -74,7 +72,7 @@ export class Programs {
     }
 
     #launch({ which, lease, door, source }: Run): void {
-        const { commands, tell, event } = this.#keeping
+        const { commands, teller, event } = this.#keeping
         const { name, command } = door
         const address = formatAddress(source)
         const who = `${name}: ${address}`
@@ -92,8 +90,9 @@ export class Programs {
                 must: which === "stop",
                 argv,
                 timeout: command!.timeout,
-                output: (line) => tell("info", `${who}: ${which}: ${line}`),
-                late: (detail) => tell("warning", `${who}: ${which}: cannot be run yet, and is tried again: ${detail}`),
+                output: (line) => teller.tell("info", `${who}: ${which}: ${line}`),
+                late: (detail) =>
+                    teller.tell("warning", `${who}: ${which}: cannot be run yet, and is tried again: ${detail}`),
             },
             (outcome) => {
                 this.#report({ ...about, how: { step: "ended", outcome } })
@@ -113,10 +112,10 @@ export class Programs {
     }
 
     #report(about: ProgramReport): void {
-        const { meter, now, report } = this.#keeping
+        const { meter, now, teller } = this.#keeping
         meter.countProgram(about)
         const { step } = about.how
         if ((step === "crowded" || step === "unnoted") && !this.#complaints.spend(now())) return
-        report(about)
+        teller.report(about)
     }
 }

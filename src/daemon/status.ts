@@ -7,13 +7,13 @@ import { formatAddress } from "../core/net/address.ts"
 import { LISTED_MOST, type Status } from "../core/status.ts"
 import type { CaptureStats } from "../ports/capture.ts"
 import type { Clock } from "../ports/clock.ts"
-import type { Loop } from "./loop.ts"
+import type { Standing } from "./standing.ts"
 import type { Kept } from "./state.ts"
 import type { Warning } from "./warnings.ts"
 
-/** What a status is made of. `started`: milliseconds since 1970. */
-export type StatusSources = {
-    readonly loop: Loop
+/** What a status is made with. `started`: milliseconds since 1970. */
+export type StatusKeeping = {
+    readonly standing: Standing
     readonly clock: Clock
     readonly started: number
     /** When the configuration in force was read (ms since 1970). */
@@ -35,11 +35,11 @@ function countersOf(packets: CaptureStats, { hits, repeats, ignored, turnedAway 
 }
 
 /** The status at this moment. */
-export function statusNow({ loop, clock, started, loaded, kept, warnings }: StatusSources): Status {
-    const { config } = loop
-    const { leases, sources, room, counts, interfaces, offered } = loop.facts()
+export function statusNow({ standing, clock, started, loaded, kept, warnings }: StatusKeeping): Status {
+    const { config } = standing
+    const { leases, sources, room, counts, interfaces, offered } = standing.facts()
     const [now, wall] = [clock.monotonic(), clock.wall()]
-    const { live, total } = loop.attempts(LISTED_MOST)
+    const { live, total } = standing.attempts(LISTED_MOST)
     const open = new Map<string, number>()
     for (const lease of leases) if (isOpen(lease)) open.set(lease.door.name, (open.get(lease.door.name) ?? 0) + 1)
     return {
@@ -47,7 +47,7 @@ export function statusNow({ loop, clock, started, loaded, kept, warnings }: Stat
         now: wall,
         started,
         loaded: loaded(),
-        capture: loop.captureName,
+        capture: standing.captureName,
         interfaces: interfaces === null ? null : [...interfaces],
         offered: offered.slice(0, LISTED_MOST).map(formatService),
         doors: config.doors.slice(0, LISTED_MOST).map((door) => ({
@@ -75,7 +75,7 @@ export function statusNow({ loop, clock, started, loaded, kept, warnings }: Stat
             sources,
             sourcesRoom: room,
         },
-        counters: countersOf(loop.packets(), counts),
+        counters: countersOf(standing.packets(), counts),
         state: {
             directory: config.gateway.state,
             journal: kept.store?.health() ?? null,

@@ -4,20 +4,16 @@
  */
 import type { GrantGroup } from "../core/effect.ts"
 import { type Address, formatAddress } from "../core/net/address.ts"
-import type { Report } from "../core/report.ts"
 import type { GrantElement, Ruleset } from "../core/ruleset.ts"
 import type { Firewall, FirewallResult } from "../ports/firewall.ts"
-import type { Level } from "../voice/reports.ts"
+import type { Teller } from "./told.ts"
 
 /** What the table is kept with. */
 export type TableKeeping = {
     readonly firewall: Firewall
     /** Monotonic milliseconds. */
     readonly now: () => number
-    /** A line of the log. */
-    readonly tell: (level: Level, text: string) => void
-    /** Everybody hears what became of the table. */
-    readonly report: (report: Report) => void
+    readonly teller: Teller
     /** What the table should be at this moment. */
     readonly wanted: () => Ruleset
     /** The table was made again, without the grants that were in it. */
@@ -80,7 +76,7 @@ export class Table {
 
     /** Lets the source through. False: the kernel refused, and has been told about. */
     grant(source: Address, { elements, ms }: GrantGroup): boolean {
-        const { firewall, now, tell } = this.#keeping
+        const { firewall, now, teller } = this.#keeping
         if (now() < this.#refusedUntil) return false
         let result = firewall.grant(elements, ms)
         if (!result.ok && result.code === "missing") {
@@ -89,14 +85,14 @@ export class Table {
         }
         if (result.ok) return true
         this.#refusedUntil = now() + REFUSED_MS
-        tell("error", `firewall: cannot let ${formatAddress(source)} through: ${result.detail}`)
+        teller.tell("error", `firewall: cannot let ${formatAddress(source)} through: ${result.detail}`)
         return false
     }
 
     /** Takes elements back. False: the kernel refused, and has been told about. */
     revoke(elements: readonly GrantElement[]): boolean {
         const result = this.#keeping.firewall.revoke(elements)
-        if (!result.ok) this.#keeping.tell("error", `firewall: cannot revoke: ${result.detail}`)
+        if (!result.ok) this.#keeping.teller.tell("error", `firewall: cannot revoke: ${result.detail}`)
         return result.ok
     }
 
@@ -105,24 +101,24 @@ export class Table {
         try {
             return this.#keeping.firewall.list().map(({ element }) => element)
         } catch (error) {
-            this.#keeping.tell("error", `firewall: cannot see what is open: ${String(error)}`)
+            this.#keeping.teller.tell("error", `firewall: cannot see what is open: ${String(error)}`)
             return null
         }
     }
 
     /** Makes the table again after somebody took it away. */
     mend(): void {
-        const { now, report, remade } = this.#keeping
+        const { now, teller, remade } = this.#keeping
         this.#due = null
         this.#mended = now()
         const result = this.apply()
         if (!result.ok) {
-            report({ type: "table", made: false, detail: result.detail })
+            teller.report({ type: "table", made: false, detail: result.detail })
             this.#due = this.#mended + REFUSED_MS
             return
         }
         remade()
-        report({ type: "table", made: true })
+        teller.report({ type: "table", made: true })
     }
 
     /** Looks after it no longer. Can be called twice. */
@@ -132,10 +128,10 @@ export class Table {
 
     /** Leaves the table as `last` wants it or, if that hides nothing and nothing is open, takes it along (true). */
     leave(last: Ruleset): boolean {
-        const { firewall, tell } = this.#keeping
+        const { firewall, teller } = this.#keeping
         const quiet = last.hidden.length === 0 && firewall.list().length === 0
         const result = quiet ? firewall.clear() : firewall.apply(last)
-        if (!result.ok) tell("error", `firewall: ${result.detail}`)
+        if (!result.ok) teller.tell("error", `firewall: ${result.detail}`)
         return quiet && result.ok
     }
 }

@@ -52,7 +52,7 @@ const text = (...doors: Parameters<typeof config>[0]) => {
     loop.start()
     const kept = { store: null, audit: null }
     const more = { version: "1.0", started: 0, loaded: () => 0, warnings: () => [], clients: () => 0, kept }
-    return metricsNow({ ...more, loop, clock, meter })
+    return metricsNow({ ...more, standing: loop.standing, clock, meter })
 }
 
 /** Samples of a text that Prometheus has nothing to say about. */

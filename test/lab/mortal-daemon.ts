@@ -104,7 +104,7 @@ const until = async (condition: () => boolean) => {
 }
 
 loop.start()
-const left = loop.facts().leases
+const left = loop.standing.facts().leases
 say("found", ...left.filter(isOpen).map((lease) => formatAddress(lease.source)))
 for (const id of former.split(",").filter((one) => one !== "")) {
     const [name = "", n = ""] = id.split("=")
@@ -112,7 +112,7 @@ for (const id of former.split(",").filter((one) => one !== "")) {
     if (again.ok) say("replayed", id)
 }
 // What former lives have left to do is done first, so that what comes is known.
-await until(() => loop.facts().leases.every(({ errand }) => errand.phase === "idle"))
+await until(() => loop.standing.facts().leases.every(({ errand }) => errand.phase === "idle"))
 ended = 0
 say("ready", formatAddress(source(0)))
 await until(() => opened)

@@ -35,15 +35,22 @@ const make = (...[of, replace]: Parameters<typeof makeGate>) => {
     const started = clock.wall()
     const told = { started, loaded: () => started, warnings: latest, kept, note }
     const counted = { version: "1", meter, clients: () => 1 }
-    const sources = { loop, clock, ...told, ...counted, reload: () => Promise.resolve(reloaded) }
+    const keeping = {
+        loop,
+        standing: loop.standing,
+        clock,
+        ...told,
+        ...counted,
+        reload: () => Promise.resolve(reloaded),
+    }
     const ask = async (request: Request): Promise<Answer> => {
-        const answer = await answerer(sources, log)(request, peer)
+        const answer = await answerer(keeping, log)(request, peer)
         expect(decodeAnswer(encodeAnswer(answer))).toEqual(answer)
         return answer
     }
     const grant = (door: string, source = me, ms: number | null = null) =>
         ask({ ask: "grant", door, source: parseAddress(source)!, ms })
-    return { gate, ask, grant, lines, log, kept, sources }
+    return { gate, ask, grant, lines, log, kept, keeping }
 }
 const ALL: Request = { ask: "revoke", door: null, source: null }
 
@@ -80,7 +87,7 @@ describe("answerer()", () => {
         }))
         works = false
         expect(await grant("ssh")).toMatchObject({ ok: false, code: "firewall" })
-        expect(gate.loop.facts().leases).toEqual([])
+        expect(gate.loop.standing.facts().leases).toEqual([])
         works = true
         gate.clock.advance(1000)
         expect(await grant("ssh")).toMatchObject({ ok: true })
@@ -181,8 +188,8 @@ describe("answerer()", () => {
     })
 
     it("says that there is no trail, and no journal", async () => {
-        const { sources, log } = make(config([ssh]))
-        const ask = answerer({ ...sources, kept: { store: null, audit: null } }, log)
+        const { keeping, log } = make(config([ssh]))
+        const ask = answerer({ ...keeping, kept: { store: null, audit: null } }, log)
         expect(await ask({ ask: "log", after: 0, last: null, filter: EVERYTHING }, peer)).toMatchObject({
             code: "audit",
         })

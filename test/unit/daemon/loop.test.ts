@@ -128,7 +128,7 @@ describe("Loop, a firewall that refuses", () => {
         const said = gate.said()
         expect(said).toContain(`error firewall: cannot let ${me} through: ${detail}`)
         expect(said).toContain(`warning ssh: ${me}: refused: the right knock, but the firewall refused`)
-        expect(gate.loop.facts().leases).toEqual([])
+        expect(gate.loop.standing.facts().leases).toEqual([])
         gate.firewall.breakWith(null)
         gate.clock.advance(2000)
         gate.knock(me, HITS)
@@ -276,7 +276,7 @@ describe("Loop, programs", () => {
         await settle()
         expect(gate.said()).toEqual([])
         gate.clock.advance(60_000)
-        expect(gate.loop.facts().leases).toEqual([])
+        expect(gate.loop.standing.facts().leases).toEqual([])
     })
 
     it.each([
@@ -314,7 +314,7 @@ describe("Loop, programs", () => {
         }
         expect(ran).toEqual({ start: room, stop: room })
         gate.clock.advance(60_000)
-        expect(gate.loop.facts().leases).toEqual([])
+        expect(gate.loop.standing.facts().leases).toEqual([])
     })
 
     it("says when too many programs wait, opens nevertheless, and is ready again afterwards", async () => {
@@ -331,7 +331,7 @@ describe("Loop, programs", () => {
             await settle()
         }
         gate.clock.advance(60_000)
-        expect(gate.loop.facts().leases).toEqual([])
+        expect(gate.loop.standing.facts().leases).toEqual([])
         gate.said()
         gate.knock(me, HITS)
         expect(gate.running).toHaveLength(1)
@@ -354,7 +354,7 @@ describe("Loop, what changes around it", () => {
         expect(gate.said().at(-1)).toBe("notice watching no interface: there is no default route yet")
         gate.knock("192.0.2.8", HITS)
         expect(gate.open()).toHaveLength(1)
-        expect(gate.loop.facts().interfaces).toEqual([])
+        expect(gate.loop.standing.facts().interfaces).toEqual([])
     })
 
     it.each([
@@ -364,7 +364,7 @@ describe("Loop, what changes around it", () => {
         const gate = makeGate(config([ssh], { interfaces }))
         gate.loop.start()
         expect(gate.follows()).toEqual([follow])
-        expect(gate.loop.facts().interfaces).toEqual(known)
+        expect(gate.loop.standing.facts().interfaces).toEqual(known)
         gate.links.change({ ...LINKS, defaultRoutes: ["wg0"] })
         expect([gate.said(), gate.follows()]).toEqual([[], []])
     })
@@ -433,7 +433,7 @@ describe("Loop, what changes around it", () => {
             interfaces: ["eth0"],
             offered: [{ protocol: "tcp", port: 443 }],
         })
-        expect(gate.loop.facts().offered).toEqual([{ protocol: "tcp", port: 443 }])
+        expect(gate.loop.standing.facts().offered).toEqual([{ protocol: "tcp", port: 443 }])
     })
 
     it("makes the table without a watch where another capture than nflog is at work", () => {

@@ -36,9 +36,9 @@ const make = (...[of, replace]: Parameters<typeof makeGate>) => {
     gate.loop.start()
     const { loop, clock, meter } = gate
     const kept = { store: null, audit: null }
-    const about = { loop, clock, started: 0, loaded: () => 0, warnings: () => [], kept }
-    const sources = { ...about, version: "1", meter, clients: () => 1, note: () => {}, reload }
-    return { gate, sources, text: () => metricsNow(sources), samples: () => readSamples(metricsNow(sources)).samples }
+    const about = { loop, standing: loop.standing, clock, started: 0, loaded: () => 0, warnings: () => [], kept }
+    const keeping = { ...about, version: "1", meter, clients: () => 1, note: () => {}, reload }
+    return { gate, keeping, text: () => metricsNow(keeping), samples: () => readSamples(metricsNow(keeping)).samples }
 }
 
 describe("metricsNow()", () => {
@@ -119,10 +119,10 @@ describe("metricsNow()", () => {
     })
 
     it("tells the control socket's questions and refusals, and the journal's health", async () => {
-        const { gate, sources, samples } = make(config([ssh]), ({ clock }) => ({
+        const { gate, keeping, samples } = make(config([ssh]), ({ clock }) => ({
             store: memoryStore(() => clock.wall()),
         }))
-        const ask = answerer(sources, () => {})
+        const ask = answerer(keeping, () => {})
         const peer = { pid: 1, uid: 0, gids: [] }
         await ask({ ask: "status" }, peer)
         await ask({ ask: "grant", door: "web", source: parseAddress(me)!, ms: null }, peer)

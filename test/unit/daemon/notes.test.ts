@@ -83,7 +83,7 @@ describe("Loop, with a store", () => {
         expect(gate.said()).toContain(
             `error wake: ${me}: start was not run: cannot note its stop: ENOSPC: no space left on device`,
         )
-        expect(gate.loop.facts().leases).toEqual([])
+        expect(gate.loop.standing.facts().leases).toEqual([])
         Object.assign(disk, kept)
         gate.knock(me, HITS)
         await settle()
@@ -189,7 +189,7 @@ describe("Loop, with a store", () => {
         const gate = daemon(disk)
         gate.knock(me, HITS)
         await settle()
-        expect([gate.programs(), gate.loop.facts().leases]).toEqual([[], []])
+        expect([gate.programs(), gate.loop.standing.facts().leases]).toEqual([[], []])
         // The answer that it could not be noted is under way when the store comes.
         gate.clock.advance(1000)
         gate.knock(me, HITS)
@@ -205,7 +205,7 @@ describe("Loop, with a store", () => {
         await gate.loop.stop()
         await kept.note({ door: "wake", source: parseAddress(me)! }, wall)
         gate.loop.finish()
-        expect(gate.loop.facts().leases.filter(({ errand }) => errand.phase === "started")).toEqual([])
+        expect(gate.loop.standing.facts().leases.filter(({ errand }) => errand.phase === "started")).toEqual([])
     })
 
     it("tells of stops that no door can run any more, once", async () => {

@@ -134,7 +134,7 @@ describe("Loop.reload()", () => {
         gate.running[0]!.end({ ended: "exit", code: 0 })
         await settle()
         gate.clock.advance(REST_MS)
-        expect([kept.pending(), gate.loop.facts().leases]).toEqual([[], []])
+        expect([kept.pending(), gate.loop.standing.facts().leases]).toEqual([[], []])
     })
 
     it("stops the programs of a door that is gone, and strikes their notes", async () => {
@@ -150,7 +150,7 @@ describe("Loop.reload()", () => {
         gate.running[0]!.end({ ended: "exit", code: 0 })
         await settle()
         gate.clock.advance(REST_MS)
-        expect([kept.pending(), gate.loop.facts().leases]).toEqual([[], []])
+        expect([kept.pending(), gate.loop.standing.facts().leases]).toEqual([[], []])
     })
 
     it("takes a store into use where there was none, with what is unfinished in it", async () => {
@@ -193,7 +193,7 @@ describe("Loop.reload()", () => {
         collect()
         const alive = past.filter((one) => one.deref() !== undefined).length
         expect(alive).toBeLessThan(10)
-        expect(gate.loop.facts().leases.length).toBeLessThan(25)
+        expect(gate.loop.standing.facts().leases.length).toBeLessThan(25)
     })
 })
 

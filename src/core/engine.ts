@@ -185,6 +185,11 @@ export class Engine {
         return { live, total }
     }
 
+    /** See `Openings.elements`. */
+    elements(): number {
+        return this.#openings.elements()
+    }
+
     /** See `Openings.strays`. */
     strays(...about: Parameters<Openings["strays"]>): ReturnType<Openings["strays"]> {
         return this.#openings.strays(...about)

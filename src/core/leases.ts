@@ -1,6 +1,7 @@
 /**
  * The book of what is open: one lease per door and source, with the end of its grant and the state of its programs.
- * Bounded: a knock that finds the book full is refused. The kernel ends grants by itself; the book knows when, so that
+ * Bounded: a knock that finds the book full is refused. It can hold more than it may, after a configuration that allows
+ * less: then what is open ends on its time, and nothing is added until there is room. The kernel ends grants by itself; the book knows when, so that
  * people are told, programs are stopped and two doors to one service do not cut each other short.
  *
  * Who knows a knock can take many addresses, most easily those of an IPv6 network, so each network has a share of the
@@ -86,15 +87,22 @@ export class Leases {
      * The lease of this door for this source, made if need be. Or why not: the book is full, or this source's network
      * has its share of it, which is asked only for knocks.
      */
-    claim(door: Door, source: Address, by: Giver["by"]): Lease | "grants" | "share" {
+    claim(door: Door, source: Address, by: "knock" | "hand"): Lease | "grants" | "share" {
         const known = this.get(door.name, source)
         if (known !== null) return known
         if (this.#leases.size >= this.#room) return "grants"
-        const networks = networksOf(source)
         const most = (part: number) => Math.max(LEAST_SHARE, Math.floor(this.#room / part))
-        const full = networks.some((name, i) => (this.#shares.get(name) ?? 0) >= most(i === 0 ? SHARE : WIDE_SHARE))
-        if (by === "knock" && full) return "share"
-        for (const name of networks) this.#shares.set(name, (this.#shares.get(name) ?? 0) + 1)
+        const full = networksOf(source).some(
+            (name, i) => (this.#shares.get(name) ?? 0) >= most(i === 0 ? SHARE : WIDE_SHARE),
+        )
+        return by === "knock" && full ? "share" : this.take(door, source)
+    }
+
+    /** As `claim`, for what an earlier daemon has opened or begun: that is there, however full the book is. */
+    take(door: Door, source: Address): Lease {
+        const known = this.get(door.name, source)
+        if (known !== null) return known
+        for (const name of networksOf(source)) this.#shares.set(name, (this.#shares.get(name) ?? 0) + 1)
         const lease = new Lease(++this.#made, door, source)
         this.#leases.set(lease.number, lease)
         this.#current.set(keyOf(door.name, source), lease)
@@ -171,6 +179,13 @@ export class Leases {
     /** When the next grant or stop is due, or null. */
     next(): number | null {
         return soonest(this.#grants.next(), this.#stops.next())
+    }
+
+    /** How many elements of the kernel all that is open needs. */
+    elements(): number {
+        let count = 0
+        for (const lease of this.all()) if (isOpen(lease)) count += lease.door.opens.length
+        return count
     }
 
     /** Of what the kernel holds, that which no open lease accounts for. */

@@ -163,6 +163,11 @@ export class Openings {
         return this.#leases.all()
     }
 
+    /** How many elements of the kernel all that is open needs. */
+    elements(): number {
+        return this.#leases.elements()
+    }
+
     /** Elements of the kernel that no door has opened, as far as this door (or any) could and this network holds them. */
     strays(held: readonly GrantElement[], door: Door | null, source: Network | null): readonly GrantElement[] {
         const fits = held.filter((element) => {
@@ -254,9 +259,9 @@ export class Openings {
         const orphans: GrantElement[] = []
         for (const { element, left } of grants) {
             const [door] = this.#leases.openers(element.service)
-            const lease = door === undefined ? "grants" : this.#leases.claim(door, element.source, "found")
-            if (typeof lease === "string") orphans.push(element)
+            if (door === undefined) orphans.push(element)
             else {
+                const lease = this.#leases.take(door, element.source)
                 // Another door of the last daemon may have opened it, or somebody by hand, who may have meant for good.
                 if (!isOpen(lease)) {
                     lease.since = this.#now
@@ -272,10 +277,7 @@ export class Openings {
     }
 
     #unfinished({ door, source, left }: On<"unfinished">): void {
-        const lease = this.#leases.claim(door, source, "found")
-        // In a full book nobody would remember it: rather too early than never.
-        if (typeof lease === "string") this.#outbox.act({ type: "run", which: "stop", lease: 0, door, source })
-        else this.#leases.resume(lease, this.#now + left)
+        this.#leases.resume(this.#leases.take(door, source), this.#now + left)
     }
 
     #lost(): void {

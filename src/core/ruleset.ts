@@ -25,13 +25,18 @@ export type Ruleset = {
 /** One allowance in the kernel: this source may begin connections to this service. */
 export type GrantElement = { readonly source: Address; readonly service: Service }
 
-/** The ruleset for a configuration. `watch`: what the kernel passes up (nflog), or null. */
-export function wantedRuleset(config: Config, watch: Watching | null): Ruleset {
+/**
+ * The ruleset for a configuration. `watch`: what the kernel passes up (nflog), or null. `held`: elements that are open
+ * now. There can be more of them than this configuration allows, and they have room until they end.
+ */
+export function wantedRuleset(config: Config, watch: Watching | null, held = 0): Ruleset {
     const hiding = config.doors.filter((door) => door.hide)
     const hidden = uniqueServices(hiding.flatMap((door) => door.opens))
     const always = hiding.flatMap((door) =>
         door.opens.flatMap((service) => door.always.map((network) => ({ network, service }))),
     )
     const services = Math.max(1, ...config.doors.map((door) => door.opens.length))
-    return { hidden, always, watch, grants: config.gateway.grants * services * 2 }
+    const room = config.gateway.grants * services * 2
+    // In steps: a set of another size is made anew.
+    return { hidden, always, watch, grants: held <= room ? room : 2 ** (Math.ceil(Math.log2(held)) + 1) }
 }

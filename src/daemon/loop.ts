@@ -105,7 +105,7 @@ export class Loop {
             firewall,
             now: () => this.#now(),
             teller: this.#teller,
-            wanted: () => this.#ruleset(this.config, this.#outlook.watching),
+            wanted: (held) => this.#ruleset(this.config, this.#outlook.watching, held),
             remade: () => {
                 this.#ports.meter.mended++
                 this.#event({ type: "lost" })
@@ -280,8 +280,9 @@ export class Loop {
         if (!result.ok) this.#ports.log("error", `firewall: ${result.detail}`)
     }
 
-    #ruleset(config: Config, watching: Watching): Ruleset {
-        return wantedRuleset(config, this.#ports.capture.name === "nflog" ? watching : null)
+    /** `held`: elements that the kernel has, or must have. */
+    #ruleset(config: Config, watching: Watching, held = this.#engine.elements()): Ruleset {
+        return wantedRuleset(config, this.#ports.capture.name === "nflog" ? watching : null, held)
     }
 
     /**
@@ -293,7 +294,8 @@ export class Loop {
         this.#listenNoMore()
         this.#ports.clock.wake(null, () => {})
         try {
-            return this.#table?.leave(wantedRuleset(this.config, null)) ? "cleared" : "kept"
+            const last = wantedRuleset(this.config, null, this.#engine.elements())
+            return this.#table?.leave(last) ? "cleared" : "kept"
         } finally {
             await this.#programs.stop()
             this.#notes?.retry()

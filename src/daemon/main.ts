@@ -30,7 +30,7 @@ import { interfacesText } from "./outlook.ts"
 import { howLastEnded, recorder } from "./recorder.ts"
 import { oneByOne, type ReloadKeeping, type ReloadOutcome, reloadOnce } from "./reload.ts"
 import { openState } from "./state.ts"
-import { summary } from "./status.ts"
+import { overfull, summary } from "./status.ts"
 import { logSurprises } from "./surprises.ts"
 import { finely, startLoop, takeFirewall } from "./taking.ts"
 import { logReports } from "./told.ts"
@@ -149,6 +149,8 @@ async function live(
     for (const door of config.doors.slice(0, DOORS_TOLD)) log("info", `${door.name}: ${doorText(door)}`)
     const more = config.doors.length - DOORS_TOLD
     if (more > 0) log("info", `and ${more} more doors`)
+    const over = overfull(config, standing.facts().leases)
+    if (over !== null) log("warning", over)
     const keeping: ReloadKeeping = {
         loop,
         log,

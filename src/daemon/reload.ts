@@ -13,6 +13,7 @@ import { messageOf } from "../core/thrown.ts"
 import type { Log } from "./log.ts"
 import type { Loop } from "./loop.ts"
 import type { Journal } from "./state.ts"
+import { overfull } from "./status.ts"
 
 type Unusable = Extract<Journal, { ok: false }>
 
@@ -66,7 +67,8 @@ async function attempt({ loop, read, state }: ReloadKeeping): Promise<ReloadOutc
         const done = loop.reload(config, found.store)
         if (!done.ok) return { ok: false, code: done.code, problems: [done.detail] }
         const unwise = reading.issues.filter(({ severity }) => severity === "warning")
-        return { ok: true, changes, ended: done.ended, problems: lines(unwise) }
+        const over = overfull(config, loop.standing.facts().leases)
+        return { ok: true, changes, ended: done.ended, problems: [...lines(unwise), ...(over === null ? [] : [over])] }
     } catch (error) {
         return { ok: false, code: "failed", problems: [messageOf(error)] }
     }

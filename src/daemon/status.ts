@@ -29,6 +29,12 @@ export function summary({ doors }: Config, leases: readonly Lease[]): string {
     return `guarding ${doors.length} ${doors.length === 1 ? "door" : "doors"}, ${grants}`
 }
 
+/** That more is open than the configuration in force allows, as a line of the log; null: there is no more. */
+export function overfull({ gateway }: Config, leases: readonly Lease[]): string | null {
+    if (leases.length <= gateway.grants) return null
+    return `${leases.length} grants are there, and \`grants\` allows ${gateway.grants}: they end on their time, and nobody new is let in before there is room`
+}
+
 function countersOf(packets: CaptureStats, { hits, repeats, ignored, turnedAway }: MatchCounts): Status["counters"] {
     const { delivered, dropped } = packets
     return { delivered, dropped, hits, repeats, ignored, turnedAway }

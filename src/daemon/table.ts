@@ -14,8 +14,8 @@ export type TableKeeping = {
     /** Monotonic milliseconds. */
     readonly now: () => number
     readonly teller: Teller
-    /** What the table should be at this moment. */
-    readonly wanted: () => Ruleset
+    /** What the table should be at this moment. `held`: elements that it has, where that is known better here. */
+    readonly wanted: (held?: number) => Ruleset
     /** The table was made again, without the grants that were in it. */
     readonly remade: () => void
     /** `due` has changed. */
@@ -58,7 +58,7 @@ export class Table {
         const { firewall, rearm } = this.#keeping
         // Asked first: whoever cannot see what is open must not change anything.
         const grants = firewall.list()
-        const result = this.apply()
+        const result = this.apply(this.#keeping.wanted(grants.length))
         if (!result.ok) throw new Error(`the firewall refused our table: ${result.detail}`)
         this.#unwatch = firewall.watch(() => {
             this.#due ??= this.#mended + MEND_MS

@@ -6,6 +6,8 @@ import { spawn } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
+import { controlClient } from "../../src/adapters/control/client.ts"
+import { parseAddress } from "../../src/core/net/address.ts"
 import {
     type Daemon,
     eventually,
@@ -171,6 +173,58 @@ describe.skipIf(why !== null)(`a reload${why === null ? "" : ` (${why})`}`, () =
         expect(await portState(knocker, gateway.v4, 22)).toBe("refused")
         knock(knocker, ...SSH)
         expect(await untilPort("open", knocker, gateway.v4, 22)).toBe("open")
+    })
+
+    it("that allows far less than is open takes nothing away, and lets nobody new in until there is room", async () => {
+        const daemon = await start(
+            `[gateway]\ngrants = 1024\n${ssh.replace('"tcp/22"', '"tcp/22", "udp/53", "tcp/80"')}`,
+        )
+        const client = controlClient(daemon.socket)
+        for (let i = 0; i < 100; i++) {
+            const source = parseAddress(`10.99.0.${i}`)!
+            expect(await client.ask({ ask: "grant", door: "ssh", source, ms: 3_600_000 })).toMatchObject({ ok: true })
+        }
+        client.close()
+        knock(knocker, ...SSH)
+        await daemon.log.waitFor(OPENED)
+        const open = () => (listTable(gateway).match(/10\.\d+\.\d+\.\d+ \. tcp \. 22 /g) ?? []).length
+        expect(open()).toBe(101)
+
+        writeFileSync(daemon.file, sized(readFileSync(daemon.file, "utf8"), 16, 0))
+        const ask = (at: Daemon, ...words: readonly string[]) =>
+            gateway.exec([POSTERN, ...words, "--socket", at.socket])
+        const { status, stderr } = ask(daemon, "reload")
+        expect(status).toBe(0)
+        expect(stderr).toContain("101 grants are there, and `grants` allows 16: they end on their time")
+        expect(open()).toBe(101)
+        expect(ask(daemon, "status").stdout).toMatch(/room {5}101 of 16 grants/)
+        expect(ask(daemon, "metrics").stdout).toMatch(/^postern_grants_used 101$[\s\S]*^postern_grants_room 16$/m)
+        // Somebody takes all of it away.
+        gateway.must(["nft", "flush ruleset"])
+        await daemon.log.waitFor(/took our table .* made again/)
+        expect(open()).toBe(101)
+        expect(await portState(knocker, gateway.v4, 22)).toBe("open")
+        knock(stranger, ...SSH)
+        await daemon.log.waitFor(/10\.77\.0\.3: refused: .* as many grants are open as `grants` allows/)
+        // Who is in can stay in.
+        knock(knocker, ...SSH)
+        await daemon.log.waitFor(/10\.77\.0\.2: open for longer/)
+
+        expect(await daemon.stop("SIGKILL")).toBeNull()
+        const next = await start(readFileSync(daemon.file, "utf8"))
+        expect(next.log.all.join("\n")).toContain("101 grants are there, and `grants` allows 16")
+        expect(open()).toBe(101)
+        // Each with the time that it has left.
+        expect(listTable(gateway)).toMatch(/10\.77\.0\.2 \. tcp \. 22 timeout \S+ expires \d+s/)
+        expect(listTable(gateway)).toMatch(/10\.99\.0\.95 \. tcp \. 22 timeout \S+ expires (1h|59m)/)
+        expect(ask(next, "revoke", "10.99.0.0/26").stderr).toContain("ended 64 grants")
+        const from = next.log.all.length
+        knock(stranger, ...SSH)
+        await next.log.waitFor(/10\.77\.0\.3: refused: /, { from })
+        ask(next, "revoke", "10.99.0.64/27")
+        knock(stranger, ...SSH)
+        await next.log.waitFor(/10\.77\.0\.3: open: /, { from })
+        expect(await portState(stranger, gateway.v4, 22)).toBe("open")
     })
 
     it("200 times: not once does a hidden port answer a stranger, and knocks go on meanwhile", async () => {

@@ -51,6 +51,24 @@ describe("Leases.claim()", () => {
     })
 })
 
+describe("Leases.take()", () => {
+    it("finds room for what is there already, which keeps newcomers out until enough has ended", () => {
+        const leases = book(2)
+        const there = Array.from({ length: 5 }, (_, i) => leases.take(both, v6(0, i, 0)))
+        expect(leases.take(both, v6(0, 4, 0))).toBe(there[4])
+        expect(leases.elements()).toBe(0)
+        for (const lease of there) leases.setGrant(lease, 1000)
+        expect(leases.elements()).toBe(10)
+        for (const lease of there.slice(0, 4)) {
+            expect([leases.claim(ssh, b, "knock"), leases.claim(ssh, b, "hand")]).toEqual(["grants", "grants"])
+            leases.setGrant(lease, Number.POSITIVE_INFINITY)
+            leases.settle(lease)
+        }
+        expect(leases.claim(ssh, b, "knock")).toBeInstanceOf(Lease)
+        expect(leases.elements()).toBe(2)
+    })
+})
+
 const v6 = (a: number, b: number, i: number): Address => [0x20010000 + a, b, 0, i]
 const many = (leases: Leases, count: number, source: (i: number) => Address, by: "knock" | "hand" = "knock") =>
     Array.from({ length: count }, (_, i) => leases.claim(ssh, source(i), by)).map((lease) =>
@@ -93,7 +111,7 @@ describe("Leases.claim(), shares", () => {
         const leases = book(64)
         expect(rooms(many(leases, 9, (i) => v6(0, 0, i), "hand"))).toBe(9)
         expect(leases.claim(ssh, v6(0, 0, 20), "knock")).toBe("share")
-        expect(leases.claim(ssh, v6(0, 0, 20), "found")).toBeInstanceOf(Lease)
+        expect(leases.take(ssh, v6(0, 0, 20))).toBeInstanceOf(Lease)
     })
 })
 

@@ -2,7 +2,8 @@
 // stamps, no paths.
 //
 // The daemon is one file: it needs all of its own at once, and loading 40 small files costs more than reading them. The
-// command line is split, so that each verb loads what it needs. What both use is there twice.
+// command line is split, so that each verb loads what it needs; but whoever knocks waits for it, often in a script, so
+// what `knock` always needs is one file, too. What several of them use is there more than once.
 import { chmodSync, readFileSync, rmSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
@@ -29,24 +30,30 @@ const common = {
     },
 }
 
+/**
+ * What is a file of its own: who loads it, by which name, and what the file is called.
+ * @type {readonly { from: string, path: string, file: string }[]}
+ */
+const APART = [
+    { from: "/src/daemon/command.ts", path: "./main.ts", file: "./daemon.js" },
+    { from: "/src/cli/commands/knock.ts", path: "../knock/verb.ts", file: "./knock.js" },
+]
+
 /** @type {import("esbuild").Plugin} */
-const daemonApart = {
-    name: "the daemon is a file of its own",
+const apart = {
+    name: "files of their own",
     setup(bundle) {
-        bundle.onResolve({ filter: /^\.\/main\.ts$/ }, ({ importer, kind }) =>
-            kind === "dynamic-import" && importer.endsWith("/src/daemon/command.ts")
-                ? { path: "./daemon.js", external: true }
-                : undefined,
-        )
+        bundle.onResolve({ filter: /\.ts$/ }, ({ importer, path, kind }) => {
+            const found = APART.find((one) => importer.endsWith(one.from) && path === one.path)
+            return kind === "dynamic-import" && found ? { path: found.file, external: true } : undefined
+        })
     },
 }
 
+/** @type {import("esbuild").BuildOptions} */
+const split = { ...common, splitting: true, chunkNames: "chunk-[hash]" }
+
 await build({ ...common, entryPoints: { daemon: "src/daemon/main.ts" } })
-await build({
-    ...common,
-    entryPoints: { postern: "src/main.ts" },
-    splitting: true,
-    chunkNames: "chunk-[hash]",
-    plugins: [daemonApart],
-})
+await build({ ...split, entryPoints: { knock: "src/cli/knock/verb.ts" } })
+await build({ ...split, entryPoints: { postern: "src/main.ts" }, plugins: [apart] })
 chmodSync(`${root}/dist/postern.js`, 0o644)

@@ -1,8 +1,6 @@
 /** `postern knock`: the client for a fixed sequence. */
 import type { Command } from "commander"
 import type { CliCommand } from "../../voice/command.ts"
-import { EXIT, type ExitCode } from "../../voice/exit.ts"
-import type { Terminal } from "../../voice/terminal.ts"
 import type { RawOptions } from "../knock/request.ts"
 import { KNOCK_EXAMPLES, KNOCK_NOTES } from "../texts/knock-help.ts"
 
@@ -40,22 +38,10 @@ export const knock: CliCommand = {
             .option("-v, --verbose", "name each hit")
             .addHelpText("after", KNOCK_NOTES)
             .action((host: string, operands: readonly string[], options: RawOptions) =>
-                run((terminal: Terminal): Promise<ExitCode> => act(host, operands, options, terminal)),
+                run(async (terminal) => {
+                    const { knockAsAsked } = await import("../knock/verb.ts")
+                    return knockAsAsked(host, operands, options, terminal)
+                }),
             )
     },
-}
-
-async function act(
-    host: string,
-    operands: readonly string[],
-    options: RawOptions,
-    terminal: Terminal,
-): Promise<ExitCode> {
-    const { readRequest } = await import("../knock/request.ts")
-    const { mistakeText } = await import("../texts/knock.ts")
-    const read = readRequest(host, operands, options)
-    if (read.ok) return (await import("../knock/client.ts")).knockAt(read.request, options, terminal)
-    for (const mistake of read.mistakes) terminal.error(mistakeText(mistake))
-    terminal.say("(postern knock --help shows what there is)")
-    return EXIT.usage
 }

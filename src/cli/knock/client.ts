@@ -1,4 +1,5 @@
 /** Joins request, profile, addresses, knocker and flow, and says how it went. */
+import { isIP } from "node:net"
 import type { Hit, Service, TcpFlags } from "../../core/knock/hit.ts"
 import { formatHit, formatService } from "../../core/knock/language.ts"
 import { type Family, pickTargets, planKnock, type Target } from "../../core/knock/plan.ts"
@@ -208,20 +209,30 @@ function trouble(found: FileTrouble, terminal: Terminal): Stop {
     return { stop: found.code === "no-profile" || found.code === "unreadable" ? EXIT.usage : EXIT.configuration }
 }
 
-/** Asks the name service, once. */
+/** Where the host is: what it says itself, or what the name service says. */
 async function resolve(
     host: string,
     families: readonly Family[],
 ): Promise<{ readonly targets: readonly Target[] } | { readonly error: string }> {
-    const { lookup } = await import("node:dns/promises")
     try {
-        const found = await lookup(host, { all: true, verbatim: true })
-        const addresses = found.map(({ address, family }): Target => ({ address, family: family === 6 ? 6 : 4 }))
+        const addresses = isIP(host) === 0 ? await lookUp(host) : [{ address: host, family: familyOf(isIP(host)) }]
         const targets = pickTargets(addresses, families)
         return targets.length > 0 ? { targets } : { error: "FAMILY" }
     } catch (error) {
         return { error: errorCode(error) }
     }
+}
+
+/** Asks the name service, once. Throws what it answers. */
+async function lookUp(name: string): Promise<readonly Target[]> {
+    // Loaded for names alone: an address is most of what a script knocks at, and should not wait for it.
+    const { lookup } = await import("node:dns/promises")
+    const found = await lookup(name, { all: true, verbatim: true })
+    return found.map(({ address, family }) => ({ address, family: familyOf(family) }))
+}
+
+function familyOf(number: number): Family {
+    return number === 6 ? 6 : 4
 }
 
 /** A link-local address needs to know its link: that of `--interface`, where it does not say one itself. */

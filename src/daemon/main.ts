@@ -156,12 +156,12 @@ async function live(
         log,
         read,
         async state(wanted) {
-            if (store !== null) return { ok: true, store }
+            if (store !== null) return { ok: true, store, journal: null }
             const found = await state.need(wanted)
             if (!found.ok) return found
             if (found.journal !== null) trail.note(found.journal)
             store = found.store && measureStore(found.store, meter, finely)
-            return { ok: true, store }
+            return { ...found, store }
         },
         report: (report) => {
             for (const listener of listeners) listener(report, true)

@@ -12,10 +12,8 @@ import { PROBLEMS_MOST } from "../core/status.ts"
 import { messageOf } from "../core/thrown.ts"
 import type { Log } from "./log.ts"
 import type { Loop } from "./loop.ts"
-import type { Journal } from "./state.ts"
+import type { Needed } from "./state.ts"
 import { overfull } from "./status.ts"
-
-type Unusable = Extract<Journal, { ok: false }>
 
 /** What a reload is made with. */
 export type ReloadKeeping = {
@@ -24,7 +22,7 @@ export type ReloadKeeping = {
     /** The files as they are now. */
     readonly read: () => readonly ConfigFile[]
     /** The state directory, as far as this configuration needs it: the one that is open, or opened now. */
-    readonly state: (config: Config) => Promise<Pick<Extract<Journal, { ok: true }>, "ok" | "store"> | Unusable>
+    readonly state: (config: Config) => Promise<Needed>
     /** Hears how it went. */
     readonly report: (report: Report) => void
 }

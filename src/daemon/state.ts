@@ -1,198 +1,163 @@
-/** Takes the directory `state`, as far as it can be used, and says how it was found: the journal and the audit trail. */
-import { existsSync } from "node:fs"
-import { join } from "node:path"
-import { type AuditNews, openAudit } from "../adapters/audit/file.ts"
+/**
+ * What is kept in the directory `state`, as far as that can be used: the journal for doors with a `stop`, and the audit
+ * trail. What cannot be had is no reason to leave ports open to everybody: the daemon starts, does nothing that needs it,
+ * and tries again. Only a second daemon must not start.
+ */
 import { lateAudit } from "../adapters/audit/late.ts"
-import { JOURNAL, openJournal } from "../adapters/store/journal.ts"
 import { lateStore } from "../adapters/store/late.ts"
-import { type Disk, openDisk } from "../adapters/system/disk.ts"
-import type { AuditEntry, AuditFact } from "../core/audit/entry.ts"
+import type { AuditEntry } from "../core/audit/entry.ts"
 import type { Config } from "../core/config/config.ts"
-import { messageOf } from "../core/thrown.ts"
 import type { Audit } from "../ports/audit.ts"
 import type { Store } from "../ports/store.ts"
-import { formatStamp } from "../voice/reports.ts"
-import type { Log } from "./log.ts"
+import { tryAgain } from "./again.ts"
+import { Directory, type DirectoryKeeping, type Journal, type Opened, type Trail, type Unusable } from "./directory.ts"
 
 /** What is kept. */
 export type Kept = {
     /** Null where nothing needs one. */
     readonly store: Store | null
     /** How the journal was found, if people should know; null: as it was left. */
-    readonly journal: Extract<AuditFact, { what: "journal" }> | null
+    readonly journal: Journal["found"]
     /** Null where none is wanted, or none can be. */
     readonly audit: Audit | null
     /** The entry with which the last daemon's trail ends. */
     readonly last: AuditEntry | null
-    /** The journal for another configuration of this directory: the one there is, or opened now if a door has come to need it. */
-    readonly need: (config: Config) => Promise<Journal>
+    /** Where there is no store: the one that another configuration of this directory needs, opened now. */
+    readonly need: (config: Config) => Promise<Needed>
     /** Finishes what is to be written, and lets go. */
     readonly close: () => Promise<void>
 }
 
-/** A journal, and how it was found; or why there is none although a door needs it. */
-export type Journal = ({ readonly ok: true } & Pick<Kept, "store" | "journal">) | Unusable
-
-/** `locked`: another process has the directory. `detail` is `reason` as a whole sentence. */
-type Unusable = { readonly ok: false; readonly locked: boolean; readonly reason: string; readonly detail: string }
-
-/** Or why the daemon must not start: it is a second one. */
-export type State = ({ readonly ok: true } & Kept) | Unusable
+/** A store and how its journal was found, both null where no door needs one; or, as a sentence, why there is none. */
+export type Needed = ({ readonly ok: true } & Pick<Kept, "store" | "journal">) | Refused
+type Refused = { readonly ok: false; readonly detail: string }
 
 /** What it is opened with. */
-export type StateKeeping = {
-    /** Milliseconds since 1970. */
-    readonly now: () => number
-    readonly log: Log
+export type StateKeeping = DirectoryKeeping & {
     /** A journal that could not be used at first can be, from now on: there may be stop programs to take over. */
     readonly back: () => void
+    /** How soon (ms) it is tried again; for tests. */
+    readonly retry?: number
 }
 
-const NONE = { ok: true, store: null, journal: null } as const
-
-/**
- * The audit trail is kept wherever it can be. The journal is needed by doors with a `stop`; what an earlier configuration
- * has left is looked at. A journal that is needed and cannot be had is no reason to leave ports open to everybody: the
- * daemon starts, does nothing that needs it, and tries again. Only a second daemon must not start.
- */
-export async function openState(config: Config, keeping: StateKeeping): Promise<State> {
-    const taken = await take(config, keeping)
-    return taken.ok || taken.locked ? taken : { ok: true, ...takeLater(config, keeping, taken) }
-}
-
-async function take(config: Config, { now, log }: StateKeeping): Promise<State> {
-    const directory = config.gateway.state
-    const wanted = config.gateway.audit
-    let disk: Disk | null = null
-    let begun = false
-    let journal: Extract<Journal, { ok: true }> = NONE
-    const need = async ({ doors }: Config): Promise<Journal> => {
-        if (journal.store !== null) return { ...journal, journal: null }
-        const needed = doors.some(({ command }) => command?.stop != null)
-        const left = existsSync(join(directory, JOURNAL))
-        if (!needed && (begun || (!left && !wanted))) return NONE
-        const refuse = (locked: boolean, reason: string): Journal => {
-            const detail = `state: ${directory} cannot be used: ${reason}`
-            if (needed) return { ok: false, locked, reason, detail }
-            log("warning", `${detail}: no door needs it now${wanted ? ", but there is no audit trail" : ""}`)
-            return NONE
-        }
-        const before = disk
-        try {
-            disk ??= openDisk(directory)
-        } catch (error) {
-            return refuse(false, messageOf(error))
-        }
-        if (disk === null) return refuse(true, "another process has it")
-        if (!needed && !left) return NONE
-        const opened = await openStore(shared(disk), directory, now, log)
-        if (typeof opened !== "string") {
-            journal = { ok: true, ...opened }
-            return journal
-        }
-        if (!needed) {
-            log("warning", `state: the journal in ${directory} cannot be used: ${opened}: no door needs it now`)
-            return NONE
-        }
-        if (before === null) {
-            await disk.close()
-            disk = null
-        }
-        return refuse(false, opened)
+/** Opens what this configuration needs and wants, and what an earlier one has left. Refused: this is a second daemon. */
+export async function openState(
+    config: Config,
+    keeping: StateKeeping,
+): Promise<({ readonly ok: true } & Kept) | Refused> {
+    const { log } = keeping
+    const directory = new Directory(config.gateway.state, keeping)
+    const needed = needsJournal(config)
+    const journal = needed || directory.hasJournal() ? await directory.journal() : null
+    if (needed && journal?.ok === false && journal.why === "locked") return refused(directory, journal)
+    const trail = config.gateway.audit ? await directory.trail() : null
+    const audit = trail === null ? NOTHING : keepTrail(directory, trail, keeping)
+    const back = ({ found }: Journal) => {
+        log("notice", `state: ${directory.path} can be used now: programs of all doors run`)
+        if (found !== null) audit.kept?.write(found)
+        keeping.back()
     }
-    const found = await need(config)
-    begun = true
-    if (!found.ok) return found
-    const trail = wanted && disk !== null ? await openTrail(shared(disk), directory, now, log) : null
+    const store = journal === null ? NOTHING : keepJournal(directory, journal, needed ? back : null, keeping)
     return {
-        ...found,
-        audit: trail?.audit ?? null,
-        last: trail?.last ?? null,
-        need,
-        close: async () => {
-            await trail?.audit.close()
-            await journal.store?.close()
-            await disk?.close()
+        ok: true,
+        store: store.kept,
+        journal: journal?.ok ? journal.value.found : null,
+        audit: audit.kept,
+        last: trail?.ok ? trail.value.last : null,
+        async need(other) {
+            if (!needsJournal(other)) return { ok: true, store: null, journal: null }
+            const opened = await directory.journal()
+            if (!opened.ok) return refused(directory, opened)
+            return { ok: true, store: opened.value.store, journal: opened.value.found }
+        },
+        async close() {
+            await Promise.all([audit.stop(), store.stop()])
+            await directory.close()
         },
     }
 }
 
-/** Journal and trail of a directory that cannot be used now: both are there as soon as it can. */
-function takeLater(config: Config, keeping: StateKeeping, first: Unusable): Kept {
-    const { now, log, back } = keeping
-    const { state: directory, audit: wanted } = config.gateway
-    let trouble: string | null = null
-    const tell = ({ reason, detail }: Pick<Unusable, "reason" | "detail">): string => {
-        if (reason !== trouble) log("error", `${detail}: doors open without the programs that need it`)
-        trouble = reason
-        return reason
-    }
-    let taken: Kept | null = null
-    const late = wanted ? lateAudit(now, () => trouble ?? first.reason) : null
-    const again = async (): Promise<Store | string> => {
-        const state = await take(config, keeping)
-        if (!state.ok) return tell(state)
-        taken = state
-        return state.store ?? "there is no journal"
-    }
-    const store = lateStore({
-        trouble: tell(first),
-        now,
-        open: () => again().catch((error: unknown) => messageOf(error)),
-        found() {
-            log("notice", `state: ${directory} can be used now: programs of all doors run`)
-            late?.come(taken?.audit ?? "it cannot be read")
-            if (taken?.journal) late?.audit.write(taken.journal)
-            back()
-        },
-    })
-    return {
-        store,
-        journal: null,
-        audit: late?.audit ?? null,
-        last: null,
-        need: () => Promise.resolve({ ok: true, store, journal: null }),
-        close: async () => {
-            await late?.audit.close()
-            await store.close()
-            await taken?.close()
-        },
-    }
-}
+/** What is kept, at once or from some time on (null: never); `stop`: it is not waited for any more. */
+type Part<T> = { readonly kept: T | null; readonly stop: () => Promise<void> }
 
-/** All that is kept uses one disk, so that one lock guards it; it is let go when all are closed. */
-function shared(disk: Disk): Disk {
-    return { ...disk, close: () => Promise.resolve() }
-}
+const NOTHING: Part<never> = { kept: null, stop: () => Promise.resolve() }
 
-type Found = Pick<Kept, "store" | "journal">
-
-/** The journal, or why there is none. */
-async function openStore(disk: Disk, directory: string, now: () => number, log: Log): Promise<Found | string> {
-    const opening = await openJournal(directory, now, () => disk)
-    if (!opening.ok) return opening.detail
-    const { store, found, detail } = opening
-    const { since } = store.health()
-    if (found === "new") log("info", `state: a new journal in ${directory}`)
-    if (found === "torn") log("notice", `state: ${detail}, as by a crash: nothing is lost that was relied on`)
-    if (found === "damaged") {
+/** `back`: hears of a journal that came late; null: no door needs it, so it is not waited for. */
+function keepJournal(
+    directory: Directory,
+    first: Opened<Journal>,
+    back: ((journal: Journal) => void) | null,
+    { now, log, retry }: StateKeeping,
+): Part<Store> {
+    if (first.ok) return { kept: first.value.store, stop: NOTHING.stop }
+    if (back === null) {
+        const what = first.why === "file" ? `the journal in ${directory.path}` : directory.path
+        log("warning", `state: ${what} cannot be used: ${first.reason}: no door needs it now`)
+        return NOTHING
+    }
+    const trouble = new Trouble((reason) =>
         log(
             "error",
-            `state: the journal was damaged: ${detail}. What may have been used before ${formatStamp(since)} is refused from now on, and stop programs that were noted in what is gone will not run. A copy is ${join(directory, JOURNAL)}.damaged`,
-        )
-    }
-    return { store, journal: found === "whole" ? null : { what: "journal", found, since } }
+            `state: ${directory.path} cannot be used: ${reason}: doors open without the programs that need it`,
+        ),
+    )
+    trouble.is(first.reason)
+    const { store, come } = lateStore(now, () => trouble.reason)
+    const { stop } = tryAgain(async () => {
+        const opened = await directory.journal()
+        if (!opened.ok) return trouble.is(opened.reason)
+        come(opened.value.store)
+        back(opened.value)
+        return true
+    }, retry)
+    return { kept: store, stop }
 }
 
-async function openTrail(disk: Disk, directory: string, now: () => number, log: Log) {
-    const news = (one: AuditNews) => {
-        if (one.trouble !== null) log("error", `audit: cannot be written: ${one.trouble}`)
-        else log("notice", `audit: is written again, ${one.lost} entries were lost`)
+function keepTrail(directory: Directory, first: Opened<Trail>, { now, log, retry }: StateKeeping): Part<Audit> {
+    const trouble = new Trouble((reason) =>
+        log("warning", `audit: ${directory.path} cannot be used: ${reason}: entries wait`),
+    )
+    const unread = (reason: string) =>
+        log("warning", `audit: the trail in ${directory.path} cannot be read, and is not kept: ${reason}`)
+    if (first.ok) return { kept: first.value.audit, stop: NOTHING.stop }
+    if (first.why === "file") {
+        unread(first.reason)
+        return NOTHING
     }
-    try {
-        return await openAudit(disk, { now, news })
-    } catch (error) {
-        log("warning", `audit: the trail in ${directory} cannot be read, and is not kept: ${messageOf(error)}`)
-        return null
+    trouble.is(first.reason)
+    const { audit, come } = lateAudit(now, () => trouble.reason)
+    const { stop } = tryAgain(async () => {
+        const opened = await directory.trail()
+        if (!opened.ok && opened.why !== "file") return trouble.is(opened.reason)
+        if (!opened.ok) unread(opened.reason)
+        else log("notice", `audit: ${directory.path} can be used now: entries are written`)
+        come(opened.ok ? opened.value.audit : opened.reason)
+        return true
+    }, retry)
+    return { kept: audit, stop }
+}
+
+/** Why something does not work, told as often as that changes. */
+class Trouble {
+    readonly #tell: (reason: string) => void
+    reason = ""
+
+    constructor(tell: (reason: string) => void) {
+        this.#tell = tell
     }
+
+    /** It does not work for this reason: false, as an attempt's answer. */
+    is(reason: string): false {
+        if (reason !== this.reason) this.#tell(reason)
+        this.reason = reason
+        return false
+    }
+}
+
+function needsJournal({ doors }: Config): boolean {
+    return doors.some(({ command }) => command?.stop != null)
+}
+
+function refused(directory: Directory, { reason }: Unusable): Refused {
+    return { ok: false, detail: `state: ${directory.path} cannot be used: ${reason}` }
 }

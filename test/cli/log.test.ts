@@ -252,14 +252,16 @@ describe.skipIf(reason !== null)(`beside a daemon${reason === null ? "" : ` (${r
         expect(postern("log")).toMatch(/\? 1$/)
     })
 
-    it("a state directory that cannot be used: a warning, no trail, and the doors are guarded", async () => {
+    it("a state directory that cannot be used: a warning, guarded doors, and a trail when it can", async () => {
         writeFileSync(state, "no directory")
         await start()
-        expect(daemon.log.all.join("\n")).toMatch(
-            /cannot be used: .*: no door needs it now, but there is no audit trail/,
-        )
-        expect(postern("log")).toContain("the daemon keeps no audit trail")
+        expect(daemon.log.all.join("\n")).toMatch(/audit: .* cannot be used: .*: entries wait/)
+        expect(postern("log")).toMatch(/the daemon could not do it: .*\n\? 1$/)
         knocker.must([POSTERN, "knock", gateway.v4, ...HITS])
         await daemon.log.waitFor(/: open: /)
+        rmSync(state)
+        await daemon.log.waitFor(/audit: .* can be used now: entries are written/)
+        expect(await eventually(() => kinds().includes("opened"))).toBe(true)
+        expect(kinds()[0]).toBe("started")
     })
 })

@@ -212,7 +212,7 @@ const keeping = (text: () => string, gate: Gate, more: Partial<ReloadKeeping> = 
         loop: gate.loop,
         log: (level, line) => lines.push(`${level} ${line}`),
         read: () => [{ file: "postern.toml", text: text() }],
-        state: () => Promise.resolve({ ok: true, store: null }),
+        state: () => Promise.resolve({ ok: true, store: null, journal: null }),
         report: (report) => reports.push(report),
         ...more,
     }

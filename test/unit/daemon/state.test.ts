@@ -150,7 +150,7 @@ describe("tryAgain()", () => {
 
     it("stops after the try that is under way", async () => {
         let tries = 0
-        let go: (done: boolean) => void = () => {}
+        let go: ((done: boolean) => void) | undefined
         const { stop } = tryAgain(() => {
             tries++
             return new Promise((resolve) => {
@@ -162,7 +162,7 @@ describe("tryAgain()", () => {
         const ended = stop().then(() => (stopped = true))
         await new Promise(setImmediate)
         expect(stopped).toBe(false)
-        go(false)
+        go?.(false)
         await ended
         await new Promise((resolve) => setTimeout(resolve, 20))
         expect(tries).toBe(1)

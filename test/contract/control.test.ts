@@ -306,6 +306,26 @@ describe("a client", () => {
         await vi.waitFor(() => expect(server.clients()).toBe(0))
     })
 
+    it("that has hung up is known to be gone while it waits; one that has closed its half is not", async () => {
+        const waiting: { gone: () => boolean; done: (answer: Answer) => void }[] = []
+        await serve({ answer: (_request, _peer, gone) => new Promise((done) => waiting.push({ gone, done })) })
+        const [leaves, closes, stays] = [await raw(), await raw(), await raw()]
+        for (const { socket } of [leaves, closes, stays]) {
+            socket.write(`${encodeRequest(ALL)}\n`.repeat(2))
+            const before = waiting.length
+            await vi.waitFor(() => expect(waiting).toHaveLength(before + 1))
+        }
+        expect(waiting.map(({ gone }) => gone())).toEqual([false, false, false])
+        closes.socket.end()
+        leaves.socket.destroy()
+        await vi.waitFor(() => expect(waiting.map(({ gone }) => gone())).toEqual([true, false, false]))
+        for (const { done } of waiting) done(DONE)
+        // Who is there is asked for more.
+        await vi.waitFor(() => expect(waiting).toHaveLength(5))
+        for (const { done } of waiting.splice(3)) done(DONE)
+        await vi.waitFor(() => expect(closes.heard().split("\n")).toHaveLength(3))
+    })
+
     it("that asks and never reads is not read from, and let go in time", async () => {
         let answered = 0
         const long = (): Answer => {
@@ -348,6 +368,20 @@ describe("a client", () => {
         await vi.waitFor(() => expect(descriptors()).toBeLessThanOrEqual(before))
         first[0]!.socket.destroy()
         await vi.waitFor(async () => expect(await client().ask(ALL)).toEqual(DONE))
+    })
+
+    it("that hangs up while it waits leaves its place to the next one", async () => {
+        const waiting: ((answer: Answer) => void)[] = []
+        const later = () => new Promise<Answer>((resolve) => waiting.push(resolve))
+        const server = await serve({ answer: ({ ask }) => (ask === "reload" ? later() : DONE) })
+        const all = await Promise.all(Array.from({ length: CLIENTS_MOST }, raw))
+        for (const { socket } of all) socket.write(`${encodeRequest({ ask: "reload" })}\n`)
+        await vi.waitFor(() => expect(waiting).toHaveLength(CLIENTS_MOST))
+        expect(await client().ask(ALL)).toMatchObject({ code: "busy" })
+        for (const { socket } of all) socket.destroy()
+        await vi.waitFor(async () => expect(await client().ask(ALL)).toEqual(DONE))
+        for (const done of waiting) done(DONE)
+        await vi.waitFor(() => expect(server.clients()).toBeLessThan(CLIENTS_MOST))
     })
 
     it("that is killed gives its place back", async () => {

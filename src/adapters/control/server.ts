@@ -16,8 +16,9 @@ import {
     refuse,
 } from "../../core/control.ts"
 import { messageOf } from "../../core/thrown.ts"
-import { type Peer, peerOf } from "../system/peer.ts"
+import { hasGone, type Peer, peerOf } from "../system/peer.ts"
 import { takePlace } from "./place.ts"
+import { queue } from "./queue.ts"
 
 /** Clients at once; the next one is told so. */
 export const CLIENTS_MOST = 16
@@ -31,8 +32,8 @@ export type ControlOptions = {
     readonly path: string
     /** A group whose members may connect beside root; null: root and the daemon's own user alone. */
     readonly group: string | null
-    /** Does what is asked; may take its time. Neither throws nor rejects. */
-    readonly answer: (request: Request, peer: Peer) => Answer | Promise<Answer>
+    /** Does what is asked; may take its time, and ask whether the client has `gone`. Neither throws nor rejects. */
+    readonly answer: (request: Request, peer: Peer, gone: () => boolean) => Answer | Promise<Answer>
     /** Something is not as it was wanted; the socket works. */
     readonly trouble: (what: string) => void
     /** Somebody is turned away before he could ask anything, or for a line that cannot be read. */
@@ -51,7 +52,9 @@ export type ControlServer = {
 
 /** Listens at `path`. Returns why not as a text: a daemon without a control socket is still a daemon. */
 export async function listenControl(options: ControlOptions): Promise<ControlServer | string> {
-    const clients = new Set<Socket>()
+    /** Each with what says whether it waits for an answer. */
+    const clients = new Map<Socket, () => boolean>()
+    const inTurn = queue()
     const { path, group, trouble, refused = () => {} } = options
     try {
         const place = await takePlace(path)
@@ -61,14 +64,14 @@ export async function listenControl(options: ControlOptions): Promise<ControlSer
         const allowed = new Set([0, process.geteuid?.() ?? 0])
         // Who has asked all he wants to may say so at once, and still hears every answer.
         const server = createServer({ allowHalfOpen: true }, (socket) => {
+            if (clients.size >= CLIENTS_MOST) letGoneGo(clients)
             if (clients.size >= CLIENTS_MOST) return turnAway(socket, refuse("busy"), refused)
             const peer = askPeer(socket)
             if (peer === null || !(allowed.has(peer.uid) || (gid != null && peer.gids.includes(gid)))) {
                 return turnAway(socket, refuse("denied"), refused)
             }
-            clients.add(socket)
             socket.once("close", () => clients.delete(socket))
-            serve(socket, peer, options)
+            clients.set(socket, serve(socket, peer, inTurn, options))
         })
         await bind(server, path)
         server.on("error", (error) => trouble(error.message))
@@ -76,7 +79,7 @@ export async function listenControl(options: ControlOptions): Promise<ControlSer
         return {
             close() {
                 server.close()
-                for (const socket of [...clients, ...leaving]) socket.destroy()
+                for (const socket of [...clients.keys(), ...leaving]) socket.destroy()
             },
             clients: () => clients.size,
         }
@@ -148,12 +151,27 @@ function turnAway(socket: Socket, answer: Refused, refused: (code: ControlCode) 
     socket.resume()
 }
 
-function serve(socket: Socket, peer: Peer, { answer, refused = () => {}, idle = IDLE_MS }: ControlOptions): void {
+/** Who has hung up while he waits for an answer gives his place back. Without a wait there may be a line still to be read. */
+function letGoneGo(clients: Map<Socket, () => boolean>): void {
+    for (const [socket, waits] of clients) {
+        if (!waits() || !hasGone(socket)) continue
+        clients.delete(socket)
+        socket.destroy()
+    }
+}
+
+/** Serves a client until it ends. Returns what says whether it waits for an answer. */
+function serve(
+    socket: Socket,
+    peer: Peer,
+    inTurn: ReturnType<typeof queue>,
+    { answer, refused = () => {}, idle = IDLE_MS }: ControlOptions,
+): () => boolean {
     let text = ""
     /** A line of his is being answered; no other will come. */
     let busy = false
     let ended = false
-    const take = async () => {
+    const take = () => {
         const end = text.indexOf("\n")
         busy = end >= 0
         if (end < 0) {
@@ -165,12 +183,15 @@ function serve(socket: Socket, peer: Peer, { answer, refused = () => {}, idle = 
         const read = decodeRequest(text.slice(0, end))
         text = text.slice(end + 1)
         if (!read.ok) return turnAway(socket, read, refused)
-        const said = await answer(read.request, peer)
+        inTurn(() => void reply(read.request))
+    }
+    const reply = async (request: Request) => {
+        const said = await answer(request, peer, () => hasGone(socket))
         if (socket.destroyed) return
-        // The next line is looked at when this answer is on its way, in a turn of its own: packets come first.
+        // The next line is looked at when this answer is on its way.
         socket.write(`${encodeAnswer(said)}\n`, (error) => {
             // A connection that we ended calls it a success.
-            if (!error && !socket.destroyed) setImmediate(() => void take())
+            if (!error && !socket.destroyed) take()
         })
     }
     socket.setEncoding("utf8")
@@ -183,6 +204,7 @@ function serve(socket: Socket, peer: Peer, { answer, refused = () => {}, idle = 
     socket.on("data", (more: string) => {
         socket.pause()
         text += more
-        void take()
+        take()
     })
+    return () => busy
 }

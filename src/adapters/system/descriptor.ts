@@ -49,6 +49,11 @@ export function waiting(fd: number): "yes" | "no" | "closed" {
     return (events & POLLIN) === 0 ? "no" : "yes"
 }
 
+/** Has the other end of a connected local socket closed it altogether? One that has only shut its half still reads. */
+export function hasHungUp(fd: number): boolean {
+    return (poll(fd, 0) & (POLLHUP | POLLNVAL)) !== 0
+}
+
 /** man 2 poll, for one descriptor and without waiting: what is so of `events`, of errors, hang-up and a bad number. */
 function poll(fd: number, events: number): number {
     // struct pollfd: int fd, short events, short revents.

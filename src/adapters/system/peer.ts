@@ -1,5 +1,6 @@
 /** Who is at the other end of a local socket (man 7 unix), as the kernel noted it when it connected. */
 import type { Socket } from "node:net"
+import { hasHungUp } from "./descriptor.ts"
 import { getOption, LITTLE } from "./socket.ts"
 
 /** The other end: its process, its user, and all groups that it is in. */
@@ -18,6 +19,11 @@ export function peerOf(socket: Socket): Peer {
     const credentials = getOption(fd, SOL_SOCKET, SO_PEERCRED, 12, "SO_PEERCRED")
     const [pid, uid, gid] = [0, 4, 8].map((at) => credentials.getUint32(at, LITTLE))
     return { pid: pid!, uid: uid!, gids: [gid!, ...groups(fd)] }
+}
+
+/** Has the other end gone, so that nobody would read an answer? Node does not see it while the socket is paused. */
+export function hasGone(socket: Socket): boolean {
+    return socket.destroyed || hasHungUp(descriptorOf(socket))
 }
 
 /** Supplementary groups (Linux 4.13 and later). What is left of the room reads as group 0, so that is never taken. */

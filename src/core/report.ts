@@ -87,10 +87,9 @@ export type DaemonReport =
     /** Somebody took our table away: it was made again, or could not be, and why. */
     | { readonly type: "table"; readonly made: true }
     | { readonly type: "table"; readonly made: false; readonly detail: string }
-    /** The configuration was read again, by hand of this user or by SIGHUP (null); how many doors are now what. */
-    | {
+    /** The configuration was read again: how many doors are now what. */
+    | ({
           readonly type: "reload"
-          readonly uid: number | null
           readonly done: true
           readonly added: number
           readonly removed: number
@@ -98,16 +97,18 @@ export type DaemonReport =
           readonly kept: number
           /** Grants that ended by it. */
           readonly ended: number
-      }
+      } & Askers)
     /** It was not: nothing has changed. */
-    | {
+    | ({
           readonly type: "reload"
-          readonly uid: number | null
           readonly done: false
           readonly code: "configuration" | "firewall" | "failed"
           /** How many are told. */
           readonly problems: number
-      }
+      } & Askers)
+
+/** Who has asked for it: a user over the control socket, or SIGHUP (null); and others whose requests it answers, too. */
+type Askers = { readonly uid: number | null; readonly others?: readonly (number | null)[] }
 
 /** A program of the door began, ended or was not run. Never says with which arguments. */
 export type ProgramReport = {

@@ -11,6 +11,7 @@ import { type MetricsKeeping, metricsNow } from "./metrics.ts"
 import type { Recorder } from "./recorder.ts"
 import type { ReloadOutcome } from "./reload.ts"
 import { statusNow } from "./status.ts"
+import type { Asker } from "./turns.ts"
 
 /** A refusal names so many doors. */
 const DOORS_NAMED = 20
@@ -20,23 +21,29 @@ export type AnswerKeeping = MetricsKeeping & {
     /** Grants and revokes by hand. */
     readonly loop: Pick<Loop, "grant" | "revoke">
     readonly note: Recorder["note"]
-    /** Reads the configuration again for this user. */
-    readonly reload: (uid: number) => Promise<ReloadOutcome>
+    /** Reads the configuration again for this user; null: he has gone before it was his turn. */
+    readonly reload: (asker: Asker) => Promise<ReloadOutcome | null>
 }
 
 /** Does what is asked, at once or, what must wait, soon. A mistake of ours is told, and costs the answer alone. */
-export function answerer(keeping: AnswerKeeping, log: Log): (request: Request, peer: Peer) => Promise<Answer> {
-    return async (request, peer) => {
+export function answerer(
+    keeping: AnswerKeeping,
+    log: Log,
+): (request: Request, peer: Peer, gone: Asker["gone"]) => Promise<Answer> {
+    return async (request, { uid }, gone) => {
         keeping.meter.countAsked(request.ask)
-        const answer = await tryToAnswer(request, peer, keeping, log)
+        const answer = await tryToAnswer(request, { uid, gone }, keeping, log)
         if (!answer.ok) keeping.meter.countRefused(answer.code)
         return answer
     }
 }
 
-async function tryToAnswer(request: Request, peer: Peer, keeping: AnswerKeeping, log: Log): Promise<Answer> {
+/** Who asks over the socket. */
+type Client = Asker & { readonly uid: number }
+
+async function tryToAnswer(request: Request, client: Client, keeping: AnswerKeeping, log: Log): Promise<Answer> {
     try {
-        return await answer(request, peer, keeping, log)
+        return await answer(request, client, keeping, log)
     } catch (error) {
         const text = messageOf(error)
         log("error", `control: ${request.ask} failed: ${text}`)
@@ -44,7 +51,8 @@ async function tryToAnswer(request: Request, peer: Peer, keeping: AnswerKeeping,
     }
 }
 
-async function answer(request: Request, { uid }: Peer, keeping: AnswerKeeping, log: Log): Promise<Answer> {
+async function answer(request: Request, client: Client, keeping: AnswerKeeping, log: Log): Promise<Answer> {
+    const { uid } = client
     const { loop, standing, kept } = keeping
     const { config } = standing
     if (request.ask === "log") {
@@ -52,7 +60,7 @@ async function answer(request: Request, { uid }: Peer, keeping: AnswerKeeping, l
         return { ok: true, answer: "log", ...(await kept.audit.read(request)) }
     }
     if (request.ask === "trust") return trust(request.since, uid, keeping, log)
-    if (request.ask === "reload") return reloaded(await keeping.reload(uid))
+    if (request.ask === "reload") return reloaded(await keeping.reload(client))
     if (request.ask === "status") return { ok: true, answer: "status", status: statusNow(keeping) }
     if (request.ask === "metrics") return { ok: true, answer: "metrics", text: metricsNow(keeping) }
     const door = config.doors.find(({ name }) => name === request.door)
@@ -83,7 +91,8 @@ async function trust(since: number, uid: number, { kept, clock, note }: AnswerKe
     return { ok: true, answer: "trust", before }
 }
 
-function reloaded(outcome: ReloadOutcome): Answer {
+function reloaded(outcome: ReloadOutcome | null): Answer {
+    if (outcome === null) return refuse("failed", "nobody waited for it")
     if (!outcome.ok) return refuse(outcome.code, outcome.problems.join("\n"))
     const { added, removed, changed, kept } = outcome.changes
     return {

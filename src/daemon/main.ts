@@ -28,12 +28,13 @@ import { measureLog, measureStore } from "./measured.ts"
 import { type Opening, openingOf, Refusal } from "./opening.ts"
 import { interfacesText } from "./outlook.ts"
 import { howLastEnded, recorder } from "./recorder.ts"
-import { oneByOne, type ReloadKeeping, type ReloadOutcome, reloadOnce } from "./reload.ts"
+import { type ReloadKeeping, type ReloadOutcome, reloadOnce } from "./reload.ts"
 import { openState } from "./state.ts"
 import { overfull, summary } from "./status.ts"
 import { logSurprises } from "./surprises.ts"
 import { finely, startLoop, takeFirewall } from "./taking.ts"
 import { logReports } from "./told.ts"
+import { type Asker, oneByOne } from "./turns.ts"
 import { rememberWarnings } from "./warnings.ts"
 
 declare const POSTERN_VERSION: string
@@ -50,7 +51,10 @@ const STATE_HINT = "stop the daemon that has it, or give this one a `state` of i
 /** Lines that nobody has read yet are offered so long at the end (ms). */
 const LAST_WORDS_MS = 1000
 
-type Reload = (uid: number | null) => Promise<ReloadOutcome>
+type Reload = (asker: Asker) => Promise<ReloadOutcome | null>
+
+/** A signal waits for nothing, and does not go away either. */
+const SIGNAL: Asker = { uid: null, gone: () => false }
 
 /** Runs the daemon until a signal ends it. Returns the exit code; problems are told before. */
 export async function runDaemon(options: RunOptions, terminal: Terminal): Promise<ExitCode> {
@@ -120,7 +124,7 @@ async function live(
     process.on("SIGHUP", () => {
         if (reload === null)
             log("notice", "SIGHUP: the daemon has only just begun, and reads its configuration by itself")
-        else void reload(null)
+        else void reload(SIGNAL)
     })
     const links = rtnetlinkLinks()
     const services = allServices((what) => log("warning", what))
@@ -167,9 +171,10 @@ async function live(
             for (const listener of listeners) listener(report, true)
         },
     }
-    const reloadNow = oneByOne(async (uid: number | null) => {
+    const reloadNow = oneByOne(async (askers) => {
         herald.reloading()
-        const outcome = await reloadOnce(keeping, uid)
+        const uids = askers.map(({ uid }) => uid)
+        const outcome = await reloadOnce(keeping, uids)
         if (outcome.ok) loaded = clock.wall()
         herald.ready()
         return outcome

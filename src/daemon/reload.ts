@@ -36,18 +36,23 @@ export type ReloadOutcome =
           readonly problems: readonly string[]
       }
 
-/** Reads and takes over the configuration. `uid`: who asks for it; null: SIGHUP. Never throws; what failed is told. */
-export async function reloadOnce(keeping: ReloadKeeping, uid: number | null): Promise<ReloadOutcome> {
+/**
+ * Reads and takes over the configuration. `uids`: who asks for it, at least one; null: SIGHUP. Never throws; what failed
+ * is told.
+ */
+export async function reloadOnce(keeping: ReloadKeeping, uids: readonly (number | null)[]): Promise<ReloadOutcome> {
+    const [uid = null, ...others] = new Set(uids)
+    const by = others.length === 0 ? { uid } : { uid, others }
     const outcome = await attempt(keeping)
     for (const problem of outcome.problems) keeping.log(outcome.ok ? "warning" : "error", problem)
     if (!outcome.ok) {
         const problems = outcome.problems.length
-        keeping.report({ type: "reload", uid, done: false, code: outcome.code, problems })
+        keeping.report({ type: "reload", ...by, done: false, code: outcome.code, problems })
         return outcome
     }
     const { added, removed, changed, kept } = outcome.changes
     const counts = { added: added.length, removed: removed.length, changed: changed.length, kept }
-    keeping.report({ type: "reload", uid, done: true, ...counts, ended: outcome.ended })
+    keeping.report({ type: "reload", ...by, done: true, ...counts, ended: outcome.ended })
     return outcome
 }
 
@@ -76,28 +81,4 @@ function lines(issues: readonly Issue[]): string[] {
     const shown = issues.slice(0, PROBLEMS_MOST).map(formatIssue)
     const more = issues.length - shown.length
     return more > 0 ? [...shown, `and ${more} more: see postern check`] : shown
-}
-
-/**
- * One at a time, each in a turn of its own. Who asks before it begins shares it; who asks while it is under way gets the
- * next one, together with everybody else who does. So what is read is read after he asked, and however many ask, packets
- * have their turn before each.
- */
-export function oneByOne<A, T>(act: (asked: A) => Promise<T>): (asked: A) => Promise<T> {
-    let last: Promise<unknown> = Promise.resolve()
-    let next: Promise<T> | null = null
-    const inTurn = async (before: Promise<unknown>, asked: A): Promise<T> => {
-        await Promise.allSettled([before])
-        // Signals come many in one turn, and what only waits for promises would be done for each of them at once.
-        await new Promise(setImmediate)
-        next = null
-        return act(asked)
-    }
-    return (asked) => {
-        if (next === null) {
-            next = inTurn(last, asked)
-            last = next
-        }
-        return next
-    }
 }

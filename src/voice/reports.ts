@@ -88,12 +88,23 @@ const NOT_RELOADED = {
 } as const
 
 function reloadText(report: Extract<Report, { type: "reload" }>): Line {
-    const by = report.uid === null ? "SIGHUP" : `user ${report.uid}`
+    const by = reloadersText(report.uid, report.others)
     if (!report.done)
         return { level: "error", text: `not reloaded (${by}): ${NOT_RELOADED[report.code]}: nothing has changed` }
     const { added, removed, changed, kept, ended } = report
     const doors = `doors: ${added} added, ${removed} removed, ${changed} changed, ${kept} as they were; grants ended: ${ended}`
     return { level: "notice", text: `reloaded (${by}): ${doors}` }
+}
+
+/** Ours: so many of those who asked for one reload are named in a line. */
+const NAMED_MOST = 10
+
+/** Who asked for a reload: `SIGHUP`, `user 0, user 1000`. */
+export function reloadersText(uid: number | null, others: readonly (number | null)[] = []): string {
+    const all = [uid, ...others]
+    const named = all.slice(0, NAMED_MOST).map((one) => (one === null ? "SIGHUP" : `user ${one}`))
+    const more = all.length - named.length
+    return more > 0 ? `${named.join(", ")} and ${more} more` : named.join(", ")
 }
 
 function programText({ which, how }: Extract<Report, { type: "program" }>, who: string): Line {

@@ -216,6 +216,10 @@ describe("the log lines of postern-run(1)", () => {
         "closed by a reload": { type: "closed", ...who, by: "reload" },
         reloaded: { type: "reload", uid: null, done: true, added: 1, removed: 2, changed: 3, kept: 4, ended: 5 },
         "reloaded by hand": { type: "reload", uid: 7, done: true, added: 1, removed: 2, changed: 3, kept: 4, ended: 5 },
+        "reloaded by many": {
+            ...{ type: "reload", uid: 7, others: Array.from({ length: 20 }, (_, uid) => uid), done: true },
+            ...{ added: 1, removed: 2, changed: 3, kept: 4, ended: 5 },
+        },
         "not reloaded": { type: "reload", uid: 7, done: false, code: "configuration", problems: 1 },
         suppressed: { type: "suppressed", count: 7, sources: 3, ms: 1000, kinds: [{ kind: "stage", count: 7 }] },
     }

@@ -1,6 +1,6 @@
 /** Entries of the audit trail as lines for people: close to what the log says of the same thing. */
 import type { AuditEntry, AuditFact, AuditKind } from "../../core/audit/entry.ts"
-import { formatMs, formatStamp } from "../../voice/reports.ts"
+import { formatMs, formatStamp, reloadersText } from "../../voice/reports.ts"
 
 type Of<K extends AuditKind> = Extract<AuditEntry, { what: K }>
 
@@ -108,8 +108,8 @@ function programText({ which, how, detail }: Extract<AuditFact, { what: "program
     }
 }
 
-function reloadText({ done, problems, uid }: Extract<AuditFact, { what: "reloaded" }>): string {
-    const by = uid === null ? "" : ` by user ${uid}`
+function reloadText({ done, problems, uid, others }: Extract<AuditFact, { what: "reloaded" }>): string {
+    const by = uid === null && others === undefined ? "" : ` by ${reloadersText(uid, others)}`
     return done ? `the configuration was read anew${by}` : `the configuration was refused${by}: ${problems} problems`
 }
 

@@ -41,8 +41,13 @@ const KINDS = {
     /** The daemon. `last`: how the one before ended; `none`: the trail begins here. */
     started: z.object({ version: text, pid: number, last: z.enum(["clean", "crashed", "none"]) }),
     stopped: z.object({ signal: text }),
-    /** The configuration was read anew; `problems` of it, if it was refused. `uid` null: by a signal. */
-    reloaded: z.object({ done: z.boolean(), problems: number, uid: nullableNumber }),
+    /** The configuration was read anew; `problems` of it, if it was refused. `uid` null: by a signal. `others` asked, too. */
+    reloaded: z.object({
+        done: z.boolean(),
+        problems: number,
+        uid: nullableNumber,
+        others: z.optional(z.array(nullableNumber)),
+    }),
     /** How the journal was found, and from when on it knows everything. */
     journal: z.object({ found: z.enum(["new", "torn", "damaged"]), since: number }),
     /** An operator decided from when on what is not known to be used may be used. */

@@ -6,6 +6,8 @@ import { type AuditFact, shortText } from "./entry.ts"
 
 /** Who knocked, where nobody can tell: a fixed sequence is the same for all who know it. */
 const UNKNOWN = "unknown"
+/** Ours: so many other users are named. An entry is one line, and has an end. */
+const OTHERS_MOST = 100
 
 /** The fact of a report; null: it is not kept. `wall`: milliseconds since 1970, now. */
 export function factOf(report: Report, wall: number): AuditFact | null {
@@ -37,8 +39,11 @@ export function factOf(report: Report, wall: number): AuditFact | null {
             return { what: "program", ...whoOf(report), which: report.which, ...stepOf(report.how) }
         case "strays":
             return { what: "strays", uid: report.uid, count: report.count }
-        case "reload":
-            return { what: "reloaded", done: report.done, problems: report.done ? 0 : report.problems, uid: report.uid }
+        case "reload": {
+            const { done, uid, others = [] } = report
+            const more = others.length === 0 ? {} : { others: others.slice(0, OTHERS_MOST) }
+            return { what: "reloaded", done, problems: report.done ? 0 : report.problems, uid, ...more }
+        }
         case "table":
             return { what: "table", made: report.made, detail: report.made ? "" : shortText(report.detail) }
         case "suppressed":

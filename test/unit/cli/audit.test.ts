@@ -63,7 +63,7 @@ describe("entryText()", () => {
         ["refused", "ssh: 198.51.100.7: refused: the right knock, but as many grants are open as `grants` allows"],
         ["paused", "203.0.113.9: too many near-misses: paused for 30 s"],
         ["started", "postern 0.1.0 started (pid 812); the one before did not end cleanly"],
-        ["reloaded", "the configuration was refused: 2 problems"],
+        ["reloaded", "the configuration was refused by SIGHUP, user 0, user 1000: 2 problems"],
         ["summed", '84210 more of "refused" from 4096 sources since 01:00:00'],
         ["lost", "12 entries since 2023-11-14T23:13:20.000+01:00 could not be written"],
     ])("%s", (kind, text) => {

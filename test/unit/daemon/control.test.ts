@@ -18,8 +18,9 @@ const ssh = { name: "ssh", opens: ["tcp/22"], hits: HITS }
 const close = { name: "close", hits: ["1", "2", "3"], closes: ["ssh"] }
 const me = "192.0.2.7"
 const peer = { pid: 1, uid: 1000, gids: [1000] }
+const stays = () => false
 
-let reloaded: ReloadOutcome
+let reloaded: ReloadOutcome | null
 const make = (...[of, replace]: Parameters<typeof makeGate>) => {
     const gate = makeGate(of, replace)
     gate.loop.start()
@@ -44,7 +45,7 @@ const make = (...[of, replace]: Parameters<typeof makeGate>) => {
         reload: () => Promise.resolve(reloaded),
     }
     const ask = async (request: Request): Promise<Answer> => {
-        const answer = await answerer(keeping, log)(request, peer)
+        const answer = await answerer(keeping, log)(request, peer, stays)
         expect(decodeAnswer(encodeAnswer(answer))).toEqual(answer)
         return answer
     }
@@ -190,11 +191,13 @@ describe("answerer()", () => {
     it("says that there is no trail, and no journal", async () => {
         const { keeping, log } = make(config([ssh]))
         const ask = answerer({ ...keeping, kept: { store: null, audit: null } }, log)
-        expect(await ask({ ask: "log", after: 0, last: null, filter: EVERYTHING }, peer)).toMatchObject({
+        expect(await ask({ ask: "log", after: 0, last: null, filter: EVERYTHING }, peer, stays)).toMatchObject({
             code: "audit",
         })
-        expect(await ask({ ask: "trust", since: 0 }, peer)).toMatchObject({ code: "journal" })
-        expect(await ask({ ask: "status" }, peer)).toMatchObject({ status: { state: { journal: null, audit: null } } })
+        expect(await ask({ ask: "trust", since: 0 }, peer, stays)).toMatchObject({ code: "journal" })
+        expect(await ask({ ask: "status" }, peer, stays)).toMatchObject({
+            status: { state: { journal: null, audit: null } },
+        })
     })
 
     it("reloads, and says what has changed or what is wrong", async () => {
@@ -218,6 +221,8 @@ describe("answerer()", () => {
             code: "configuration",
             detail: "a:1:1: one\na:2:1: two",
         })
+        reloaded = null
+        expect(await ask({ ask: "reload" })).toMatchObject({ ok: false, code: "failed" })
     })
 })
 

@@ -3,6 +3,7 @@ import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { batchStore } from "../../../src/adapters/store/batches.ts"
 import { memoryStore } from "../../../src/adapters/store/memory.ts"
+import type { Request } from "../../../src/core/control.ts"
 import { Meter } from "../../../src/core/metrics/meter.ts"
 import { parseAddress } from "../../../src/core/net/address.ts"
 import { Ledger } from "../../../src/core/store/ledger.ts"
@@ -122,10 +123,10 @@ describe("metricsNow()", () => {
         const { gate, keeping, samples } = make(config([ssh]), ({ clock }) => ({
             store: memoryStore(() => clock.wall()),
         }))
-        const ask = answerer(keeping, () => {})
-        const peer = { pid: 1, uid: 0, gids: [] }
-        await ask({ ask: "status" }, peer)
-        await ask({ ask: "grant", door: "web", source: parseAddress(me)!, ms: null }, peer)
+        const answers = answerer(keeping, () => {})
+        const ask = (request: Request) => answers(request, { pid: 1, uid: 0, gids: [] }, () => false)
+        await ask({ ask: "status" })
+        await ask({ ask: "grant", door: "web", source: parseAddress(me)!, ms: null })
         const seen = samples()
         expect(seen.get('postern_control_requests_total{ask="status"}')).toBe(1)
         expect(seen.get('postern_control_requests_total{ask="grant"}')).toBe(1)

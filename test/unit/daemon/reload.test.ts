@@ -7,7 +7,7 @@ import { memoryStore } from "../../../src/adapters/store/memory.ts"
 import type { Config } from "../../../src/core/config/config.ts"
 import { REST_MS } from "../../../src/core/errand.ts"
 import type { Report } from "../../../src/core/report.ts"
-import { oneByOne, type ReloadKeeping, reloadOnce } from "../../../src/daemon/reload.ts"
+import { type ReloadKeeping, reloadOnce } from "../../../src/daemon/reload.ts"
 import type { Store } from "../../../src/ports/store.ts"
 import { config } from "../core/world.ts"
 import { type Gate, makeGate } from "./gate.ts"
@@ -216,7 +216,7 @@ const keeping = (text: () => string, gate: Gate, more: Partial<ReloadKeeping> = 
         report: (report) => reports.push(report),
         ...more,
     }
-    return { lines, reports, ask: (uid: number | null = null) => reloadOnce(all, uid) }
+    return { lines, reports, ask: (...uids: readonly (number | null)[]) => reloadOnce(all, uids) }
 }
 
 const broken = () => {
@@ -234,14 +234,15 @@ describe("reloadOnce()", () => {
         expect(reports).toEqual([
             { type: "reload", uid: 1000, done: true, added: 0, removed: 1, changed: 1, kept: 0, ended: 0 },
         ])
-        expect(await ask()).toMatchObject({ changes: { added: [], removed: [], changed: [], kept: 1 } })
+        expect(await ask(7, null, 7, 0)).toMatchObject({ changes: { added: [], removed: [], changed: [], kept: 1 } })
+        expect(reports[1]).toMatchObject({ uid: 7, others: [null, 0] })
     })
 
     it("changes nothing for a mistake, and tells all of them with their places", async () => {
         const gate = started(config([ssh]))
         const bad = TEXT.replace('"ssh"', "7").replace("33871", "99999999")
         const { ask, lines, reports } = keeping(() => bad, gate)
-        const outcome = await ask()
+        const outcome = await ask(null)
         expect(outcome).toMatchObject({ ok: false, code: "configuration" })
         expect(outcome.problems.map((line) => /^postern\.toml:\d+:\d+: /.exec(line)?.[0])).toEqual([
             "postern.toml:3:9: ",
@@ -296,39 +297,5 @@ describe("reloadOnce()", () => {
         const { problems } = await keeping(() => `${many}\n${TEXT}`, gate).ask()
         expect(problems).toHaveLength(101)
         expect(problems.at(-1)).toBe("and 20 more: see postern check")
-    })
-})
-
-describe("oneByOne()", () => {
-    it("runs one at a time, and once more for all who ask meanwhile", async () => {
-        const seen = { running: 0, most: 0, runs: 0 }
-        const ask = oneByOne(async (by: number) => {
-            seen.most = Math.max(seen.most, ++seen.running)
-            const mine = ++seen.runs
-            await setImmediate()
-            seen.running--
-            return `${mine} by ${by}`
-        })
-        // They come before it begins.
-        expect(new Set(await Promise.all([ask(0), ask(100), ask(200)]))).toEqual(new Set(["1 by 0"]))
-        const first = ask(0)
-        for (let i = 0; i < 100 && seen.running === 0; i++) await setImmediate()
-        const storm = Array.from({ length: 1000 }, (_, i) => ask(i + 1))
-        expect(await first).toBe("2 by 0")
-        expect(new Set(await Promise.all(storm))).toEqual(new Set(["3 by 1"]))
-        expect(await ask(7)).toBe("4 by 7")
-        expect([seen.most, seen.runs]).toEqual([1, 4])
-    })
-
-    it("goes on after one that failed, whenever the next is asked for", async () => {
-        let runs = 0
-        const ask = oneByOne(async () => {
-            await setImmediate()
-            if (++runs === 1) throw new Error("no")
-            return runs
-        })
-        await expect(ask(null)).rejects.toThrow("no")
-        const failing = ask(null)
-        expect([await ask(null), await failing]).toEqual([2, 2])
     })
 })

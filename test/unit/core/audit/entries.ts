@@ -19,7 +19,7 @@ export const FACTS: { readonly [K in AuditKind]: Extract<AuditFact, { what: K }>
     table: { what: "table", made: false, detail: "EPERM" },
     started: { what: "started", version: "0.1.0", pid: 812, last: "crashed" },
     stopped: { what: "stopped", signal: "SIGTERM" },
-    reloaded: { what: "reloaded", done: false, problems: 2, uid: null },
+    reloaded: { what: "reloaded", done: false, problems: 2, uid: null, others: [0, 1000] },
     journal: { what: "journal", found: "damaged", since: 1_700_000_000_000 },
     trust: { what: "trust", from: 1_700_000_000_000, uid: 0 },
     suppressed: { what: "suppressed", count: 84_210 },

@@ -72,8 +72,8 @@ describe("factOf()", () => {
             { what: "reloaded", done: true, problems: 0, uid: null },
         ],
         [
-            { type: "reload", uid: 7, done: false, code: "configuration", problems: 3 },
-            { what: "reloaded", done: false, problems: 3, uid: 7 },
+            { type: "reload", uid: 7, others: [null, 8], done: false, code: "configuration", problems: 3 },
+            { what: "reloaded", done: false, problems: 3, uid: 7, others: [null, 8] },
         ],
         [
             { type: "table", made: true },

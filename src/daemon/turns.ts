@@ -1,0 +1,64 @@
+/** When reloads are made: one at a time, each for all who wait for one, and with time in between for everything else. */
+import { setTimeout } from "node:timers/promises"
+
+/** Who asks for a reload. */
+export type Asker = {
+    /** A user over the control socket; null: SIGHUP. */
+    readonly uid: number | null
+    /** Nobody waits for the answer any more. */
+    readonly gone: () => boolean
+}
+
+/** Ours: no reload waits longer for the one before than this (ms). */
+const REST_MOST_MS = 2000
+
+/** Time: milliseconds with fractions, and a pause. */
+export type Pace = { readonly now: () => number; readonly rest: (ms: number) => Promise<unknown> }
+
+const PACE: Pace = { now: () => performance.now(), rest: (ms) => setTimeout(ms, undefined, { ref: false }) }
+
+/**
+ * One at a time, each in a turn of its own. Who asks before it begins shares it; who asks while it is under way, or in
+ * the rest after it, gets the next one, together with everybody else who does: so what is read is read after he asked.
+ * Who has gone when it begins is not counted, and if nobody is left it is not made: then null.
+ *
+ * The rest is as long as the reload was. In one turn of the event loop a single client is accepted, and packets have one
+ * look in: without a rest a storm of requests would put a reload between any two turns, and a question that needs three
+ * of them would wait behind everybody who came before.
+ */
+export function oneByOne<T>(
+    act: (askers: readonly Asker[]) => Promise<T>,
+    { now, rest }: Pace = PACE,
+): (asker: Asker) => Promise<T | null> {
+    let last: Promise<unknown> = Promise.resolve()
+    let next: { readonly askers: Asker[]; readonly outcome: Promise<T | null> } | null = null
+    let earliest = Number.NEGATIVE_INFINITY
+    const inTurn = async (before: Promise<unknown>, askers: readonly Asker[]): Promise<T | null> => {
+        await Promise.allSettled([before])
+        // Signals come many in one turn, and what only waits for promises would be done for each of them at once.
+        await new Promise(setImmediate)
+        const early = earliest - now()
+        if (early > 0) await rest(early)
+        next = null
+        const present = askers.filter(({ gone }) => !gone())
+        if (present.length === 0) return null
+        const begun = now()
+        try {
+            return await act(present)
+        } finally {
+            const ended = now()
+            earliest = ended + Math.min(ended - begun, REST_MOST_MS)
+        }
+    }
+    return (asker) => {
+        if (next === null) {
+            const askers: Asker[] = []
+            const outcome = inTurn(last, askers)
+            next = { askers, outcome }
+            last = outcome
+        }
+        // Signals are all alike; clients are as many as the socket has places.
+        if (asker.uid !== null || !next.askers.some(({ uid }) => uid === null)) next.askers.push(asker)
+        return next.outcome
+    }
+}

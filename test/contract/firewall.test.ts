@@ -2,6 +2,7 @@
  * The firewall port: one suite on each adapter. The model runs under a clock of its own; nft runs in a network
  * namespace that this file makes and enters, under the kernel's clock.
  */
+import { once } from "node:events"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { formatElement } from "../../src/adapters/firewall/elements.ts"
@@ -254,16 +255,16 @@ describe.skipIf(why !== null)(`nft${why === null ? "" : ` (${why})`}`, () => {
             `a real kernel takes the ruleset ${name}, twice, and shows the same rules`,
             withFirewall((firewall) => {
                 expect(firewall.apply(wanted)).toEqual(OK)
-                const once = namespace.must(["nft", "list", "table", "inet", "postern"])
+                const printed = namespace.must(["nft", "list", "table", "inet", "postern"])
                 expect(firewall.apply(wanted)).toEqual(OK)
-                expect(sorted(namespace.must(["nft", "list", "table", "inet", "postern"]))).toEqual(sorted(once))
+                expect(sorted(namespace.must(["nft", "list", "table", "inet", "postern"]))).toEqual(sorted(printed))
                 for (const chain of ["hide", "watch"]) {
                     const there =
                         chain === "hide" ? wanted.hidden.length > 0 : (wanted.watch?.plan.views.length ?? 0) > 0
-                    expect(once.includes(`chain ${chain} {`), chain).toBe(there)
+                    expect(printed.includes(`chain ${chain} {`), chain).toBe(there)
                 }
                 // What nftables prints, nftables reads.
-                namespace.must(["nft", "-c", "-f", "-"], { input: once })
+                namespace.must(["nft", "-c", "-f", "-"], { input: printed })
                 // Nothing of one ruleset is left in the next.
                 expect(firewall.apply(ruleset())).toEqual(OK)
                 expect(namespace.must(["nft", "list", "table", "inet", "postern"])).not.toMatch(/chain|watched|hidden/)
@@ -392,6 +393,33 @@ describe.skipIf(why !== null)(`nft${why === null ? "" : ` (${why})`}`, () => {
             expect(lost).toBe(3)
             unwatch()
         }),
+    )
+
+    it(
+        "takes, lists and ends thousands at once, while another program changes a table of its own without a rest",
+        withFirewall(async (firewall) => {
+            namespace.must(["nft", "add table inet other; add set inet other s { type inet_service; }"])
+            const twice = "nft add element inet other s { 22 }; nft delete element inet other s { 22 }"
+            const busy = namespace.start(["sh", "-c", `while :; do ${twice}; done`], { stdio: "ignore" })
+            const ended = once(busy, "exit")
+            try {
+                const many = Array.from({ length: 3000 }, (_, i) => element(`10.0.${i >> 8}.${i & 255}`, "tcp/22"))
+                expect(firewall.apply(WATCH)).toEqual(OK)
+                expect(firewall.grant(many, LONG)).toEqual(OK)
+                for (let i = 0; i < 6; i++) {
+                    expect(firewall.apply(i % 2 === 0 ? HIDE : WATCH)).toEqual(OK)
+                    expect(firewall.list()).toHaveLength(many.length)
+                }
+                expect(firewall.revoke(many)).toEqual(OK)
+                expect(firewall.list()).toEqual([])
+                expect(busy.exitCode).toBe(null)
+            } finally {
+                busy.kill("SIGKILL")
+                await ended
+                namespace.must(["nft", "delete table inet other"])
+            }
+        }),
+        60_000,
     )
 
     it("leaves every other table alone", () => {

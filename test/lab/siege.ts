@@ -126,8 +126,14 @@ export async function letIn(
 /** Does the kernel let this source in, to ssh? Slow: nft reads all that is watched first. */
 async function holds(gateway: Host, source: string): Promise<boolean> {
     const set = source.includes(":") ? "open6" : "open4"
-    const element = `{ ${source} . tcp . 22 }`
-    return (await gateway.run(["nft", "get", "element", "inet", "postern", set, element])).status === 0
+    const argv = ["nft", "get", "element", "inet", "postern", set, `{ ${source} . tcp . 22 }`]
+    for (let tries = 0; tries < 100; tries++) {
+        const { status, stderr } = await gateway.run(argv)
+        if (status === 0) return true
+        // nft gives up when tables change while it reads them, as they do with every grant.
+        if (!stderr.includes("Interrupted system call")) return false
+    }
+    throw new Error(`nft was interrupted again and again: is ${source} let in?`)
 }
 
 /** The status once nothing more comes out of the kernel's queues. */

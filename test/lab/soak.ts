@@ -122,11 +122,9 @@ async function run(lab: Lab<"knocker" | "enemy">, seconds: number, capture: stri
             lane(end, () => knocks.some()),
             lane(end, async (turn) => {
                 const { name, order } = FLOODS[turn % FLOODS.length]!
-                const { status, stdout, stderr } = await enemy.run(
-                    floodFrom(enemy, gateway, order(gateway, random())),
-                    {
-                        timeout: 150_000,
-                    },
+                const argv = floodFrom(enemy, gateway, order(gateway, random()))
+                const { status, stdout, stderr } = await noted(`flood: ${name}`, () =>
+                    enemy.run(argv, { timeout: 150_000 }),
                 )
                 if (status !== 0) throw new Error(`the flood ended with ${status}: ${stderr}`)
                 const flooded: Flooded = JSON.parse(stdout)

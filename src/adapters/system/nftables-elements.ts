@@ -15,7 +15,7 @@ import {
     openNetlink,
     portOf,
 } from "./netlink.ts"
-import { closeSocket, LITTLE, receive, sendBytes } from "./socket.ts"
+import { closeSocket, LITTLE, receive, sendBytes, setSendBuffer } from "./socket.ts"
 
 /** Batches (linux/netfilter/nfnetlink.h): everything between begin and end is one transaction. */
 const BATCH_BEGIN = 16
@@ -39,6 +39,9 @@ const DATA_VALUE = 1
 /** Ours: answers are an error or an acknowledgement per message, with the message itself quoted in an error. */
 const READ_SIZE = 65_536
 
+/** Ours: what every kernel lets a socket send in one go. More must be asked for. */
+const ROOM = 65_536
+
 /** One change: put an element in with a timeout in milliseconds, without one (null), or take it out (0). */
 export type ElementChange = { readonly set: string; readonly key: Uint8Array; readonly ms: number | null }
 
@@ -55,11 +58,17 @@ export type ElementSocket = {
 export function openElements(table: string): ElementSocket {
     const fd = openNetlink(NETLINK_NETFILTER)
     const answers = new Uint8Array(READ_SIZE)
+    let room = ROOM
     return {
         port: portOf(fd),
         change(changes) {
             if (changes.length === 0) return 0
-            sendBytes(fd, encodeBatch(table, changes))
+            const batch = encodeBatch(table, changes)
+            if (batch.length > room) {
+                room = 2 * batch.length
+                setSendBuffer(fd, room)
+            }
+            sendBytes(fd, batch)
             return readVerdict(fd, answers)
         },
         close: () => closeSocket(fd),

@@ -17,6 +17,8 @@ export const SOCK_CLOEXEC = 0o2000000
 export const SOCK_NONBLOCK = 0o4000
 export const SOL_SOCKET = 1
 export const SO_ERROR = 4
+const SO_SNDBUF = 7
+const SO_SNDBUFFORCE = 32
 const SO_RCVBUF = 8
 const SO_RCVBUFFORCE = 33
 const SO_ATTACH_FILTER = 26
@@ -120,6 +122,15 @@ export function setReceiveBuffer(fd: number, size: number): void {
         setNumber(fd, SOL_SOCKET, SO_RCVBUFFORCE, size, "SO_RCVBUFFORCE")
     } catch {
         setNumber(fd, SOL_SOCKET, SO_RCVBUF, size, "SO_RCVBUF")
+    }
+}
+
+/** Asks for room to send so many bytes in one go: past the system's limit if we may (CAP_NET_ADMIN), else up to it. */
+export function setSendBuffer(fd: number, size: number): void {
+    try {
+        setNumber(fd, SOL_SOCKET, SO_SNDBUFFORCE, size, "SO_SNDBUFFORCE")
+    } catch {
+        setNumber(fd, SOL_SOCKET, SO_SNDBUF, size, "SO_SNDBUF")
     }
 }
 

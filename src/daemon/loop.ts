@@ -192,8 +192,7 @@ export class Loop {
         this.#due = due
         this.#ports.clock.wake(due, () => {
             this.#due = null
-            const mend = this.#table?.due ?? null
-            if (mend !== null && this.#now() >= mend) this.#table?.mend()
+            this.#table?.catchUp()
             this.#event({ type: "tick" })
         })
     }

@@ -1,10 +1,14 @@
 /**
  * Our table in the kernel, looked after: put in place, opened to sources, and made again when somebody takes it away.
- * What the kernel refuses is told, and the firewall is then left alone for a moment.
+ * What the kernel refuses is told, and the firewall is then left alone for a moment. A grant that is refused is not made;
+ * what it refuses to take back is asked for until it is gone.
  */
+import { soonest } from "../core/agenda.ts"
 import type { GrantGroup } from "../core/effect.ts"
+import { formatService } from "../core/knock/language.ts"
 import { type Address, formatAddress } from "../core/net/address.ts"
 import type { GrantElement, Ruleset } from "../core/ruleset.ts"
+import { messageOf } from "../core/thrown.ts"
 import type { Firewall, FirewallResult } from "../ports/firewall.ts"
 import type { Teller } from "./told.ts"
 
@@ -36,7 +40,10 @@ export class Table {
     #applied = false
     #refusedUntil = 0
     #mended = Number.NEGATIVE_INFINITY
-    #due: number | null = null
+    #mendAt: number | null = null
+    /** What must be taken back and has not been, and when to ask again. */
+    readonly #owed = new Map<string, GrantElement>()
+    #askAt: number | null = null
     #unwatch: () => void = () => {}
 
     constructor(keeping: TableKeeping) {
@@ -48,9 +55,9 @@ export class Table {
         return this.#applied
     }
 
-    /** When to call `mend`; null: the table is there. */
+    /** When to call `catchUp`; null: the table is there, and nothing more is open in it. */
     get due(): number | null {
-        return this.#due
+        return soonest(this.#mendAt, this.#askAt)
     }
 
     /** Puts the table in place and watches over it; gives the grants that were in it. Throws if the kernel refuses. */
@@ -58,19 +65,21 @@ export class Table {
         const { firewall, rearm } = this.#keeping
         // Asked first: whoever cannot see what is open must not change anything.
         const grants = firewall.list()
-        const result = this.apply(this.#keeping.wanted(grants.length))
+        const result = firewall.apply(this.#keeping.wanted(grants.length))
         if (!result.ok) throw new Error(`the firewall refused our table: ${result.detail}`)
+        this.#applied = true
         this.#unwatch = firewall.watch(() => {
-            this.#due ??= this.#mended + MEND_MS
+            this.#mendAt ??= this.#mended + MEND_MS
             rearm()
         })
         return grants
     }
 
-    /** Makes the table as it is wanted now, or as it will be. */
+    /** Makes the table as it is wanted now, or as it will be. What is refused is asked for again. */
     apply(wanted: Ruleset = this.#keeping.wanted()): FirewallResult {
         const result = this.#keeping.firewall.apply(wanted)
         this.#applied = result.ok
+        if (!result.ok) this.#askLater()
         return result
     }
 
@@ -83,17 +92,51 @@ export class Table {
             this.mend()
             result = firewall.grant(elements, ms)
         }
-        if (result.ok) return true
+        if (result.ok) {
+            for (const element of elements) this.#owed.delete(nameOf(element))
+            return true
+        }
         this.#refusedUntil = now() + REFUSED_MS
         teller.tell("error", `firewall: cannot let ${formatAddress(source)} through: ${result.detail}`)
         return false
     }
 
-    /** Takes elements back. False: the kernel refused, and has been told about. */
+    /** Takes elements back. False: the kernel refused, and has been told about; it is asked again until they are gone. */
     revoke(elements: readonly GrantElement[]): boolean {
-        const result = this.#keeping.firewall.revoke(elements)
-        if (!result.ok) this.#keeping.teller.tell("error", `firewall: cannot revoke: ${result.detail}`)
-        return result.ok
+        const { firewall, teller } = this.#keeping
+        const result = firewall.revoke(elements)
+        if (result.ok) return true
+        teller.tell("error", `firewall: cannot revoke: ${result.detail}`)
+        for (const element of elements) this.#owed.set(nameOf(element), element)
+        this.#askLater()
+        return false
+    }
+
+    #askLater(): void {
+        this.#askAt ??= this.#keeping.now() + REFUSED_MS
+        this.#keeping.rearm()
+    }
+
+    /** Does what is due: makes the table again, and asks for what was refused. */
+    catchUp(): void {
+        const now = this.#keeping.now()
+        if (this.#mendAt !== null && now >= this.#mendAt) this.mend()
+        if (this.#askAt !== null && now >= this.#askAt) this.#askAgain()
+    }
+
+    #askAgain(): void {
+        const { firewall, teller } = this.#keeping
+        this.#askAt = null
+        // A table that was taken away is made again by itself.
+        const wanting = !this.#applied && this.#mendAt === null
+        const owed = [...this.#owed.values()]
+        if (wanting && !this.apply().ok) return
+        if (owed.length > 0 && !firewall.revoke(owed).ok) {
+            this.#askLater()
+            return
+        }
+        this.#owed.clear()
+        if (wanting || owed.length > 0) teller.tell("notice", "firewall: what was refused before is done now")
     }
 
     /** What the kernel lets in now; null if it does not say, which has been told about. */
@@ -101,7 +144,7 @@ export class Table {
         try {
             return this.#keeping.firewall.list().map(({ element }) => element)
         } catch (error) {
-            this.#keeping.teller.tell("error", `firewall: cannot see what is open: ${String(error)}`)
+            this.#keeping.teller.tell("error", `firewall: cannot see what is open: ${messageOf(error)}`)
             return null
         }
     }
@@ -109,12 +152,12 @@ export class Table {
     /** Makes the table again after somebody took it away. */
     mend(): void {
         const { now, teller, remade } = this.#keeping
-        this.#due = null
+        this.#mendAt = null
         this.#mended = now()
         const result = this.apply()
         if (!result.ok) {
             teller.report({ type: "table", made: false, detail: result.detail })
-            this.#due = this.#mended + REFUSED_MS
+            this.#mendAt = this.#mended + REFUSED_MS
             return
         }
         remade()
@@ -129,9 +172,13 @@ export class Table {
     /** Leaves the table as `last` wants it or, if that hides nothing and nothing is open, takes it along (true). */
     leave(last: Ruleset): boolean {
         const { firewall, teller } = this.#keeping
-        const quiet = last.hidden.length === 0 && firewall.list().length === 0
+        const quiet = last.hidden.length === 0 && this.held()?.length === 0
         const result = quiet ? firewall.clear() : firewall.apply(last)
         if (!result.ok) teller.tell("error", `firewall: ${result.detail}`)
         return quiet && result.ok
     }
+}
+
+function nameOf({ source, service }: GrantElement): string {
+    return `${formatAddress(source)} ${formatService(service)}`
 }

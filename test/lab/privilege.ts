@@ -38,19 +38,35 @@ const VERSION = 0x20080522
  * answer: capabilities belong to a thread, and those of the others stay.
  */
 export function withoutCapabilities<T>(act: () => T): T {
-    const mine = new Uint32Array(6)
-    const header = new Uint32Array([VERSION, 0])
-    must(libcFunction("int capget(uint32_t *header, _Out_ uint32_t *data)")(header, mine), "capget")
-    const capset = libcFunction("int capset(uint32_t *header, uint32_t *data)")
+    const mine = capabilities()
     const none = mine.slice()
     none[0] = 0
     none[3] = 0
-    must(capset(header, none), "capset")
+    setCapabilities(none)
     try {
         return act()
     } finally {
-        must(capset(header, mine), "capset, back")
+        setCapabilities(mine)
     }
+}
+
+/** Takes a capability below 32 from this thread, or gives it back, as long as it is permitted. */
+export function setEffective(capability: number, on: boolean): void {
+    const wanted = capabilities()
+    wanted[0] = on ? wanted[0]! | (1 << capability) : wanted[0]! & ~(1 << capability)
+    setCapabilities(wanted)
+}
+
+function capabilities(): Uint32Array {
+    const data = new Uint32Array(6)
+    const header = new Uint32Array([VERSION, 0])
+    must(libcFunction("int capget(uint32_t *header, _Out_ uint32_t *data)")(header, data), "capget")
+    return data
+}
+
+function setCapabilities(data: Uint32Array): void {
+    const header = new Uint32Array([VERSION, 0])
+    must(libcFunction("int capset(uint32_t *header, uint32_t *data)")(header, data), "capset")
 }
 
 function must(status: number, what: string): void {

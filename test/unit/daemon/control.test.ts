@@ -115,7 +115,7 @@ describe("answerer()", () => {
         await grant("ssh")
         broken = true
         expect(await ask(ALL)).toMatchObject({ ok: false, code: "firewall" })
-        expect(gate.said()).toContain("error firewall: cannot see what is open: Error: the kernel does not say")
+        expect(gate.said()).toContain("error firewall: cannot see what is open: the kernel does not say")
         broken = false
         expect(gate.open()).toEqual([])
     })

@@ -182,6 +182,31 @@ describe("Loop, a firewall that refuses", () => {
         expect(gate.open()).toEqual([])
     })
 
+    it("asks every second until it can take back what was refused, and tells once", () => {
+        const gate = started(config([{ ...ssh, opens: ["tcp/22", "tcp/23"] }]))
+        const other = "192.0.2.8"
+        for (const source of [me, other]) gate.knock(source, HITS)
+        gate.firewall.breakWith({ ok: false, code: "denied", detail: "Operation not permitted" })
+        gate.said()
+        expect(gate.loop.revoke(null, null, 0)).toMatchObject({ grants: 2, done: false })
+        gate.clock.advance(2500)
+        expect(gate.said().filter((line) => line.includes("firewall"))).toEqual([
+            "error firewall: cannot revoke: Operation not permitted",
+            "error firewall: cannot revoke: Operation not permitted",
+        ])
+        expect(gate.open()).toHaveLength(4)
+        expect(gate.loop.standing.tableInPlace).toBe(false)
+        gate.firewall.breakWith(null)
+        // Whoever has knocked again by then stays in.
+        gate.knock(other, HITS)
+        gate.clock.advance(1000)
+        expect(gate.open().map((line) => line.split(" ")[0])).toEqual([other, other])
+        expect(gate.said()).toContain("notice firewall: what was refused before is done now")
+        expect(gate.loop.standing.tableInPlace).toBe(true)
+        gate.clock.advance(29_000)
+        expect([gate.open(), gate.clock.next()]).toEqual([[], null])
+    })
+
     it("asks again for the table that was refused, at the next look", () => {
         const gate = started(config([ssh], { capture: "nflog" }), ({ capture }) => ({
             capture: { ...capture, name: "nflog" },
@@ -194,7 +219,23 @@ describe("Loop, a firewall that refuses", () => {
         gate.firewall.breakWith(null)
         gate.links.change(LINKS)
         expect(gate.firewall.wanted()?.watch?.offered).toEqual([{ protocol: "tcp", port: 443 }])
-        expect(gate.said()).toEqual([])
+        gate.clock.advance(5000)
+        expect([gate.said(), gate.clock.next()]).toEqual([[], null])
+    })
+
+    it("asks again for the table that was refused, every second where nothing else happens", () => {
+        const gate = started(config([ssh]))
+        gate.firewall.breakWith({ ok: false, code: "denied", detail: "Operation not permitted" })
+        const hidden = config([{ ...ssh, hide: true }])
+        expect(gate.loop.reload(hidden, null)).toMatchObject({ ok: false, code: "firewall" })
+        gate.clock.advance(2500)
+        expect(gate.said()).toEqual(["error firewall: Operation not permitted"])
+        expect(gate.loop.standing.tableInPlace).toBe(false)
+        gate.firewall.breakWith(null)
+        gate.clock.advance(500)
+        expect(gate.said()).toEqual(["notice firewall: what was refused before is done now"])
+        expect([gate.loop.standing.tableInPlace, gate.firewall.wanted()?.hidden]).toEqual([true, []])
+        expect(gate.clock.next()).toBeNull()
     })
 })
 
@@ -583,7 +624,9 @@ describe("Loop.stop()", () => {
         }))
         gate.knock(me, HITS)
         broken = true
-        await expect(gate.loop.stop()).rejects.toThrow("the grants cannot be read")
+        gate.said()
+        expect(await gate.loop.stop()).toBe("kept")
+        expect(gate.said()[0]).toBe("error firewall: cannot see what is open: the grants cannot be read")
         expect(gate.running).toEqual([])
     })
 })

@@ -1,6 +1,8 @@
 /** What the daemon answers over its control socket. */
 import type { Peer } from "../adapters/system/peer.ts"
-import { type Answer, type Request, refuse } from "../core/control.ts"
+import type { Answer } from "../core/control/answer.ts"
+import { refuse } from "../core/control/message.ts"
+import type { Request } from "../core/control/request.ts"
 import { formatService } from "../core/knock/language.ts"
 import { LISTED_MOST } from "../core/status.ts"
 import { messageOf } from "../core/thrown.ts"

@@ -1,7 +1,7 @@
 /** `postern status`, `watch`, `grant` and `revoke` beside a real daemon, in network namespaces of our own. */
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
-import { decodeAnswer } from "../../src/core/control.ts"
+import { decodeAnswer } from "../../src/core/control/answer.ts"
 import { type Daemon, eventually, type Host, type Lab, listTable, makeLab, POSTERN, portState } from "../lab/lab.ts"
 import { collectLines } from "../lab/lines.ts"
 import { whyNoNamespaces } from "../lab/namespace.ts"

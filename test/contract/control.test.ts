@@ -24,7 +24,8 @@ import {
     listenControl,
 } from "../../src/adapters/control/server.ts"
 import type { Peer } from "../../src/adapters/system/peer.ts"
-import { type Answer, encodeAnswer, encodeRequest, REQUEST_MOST, type Request } from "../../src/core/control.ts"
+import { type Answer, encodeAnswer } from "../../src/core/control/answer.ts"
+import { encodeRequest, REQUEST_MOST, type Request } from "../../src/core/control/request.ts"
 
 const root = process.getuid?.() === 0
 const driver = join(import.meta.dirname, "../lab/control-driver.ts")

@@ -1,6 +1,7 @@
 /** The command line's end of the control socket: one connection, one question at a time. */
 import { connect, type Socket } from "node:net"
-import { ANSWER_MOST, type Answer, decodeAnswer, encodeRequest, type Request } from "../../core/control.ts"
+import { ANSWER_MOST, type Answer, decodeAnswer } from "../../core/control/answer.ts"
+import { encodeRequest, type Request } from "../../core/control/request.ts"
 import { pathProblem } from "./place.ts"
 
 /** A daemon that has not answered after so long never will (ms). */

@@ -5,16 +5,9 @@
  */
 import { chmodSync, chownSync, readFileSync } from "node:fs"
 import { createServer, type Server, type Socket } from "node:net"
-import {
-    type Answer,
-    type ControlCode,
-    decodeRequest,
-    encodeAnswer,
-    REQUEST_MOST,
-    type Refused,
-    type Request,
-    refuse,
-} from "../../core/control.ts"
+import { type Answer, encodeAnswer } from "../../core/control/answer.ts"
+import { type ControlCode, type Refused, refuse } from "../../core/control/message.ts"
+import { decodeRequest, REQUEST_MOST, type Request } from "../../core/control/request.ts"
 import { messageOf } from "../../core/thrown.ts"
 import { hasGone, type Peer, peerOf } from "../system/peer.ts"
 import { takePlace } from "./place.ts"

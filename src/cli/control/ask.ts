@@ -1,7 +1,8 @@
 /** A question to the running daemon: what went wrong is told here, so that a command sees an answer or an exit code. */
 import { type ControlClient, type ControlFailure, controlClient } from "../../adapters/control/client.ts"
 import { GATEWAY } from "../../core/config/defaults.ts"
-import type { Answer, Request } from "../../core/control.ts"
+import type { Answer } from "../../core/control/answer.ts"
+import type { Request } from "../../core/control/request.ts"
 import { EXIT, type ExitCode } from "../../voice/exit.ts"
 import type { Terminal } from "../../voice/terminal.ts"
 import { failureText, refusalText } from "../texts/control.ts"

@@ -1,6 +1,7 @@
 /** The sentences for a daemon that cannot be asked, or that refuses. */
 import type { ControlFailure } from "../../adapters/control/client.ts"
-import type { ControlCode, Refused, Reloaded } from "../../core/control.ts"
+import type { Reloaded } from "../../core/control/answer.ts"
+import type { ControlCode, Refused } from "../../core/control/message.ts"
 import { EXIT, type ExitCode } from "../../voice/exit.ts"
 
 /** What to tell, what to do about it, and how the command ends. */

@@ -2,16 +2,8 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { EVERYTHING } from "../../../src/core/audit/filter.ts"
-import {
-    ANSWER_MOST,
-    type Answer,
-    decodeAnswer,
-    decodeRequest,
-    encodeAnswer,
-    encodeRequest,
-    REQUEST_MOST,
-    type Request,
-} from "../../../src/core/control.ts"
+import { ANSWER_MOST, type Answer, decodeAnswer, encodeAnswer } from "../../../src/core/control/answer.ts"
+import { decodeRequest, encodeRequest, REQUEST_MOST, type Request } from "../../../src/core/control/request.ts"
 import { type Address, parseAddress, parseNetwork } from "../../../src/core/net/address.ts"
 import type { Status } from "../../../src/core/status.ts"
 import { FACTS } from "./audit/entries.ts"

@@ -1,0 +1,77 @@
+/** What is answered. What is not known is skipped, so that a newer daemon can say more. */
+import * as z from "zod/mini"
+import { type AuditEntry, readEntry } from "../audit/entry.ts"
+import { statusShape } from "../status.ts"
+import { CODES, CONTROL_VERSION, type Refused, readObject, refuse } from "./message.ts"
+
+/** The spec's: a longer line is refused unread (characters, its end not counted). */
+export const ANSWER_MOST = 4_194_304
+
+const count = z.int().check(z.nonnegative())
+const names = z.array(z.string())
+const done = z.literal(true)
+
+/** A page of the audit trail. */
+const pageShape = z.object({
+    /** The oldest first. What a later version says besides is not for us. */
+    entries: z.pipe(
+        z.array(z.unknown()),
+        z.transform((entries): readonly AuditEntry[] => entries.map(readEntry).filter((entry) => entry !== null)),
+    ),
+    /** The serial to ask on with. */
+    next: count,
+    more: z.boolean(),
+    /** So many on the way cannot be read. */
+    missing: count,
+})
+
+/** What a reload has changed. */
+const reloadedShape = z.object({
+    /** Doors by name, as many as a status lists; `totals` counts all. */
+    added: names,
+    removed: names,
+    changed: names,
+    totals: z.object({ added: count, removed: count, changed: count, kept: count }),
+    /** Grants that ended by it. */
+    ended: count,
+    /** What is unwise about the new configuration, a line for each. */
+    warnings: z.array(z.string()),
+})
+
+const doneShape = z.discriminatedUnion("answer", [
+    z.object({ ok: done, answer: z.literal("status"), status: statusShape }),
+    z.object({ ok: done, answer: z.literal("metrics"), text: z.string() }),
+    /** Open for `ms`, which is 0 for a door that only runs a program. */
+    z.object({ ok: done, answer: z.literal("grant"), ms: count, opens: z.array(z.string()) }),
+    /** So many grants ended, and so many elements were taken back that no door had opened. */
+    z.object({ ok: done, answer: z.literal("revoke"), grants: count, strays: count }),
+    z.extend(pageShape, { ok: done, answer: z.literal("log") }),
+    /** Before, that moment was this one. */
+    z.object({ ok: done, answer: z.literal("trust"), before: count }),
+    z.extend(reloadedShape, { ok: done, answer: z.literal("reload") }),
+])
+
+const refusedShape = z.object({ ok: z.literal(false), code: z.string(), detail: z.string() })
+
+/** What is answered: what was asked for, or that it is refused. */
+export type Answer = Readonly<z.infer<typeof doneShape>> | Refused
+/** See above. */
+export type Reloaded = Readonly<z.infer<typeof reloadedShape>>
+
+/** The line for an answer, without its end. */
+export function encodeAnswer(answer: Answer): string {
+    return JSON.stringify({ postern: CONTROL_VERSION, ...answer })
+}
+
+/** Reads a line from the daemon; one that cannot be read is a refusal, too. Never throws. */
+export function decodeAnswer(line: string): Answer {
+    const read = readObject(line, ANSWER_MOST)
+    if (!read.ok) return read
+    const answer = doneShape.safeParse(read.value)
+    if (answer.success) return answer.data
+    const refused = refusedShape.safeParse(read.value)
+    if (!refused.success) return refuse("malformed")
+    const code = CODES.find((known) => known === refused.data.code)
+    // A code of a later version: what people read of it is the detail.
+    return refuse(code ?? "failed", refused.data.detail)
+}

@@ -21,7 +21,7 @@ export function memoryCommands(begin: (started: MemoryJob) => void = () => {}, r
         let over = false
         const started: MemoryJob = {
             job,
-            print: (text) => lines.text("stdout", text),
+            print: (text) => lines.bytes("stdout", Buffer.from(text)),
             end(outcome) {
                 if (over) return
                 over = true

@@ -15,6 +15,13 @@ const GRACE = 2000
 const LAST_WORDS = 200
 /** Ours: what must run and cannot for the moment is tried again after so many milliseconds. */
 const RETRY = 1000
+/**
+ * Ours: so many bytes of a program's output are read as they come, and the rest at most a pipe's room (64 KiB) at a time
+ * with so many milliseconds in between: one that prints without end must not cost a processor. Not reading it at all would
+ * make it wait for us, or end it.
+ */
+const READ_FREELY = 1_048_576
+const READ_PAUSE = 5
 
 const ENVIRONMENT = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LANG: "C" }
 
@@ -32,12 +39,18 @@ function start(job: CommandJob, ended: (outcome: CommandOutcome, passing: boolea
     // A program that ends, or closes its input, before it has read all of it, wants no more.
     child.stdin?.on("error", () => {}).end(job.input)
     const lines = new OutputLines(job.output)
+    let read = 0
     for (const name of ["stdout", "stderr"] as const) {
+        const stream = child[name]
         // A stream that breaks has no more lines; the program's end is told by the program.
-        child[name]
-            ?.setEncoding("utf8")
-            .on("data", (text: string) => lines.text(name, text))
-            .on("error", () => {})
+        stream?.on("error", () => {})
+        stream?.on("data", (bytes: Buffer) => {
+            lines.bytes(name, bytes)
+            read += bytes.length
+            if (read <= READ_FREELY) return
+            stream.pause()
+            setTimeout(() => stream.resume(), READ_PAUSE)
+        })
     }
     let late: NodeJS.Timeout | undefined
     let timedOut = false

@@ -1,8 +1,8 @@
 /**
- * Plants small bugs, one at a time, in a copy of the sources and runs the unit tests over each: a bug that lives shows
- * a test that is missing or a line that is not needed. Nothing in this tree is changed.
+ * Plants small bugs, one at a time, in a copy of the sources and runs tests over each: a bug that lives shows a test
+ * that is missing or a line that is not needed. Nothing in this tree is changed. Adapters want `--project contract`.
  *
- *     npx tsx tools/plant-bugs.ts [--most 40] [--seed 1] [--tests test/unit/core] src/core/knock/matcher.ts …
+ *     npx tsx tools/plant-bugs.ts [--most 40] [--seed 1] [--project unit] [--tests test/unit/core] src/core/knock/matcher.ts …
  *
  * Prints a line for each bug, `killed` or `LIVES`, with the place and the change. Exit 1 if any lives. Some are no bugs
  * at all (a comparison that cannot be equal, a hash that mixes otherwise): those need a look, not a test.
@@ -52,6 +52,7 @@ const { values, positionals } = parseArgs({
     options: {
         most: { type: "string", default: "40" },
         seed: { type: "string", default: "1" },
+        project: { type: "string", multiple: true, default: ["unit"] },
         tests: { type: "string", multiple: true, default: ["test/unit/core", "test/unit/daemon"] },
     },
 })
@@ -112,7 +113,7 @@ function pick(bugs: readonly Bug[]): readonly Bug[] {
 /** Do the tests fail, or hang? */
 function found(): Promise<boolean> {
     return new Promise((resolve) => {
-        const args = ["run", "--project", "unit", "--bail", "1", ...values.tests]
+        const args = ["run", ...values.project.map((name) => `--project=${name}`), "--bail", "1", ...values.tests]
         const child = spawn(join(copy, "node_modules/.bin/vitest"), args, {
             cwd: copy,
             detached: true,

@@ -22,6 +22,25 @@ fail() {
     exit 1
 }
 
+# Can we write there? Asked of the nearest directory that exists, before anything is changed.
+need_writable() {
+    for place; do
+        folder=$place
+        while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
+        [ -w "$folder" ] ||
+            fail "$folder cannot be written" "do it as root, or set PREFIX, SYSCONFDIR or DESTDIR to a place of yours"
+    done
+}
+
+# A service finds no Node.js that is in somebody's home, where version managers put it.
+warn_of_node() {
+    [ -z "$DESTDIR" ] || return 0
+    # systemd's own, for services.
+    if (PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin && command -v node) >/dev/null; then return 0; fi
+    echo "install: warning: the service will not find node: it is at $(command -v node || echo "no place of PATH")" >&2
+    echo "install: hint: install Node.js for the whole system, as /usr/bin/node or /usr/local/bin/node" >&2
+}
+
 # The files of this package name /usr/local.
 place() {
     sed "s|/usr/local/|$PREFIX/|g" "$1" >"$2"
@@ -31,9 +50,11 @@ place() {
 install_all() {
     [ -f "$here/dist/daemon.js" ] || fail "the program is not built" "run make build first"
     ls "$here"/node_modules/@koromix/koffi-* >/dev/null 2>&1 || fail "node_modules is not there" "run make build first"
+    need_writable "$DESTDIR$PREFIX/lib" "$DESTDIR$PREFIX/bin" "$DESTDIR$PREFIX/share"
+    [ -e "$configuration/postern.toml" ] || need_writable "$configuration"
     umask 022
-    rm -rf "$library"
-    mkdir -p "$library/node_modules/@koromix" "$DESTDIR$PREFIX/bin" "$units" "$sysusers" "$tmpfiles" "$documents"
+    rm -rf "$library" "$documents"
+    mkdir -p "$library/node_modules/@koromix" "$DESTDIR$PREFIX/bin" "$units" "$sysusers" "$tmpfiles"
     cp -R "$here/dist" "$here/postern" "$here/LICENSE" "$library/"
     # The one library that stays outside.
     cp -R "$here/node_modules/koffi" "$library/node_modules/"
@@ -46,9 +67,13 @@ install_all() {
     place "$here/systemd/postern.service" "$units/postern.service"
     place "$here/systemd/postern.sysusers.conf" "$sysusers/postern.conf"
     place "$here/systemd/postern.tmpfiles.conf" "$tmpfiles/postern.conf"
-    for page in "$here"/doc/*.md "$here"/doc/postern.toml "$here"/systemd/*.conf; do
-        case $page in *.sysusers.conf | *.tmpfiles.conf) continue ;; esac
-        place "$page" "$documents/${page##*/}"
+    # In folders as here, so that their links hold.
+    for folder in doc spec decisions systemd; do
+        mkdir -p "$documents/$folder"
+        for page in "$here/$folder"/*.md "$here/$folder"/*.toml "$here/$folder"/*.conf "$here/$folder"/*.service; do
+            case $page in */\** | *.sysusers.conf | *.tmpfiles.conf) continue ;; esac
+            place "$page" "$documents/$folder/${page##*/}"
+        done
     done
 
     if [ ! -e "$configuration/postern.toml" ]; then
@@ -56,19 +81,27 @@ install_all() {
         (umask 077 && cp "$here/doc/postern.toml" "$configuration/postern.toml")
         chmod 640 "$configuration/postern.toml"
     fi
+    warn_of_node
     [ -n "$DESTDIR" ] || cat <<END
-Installed. As a service of systemd, after you have put your own hits into $SYSCONFDIR/postern/postern.toml:
+Installed, with the manual in $documents/doc. As a service of systemd, after you have put
+your own hits into $SYSCONFDIR/postern/postern.toml:
   systemd-sysusers && systemd-tmpfiles --create $tmpfiles/postern.conf
   postern check && systemctl daemon-reload && systemctl enable --now postern
+If it was running: systemctl daemon-reload && systemctl restart postern. What is open stays open.
 END
 }
 
 uninstall_all() {
+    need_writable "$DESTDIR$PREFIX/lib" "$DESTDIR$PREFIX/bin" "$DESTDIR$PREFIX/share"
+    # Without its program it would run on until it ends, and then nobody could knock.
+    for link in "$DESTDIR$SYSCONFDIR"/systemd/system/*.wants/postern.service; do
+        [ ! -h "$link" ] || fail "the service is still enabled" "systemctl disable --now postern, then again"
+    done
     rm -rf "$library" "$documents"
     rm -f "$DESTDIR$PREFIX/bin/postern" "$units/postern.service" "$sysusers/postern.conf" "$tmpfiles/postern.conf"
     [ -n "$DESTDIR" ] || cat <<END
-Uninstalled. These are yours to remove: $SYSCONFDIR/postern, /var/lib/postern, the user postern,
-and what is hidden: nft delete table inet postern
+Uninstalled. These are yours to remove: $SYSCONFDIR/postern, /var/lib/postern, the user postern, drop-ins in
+$SYSCONFDIR/systemd/system/postern.service.d, and what is hidden: nft delete table inet postern
 END
 }
 

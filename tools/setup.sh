@@ -15,12 +15,14 @@ fail() {
     exit 1
 }
 
+NODE_HINT="install Node.js 20.19 or later: on Debian 13 apt-get install nodejs npm, elsewhere https://nodejs.org"
+
 check_node() {
-    command -v node >/dev/null || fail "node is missing" "install Node.js 20.19 or later (https://nodejs.org)"
+    command -v node >/dev/null || fail "node is missing" "$NODE_HINT"
     command -v npm >/dev/null || fail "npm is missing" "it comes with Node.js; on Debian: apt-get install npm"
     node -e 'const [a, b] = process.versions.node.split(".").map(Number)
              process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' ||
-        fail "node $(node --version) is too old" "install Node.js 20.19 or later (https://nodejs.org)"
+        fail "node $(node --version) is too old" "$NODE_HINT"
 }
 
 # FILE:PACKAGE of everything a purpose needs. FILE is a command, or a library when it has `.so` in its name.
@@ -142,7 +144,12 @@ check_debian() {
     fi
     case $1 in
     test) echo "setup: not installed, so tests that need them are skipped: $missing" >&2 ;;
-    *) fail "not installed: $missing" "install them first, as root: apt-get install $missing" ;;
+    *)
+        # By hand, apt would also start the services in them.
+        how="install them first"
+        ! command -v apt-get >/dev/null || how="as root: sh tools/setup.sh debian $1, which starts none of their services"
+        fail "not installed: ${missing% }" "$how"
+        ;;
     esac
 }
 

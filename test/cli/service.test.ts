@@ -1,8 +1,19 @@
 /** What `make install` puts into place, and what systemd says of it. The real start is in test/e2e/service.test.ts. */
 import { spawnSync } from "node:child_process"
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import {
+    chmodSync,
+    existsSync,
+    mkdirSync,
+    mkdtempSync,
+    readdirSync,
+    readFileSync,
+    rmSync,
+    statSync,
+    symlinkSync,
+    writeFileSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 
 const root = join(import.meta.dirname, "../..")
@@ -57,6 +68,53 @@ describe("make install", () => {
         expect(make("uninstall", `DESTDIR=${stage}`, "PREFIX=/opt/postern")).toEqual({ status: 0, text: "" })
         const left = readdirSync(stage, { recursive: true, encoding: "utf8", withFileTypes: true })
         expect(left.filter((entry) => !entry.isDirectory()).map(({ name }) => name)).toEqual(["postern.toml"])
+    })
+
+    it("brings manual pages whose links lead somewhere", () => {
+        const documents = join(folder, "usr/share/doc/postern")
+        const pages = readdirSync(documents, { recursive: true, encoding: "utf8" }).filter((one) => one.endsWith(".md"))
+        const links = pages.flatMap((page) =>
+            [...readFileSync(join(documents, page), "utf8").matchAll(/\]\((?![a-z]+:|#)([^)#]+)/g)].map(([, link]) => ({
+                page,
+                link,
+                leads: existsSync(join(documents, dirname(page), link!)),
+            })),
+        )
+        expect(links.length).toBeGreaterThan(50)
+        expect(links.filter(({ leads }) => !leads)).toEqual([])
+    })
+
+    it("says who can do it, and changes nothing, where it cannot write", (ctx) => {
+        if (process.getuid?.() !== 0) ctx.skip("needs root, to be somebody else")
+        const place = join(folder, "roots")
+        mkdirSync(place)
+        chmodSync(folder, 0o755)
+        const script = join(folder, "install/tools/install.sh")
+        mkdirSync(dirname(script), { recursive: true })
+        writeFileSync(script, readFileSync(join(root, "tools/install.sh")), { mode: 0o755 })
+        for (const there of ["dist", "node_modules/@koromix/koffi-linux"])
+            mkdirSync(join(folder, "install", there), { recursive: true })
+        writeFileSync(join(folder, "install/dist/daemon.js"), "")
+        for (const step of ["install", "uninstall"]) {
+            const env = { PATH: process.env["PATH"], PREFIX: `${place}/usr`, SYSCONFDIR: `${place}/etc` }
+            const { status, stderr } = spawnSync("sh", [script, step], { encoding: "utf8", uid: 65_534, env, cwd: "/" })
+            expect({ status, stderr }).toEqual({
+                status: 1,
+                stderr: `install: error: ${place} cannot be written\ninstall: hint: do it as root, or set PREFIX, SYSCONFDIR or DESTDIR to a place of yours\n`,
+            })
+        }
+        expect(readdirSync(place)).toEqual([])
+    })
+
+    it("leaves an enabled service its program: make uninstall says to disable it first", () => {
+        const wants = join(folder, "etc/systemd/system/multi-user.target.wants")
+        mkdirSync(wants, { recursive: true })
+        symlinkSync(unit, join(wants, "postern.service"))
+        const { status, text } = make("uninstall", `PREFIX=${folder}/usr`, `SYSCONFDIR=${folder}/etc`)
+        expect(status).not.toBe(0)
+        expect(text).toContain("systemctl disable --now postern")
+        expect(existsSync(unit)).toBe(true)
+        rmSync(wants, { recursive: true })
     })
 })
 

@@ -34,9 +34,9 @@ export async function main(args: readonly string[], extra: readonly CliCommand[]
         .version(POSTERN_VERSION, "-V, --version")
         .option("--no-color", "no colours")
         .showSuggestionAfterError()
-        .showHelpAfterError("(postern --help shows what there is)")
+        .showHelpAfterError("postern: hint: postern --help shows what there is")
         .exitOverride()
-        .configureOutput({ outputError: (text, write) => write(printable(`postern: ${text.trimStart()}`)) })
+        .configureOutput({ outputError: (text, write) => write(printable(usageText(text))) })
     const run: Run = async (act) => {
         const terminal = processTerminal(program.opts<{ color: boolean }>().color)
         code = await act(terminal)
@@ -45,6 +45,7 @@ export async function main(args: readonly string[], extra: readonly CliCommand[]
         command.define(program, run)
     for (const command of program.commands) {
         command.exitOverride().showSuggestionAfterError()
+        command.showHelpAfterError(`postern: hint: postern ${command.name()} --help shows what there is`)
         command.configureOutput(program.configureOutput())
     }
     try {
@@ -55,4 +56,10 @@ export async function main(args: readonly string[], extra: readonly CliCommand[]
         return error.exitCode === 0 ? EXIT.ok : EXIT.usage
     }
     return code
+}
+
+/** What commander says of a wrong command line, in the form of all other errors. */
+function usageText(text: string): string {
+    const hinted = text.trimStart().replace(/^\(Did you mean (.*)\)$/m, "postern: hint: did you mean $1")
+    return `postern: ${hinted}`
 }

@@ -120,7 +120,7 @@ test("postern check: wrong usage", () => {
         ? 2
         $ postern check --strikt a.toml
         ! postern: error: unknown option '--strikt'
-        ! (Did you mean --strict?)
+        ! postern: hint: did you mean --strict?
         ! …
         ? 2
         $ postern check a.toml b.toml

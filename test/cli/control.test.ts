@@ -86,6 +86,15 @@ describe("without a daemon", () => {
             `
             $ postern grant ssh gate.example.org
             ! postern: error: gate.example.org: not an IPv4 or IPv6 address …
+            ! postern: hint: such as 198.51.100.7 or 2001:db8::7: names are not looked up
+            ? 2
+            $ postern grant 198.51.100.7 ssh
+            ! postern: error: ssh: not an IPv4 or IPv6 address …
+            ! postern: hint: the door comes first: postern grant ssh 198.51.100.7
+            ? 2
+            $ postern grant ssh 198.51.100.0/24
+            ! postern: error: 198.51.100.0/24: not an IPv4 or IPv6 address …
+            ! postern: hint: a grant is for one address; …
             ? 2
             $ postern grant ssh 192.0.2.7 --for 10
             ! postern: error: --for 10: not a time that a grant can have
@@ -97,12 +106,19 @@ describe("without a daemon", () => {
             ? 2
             $ postern revoke
             ! postern: error: say what to end: SOURCE, --door, both, or --all alone
+            ! postern: hint: postern status shows who is in
             ? 2
             $ postern revoke 192.0.2.7 --all
             ! postern: error: say what to end: SOURCE, --door, both, or --all alone
+            ! postern: hint: postern status shows who is in
             ? 2
             $ postern revoke 192.0.2.7/24
             ! postern: error: 192.0.2.7/24: not an address, nor a network whose bits after the prefix are 0
+            ! postern: hint: such as 198.51.100.7, 198.51.100.0/24 or 2001:db8::/64: names are not looked up
+            ? 2
+            $ postern revoke ssh
+            ! postern: error: ssh: not an address, …
+            ! postern: hint: the door of this name: postern revoke --door ssh
             ? 2
             `,
         )

@@ -237,7 +237,7 @@ describe.skipIf(reason !== null)(`postern knock${reason === null ? "" : ` (${rea
                 ["10.93.0.1", "--hits-file", "/nonexistent/hits"],
                 /\/nonexistent\/hits: cannot be read: there is no such file/,
             ],
-            [["10.93.0.1", "7000", "--dealy", "1s"], /unknown option '--dealy'\n\(Did you mean --delay\?\)/],
+            [["10.93.0.1", "7000", "--dealy", "1s"], /unknown option '--dealy'\npostern: hint: did you mean --delay\?/],
             [["home", "shs"], /home has no door "shs": did you mean ssh\?\npostern: hint: there are: ssh, quiet/],
             [["home", "7-of-nine"], /home has no door "7-of-nine"/],
             [["home"], /which door of home\?\npostern: hint: there are: ssh, quiet/],

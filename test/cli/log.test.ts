@@ -27,6 +27,7 @@ describe("postern log", () => {
             `
             $ postern log --source 192.0.2.7/24
             ! postern: error: 192.0.2.7/24: not an address, nor a network whose bits after the prefix are 0
+            ! postern: hint: such as 198.51.100.7, 198.51.100.0/24 or 2001:db8::/64: names are not looked up
             ? 2
             $ postern log --since yesterday
             ! postern: error: --since yesterday: not a moment
@@ -37,7 +38,8 @@ describe("postern log", () => {
             ! postern: hint: there are: opened, …
             ? 2
             $ postern log -n some
-            ! postern: error: --lines some: not a number
+            ! postern: error: --lines some: not a number of entries
+            ! postern: hint: such as --lines 20
             ? 2
             $ postern log --socket nowhere
             ! postern: error: no daemon listens at nowhere
@@ -66,16 +68,17 @@ describe("postern log", () => {
             2026-03-01 16:09:31  ssh: 198.51.100.7: open: tcp/22, udp/53 for …, until 22:13:50
             2026-03-01 16:10:31  ssh: 198.51.100.7: closed by a new configuration
             2026-03-01 16:12:31  ssh: 198.51.100.7: refused: the right knock, but as many grants …
-            ! postern: warning: 1 entries cannot be read: files are damaged, or of a later version
+            ! postern: warning: 1 entry cannot be read: files are damaged, or of a later version
             $ postern log --state trail -n 1 --json
             {"serial":7,"time":1772381551000,"what":"refused","door":"ssh","source":"198.51.100.7","knocker":"unknown","code":"grants"}
             $ postern log --state trail --door ssh --kind opened,closed --source 198.51.100.0/24 --until 2026-03-01T16:10 --json
             {"serial":4,…
-            ! postern: warning: 1 entries cannot be read: …
+            ! postern: warning: 1 entry cannot be read: …
             $ postern log --state trail --since 2027-01-01
-            ! postern: warning: 1 entries cannot be read: …
+            ! postern: warning: 1 entry cannot be read: …
             $ postern log --state nowhere
-            ! postern: error: cannot read the audit trail: ENOENT: …
+            ! postern: error: cannot read the audit trail in nowhere: there is no such directory
+            ! postern: hint: no daemon has run with it; \`state\` in [gateway] says where it is
             ? 1
             `,
         )

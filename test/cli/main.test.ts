@@ -1,5 +1,6 @@
-import { spawn } from "node:child_process"
-import { readFileSync } from "node:fs"
+import { spawn, spawnSync } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { expect, test } from "vitest"
 import { session } from "./session.ts"
@@ -13,13 +14,38 @@ test("postern: no command, and one that does not exist", () => {
         `
         $ postern chekc
         ! postern: error: unknown command 'chekc'
-        ! (Did you mean check?)
-        ! (postern --help shows what there is)
+        ! postern: hint: did you mean check?
+        ! postern: hint: postern --help shows what there is
+        ? 2
+        $ postern grant ssh
+        ! postern: error: missing required argument 'source'
+        ! postern: hint: postern grant --help shows what there is
+        ? 2
+        $ postern status --jsn
+        ! postern: error: unknown option '--jsn'
+        ! postern: hint: did you mean --json?
+        ! postern: hint: postern status --help shows what there is
         ? 2
         $ postern --version
         ${version}
         `,
     )
+})
+
+test("postern: says so where there is no Node.js, as for a service when it is in somebody's home", () => {
+    const bin = mkdtempSync(join(tmpdir(), "postern-path-"))
+    try {
+        for (const program of ["dirname", "readlink"]) {
+            const { stdout } = spawnSync("sh", ["-c", 'command -v "$0"', program], { encoding: "utf8" })
+            symlinkSync(stdout.trim(), join(bin, program))
+        }
+        const env = { PATH: bin }
+        const { status, stderr } = spawnSync("/bin/sh", [join(root, "postern"), "status"], { encoding: "utf8", env })
+        expect(stderr).toMatch(/^postern: error: there is no node in PATH \(.*\)\npostern: hint: install Node.js .*\n$/)
+        expect(status).toBe(1)
+    } finally {
+        rmSync(bin, { recursive: true })
+    }
 })
 
 test.each([["--help"], ["knock", "--help"], ["check", "/nonexistent.toml"]])(

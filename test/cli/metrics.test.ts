@@ -72,7 +72,7 @@ it("without a daemon it says so", () => {
         ? 1
         $ postern metrics now
         ! postern: error: too many arguments for 'metrics'. …
-        ! (postern --help shows what there is)
+        ! postern: hint: postern metrics --help shows what there is
         ? 2
         `,
     )

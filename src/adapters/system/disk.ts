@@ -182,3 +182,8 @@ function codeOf(error: unknown): string {
 export function isDenied(error: unknown): boolean {
     return ["EACCES", "EPERM", "EROFS"].includes(codeOf(error))
 }
+
+/** Does this error say that a file or directory is not there? */
+export function isMissing(error: unknown): boolean {
+    return codeOf(error) === "ENOENT"
+}

@@ -29,12 +29,18 @@ export const grant: CliCommand = {
 }
 
 async function act(door: string, text: string, options: Options, terminal: Terminal): Promise<ExitCode> {
-    const { formatAddress, parseAddress } = await import("../../core/net/address.ts")
+    const { formatAddress, parseAddress, parseNetwork } = await import("../../core/net/address.ts")
     const { formatDuration, parseDuration } = await import("../../core/knock/language.ts")
     const { LIMITS } = await import("../../core/config/defaults.ts")
     const source = parseAddress(text)
     if (source === null) {
-        terminal.error(`${text}: not an IPv4 or IPv6 address (without prefix, port or zone)`)
+        const hint =
+            parseAddress(door) !== null
+                ? `the door comes first: postern grant ${text} ${door}`
+                : parseNetwork(text) !== null
+                  ? "a grant is for one address; a network that needs no knock belongs into `always` of the door"
+                  : "such as 198.51.100.7 or 2001:db8::7: names are not looked up"
+        terminal.error(`${text}: not an IPv4 or IPv6 address (without prefix, port or zone)`, hint)
         return EXIT.usage
     }
     const time = options.for === undefined ? null : parseDuration(options.for)

@@ -58,7 +58,7 @@ async function act(options: Options, terminal: Terminal): Promise<ExitCode> {
     if (filter === null) return EXIT.usage
     const { lines, follow = false } = options
     if (lines !== undefined && !/^\d{1,9}$/.test(lines)) {
-        terminal.error(`--lines ${lines}: not a number`)
+        terminal.error(`--lines ${lines}: not a number of entries`, "such as --lines 20")
         return EXIT.usage
     }
     const last = lines === undefined ? (follow ? FOLLOW_LINES : null) : Number(lines)
@@ -76,7 +76,8 @@ async function act(options: Options, terminal: Terminal): Promise<ExitCode> {
             }
             // While nothing comes, what is missing at the end has been told.
             if (page.missing > 0 && (page.next > query.after || query.after === 0)) {
-                terminal.warn(`${page.missing} entries cannot be read: files are damaged, or of a later version`)
+                const entries = page.missing === 1 ? "1 entry" : `${page.missing} entries`
+                terminal.warn(`${entries} cannot be read: files are damaged, or of a later version`)
             }
             query = { after: page.next, last: null, filter }
             if (page.more) continue
@@ -94,9 +95,10 @@ async function readFilter(options: Options, terminal: Terminal): Promise<AuditFi
     const { parseNetwork } = await import("../../core/net/address.ts")
     const { AUDIT_KINDS, isKind } = await import("../../core/audit/entry.ts")
     const { parseWhen } = await import("../log/when.ts")
+    const { notNetwork } = await import("../texts/networks.ts")
     const source = options.source === undefined ? null : parseNetwork(options.source)
     if (options.source !== undefined && source === null) {
-        terminal.error(`${options.source}: not an address, nor a network whose bits after the prefix are 0`)
+        terminal.error(...notNetwork(options.source))
         return null
     }
     const moments: Record<"since" | "until", number | null> = { since: null, until: null }

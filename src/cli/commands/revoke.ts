@@ -34,13 +34,15 @@ export const revoke: CliCommand = {
 async function act(text: string | undefined, options: Options, terminal: Terminal): Promise<ExitCode> {
     const { door = null, all = false } = options
     if (all === (text !== undefined || door !== null)) {
-        terminal.error("say what to end: SOURCE, --door, both, or --all alone")
+        terminal.error("say what to end: SOURCE, --door, both, or --all alone", "postern status shows who is in")
         return EXIT.usage
     }
     const { parseNetwork } = await import("../../core/net/address.ts")
+    const { notNetwork } = await import("../texts/networks.ts")
     const source = text === undefined ? null : parseNetwork(text)
     if (text !== undefined && source === null) {
-        terminal.error(`${text}: not an address, nor a network whose bits after the prefix are 0`)
+        const [what, hint] = notNetwork(text)
+        terminal.error(what, isDoorName(text) ? `the door of this name: postern revoke --door ${text}` : hint)
         return EXIT.usage
     }
     const { daemonAt } = await import("../control/ask.ts")
@@ -52,4 +54,9 @@ async function act(text: string | undefined, options: Options, terminal: Termina
     const more = strays === 0 ? "" : `, and took back ${strays} that no door had opened`
     terminal.say(`postern: ended ${grants === 0 ? "no grant" : grants === 1 ? "1 grant" : `${grants} grants`}${more}`)
     return EXIT.ok
+}
+
+/** Rather a door's name than an address that was mistyped? */
+function isDoorName(text: string): boolean {
+    return /^[a-z][\w.-]*$/i.test(text)
 }

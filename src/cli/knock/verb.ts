@@ -15,6 +15,6 @@ export async function knockAsAsked(
     const read = readRequest(host, operands, options)
     if (read.ok) return knockAt(read.request, options, terminal)
     for (const mistake of read.mistakes) terminal.error(mistakeText(mistake))
-    terminal.say("(postern knock --help shows what there is)")
+    terminal.say("postern: hint: postern knock --help shows what there is")
     return EXIT.usage
 }

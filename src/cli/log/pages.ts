@@ -1,12 +1,13 @@
 /** Where entries come from: the running daemon or, where there is none, the files that it has left. */
 import { readTrail } from "../../adapters/audit/trail.ts"
-import { isDenied, shelfOf } from "../../adapters/system/disk.ts"
+import { isDenied, isMissing, shelfOf } from "../../adapters/system/disk.ts"
 import { GATEWAY } from "../../core/config/defaults.ts"
 import { messageOf } from "../../core/thrown.ts"
 import type { AuditPage, AuditQuery } from "../../ports/audit.ts"
 import { EXIT, type ExitCode } from "../../voice/exit.ts"
 import type { Terminal } from "../../voice/terminal.ts"
 import { type Daemon, daemonAt } from "../control/ask.ts"
+import type { Trouble } from "../texts/control.ts"
 
 /** Pages to read, one at a time. */
 export type PageSource = {
@@ -53,10 +54,30 @@ function filesIn(directory: string, terminal: Terminal): PageSource {
                 await shelf.names()
                 return await readTrail(shelf, query)
             } catch (error) {
-                terminal.error(`cannot read the audit trail: ${messageOf(error)}`)
-                return isDenied(error) ? EXIT.permission : EXIT.failed
+                const { what, hints, code } = unreadable(directory, error)
+                terminal.error(what, ...hints)
+                return code
             }
         },
         close: () => {},
     }
+}
+
+function unreadable(directory: string, error: unknown): Trouble {
+    const what = `cannot read the audit trail in ${directory}`
+    if (isDenied(error)) {
+        return {
+            what: `${what}: permission denied`,
+            hints: ["run this as root, or as the user whom the daemon runs as"],
+            code: EXIT.permission,
+        }
+    }
+    if (isMissing(error)) {
+        return {
+            what: `${what}: there is no such directory`,
+            hints: ["no daemon has run with it; `state` in [gateway] says where it is"],
+            code: EXIT.failed,
+        }
+    }
+    return { what: `${what}: ${messageOf(error)}`, hints: [], code: EXIT.failed }
 }

@@ -1,5 +1,6 @@
 /** Entries of the audit trail as lines for people: close to what the log says of the same thing. */
 import type { AuditEntry, AuditFact, AuditKind } from "../../core/audit/entry.ts"
+import type { RefusalCode } from "../../core/report.ts"
 import { formatMs, formatStamp, reloadersText } from "../../voice/reports.ts"
 
 type Of<K extends AuditKind> = Extract<AuditEntry, { what: K }>
@@ -25,7 +26,7 @@ function factText(entry: AuditEntry): string {
         case "closed":
             return `closed ${CLOSED[entry.by]}`
         case "refused":
-            return `refused: the right knock, but ${REFUSED[entry.code] ?? entry.code}${knockerText(entry.knocker)}`
+            return `refused: the right knock, but ${refusedText(entry.code)}${knockerText(entry.knocker)}`
         case "paused":
             return `too many near-misses: paused for ${formatMs(Math.max(0, entry.until - entry.time))}`
         case "program":
@@ -49,7 +50,7 @@ function factText(entry: AuditEntry): string {
         case "summed":
             return sumText(entry)
         case "lost":
-            return `${entry.count} entries since ${formatStamp(entry.since)} could not be written`
+            return `${plural(entry.count, "entry", "entries")} since ${formatStamp(entry.since)} could not be written`
     }
 }
 
@@ -69,10 +70,24 @@ const CLOSED: Readonly<Record<Of<"closed">["by"], string>> = {
     reload: "by a new configuration",
 }
 
-const REFUSED: Readonly<Record<string, string>> = {
+const REFUSED = {
     source: "this source may not knock here",
+    share: "as many grants of its network are open as one may have",
     grants: "as many grants are open as `grants` allows",
     firewall: "the firewall refused",
+} satisfies Readonly<Record<RefusalCode, string>>
+
+/** A later version may have other codes. */
+function refusedText(code: string): string {
+    return isRefusalCode(code) ? REFUSED[code] : code
+}
+
+function isRefusalCode(code: string): code is RefusalCode {
+    return Object.hasOwn(REFUSED, code)
+}
+
+function plural(count: number, one: string, more: string): string {
+    return `${count} ${count === 1 ? one : more}`
 }
 
 const LAST: Readonly<Record<Of<"started">["last"], string>> = {
@@ -110,12 +125,13 @@ function programText({ which, how, detail }: Extract<AuditFact, { what: "program
 
 function reloadText({ done, problems, uid, others }: Extract<AuditFact, { what: "reloaded" }>): string {
     const by = uid === null && others === undefined ? "" : ` by ${reloadersText(uid, others)}`
-    return done ? `the configuration was read anew${by}` : `the configuration was refused${by}: ${problems} problems`
+    if (done) return `the configuration was read anew${by}`
+    return `the configuration was refused${by}: ${plural(problems, "problem", "problems")}`
 }
 
 function sumText({ of, door, uid, count, sources, since }: Extract<AuditFact, { what: "summed" }>): string {
     const at = door === null ? "" : ` at ${door}`
     const by = uid === null ? "" : ` by user ${uid}`
-    const from = sources === 0 ? "" : ` from ${sources} sources`
+    const from = sources === 0 ? "" : ` from ${plural(sources, "source", "sources")}`
     return `${count} more of "${of}"${at}${by}${from} since ${formatStamp(since).slice(11, 19)}`
 }

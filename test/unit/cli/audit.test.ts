@@ -3,6 +3,8 @@ import { afterAll, describe, expect, it } from "vitest"
 import { parseWhen } from "../../../src/cli/log/when.ts"
 import { entryText } from "../../../src/cli/texts/entries.ts"
 import { stateLines } from "../../../src/cli/texts/state.ts"
+import type { AuditFact } from "../../../src/core/audit/entry.ts"
+import type { RefusalCode } from "../../../src/core/report.ts"
 import { FACTS } from "../core/audit/entries.ts"
 
 const { TZ } = process.env
@@ -68,6 +70,23 @@ describe("entryText()", () => {
         ["lost", "12 entries since 2023-11-14T23:13:20.000+01:00 could not be written"],
     ])("%s", (kind, text) => {
         expect(said[kind]).toBe(`2023-11-14 23:13:20  ${text}`)
+    })
+})
+
+describe("entryText() of counts and codes", () => {
+    const of = (fact: AuditFact) => entryText({ serial: 1, time: 1_700_000_000_000, ...fact }).slice(21)
+
+    it("counts one thing as one", () => {
+        expect(of({ ...FACTS.reloaded, problems: 1 })).toBe("the configuration was refused: 1 problem")
+        expect(of({ ...FACTS.lost, count: 1 })).toMatch(/^1 entry since /)
+        expect(of({ ...FACTS.summed, sources: 1 })).toMatch(/ from 1 source since /)
+    })
+
+    it("has words for every reason to refuse, and shows one of a later version as it is", () => {
+        for (const code of ["source", "share", "grants", "firewall"] satisfies RefusalCode[])
+            expect(of({ ...FACTS.refused, code })).toMatch(/ refused: the right knock, but \S+ .* \S+$/)
+        expect(of({ ...FACTS.refused, code: "moon" })).toMatch(/ but moon$/)
+        expect(of({ ...FACTS.refused, code: "toString" })).toMatch(/ but toString$/)
     })
 })
 

@@ -77,7 +77,7 @@ describe("entryText() of counts and codes", () => {
     const of = (fact: AuditFact) => entryText({ serial: 1, time: 1_700_000_000_000, ...fact }).slice(21)
 
     it("counts one thing as one", () => {
-        expect(of({ ...FACTS.reloaded, problems: 1 })).toBe("the configuration was refused: 1 problem")
+        expect(of({ ...FACTS.reloaded, problems: 1 })).toMatch(/^the configuration was refused.*: 1 problem$/)
         expect(of({ ...FACTS.lost, count: 1 })).toMatch(/^1 entry since /)
         expect(of({ ...FACTS.summed, sources: 1 })).toMatch(/ from 1 source since /)
     })

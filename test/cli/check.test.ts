@@ -226,3 +226,40 @@ test("postern check --replay: what a capture would have opened", () => {
     )
     expect(cut.length).toBeGreaterThan(0)
 })
+
+test("postern check: programs and a group that this host does not have; another host may have them", () => {
+    const text =
+        GOOD +
+        `[gateway]
+socket_group = "no-such-group"
+[[hook]]
+name = "none"
+on = ["grant"]
+run = ["/nonexistent/page"]
+[[hook]]
+name = "no-program"
+on = ["grant"]
+run = ["/etc/passwd"]
+[[hook]]
+name = "folder"
+on = ["grant"]
+run = ["/etc"]
+[[hook]]
+name = "well"
+on = ["grant"]
+run = ["/bin/sh"]
+`
+    session(
+        { "a.toml": text },
+        `
+        $ postern check a.toml
+        a.toml:…: warning: gateway.socket_group: there is no such group on this host, …
+        a.toml:…: warning: hook[0].run[0]: there is no such program on this host, …
+        a.toml:…: warning: hook[1].run[0]: there is no such program on this host, …
+        a.toml:…: warning: hook[2].run[0]: there is no such program on this host, …
+        ! postern: 1 door, 4 warnings
+        $ postern check --no-host a.toml
+        ! postern: 1 door, no problems
+        `,
+    )
+})

@@ -2,11 +2,12 @@
  * Scenarios for configurations: texts in, every issue out, as `LINE:COLUMN severity code path` (of a second file with
  * its name in front).
  */
-/** One scenario. `listening` is null where the host is not known. */
+/** One scenario. `listening` is null where the host is not known; `lacks`: `program /bin/a`, `group ops`. */
 export type Scenario = {
     readonly name: string
     readonly files: readonly { readonly file: string; readonly text: string; readonly mode?: number }[]
     readonly listening: readonly string[] | null
+    readonly lacks?: readonly string[]
     readonly issues: readonly string[]
 }
 
@@ -199,6 +200,18 @@ const SCENARIOS: readonly Scenario[] = [
         "3:9 warning not-hidden door.ssh.opens",
         "5:10 warning always-unhidden door.ssh.always",
     ]),
+    scenario(
+        "host/lacks-programs",
+        `${ssh("")}[door.command]\nstart = ["/bin/a", "/bin/b"]\nstop = ["/bin/b"]\n[[hook]]\nname = "h"\non = ["grant"]\nrun = ["/bin/c", "/bin/a"]\n`,
+        ["11:9 warning no-program door.ssh.command.stop[0]", "15:8 warning no-program hook[0].run[0]"],
+        { lacks: ["program /bin/b", "program /bin/c", "group /bin/a"] },
+    ),
+    scenario(
+        "host/lacks-group",
+        `[gateway]\nsocket_group = "ops"\n${ssh("")}`,
+        ["2:16 warning no-group gateway.socket_group"],
+        { lacks: ["group ops"] },
+    ),
     scenario("door/nothing-listens", ssh(""), ["3:10 note nothing-listens door.ssh.opens[0]"], { listening: [] }),
 
     wrongHit("port-0", '"0"'),

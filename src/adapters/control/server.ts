@@ -3,13 +3,14 @@
  * up, nor anybody else: clients, their lines and their time are bounded, each has one request under way, and a client
  * whose answer waits is not read from.
  */
-import { chmodSync, chownSync, readFileSync } from "node:fs"
+import { chmodSync, chownSync } from "node:fs"
 import { createServer, type Server, type Socket } from "node:net"
 import { type Answer, encodeAnswer } from "../../core/control/answer.ts"
 import { type ControlCode, type Refused, refuse } from "../../core/control/message.ts"
 import { decodeRequest, REQUEST_MOST, type Request } from "../../core/control/request.ts"
 import { messageOf } from "../../core/thrown.ts"
 import { hasGone, type Peer, peerOf } from "../system/peer.ts"
+import { groupId } from "./group.ts"
 import { takePlace } from "./place.ts"
 import { queue } from "./queue.ts"
 
@@ -20,6 +21,8 @@ const LEAVING_MOST = 64
 const LEAVING_MS = 1000
 /** Who says nothing for so long, or does not read what he asked for, is let go (ms). */
 const IDLE_MS = 30_000
+/** Where the group that may ask cannot be had. */
+const ALONE = "root and the daemon's own user alone can connect"
 
 export type ControlOptions = {
     readonly path: string
@@ -53,7 +56,7 @@ export async function listenControl(options: ControlOptions): Promise<ControlSer
         const place = await takePlace(path)
         if (!place.ok) return place.reason
         const gid = group === null ? null : groupId(group)
-        if (gid === undefined) trouble(`there is no group ${group}: root alone can connect`)
+        if (gid === undefined) trouble(`there is no group ${group}: ${ALONE}: make it, and restart the daemon`)
         const allowed = new Set([0, process.geteuid?.() ?? 0])
         // Who has asked all he wants to may say so at once, and still hears every answer.
         const server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -102,16 +105,9 @@ function share(path: string, gid: number, trouble: (what: string) => void): void
         chownSync(path, -1, gid)
         chmodSync(path, 0o660)
     } catch (error) {
-        trouble(`its group cannot be set (${String(error)}): root alone can connect`)
+        const mend = "the daemon has to be in that group, as by SupplementaryGroups= of its service"
+        trouble(`its group cannot be set (${messageOf(error)}): ${ALONE}: ${mend}`)
     }
-}
-
-/** The number of a group of this host; undefined if there is none. */
-function groupId(name: string): number | undefined {
-    const line = readFileSync("/etc/group", "utf8")
-        .split("\n")
-        .find((one) => one.startsWith(`${name}:`))
-    return line === undefined ? undefined : Number(line.split(":")[2])
 }
 
 function askPeer(socket: Socket): Peer | null {

@@ -1,6 +1,6 @@
 /** `postern check`: every problem of a configuration, at once; and what a capture would have opened. */
-import type { ConfigFile, Reading } from "../../core/config/parse.ts"
-import type { Service } from "../../core/knock/hit.ts"
+import type { Lacks } from "../../core/config/host.ts"
+import type { ConfigFile, HostFacts, Reading } from "../../core/config/parse.ts"
 import type { CliCommand } from "../../voice/command.ts"
 import { EXIT, type ExitCode } from "../../voice/exit.ts"
 import type { Terminal } from "../../voice/terminal.ts"
@@ -35,7 +35,7 @@ export const check: CliCommand = {
             .argument("[file]", "default: $POSTERN_CONFIG, or /etc/postern/postern.toml")
             .option("-c, --config <file>", "the same as FILE")
             .option("--strict", "warnings fail too")
-            .option("--no-host", "it is for another host: do not look at what listens on this one")
+            .option("--no-host", "it is for another host: do not look at what this one has and what listens on it")
             .option("--json", "one JSON object instead of lines")
             .option("--replay <pcap>", "tell what a capture file would have opened")
             .action((file: string | undefined, options: Options) => run((terminal) => act(file, options, terminal)))
@@ -51,8 +51,7 @@ async function act(file: string | undefined, options: Options, terminal: Termina
     const { configFile, readConfigFiles } = await import("../../adapters/config/files.ts")
     const { readConfig } = await import("../../core/config/parse.ts")
     const files = readConfigFiles(configFile(file ?? options.config, terminal.env))
-    const listening = options.host ? await listeningHere() : null
-    const reading = await readConfig(files, { listening })
+    const reading = await readConfig(files, options.host ? await thisHost() : { listening: null })
     const code = exitCode(files, reading, options.strict === true)
     let replayed: Replay | null = null
     if (options.replay !== undefined && reading.ok) {
@@ -64,13 +63,16 @@ async function act(file: string | undefined, options: Options, terminal: Termina
     return code
 }
 
-/** What listens on this host, or null where that cannot be asked: it only serves warnings. */
-async function listeningHere(): Promise<readonly Service[] | null> {
+/** What this host has and offers, as far as that can be asked: it only serves warnings. */
+async function thisHost(): Promise<HostFacts> {
     const { socketServices } = await import("../../adapters/services/sockets.ts")
+    const { isProgramMissing } = await import("../../adapters/commands/present.ts")
+    const { groupId } = await import("../../adapters/control/group.ts")
+    const lacks: Lacks = (kind, name) => (kind === "program" ? isProgramMissing(name) : groupId(name) === undefined)
     try {
-        return socketServices().offered()
+        return { listening: socketServices().offered(), lacks }
     } catch {
-        return null
+        return { listening: null, lacks }
     }
 }
 

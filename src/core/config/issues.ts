@@ -129,6 +129,8 @@ export type Doubt =
     | { readonly code: "contains"; readonly door: string }
     | { readonly code: "not-hidden"; readonly services: string }
     | { readonly code: "nothing-listens"; readonly service: string }
+    | { readonly code: "no-program" }
+    | { readonly code: "no-group" }
     | { readonly code: "always-everyone" }
     | { readonly code: "always-unhidden" }
     | { readonly code: "uniform-unused" }
@@ -157,6 +159,8 @@ const SEVERITIES: Readonly<Record<Doubt["code"], Severity>> = {
     contains: "warning",
     "not-hidden": "warning",
     "nothing-listens": "note",
+    "no-program": "warning",
+    "no-group": "warning",
     "always-everyone": "warning",
     "always-unhidden": "warning",
     "uniform-unused": "warning",

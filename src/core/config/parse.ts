@@ -8,6 +8,7 @@ import { fixedSettings } from "./changes.ts"
 import { checkDoubts } from "./check.ts"
 import type { Config, Gateway } from "./config.ts"
 import { GATEWAY, MAX_DOORS, MAX_HOOKS, MAX_PROBLEMS } from "./defaults.ts"
+import { checkHost, type Lacks } from "./host.ts"
 import { type Found, type Issue, type Path, severityOf, type Trouble } from "./issues.ts"
 import { locator } from "./positions.ts"
 import { checkHooks, checkRules, type DoorEntry, type HookEntry } from "./rules.ts"
@@ -29,6 +30,8 @@ export type ConfigFile = {
 export type HostFacts = {
     /** Services on which something listens, for warnings alone; null: not known. */
     readonly listening: readonly Service[] | null
+    /** What the host does not have of what is named, for warnings alone; left out: not known. */
+    readonly lacks?: Lacks
     /** What the daemon runs with that shall take this configuration over: some of it must stay as it is. */
     readonly running?: Gateway
 }
@@ -46,7 +49,8 @@ export async function readConfig(files: readonly ConfigFile[], facts: HostFacts)
     const gateway = parsed.gatewayFile === null && !unread ? GATEWAY : parsed.gateway
     const fixed =
         facts.running && gateway && fixedSettings(facts.running, gateway, parsed.gatewayFile ?? files[0]!.file)
-    const found = [...parsed.found, ...(fixed ?? []), ...checkDoubts(parsed, files, facts)]
+    const doubtsOfHost = facts.lacks === undefined ? [] : checkHost(parsed, facts.lacks)
+    const found = [...parsed.found, ...(fixed ?? []), ...checkDoubts(parsed, files, facts), ...doubtsOfHost]
     const issues = await place(files, parsed.entries, bounded(found))
     if (issues.some(({ severity }) => severity === "error")) return { ok: false, issues }
     const doors = parsed.entries.flatMap(({ door }) => door ?? [])

@@ -124,6 +124,10 @@ const TEXTS: Texts = {
         `without hide, Postern leaves ${services} as it is, open or closed: add hide = true, ` +
         "unless the host's own rules or a command use the grant",
     "nothing-listens": ({ service }) => `nothing listens on ${service} at this moment`,
+    "no-program": () =>
+        "there is no such program on this host, or it is not executable: put it there, or mend the path",
+    "no-group": () =>
+        "there is no such group on this host, so that root alone could ask: make it with groupadd --system",
     "always-everyone": () => "everyone: nobody needs to knock, and the service is not hidden at all",
     "always-unhidden": () => "always has no effect without hide = true: the service is not kept from anyone",
     "uniform-unused": () => 'uniform has no effect with capture = "packet-socket"',

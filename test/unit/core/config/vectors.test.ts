@@ -23,9 +23,12 @@ function shown({ file, line, column, severity, code, path }: Issue): string {
     return `${name}${line}:${column} ${severity} ${code} ${path}`.trimEnd()
 }
 
-async function check({ files, listening }: Scenario, change: (text: string) => string = (text) => text) {
+async function check({ files, listening, lacks = [] }: Scenario, change: (text: string) => string = (text) => text) {
     const changed: ConfigFile[] = files.map((file) => ({ ...file, text: change(file.text) }))
-    return readConfig(changed, { listening: listening?.map(service) ?? null })
+    return readConfig(changed, {
+        listening: listening?.map(service) ?? null,
+        lacks: (kind, name) => lacks.includes(`${kind} ${name}`),
+    })
 }
 
 describe("readConfig() finds every issue, and nothing else", () => {
@@ -79,6 +82,8 @@ test("every message says how to mend it in one line, and holds no hit of a seque
         "needs-stop",
         "network",
         "no-doors",
+        "no-group",
+        "no-program",
         "not-hidden",
         "nothing-listens",
         "own-service",

@@ -87,7 +87,7 @@ export type DaemonReport =
     /** Somebody took our table away: it was made again, or could not be, and why. */
     | { readonly type: "table"; readonly made: true }
     | { readonly type: "table"; readonly made: false; readonly detail: string }
-    /** The configuration was read again: how many doors are now what. */
+    /** The configuration was read again: how many doors are now what, and what else is other than it was. */
     | ({
           readonly type: "reload"
           readonly done: true
@@ -95,6 +95,10 @@ export type DaemonReport =
           readonly removed: number
           readonly changed: number
           readonly kept: number
+          /** Hooks that are new, gone, or say something else. */
+          readonly hooks: number
+          /** Keys of [gateway]. */
+          readonly gateway: readonly string[]
           /** Grants that ended by it. */
           readonly ended: number
       } & Askers)

@@ -96,7 +96,8 @@ async function trust(since: number, uid: number, { kept, clock, note }: AnswerKe
 function reloaded(outcome: ReloadOutcome | null): Answer {
     if (outcome === null) return refuse("failed", "nobody waited for it")
     if (!outcome.ok) return refuse(outcome.code, outcome.problems.join("\n"))
-    const { added, removed, changed, kept } = outcome.changes
+    const { doors, hooks, gateway } = outcome.changes
+    const { added, removed, changed, kept } = doors
     return {
         ok: true,
         answer: "reload",
@@ -104,6 +105,8 @@ function reloaded(outcome: ReloadOutcome | null): Answer {
         removed: removed.slice(0, LISTED_MOST),
         changed: changed.slice(0, LISTED_MOST),
         totals: { added: added.length, removed: removed.length, changed: changed.length, kept },
+        hooks: { added: [...hooks.added], removed: [...hooks.removed], changed: [...hooks.changed] },
+        gateway: [...gateway],
         ended: outcome.ended,
         warnings: [...outcome.problems],
     }

@@ -3,7 +3,7 @@
  * doors, attempts and grants is decided in `core/engine.ts` and carried out by the loop; here are the files, the state
  * directory, and whoever asks.
  */
-import { type DoorChanges, doorChanges } from "../core/config/changes.ts"
+import { type ConfigChanges, configChanges } from "../core/config/changes.ts"
 import type { Config } from "../core/config/config.ts"
 import { formatIssue, type Issue } from "../core/config/issues.ts"
 import { type ConfigFile, readConfig } from "../core/config/parse.ts"
@@ -29,7 +29,12 @@ export type ReloadKeeping = {
 
 /** How it went. `problems`: lines for people, the worst of a configuration or what is unwise about it. */
 export type ReloadOutcome =
-    | { readonly ok: true; readonly changes: DoorChanges; readonly ended: number; readonly problems: readonly string[] }
+    | {
+          readonly ok: true
+          readonly changes: ConfigChanges
+          readonly ended: number
+          readonly problems: readonly string[]
+      }
     | {
           readonly ok: false
           readonly code: "configuration" | "firewall" | "failed"
@@ -50,9 +55,11 @@ export async function reloadOnce(keeping: ReloadKeeping, uids: readonly (number 
         keeping.report({ type: "reload", ...by, done: false, code: outcome.code, problems })
         return outcome
     }
-    const { added, removed, changed, kept } = outcome.changes
+    const { doors, hooks, gateway } = outcome.changes
+    const { added, removed, changed, kept } = doors
     const counts = { added: added.length, removed: removed.length, changed: changed.length, kept }
-    keeping.report({ type: "reload", ...by, done: true, ...counts, ended: outcome.ended })
+    const besides = { hooks: hooks.added.length + hooks.removed.length + hooks.changed.length, gateway }
+    keeping.report({ type: "reload", ...by, done: true, ...counts, ...besides, ended: outcome.ended })
     return outcome
 }
 
@@ -66,7 +73,7 @@ async function attempt({ loop, read, state }: ReloadKeeping): Promise<ReloadOutc
         const { config } = reading
         const found = await state(config)
         if (!found.ok) return { ok: false, code: "failed", problems: [found.detail] }
-        const changes = doorChanges(loop.config, config)
+        const changes = configChanges(loop.config, config)
         const done = loop.reload(config, found.store)
         if (!done.ok) return { ok: false, code: done.code, problems: [done.detail] }
         const unwise = reading.issues.filter(({ severity }) => severity === "warning")

@@ -248,12 +248,15 @@ describe.skipIf(reason !== null)(`beside a daemon${reason === null ? "" : ` (${r
         knock(...HITS)
         await daemon.log.waitFor(/ssh: .*: open: /)
         const text = readFileSync(daemon.file, "utf8")
-        const renamed = text.replace('"ssh"', '"web"').replace('"1h"', '"2h"')
+        const hook = '[[hook]]\nname = "tell"\non = ["trouble"]\nrun = ["/bin/true"]\n'
+        const renamed = `${text.replace('"ssh"', '"web"').replace('"1h"', '"2h"').replace("[gateway]", "[gateway]\nuniform = true")}${hook}`
         writeFileSync(daemon.file, renamed.replace(JSON.stringify(HITS), '["9999", "41000"]'))
         expect(postern("reload").split("\n")).toEqual([
             "added: web",
             "removed: ssh",
             "changed: wake",
+            "hooks added: tell",
+            "[gateway] changed: uniform",
             "0 doors are as they were",
             "ended: 1 grant",
             // From stderr.
@@ -266,6 +269,8 @@ describe.skipIf(reason !== null)(`beside a daemon${reason === null ? "" : ` (${r
             removed: ["web"],
             changed: ["wake"],
             totals: { added: 1, removed: 1, changed: 1, kept: 0 },
+            hooks: { added: [], removed: ["tell"], changed: [] },
+            gateway: ["uniform"],
             ended: 0,
         })
         writeFileSync(daemon.file, text.replace("[gateway]\n", "[gateway]\nlog_group = 9\n"))

@@ -192,6 +192,7 @@ describe("the log lines of postern-run(1)", () => {
     const source = parseAddress("198.51.100.7")!
     const who = { door: "ssh", source } as const
     const opened = { type: "opened", ...who, opens: [{ protocol: "tcp", port: 22 }], ms: 30_000 } as const
+    const reloaded = { added: 1, removed: 2, changed: 3, kept: 4, hooks: 0, gateway: [], ended: 5 }
     const spoiled = { type: "spoiled", ...who, stage: 2, of: 4, after: 1200 } as const
     const REPORTS: Readonly<Record<string, Report>> = {
         stage: { type: "stage", ...who, stage: 1, of: 3 },
@@ -214,11 +215,22 @@ describe("the log lines of postern-run(1)", () => {
         closed: { type: "closed", ...who, by: "time" },
         "closed by a knock": { type: "closed", ...who, by: "knock" },
         "closed by a reload": { type: "closed", ...who, by: "reload" },
-        reloaded: { type: "reload", uid: null, done: true, added: 1, removed: 2, changed: 3, kept: 4, ended: 5 },
-        "reloaded by hand": { type: "reload", uid: 7, done: true, added: 1, removed: 2, changed: 3, kept: 4, ended: 5 },
+        reloaded: { type: "reload", uid: null, done: true, ...reloaded },
+        "reloaded by hand": { type: "reload", uid: 7, done: true, ...reloaded },
+        "reloaded, with more than doors": {
+            type: "reload",
+            uid: null,
+            done: true,
+            ...reloaded,
+            hooks: 2,
+            gateway: ["grants", "services"],
+        },
         "reloaded by many": {
-            ...{ type: "reload", uid: 7, others: Array.from({ length: 20 }, (_, uid) => uid), done: true },
-            ...{ added: 1, removed: 2, changed: 3, kept: 4, ended: 5 },
+            type: "reload",
+            uid: 7,
+            others: Array.from({ length: 20 }, (_, uid) => uid),
+            done: true,
+            ...reloaded,
         },
         "not reloaded": { type: "reload", uid: 7, done: false, code: "configuration", problems: 1 },
         suppressed: { type: "suppressed", count: 7, sources: 3, ms: 1000, kinds: [{ kind: "stage", count: 7 }] },

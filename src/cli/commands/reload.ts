@@ -35,9 +35,9 @@ async function act(options: Options, terminal: Terminal): Promise<ExitCode> {
     const answer = await daemon.ask({ ask: "reload" })
     daemon.close()
     if (typeof answer === "number") return answer
-    const { added, removed, changed, totals, ended, warnings } = answer
+    const { added, removed, changed, totals, hooks, gateway, ended, warnings } = answer
     if (options.json === true) {
-        terminal.out(JSON.stringify({ version: 1, added, removed, changed, totals, ended, warnings }))
+        terminal.out(JSON.stringify({ version: 1, added, removed, changed, totals, hooks, gateway, ended, warnings }))
         return EXIT.ok
     }
     for (const warning of warnings) terminal.say(warning)

@@ -63,18 +63,22 @@ function failed(what: string, ...hints: readonly string[]): Trouble {
 }
 
 /** What a reload has changed: a line for each kind of change, or that there was none. */
-export function reloadLines({ added, removed, changed, totals, ended }: Reloaded): string[] {
+export function reloadLines({ added, removed, changed, totals, hooks, gateway, ended }: Reloaded): string[] {
     const same = totals.added + totals.removed + totals.changed === 0
     return [
         ...list("added", added, totals.added),
         ...list("removed", removed, totals.removed),
         ...list("changed", changed, totals.changed),
+        ...list("hooks added", hooks.added),
+        ...list("hooks removed", hooks.removed),
+        ...list("hooks changed", hooks.changed),
+        ...list("[gateway] changed", gateway),
         `${totals.kept} ${totals.kept === 1 ? "door is" : "doors are"} as ${totals.kept === 1 ? "it was" : "they were"}${same ? ", and no other is there" : ""}`,
         ...(ended === 0 ? [] : [`ended: ${ended === 1 ? "1 grant" : `${ended} grants`}`]),
     ]
 }
 
-function list(what: string, names: readonly string[], total: number): string[] {
+function list(what: string, names: readonly string[], total = names.length): string[] {
     const more = total > names.length ? `, and ${total - names.length} more` : ""
     return total === 0 ? [] : [`${what}: ${names.join(", ")}${more}`]
 }

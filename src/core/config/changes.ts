@@ -2,23 +2,33 @@
 import type { Config, Gateway } from "./config.ts"
 import type { Found } from "./issues.ts"
 
-/** Doors by name: new ones, those that are gone, those that say something else now, and the number of all others. */
-export type DoorChanges = {
+/** Doors or hooks by name: new ones, those that are gone, those that say something else now, and the number of all others. */
+export type Changes = {
     readonly added: readonly string[]
     readonly removed: readonly string[]
     readonly changed: readonly string[]
     readonly kept: number
 }
 
-/** From `old` to `now`. A door is the same by its name; the order of doors means nothing. */
-export function doorChanges(old: Config, now: Config): DoorChanges {
-    const before = new Map(old.doors.map((door) => [door.name, door]))
-    const after = new Set(now.doors.map(({ name }) => name))
-    const known = now.doors.filter(({ name }) => before.has(name))
-    const changed = known.filter((door) => !sameData(door, before.get(door.name)))
+/** What another configuration changes. `gateway`: keys of [gateway], as they are written. */
+export type ConfigChanges = { readonly doors: Changes; readonly hooks: Changes; readonly gateway: readonly string[] }
+
+/** From `old` to `now`. A door or hook is the same by its name; their order means nothing. */
+export function configChanges(old: Config, now: Config): ConfigChanges {
+    const before = new Map(Object.entries(old.gateway))
+    const other = Object.entries(now.gateway).filter(([name, value]) => !sameData(value, before.get(name)))
+    const gateway = other.map(([name]) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))
+    return { doors: changesOf(old.doors, now.doors), hooks: changesOf(old.hooks, now.hooks), gateway }
+}
+
+function changesOf<T extends { readonly name: string }>(old: readonly T[], now: readonly T[]): Changes {
+    const before = new Map(old.map((one) => [one.name, one]))
+    const after = new Set(now.map(({ name }) => name))
+    const known = now.filter(({ name }) => before.has(name))
+    const changed = known.filter((one) => !sameData(one, before.get(one.name)))
     return {
-        added: now.doors.flatMap(({ name }) => (before.has(name) ? [] : [name])),
-        removed: old.doors.flatMap(({ name }) => (after.has(name) ? [] : [name])),
+        added: now.flatMap(({ name }) => (before.has(name) ? [] : [name])),
+        removed: old.flatMap(({ name }) => (after.has(name) ? [] : [name])),
         changed: changed.map(({ name }) => name),
         kept: known.length - changed.length,
     }

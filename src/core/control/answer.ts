@@ -32,6 +32,10 @@ const reloadedShape = z.object({
     removed: names,
     changed: names,
     totals: z.object({ added: count, removed: count, changed: count, kept: count }),
+    /** Hooks by name. */
+    hooks: z.object({ added: names, removed: names, changed: names }),
+    /** Keys of [gateway] that say something else. */
+    gateway: names,
     /** Grants that ended by it. */
     ended: count,
     /** What is unwise about the new configuration, a line for each. */

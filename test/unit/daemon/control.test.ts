@@ -204,7 +204,9 @@ describe("answerer()", () => {
     it("reloads, and says what has changed or what is wrong", async () => {
         const { ask } = make(config([ssh]))
         const many = Array.from({ length: 1200 }, (_, i) => `door${i}`)
-        const changes = { added: many, removed: ["web"], changed: [], kept: 1 }
+        const doors = { added: many, removed: ["web"], changed: [], kept: 1 }
+        const hooks = { added: ["mail"], removed: [], changed: ["chat"], kept: 4 }
+        const changes = { doors, hooks, gateway: ["services"] }
         reloaded = { ok: true, changes, ended: 2, problems: ["postern.toml:1:1: warning: short"] }
         expect(await ask({ ask: "reload" })).toEqual({
             ok: true,
@@ -213,6 +215,8 @@ describe("answerer()", () => {
             removed: ["web"],
             changed: [],
             totals: { added: 1200, removed: 1, changed: 0, kept: 1 },
+            hooks: { added: ["mail"], removed: [], changed: ["chat"] },
+            gateway: ["services"],
             ended: 2,
             warnings: ["postern.toml:1:1: warning: short"],
         })

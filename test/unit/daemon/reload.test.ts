@@ -229,12 +229,17 @@ describe("reloadOnce()", () => {
         const { ask, reports } = keeping(() => TEXT, gate)
         expect(await ask(1000)).toMatchObject({
             ok: true,
-            changes: { added: [], removed: ["wake"], changed: ["ssh"], kept: 0 },
+            changes: { doors: { added: [], removed: ["wake"], changed: ["ssh"], kept: 0 } },
         })
         expect(reports).toEqual([
-            { type: "reload", uid: 1000, done: true, added: 0, removed: 1, changed: 1, kept: 0, ended: 0 },
+            {
+                ...{ type: "reload", uid: 1000, done: true, added: 0, removed: 1, changed: 1, kept: 0 },
+                ...{ hooks: 0, gateway: ["attempts"], ended: 0 },
+            },
         ])
-        expect(await ask(7, null, 7, 0)).toMatchObject({ changes: { added: [], removed: [], changed: [], kept: 1 } })
+        expect(await ask(7, null, 7, 0)).toMatchObject({
+            changes: { doors: { added: [], removed: [], changed: [], kept: 1 }, gateway: [] },
+        })
         expect(reports[1]).toMatchObject({ uid: 7, others: [null, 0] })
     })
 

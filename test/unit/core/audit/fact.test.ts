@@ -68,7 +68,18 @@ describe("factOf()", () => {
             { what: "strays", count: 2, uid: 0 },
         ],
         [
-            { type: "reload", uid: null, done: true, added: 1, removed: 0, changed: 0, kept: 1, ended: 0 },
+            {
+                type: "reload",
+                uid: null,
+                done: true,
+                added: 1,
+                removed: 0,
+                changed: 0,
+                kept: 1,
+                hooks: 0,
+                gateway: [],
+                ended: 0,
+            },
             { what: "reloaded", done: true, problems: 0, uid: null },
         ],
         [

@@ -1,0 +1,43 @@
+import { expect, it } from "vitest"
+import { configChanges } from "../../../../src/core/config/changes.ts"
+import type { Hook } from "../../../../src/core/config/config.ts"
+import { config } from "../world.ts"
+
+const ssh = { name: "ssh", opens: ["tcp/22"], hits: ["1", "2"] }
+const web = { name: "web", opens: ["tcp/80"], hits: ["3", "4"] }
+const hook = (name: string, timeout = 1000): Hook => ({
+    name,
+    on: ["trouble"],
+    doors: null,
+    run: ["/bin/true"],
+    timeout,
+})
+
+it("configChanges() names doors and hooks that came, went and are other, and settings as they are written", () => {
+    const old = { ...config([ssh, web]), hooks: [hook("mail"), hook("chat"), hook("page")] }
+    const changed = config(
+        [
+            { ...web, hide: true },
+            { ...ssh, name: "sftp" },
+        ],
+        { socketGroup: "ops", grants: 20 },
+    )
+    const now = { ...changed, hooks: [hook("page", 2000), hook("chat"), hook("pager")] }
+    expect(configChanges(old, now)).toEqual({
+        doors: { added: ["sftp"], removed: ["ssh"], changed: ["web"], kept: 0 },
+        hooks: { added: ["pager"], removed: ["mail"], changed: ["page"], kept: 1 },
+        gateway: ["socket_group", "grants"],
+    })
+})
+
+it("configChanges() finds nothing where only the order is another", () => {
+    const same = { added: [], removed: [], changed: [] }
+    const [old, now] = [config([ssh, web]), config([web, ssh])]
+    expect(configChanges({ ...old, hooks: [hook("a"), hook("b")] }, { ...now, hooks: [hook("b"), hook("a")] })).toEqual(
+        {
+            doors: { ...same, kept: 2 },
+            hooks: { ...same, kept: 2 },
+            gateway: [],
+        },
+    )
+})

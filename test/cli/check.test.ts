@@ -228,9 +228,14 @@ test("postern check --replay: what a capture would have opened", () => {
 })
 
 test("postern check: programs and a group that this host does not have; another host may have them", () => {
-    const text =
-        GOOD +
-        `[gateway]
+    const text = `[[door]]
+name = "run"
+[door.sequence]
+hits = ["32145", "21313:udp", "44873", "icmp:322"]
+[door.command]
+start = ["/bin/sh"]
+stop = ["/nonexistent/stop"]
+[gateway]
 socket_group = "no-such-group"
 [[hook]]
 name = "none"
@@ -253,11 +258,12 @@ run = ["/bin/sh"]
         { "a.toml": text },
         `
         $ postern check a.toml
+        a.toml:7:9: warning: door.run.command.stop[0]: there is no such program on this host, …
         a.toml:…: warning: gateway.socket_group: there is no such group on this host, …
         a.toml:…: warning: hook[0].run[0]: there is no such program on this host, …
         a.toml:…: warning: hook[1].run[0]: there is no such program on this host, …
         a.toml:…: warning: hook[2].run[0]: there is no such program on this host, …
-        ! postern: 1 door, 4 warnings
+        ! postern: 1 door, 5 warnings
         $ postern check --no-host a.toml
         ! postern: 1 door, no problems
         `,

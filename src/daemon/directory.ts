@@ -83,7 +83,7 @@ export class Directory {
 
     async #use<T>(open: (disk: Disk) => Promise<T | string>): Promise<Opened<T>> {
         try {
-            this.#disk ??= openDisk(this.path)
+            this.#disk ??= openDisk(this.path, (what) => this.#keeping.log("warning", `state: ${what}`))
         } catch (error) {
             return { ok: false, why: "directory", reason: messageOf(error) }
         }

@@ -356,6 +356,35 @@ describe("file, on a real disk", () => {
         expect(turns).toBeGreaterThan(audit.health().bytes / 8192)
     })
 
+    it.each<readonly [string, () => void, readonly number[]]>([
+        ["the file", () => rmSync(join(directory, "audit")), [3, 4, 5]],
+        ["all files", () => rmSync(directory, { recursive: true }), [3, 4, 5]],
+        [
+            "by a program that rotates, the file",
+            () => renameSync(join(directory, "audit"), join(directory, "audit.1")),
+            [1, 2, 3, 4, 5],
+        ],
+    ])("somebody takes away %s: it says so, and goes on with serials that grow on", async (_, act, left) => {
+        const said: string[] = []
+        const { audit, close } = await open({ on: openDisk(directory, (what) => said.push(what))! })
+        for (const n of [1, 2]) audit.write(counted(n))
+        await settled(audit)
+        act()
+        for (const n of [3, 4]) {
+            audit.write(counted(n))
+            await settled(audit)
+        }
+        expect(said).toEqual([expect.stringMatching(/^somebody has taken \/.* away: it is made anew/)])
+        audit.write(counted(5))
+        await settled(audit)
+        expect(said).toHaveLength(1)
+        const { entries } = await readAll(audit)
+        expect(entries.map(({ serial }) => serial)).toEqual(left)
+        await close()
+        const again = await open()
+        expect(again.last).toMatchObject({ serial: 5, count: 5 })
+    })
+
     it("waits for nobody where something else than a file has its name, and writes through no link", async () => {
         const { audit, disk } = await open()
         audit.write(FACTS.closed)

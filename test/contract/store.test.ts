@@ -4,7 +4,7 @@
  * that was used is ever accepted again.
  */
 import { spawn } from "node:child_process"
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import fc from "fast-check"
@@ -332,6 +332,66 @@ class Promised {
         expect(this.due).toContain(store.pending()[0]?.due ?? null)
     }
 }
+
+/** After the journals of these tests know everything. */
+const SINCE = NOW + 1
+
+describe("journal, taken away while it is used", () => {
+    let copy: Buffer
+    const file = () => join(directory, JOURNAL)
+    const goodbye: Readonly<Record<string, () => void>> = {
+        "the file is removed": () => rmSync(file()),
+        "an older copy takes its place": () => {
+            writeFileSync(`${file()}.copy`, copy, { mode: 0o600 })
+            renameSync(`${file()}.copy`, file())
+        },
+        "it has another name": () => renameSync(file(), `${file()}.old`),
+        "the directory is removed": () => rmSync(directory, { recursive: true }),
+        "another directory takes its place": () => {
+            renameSync(directory, `${directory}.old`)
+            mkdirSync(directory, { mode: 0o700 })
+        },
+    }
+    afterEach(() => rmSync(`${directory}.old`, { recursive: true, force: true }))
+
+    it.each(Object.entries(goodbye))("%s: says so, and is made anew with all that is known", async (_, act) => {
+        const said: string[] = []
+        const { store } = await open((path) => openDisk(path, (what) => said.push(what)))
+        copy = readFileSync(file())
+        expect(await codes(store.claim("a", SINCE, LATER), store.note(ssh, 7))).toEqual(["ok", "ok"])
+        act()
+        expect(await codes(store.claim("b", SINCE, LATER), store.claim("a", SINCE, LATER))).toEqual(["ok", "used"])
+        expect(said).toEqual([expect.stringMatching(/^somebody has taken \/.* away: it is made anew, and written/)])
+        // The lock is on what is there now.
+        expect(await openJournal(directory, () => NOW)).toMatchObject({ ok: false, code: "locked" })
+        expect(await codes(store.claim("c", SINCE, LATER))).toEqual(["ok"])
+        expect(said).toHaveLength(1)
+        await store.close()
+        const again = await open()
+        expect([again.found, notes(again.store)]).toEqual(["whole", ["ssh 192.0.2.7 7"]])
+        const all = ["a", "b", "c"].map((id) => again.store.claim(id, SINCE, LATER))
+        expect(await codes(...all)).toEqual(["used", "used", "used"])
+    })
+
+    it("refuses while what took its place cannot be used, says why, and goes on when it can", async () => {
+        const { store } = await open()
+        expect(await codes(store.claim("a", SINCE, LATER))).toEqual(["ok"])
+        renameSync(directory, `${directory}.old`)
+        writeFileSync(directory, "")
+        for (const id of ["b", "c"]) expect(await codes(store.claim(id, SINCE, LATER))).toEqual(["failed"])
+        expect(store.health().trouble).toMatch(/ENOTDIR|EEXIST|not a directory/)
+        rmSync(directory)
+        mkdirSync(directory, { mode: 0o777 })
+        chmodSync(directory, 0o777)
+        expect(await store.claim("b", SINCE, LATER)).toMatchObject({
+            detail: expect.stringContaining("others can write"),
+        })
+        chmodSync(directory, 0o700)
+        expect(await codes(store.claim("b", SINCE, LATER), store.claim("a", SINCE, LATER))).toEqual(["ok", "used"])
+        await store.close()
+        expect(await codes((await open()).store.claim("b", SINCE, LATER))).toEqual(["used"])
+    })
+})
 
 describe("journal, on a disk that fails", () => {
     const never = new Promise<never>(() => {})

@@ -79,6 +79,7 @@ export function modelDisk(
                 names.delete(from)
                 changed()
             }),
+        holds: (name) => Promise.resolve(names.has(name)),
         syncNames: () =>
             step("sync names", () => {
                 possible = [new Map(names)]

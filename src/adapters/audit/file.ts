@@ -157,6 +157,14 @@ class Trail implements Audit {
 
     async #append(text: string): Promise<void> {
         const disk = this.#disk
+        if (this.#size !== null && !(await disk.holds(AUDIT))) {
+            // Somebody has taken it away: what is there now, if anything, is gone on with.
+            this.#bytes -= this.#size
+            this.#size = null
+            this.#torn = false
+            await this.#take()
+            this.#bytes += this.#size ?? 0
+        }
         if (this.#size === null) await this.#take()
         const size = this.#size ?? 0
         if (size > 0 && size + text.length > (this.#options.fileMost ?? FILE_MOST)) {

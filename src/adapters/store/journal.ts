@@ -102,11 +102,15 @@ class Journal {
             try {
                 await this.#disk.write(JOURNAL, bytes, this.#next * BLOCK)
                 await this.#disk.sync(JOURNAL)
-                this.#next += bytes.length / BLOCK
-                return null
+                // Durable in a file that nobody will find is not durable.
+                if (await this.#disk.holds(JOURNAL)) {
+                    this.#next += bytes.length / BLOCK
+                    return null
+                }
             } catch {
-                this.#unsure = true
+                // It may be there, or not.
             }
+            this.#unsure = true
         }
         const error = await this.renew()
         return error === null ? null : messageOf(error)

@@ -1,6 +1,6 @@
 /** The few file operations that journal and audit trail are made of, so that tests can break each of them. */
-import { closeSync, constants, fstatSync, fsync, fsyncSync, mkdirSync, openSync } from "node:fs"
-import { type FileHandle, open, readdir, rename, rm } from "node:fs/promises"
+import { type BigIntStats, closeSync, constants, fstatSync, fsync, fsyncSync, mkdirSync, openSync } from "node:fs"
+import { type FileHandle, open, readdir, rename, rm, stat } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { promisify } from "node:util"
 import { lockFile } from "./flock.ts"
@@ -38,6 +38,11 @@ export interface Disk extends Shelf {
     rename(from: string, to: string): Promise<void>
     /** The names are durable afterwards. */
     syncNames(): Promise<void>
+    /**
+     * Is the file that we have open still what has this name? Somebody else can remove or replace it, or the whole
+     * directory: then what we write is lost. A directory that is gone is made and locked again. Throws if it cannot be.
+     */
+    holds(name: string): Promise<boolean>
     /** Lets go of files and lock. */
     close(): Promise<void>
 }
@@ -46,9 +51,16 @@ const syncDescriptor = promisify(fsync)
 
 /**
  * A real directory, made for its owner alone if it is not there, and locked. Null: another process has it. Throws if it
- * cannot be used, or if others could put files there.
+ * cannot be used, or if others could put files there. `taken` hears, in a sentence, that somebody has taken away what was
+ * in use.
  */
-export function openDisk(directory: string): Disk | null {
+export function openDisk(directory: string, taken: (what: string) => void = () => {}): Disk | null {
+    const names = takeDirectory(directory)
+    return names === null ? null : lockedDisk(directory, names, taken)
+}
+
+/** A descriptor of the directory, with its lock; null: another process has it. Throws as above. */
+function takeDirectory(directory: string): number | null {
     const made = mkdirSync(directory, { recursive: true, mode: 0o700 })
     if (made !== undefined) syncDirectory(dirname(made))
     const names = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY)
@@ -57,7 +69,7 @@ export function openDisk(directory: string): Disk | null {
         const { mode, uid } = fstatSync(names)
         if ((mode & 0o022) !== 0) throw new Error(`others can write to ${directory}: take a directory of its own`)
         if (uid !== 0 && uid !== process.geteuid?.()) throw new Error(`${directory} belongs to another user`)
-        if (lockFile(names)) return lockedDisk(directory, names)
+        if (lockFile(names)) return names
     } catch (error) {
         closeSync(names)
         throw error
@@ -112,8 +124,29 @@ function syncDirectory(directory: string): void {
     }
 }
 
-function lockedDisk(directory: string, names: number): Disk {
+function lockedDisk(directory: string, first: number, taken: (what: string) => void): Disk {
+    let names = first
     const files = new Map<string, FileHandle>()
+    const letGo = async () => {
+        for (const handle of files.values()) await handle.close()
+        files.clear()
+        closeSync(names)
+    }
+    let staying: Promise<void> = Promise.resolve()
+    /** The directory of this name is the one that we hold, from now on if not before. */
+    const stay = () => {
+        staying = staying.then(takeAgain, takeAgain)
+        return staying
+    }
+    const takeAgain = async () => {
+        const [held, there] = [fstatSync(names, BIG), await statOf(directory)]
+        if (isSame(held, there)) return
+        const next = takeDirectory(directory)
+        if (next === null) throw new Error(`${directory} was replaced, and another process has what is there now`)
+        await letGo()
+        names = next
+        taken(`somebody has taken ${directory} away: it is made anew, and written from here on`)
+    }
     const take = async (name: string, handle: FileHandle) => {
         const before = files.get(name)
         files.set(name, handle)
@@ -142,6 +175,7 @@ function lockedDisk(directory: string, names: number): Disk {
             return handle === null ? null : (await handle.stat()).size
         },
         async create(name, bytes) {
+            await stay()
             // Not truncated: a left-over may have other rights, or be a link.
             await rm(join(directory, name), { force: true })
             await take(name, await open(join(directory, name), "wx", 0o600))
@@ -157,12 +191,33 @@ function lockedDisk(directory: string, names: number): Disk {
             files.delete(from)
         },
         syncNames: () => syncDescriptor(names),
-        async close() {
-            for (const handle of files.values()) await handle.close()
-            files.clear()
-            closeSync(names)
+        async holds(name) {
+            await stay()
+            const handle = files.get(name)
+            if (handle === undefined) return false
+            const path = join(directory, name)
+            if (isSame(await handle.stat(BIG), await statOf(path))) return true
+            taken(`somebody has taken ${path} away: it is made anew, and written from here on`)
+            return false
         },
+        close: letGo,
     }
+}
+
+const BIG = { bigint: true } as const
+
+/** What has this name now; null: nothing. */
+async function statOf(path: string): Promise<BigIntStats | null> {
+    try {
+        return await stat(path, BIG)
+    } catch (error) {
+        if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return null
+        throw error
+    }
+}
+
+function isSame(held: BigIntStats, there: BigIntStats | null): boolean {
+    return held.ino === there?.ino && held.dev === there.dev
 }
 
 /** A disk that is nearly full takes a part, and refuses the rest. */

@@ -18,8 +18,8 @@ export function wrongHit(codes: readonly HitCode[], stage: number, code: HitCode
     const { protocol, port } = hitOf(code)
     if (code === codes[0]) return { what: "again", nth: 1 }
     const later = codes.indexOf(code, stage + 1)
-    if (later >= 0) return { what: "early", nth: later + 1 }
+    if (later !== -1) return { what: "early", nth: later + 1 }
     const before = codes.indexOf(code)
-    if (before >= 0) return { what: "again", nth: before + 1 }
+    if (before !== -1) return { what: "again", nth: before + 1 }
     return { what: port === wanted.port ? "protocol" : "other", protocol }
 }

@@ -75,11 +75,18 @@ describe("step() grant", () => {
 
     it("runs the program of a door that opens nothing, and stops it later", () => {
         const world = new World(config([wake]))
+        world.pass(100)
         grant(world, 0, me, 30_000, 7)
+        expect(leases(world)).toEqual([`${me} hand 100`])
         expect(world.reports).toMatchObject([{ type: "given", opens: [], ms: 0, uid: 7 }])
         world.ends("start", "wake", me)
         world.pass(5000)
         expect(world.runs).toEqual([`start wake ${me}`, `stop wake ${me}`])
+        world.ends("stop", "wake", me)
+        world.pass(500)
+        // While its programs rest it is the same lease, and begins anew.
+        grant(world, 0, me, 30_000, 7)
+        expect(leases(world)).toEqual([`${me} hand 5600`])
     })
 
     it("does nothing when the book is full, and leaves nothing behind when the firewall refuses", () => {

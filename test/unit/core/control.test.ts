@@ -27,6 +27,8 @@ const REQUESTS: readonly Request[] = [
         last: 10,
         filter: { since: 5, until: 9, door: "ssh", source: parseNetwork("192.0.2.0/24")!, kinds: ["opened", "lost"] },
     },
+    { ask: "grant", door: "ssh", source: parseAddress("192.0.2.7")!, ms: 1000 },
+    { ask: "grant", door: "ssh", source: parseAddress("192.0.2.7")!, ms: 604_800_000 },
     { ask: "trust", since: 1_700_000_000_000 },
     { ask: "trust", since: 0 },
 ]

@@ -30,6 +30,24 @@ describe("Ration.afford()", () => {
         expect(ration.afford("first", "stage", 0x20010db8, 2, 0, 0, 0)).toBe(true)
     })
 
+    it.each([
+        [0, 1],
+        [1, 0],
+        [0, 0],
+    ])("takes no IPv6 network for an IPv4 address, were it %i:%i", (a, b) => {
+        const ration = new Ration([1, 2])
+        const c = a === 0 && b === 0 ? 1 : 0xffff
+        const spent = Array.from({ length: 100 }, (_, i) => ration.afford("first", "stage", a, b, c, i, 0))
+        expect(spent.filter(Boolean)).toHaveLength(10)
+    })
+
+    it("gives a source that never rests its lines per second all the same", () => {
+        const ration = new Ration([1, 2])
+        let made = 0
+        for (let now = 0; now < 60_000; now += 100) if (ration.afford("first", "stage", ...v4(7), now)) made++
+        expect(made).toBe(10 + 59)
+    })
+
     it("keeps a ration of its own for those who know more", () => {
         const ration = new Ration([1, 2])
         for (let i = 0; i < 5000; i++) ration.afford("first", "stage", ...v4(i), 0)
@@ -56,6 +74,19 @@ describe("Ration.takeOmitted()", () => {
         expect(ration.takeOmitted(11_000)).toMatchObject({ count: 180, ms: 10_000 })
         flood(60_000)
         expect(ration.due).toBe(61_000)
+    })
+
+    it("says first what was left out most", () => {
+        const ration = new Ration([1, 2])
+        const counts = { stage: 20, late: 40, spoiled: 30 } as const
+        for (const kind of ["stage", "late", "spoiled"] as const)
+            for (let i = 0; i < 10 + counts[kind]; i++)
+                ration.afford("first", kind, ...v4(kind === "stage" ? 1 : kind === "late" ? 2 : 3), 0)
+        expect(ration.takeOmitted(1000)?.kinds).toEqual([
+            { kind: "late", count: 40 },
+            { kind: "spoiled", count: 30 },
+            { kind: "stage", count: 20 },
+        ])
     })
 
     it("loses no line: each is made, or in one sum", () => {

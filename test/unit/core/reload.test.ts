@@ -123,6 +123,18 @@ describe("Engine.succeed(), grants", () => {
         expect(world.engine.facts().leases).toEqual([])
     })
 
+    it("leaves what a door that stays has opened, too, the time that it has left", () => {
+        const both = { ...web, name: "both", opens: ["tcp/22", "tcp/443"], command: null }
+        const world = new World(config([ssh, both]))
+        world.pass(100_000)
+        world.knock(me, WEB, 0)
+        world.knock(me, HITS, 0)
+        world.pass(10_000)
+        world.reload(config([both]))
+        expect(world.told()).toContain(`closed reload ssh ${me}`)
+        expect(world.kernel.get(`${me} tcp/22`)).toBe(160_000)
+    })
+
     it("keeps who was let in by hand or found, whatever `sources` says", () => {
         const world = new World(config([ssh]))
         grant(world, "ssh", me, 60_000)

@@ -36,6 +36,27 @@ function hooks(...some: readonly Partial<Hook>[]) {
     return { it, all, commands, time, lines, argvs, inputs, end, tell: (report: Report) => it.listener(report, true) }
 }
 
+describe("Hooks.begin()", () => {
+    it("is waited for: nothing is heard before, nor after the stop", async () => {
+        const commands = memoryCommands(() => {}, HOOK_ROOM)
+        const all: Hook[] = [
+            { name: "tell", on: ["grant", "trouble"], doors: null, run: ["/bin/tell", "{event}"], timeout: 10_000 },
+        ]
+        const it = new Hooks({ hooks: () => all, commands, now: () => 0, wall: () => 0, log: () => {} })
+        const log = it.overhear(() => {})
+        const happen = () => {
+            it.listener(opened, true)
+            log("error", "a full disk")
+            return commands.running.length
+        }
+        expect(happen()).toBe(0)
+        it.begin()
+        expect(happen()).toBe(1)
+        await it.stop()
+        expect(happen()).toBe(0)
+    })
+})
+
 describe("Hooks.listener()", () => {
     it("hands the facts over as one line of JSON, and fills in the arguments, each as one", () => {
         const { tell, argvs, inputs, commands } = hooks({

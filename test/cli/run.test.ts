@@ -229,6 +229,29 @@ describe.skipIf(reason !== null)(`postern run${reason === null ? "" : ` (${reaso
             expect(await daemon.ended).toBe(0)
         })
 
+        it("when the terminal that it was started in is closed: who has lost it can knock to come in again", async () => {
+            const daemon = start([], { by: ["sh", "-c", `exec script -qec "$*" /dev/null`, "sh"] })
+            const control = controlClient(join(lab.scratch, `control-${files}`))
+            const status = async () => {
+                const answer = await control.ask({ ask: "status" })
+                return answer.ok && answer.answer === "status" ? answer.status : null
+            }
+            expect(await eventually(() => / ready/.test(daemon.out()))).toBe(true)
+            const { pid, loaded } = (await status())!
+            try {
+                // With its last reader the terminal is gone; the kernel sends SIGHUP to all that run there.
+                daemon.child.kill("SIGKILL")
+                await daemon.ended
+                expect(await eventually(async () => (await status())!.loaded > loaded)).toBe(true)
+                knock()
+                expect(await opened()).toBe(true)
+            } finally {
+                process.kill(pid, "SIGTERM")
+            }
+            expect(await eventually(async () => (await status()) === null)).toBe(true)
+            control.close()
+        })
+
         it.each([
             ["the disk with its log is full", "2>/dev/full"],
             ["its standard error is closed", "2>&-"],

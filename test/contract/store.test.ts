@@ -336,9 +336,10 @@ class Promised {
 /** After the journals of these tests know everything. */
 const SINCE = NOW + 1
 
+const file = () => join(directory, JOURNAL)
+
 describe("journal, taken away while it is used", () => {
     let copy: Buffer
-    const file = () => join(directory, JOURNAL)
     const goodbye: Readonly<Record<string, () => void>> = {
         "the file is removed": () => rmSync(file()),
         "an older copy takes its place": () => {

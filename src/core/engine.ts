@@ -190,9 +190,9 @@ export class Engine {
         return this.#openings.elements()
     }
 
-    /** See `Openings.strays`. */
-    strays(...about: Parameters<Openings["strays"]>): ReturnType<Openings["strays"]> {
-        return this.#openings.strays(...about)
+    /** See `Openings.orphans`. */
+    orphans(...about: Parameters<Openings["orphans"]>): ReturnType<Openings["orphans"]> {
+        return this.#openings.orphans(...about)
     }
 
     /** Numbers for `status`: leases, remembered sources, and what became of hits. */

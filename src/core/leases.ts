@@ -189,7 +189,7 @@ export class Leases {
     }
 
     /** Of what the kernel holds, that which no open lease accounts for. */
-    strays(held: readonly GrantElement[]): GrantElement[] {
+    orphans(held: readonly GrantElement[]): GrantElement[] {
         const known = new Set<string>()
         for (const lease of this.all()) {
             if (!isOpen(lease)) continue

@@ -169,12 +169,12 @@ export class Openings {
     }
 
     /** Elements of the kernel that no door has opened, as far as this door (or any) could and this network holds them. */
-    strays(held: readonly GrantElement[], door: Door | null, source: Network | null): readonly GrantElement[] {
+    orphans(held: readonly GrantElement[], door: Door | null, source: Network | null): readonly GrantElement[] {
         const fits = held.filter((element) => {
             if (source !== null && !contains(source, element.source)) return false
             return door === null || door.opens.some((service) => sameService(service, element.service))
         })
-        return this.#leases.strays(fits)
+        return this.#leases.orphans(fits)
     }
 
     #give({ door, source, ms, uid }: On<"grant">): void {

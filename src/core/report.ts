@@ -83,7 +83,7 @@ export type EngineReport =
 export type DaemonReport =
     | ProgramReport
     /** This user took so many elements back that no door has opened. */
-    | { readonly type: "strays"; readonly count: number; readonly uid: number }
+    | { readonly type: "orphans"; readonly count: number; readonly uid: number }
     /** Somebody took our table away: it was made again, or could not be, and why. */
     | { readonly type: "table"; readonly made: true }
     | { readonly type: "table"; readonly made: false; readonly detail: string }

@@ -71,8 +71,8 @@ async function answer(request: Request, client: Client, keeping: AnswerKeeping, 
         return refuse("door", `${names.join(", ")}${config.doors.length > DOORS_NAMED ? ", …" : ""}`)
     }
     if (request.ask === "revoke") {
-        const { grants, strays, done } = loop.revoke(door ?? null, request.source, uid)
-        return done ? { ok: true, answer: "revoke", grants, strays } : refuse("firewall")
+        const { grants, orphans, done } = loop.revoke(door ?? null, request.source, uid)
+        return done ? { ok: true, answer: "revoke", grants, orphans } : refuse("firewall")
     }
     if (door === undefined || (door.opens.length === 0 && door.command === null)) return refuse("nothing")
     const ms = request.ms ?? door.for

@@ -210,17 +210,17 @@ export class Loop {
      * Ends grants by hand of this user: of this door (null: of all) and of sources in this network (null: of all), and
      * what the kernel lets in beside them. How many of each; `done` is false if the kernel did not do all of it.
      */
-    revoke(door: Door | null, source: Network | null, uid: number): { grants: number; strays: number; done: boolean } {
+    revoke(door: Door | null, source: Network | null, uid: number): { grants: number; orphans: number; done: boolean } {
         const held = this.#table === null ? [] : this.#table.held()
-        const strays = this.#engine.strays(held ?? [], door, source)
+        const orphans = this.#engine.orphans(held ?? [], door, source)
         const effects = this.#engine.step({ type: "revoke", door, source, uid }, this.#now())
         const grants = effects.filter((effect) => effect.type === "report" && effect.report.type === "revoked").length
         const done = this.#acts.performAsked(
-            strays.length === 0 ? effects : [...effects, { type: "revoke", elements: strays }],
+            orphans.length === 0 ? effects : [...effects, { type: "revoke", elements: orphans }],
         )
         this.#rearm()
-        if (strays.length > 0) this.#teller.report({ type: "strays", count: strays.length, uid })
-        return { grants, strays: strays.length, done: held !== null && done }
+        if (orphans.length > 0) this.#teller.report({ type: "orphans", count: orphans.length, uid })
+        return { grants, orphans: orphans.length, done: held !== null && done }
     }
 
     /**

@@ -35,9 +35,9 @@ export function overfull({ gateway }: Config, leases: readonly Lease[]): string 
     return `${leases.length} grants are there, and \`grants\` allows ${gateway.grants}: they end on their time, and nobody new is let in before there is room`
 }
 
-function countersOf(packets: CaptureStats, { hits, repeats, ignored, turnedAway }: MatchCounts): Status["counters"] {
+function countersOf(packets: CaptureStats, { hits, repeats, paused, noRoom }: MatchCounts): Status["counters"] {
     const { delivered, dropped } = packets
-    return { delivered, dropped, hits, repeats, ignored, turnedAway }
+    return { delivered, dropped, hits, repeats, ignored: paused, turnedAway: noRoom }
 }
 
 /** The status at this moment. */

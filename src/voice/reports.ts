@@ -66,7 +66,7 @@ function hostText(report: Exclude<Report, { source: Address }>): Line {
     switch (report.type) {
         case "suppressed":
             return { level: "notice", text: omittedText(report) }
-        case "strays":
+        case "orphans":
             return { level: "notice", text: `user ${report.uid} took back ${report.count} that no door has opened` }
         case "reload":
             return reloadText(report)

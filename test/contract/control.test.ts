@@ -29,7 +29,7 @@ import { encodeRequest, REQUEST_MOST, type Request } from "../../src/core/contro
 
 const root = process.getuid?.() === 0
 const driver = join(import.meta.dirname, "../lab/control-driver.ts")
-const DONE: Answer = { ok: true, answer: "revoke", grants: 1, strays: 2 }
+const DONE: Answer = { ok: true, answer: "revoke", grants: 1, orphans: 2 }
 const ALL: Request = { ask: "revoke", door: null, source: null }
 
 let folder: string
@@ -261,7 +261,7 @@ describe("a client", () => {
 
     it("that sends many lines at once, or each byte by itself, is answered in order", async () => {
         let number = 0
-        await serve({ answer: () => ({ ok: true, answer: "revoke", grants: number++, strays: 0 }) })
+        await serve({ answer: () => ({ ok: true, answer: "revoke", grants: number++, orphans: 0 }) })
         const { socket, heard } = await raw()
         const line = `${encodeRequest(ALL)}\n`
         socket.write(line.repeat(500))

@@ -7,7 +7,7 @@ if (what === "listen") {
     const server = await listenControl({
         path: path!,
         group: null,
-        answer: () => ({ ok: true, answer: "revoke", grants: 0, strays: 0 }),
+        answer: () => ({ ok: true, answer: "revoke", grants: 0, orphans: 0 }),
         trouble: (text) => process.stderr.write(`${text}\n`),
     })
     process.stdout.write(typeof server === "string" ? `${server}\n` : "ready\n")

@@ -50,8 +50,8 @@ async function act(text: string | undefined, options: Options, terminal: Termina
     const answer = await daemon.ask({ ask: "revoke", door, source })
     daemon.close()
     if (typeof answer === "number") return answer
-    const { grants, strays } = answer
-    const more = strays === 0 ? "" : `, and took back ${strays} that no door had opened`
+    const { grants, orphans } = answer
+    const more = orphans === 0 ? "" : `, and took back ${orphans} that no door had opened`
     terminal.say(`postern: ended ${grants === 0 ? "no grant" : grants === 1 ? "1 grant" : `${grants} grants`}${more}`)
     return EXIT.ok
 }

@@ -31,7 +31,7 @@ function factText(entry: AuditEntry): string {
             return `too many near-misses: paused for ${formatMs(Math.max(0, entry.until - entry.time))}`
         case "program":
             return programText(entry)
-        case "strays":
+        case "orphans":
             return `user ${entry.uid} took back ${entry.count} that no door had opened`
         case "table":
             return `the firewall table was taken away${entry.made ? " and made again" : `: ${entry.detail}`}`

@@ -35,7 +35,7 @@ const KINDS = {
         detail: text,
     }),
     /** A user took back what no door had opened. */
-    strays: z.object({ uid: number, count: number }),
+    orphans: z.object({ uid: number, count: number }),
     /** Our table was taken away and made again, or could not be. */
     table: z.object({ made: z.boolean(), detail: text }),
     /** The daemon. `last`: how the one before ended; `none`: the trail begins here. */

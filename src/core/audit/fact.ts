@@ -37,8 +37,8 @@ export function factOf(report: Report, wall: number): AuditFact | null {
             return { what: "paused", source: formatAddress(report.source), until: wall + report.ms }
         case "program":
             return { what: "program", ...whoOf(report), which: report.which, ...stepOf(report.how) }
-        case "strays":
-            return { what: "strays", uid: report.uid, count: report.count }
+        case "orphans":
+            return { what: "orphans", uid: report.uid, count: report.count }
         case "reload": {
             const { done, uid, others = [] } = report
             const more = others.length === 0 ? {} : { others: others.slice(0, OTHERS_MOST) }

@@ -48,7 +48,7 @@ const doneShape = z.discriminatedUnion("answer", [
     /** Open for `ms`, which is 0 for a door that only runs a program. */
     z.object({ ok: done, answer: z.literal("grant"), ms: count, opens: z.array(z.string()) }),
     /** So many grants ended, and so many elements were taken back that no door had opened. */
-    z.object({ ok: done, answer: z.literal("revoke"), grants: count, strays: count }),
+    z.object({ ok: done, answer: z.literal("revoke"), grants: count, orphans: count }),
     z.extend(pageShape, { ok: done, answer: z.literal("log") }),
     /** Before, that moment was this one. */
     z.object({ ok: done, answer: z.literal("trust"), before: count }),

@@ -37,7 +37,7 @@ export type MatchListener = {
 }
 
 /** What became of packets, for `status` and metrics. `strays`: of no sequence, and of nobody who is knocking. */
-export type MatchCounts = { hits: number; repeats: number; ignored: number; turnedAway: number; strays: number }
+export type MatchCounts = { hits: number; repeats: number; paused: number; noRoom: number; strays: number }
 
 /** See the head of the file. `indexes` are the views' sequences; a view is its number there. */
 export class Matcher {
@@ -53,7 +53,7 @@ export class Matcher {
         capacity: number,
         seed: readonly [number, number],
         listener: MatchListener,
-        counts: MatchCounts = { hits: 0, repeats: 0, ignored: 0, turnedAway: 0, strays: 0 },
+        counts: MatchCounts = { hits: 0, repeats: 0, paused: 0, noRoom: 0, strays: 0 },
     ) {
         this.#indexes = indexes
         this.attempts = new Attempts(capacity, Math.max(1, ...indexes.map((index) => index.depth)), seed)
@@ -83,12 +83,12 @@ export class Matcher {
             }
             place = attempts.claim(a, b, c, d, view, now)
             if (place < 0) {
-                counts.turnedAway++
+                counts.noRoom++
                 return
             }
         }
         if (attempts.paused(place) > now) {
-            counts.ignored++
+            counts.paused++
             return
         }
         if (this.#isRepeat(place, role, code, mark, now)) {

@@ -37,8 +37,8 @@ function packetFamilies({ tally }: Meter, { packets, capture, sources }: Levels)
         counter("postern_hits_total", "What became of packets in each way of looking at them.", [
             one({ verdict: "counted" }, hits.hits),
             one({ verdict: "repeated" }, hits.repeats),
-            one({ verdict: "paused" }, hits.ignored),
-            one({ verdict: "no_room" }, hits.turnedAway),
+            one({ verdict: "paused" }, hits.paused),
+            one({ verdict: "no_room" }, hits.noRoom),
             one({ verdict: "stray" }, hits.strays),
         ]),
         counter("postern_watched_set_full_total", "Times the kernel's set of watched sources was found full.", [

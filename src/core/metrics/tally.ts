@@ -29,7 +29,7 @@ export type DoorTally = {
 
 /** See the head of the file. */
 export class Tally {
-    readonly hits: MatchCounts = { hits: 0, repeats: 0, ignored: 0, turnedAway: 0, strays: 0 }
+    readonly hits: MatchCounts = { hits: 0, repeats: 0, paused: 0, noRoom: 0, strays: 0 }
     /** Packets from addresses that nobody can have. */
     impossible = 0
     /** Attempts that came this far, by stage; a right knock is counted at its door instead. */

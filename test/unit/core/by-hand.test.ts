@@ -160,19 +160,19 @@ describe("step() revoke", () => {
     })
 })
 
-describe("strays()", () => {
+describe("orphans()", () => {
     it("are what no door has opened, as far as they match", () => {
         const world = new World(config([ssh, web]))
         world.knock(me, HITS)
         const held = [element(me, "tcp/22"), element(me, "tcp/443"), element("192.0.2.8", "udp/53")]
-        const strays = (door: number | null, network: string | null) =>
+        const orphans = (door: number | null, network: string | null) =>
             world.engine
-                .strays(held, doorOf(world, door), network === null ? null : parseNetwork(network))
+                .orphans(held, doorOf(world, door), network === null ? null : parseNetwork(network))
                 .map((e) => e.service.port)
-        expect(strays(null, null)).toEqual([443, 53])
-        expect(strays(0, null)).toEqual([])
-        expect(strays(1, null)).toEqual([443])
-        expect(strays(null, "192.0.2.8")).toEqual([53])
+        expect(orphans(null, null)).toEqual([443, 53])
+        expect(orphans(0, null)).toEqual([])
+        expect(orphans(1, null)).toEqual([443])
+        expect(orphans(null, "192.0.2.8")).toEqual([53])
     })
 })
 

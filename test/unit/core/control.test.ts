@@ -60,7 +60,7 @@ const ANSWERS: readonly Answer[] = [
     { ok: true, answer: "status", status: { ...status, interfaces: null } },
     { ok: true, answer: "metrics", text: "# TYPE a gauge\na 1\n" },
     { ok: true, answer: "grant", ms: 600_000, opens: ["tcp/22"] },
-    { ok: true, answer: "revoke", grants: 2, strays: 0 },
+    { ok: true, answer: "revoke", grants: 2, orphans: 0 },
     {
         ok: true,
         answer: "log",
@@ -141,8 +141,8 @@ describe("decodeAnswer()", () => {
     })
 
     it("skips what a newer daemon says beyond it", () => {
-        const line = JSON.stringify({ postern: 1, ok: true, answer: "revoke", grants: 1, strays: 0, later: [1] })
-        expect(decodeAnswer(line)).toEqual({ ok: true, answer: "revoke", grants: 1, strays: 0 })
+        const line = JSON.stringify({ postern: 1, ok: true, answer: "revoke", grants: 1, orphans: 0, later: [1] })
+        expect(decodeAnswer(line)).toEqual({ ok: true, answer: "revoke", grants: 1, orphans: 0 })
         const refused = JSON.stringify({ postern: 1, ok: false, code: "of-tomorrow", detail: "no" })
         expect(decodeAnswer(refused)).toEqual({ ok: false, code: "failed", detail: "no" })
     })
@@ -151,8 +151,8 @@ describe("decodeAnswer()", () => {
         ["", "malformed"],
         ['{"postern":1}', "malformed"],
         ['{"postern":1,"ok":true,"answer":"secret"}', "malformed"],
-        ['{"postern":1,"ok":true,"answer":"revoke","grants":-1,"strays":0}', "malformed"],
-        ['{"postern":2,"ok":true,"answer":"revoke","grants":1,"strays":0}', "version"],
+        ['{"postern":1,"ok":true,"answer":"revoke","grants":-1,"orphans":0}', "malformed"],
+        ['{"postern":2,"ok":true,"answer":"revoke","grants":1,"orphans":0}', "version"],
     ])("refuses %s", (line, code) => expect(decodeAnswer(line)).toMatchObject({ ok: false, code }))
 
     it("refuses a line without bounds", () =>

@@ -291,7 +291,7 @@ describe("Matcher.counts", () => {
         hit(tcp(1), 2)
         // Nobody began with it, so nobody is asked.
         hit(tcp(1), 3)
-        expect(matcher.counts).toEqual({ hits: 2, repeats: 1, ignored: 0, turnedAway: 0, strays: 1 })
+        expect(matcher.counts).toEqual({ hits: 2, repeats: 1, paused: 0, noRoom: 0, strays: 1 })
         for (let i = 0, time = 0; i < 5; i++) {
             time += 3000
             hit(tcp(7000), time)
@@ -299,26 +299,26 @@ describe("Matcher.counts", () => {
             hit(tcp(1), time)
         }
         hit(tcp(7000), 15_999)
-        expect(matcher.counts).toEqual({ hits: 17, repeats: 1, ignored: 1, turnedAway: 0, strays: 1 })
+        expect(matcher.counts).toEqual({ hits: 17, repeats: 1, paused: 1, noRoom: 0, strays: 1 })
         hit(tcp(7000), 16_000)
-        expect(matcher.counts).toEqual({ hits: 18, repeats: 1, ignored: 1, turnedAway: 0, strays: 1 })
+        expect(matcher.counts).toEqual({ hits: 18, repeats: 1, paused: 1, noRoom: 0, strays: 1 })
     })
 
     it("counts a newcomer that finds everyone further on, and forgets nobody for it", () => {
         const { matcher, hit } = listen([ssh])
         let held = 0
         for (let i = 0; i < 20_000 && held < 1024; i++) {
-            const before = matcher.counts.turnedAway
+            const before = matcher.counts.noRoom
             hit(tcp(7000), 0, inTen(i))
-            if (matcher.counts.turnedAway > before) continue
+            if (matcher.counts.noRoom > before) continue
             hit(udp(8000), 0, inTen(i))
             held++
         }
         expect(matcher.attempts.used).toBe(1024)
         const before = matcher.counts
-        const { hits, turnedAway } = before
+        const { hits, noRoom } = before
         hit(tcp(7000), 1, "192.0.2.7")
-        expect(matcher.counts).toMatchObject({ hits, turnedAway: turnedAway + 1 })
+        expect(matcher.counts).toMatchObject({ hits, noRoom: noRoom + 1 })
         expect(hit(tcp(9000), 2, inTen(0))).toEqual([0])
     })
 })

@@ -64,7 +64,7 @@ describe("answerer()", () => {
         expect(await grant("ssh", me, 5000)).toMatchObject({ ms: 5000 })
         expect(gate.said().filter((line) => line.includes("by hand of user 1000"))).toHaveLength(2)
         expect(await ask({ ...ALL, source: parseNetwork("192.0.2.8") })).toMatchObject({ grants: 0 })
-        expect(await ask(ALL)).toEqual({ ok: true, answer: "revoke", grants: 1, strays: 0 })
+        expect(await ask(ALL)).toEqual({ ok: true, answer: "revoke", grants: 1, orphans: 0 })
         expect(gate.open()).toEqual([])
     })
 
@@ -98,7 +98,7 @@ describe("answerer()", () => {
         expect(gate.open()).toHaveLength(1)
         works = true
         // The book has forgotten it, the kernel has not.
-        expect(await ask(ALL)).toMatchObject({ ok: true, grants: 0, strays: 1 })
+        expect(await ask(ALL)).toMatchObject({ ok: true, grants: 0, orphans: 1 })
         expect(gate.open()).toEqual([])
     })
 

@@ -58,7 +58,7 @@ describe("recorder()", () => {
 
     it("without a trail hears and says nothing", () => {
         const trail = recorder(null, simulatedClock())
-        trail.hear({ type: "strays", count: 1, uid: 0 }, true)
+        trail.hear({ type: "orphans", count: 1, uid: 0 }, true)
         trail.note({ what: "stopped", signal: "SIGTERM" })
         trail.stop()
     })

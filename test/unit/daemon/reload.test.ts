@@ -233,8 +233,16 @@ describe("reloadOnce()", () => {
         })
         expect(reports).toEqual([
             {
-                ...{ type: "reload", uid: 1000, done: true, added: 0, removed: 1, changed: 1, kept: 0 },
-                ...{ hooks: 0, gateway: ["attempts"], ended: 0 },
+                type: "reload",
+                uid: 1000,
+                done: true,
+                added: 0,
+                removed: 1,
+                changed: 1,
+                kept: 0,
+                hooks: 0,
+                gateway: ["attempts"],
+                ended: 0,
             },
         ])
         expect(await ask(7, null, 7, 0)).toMatchObject({

@@ -47,7 +47,7 @@ describe("reportText()", () => {
         ],
         [{ ...wrong, by: { what: "protocol", protocol: "udp" } }, `${spoiled} hit 3 by a wrong protocol, udp`],
         [{ ...wrong, by: { what: "other", protocol: "tcp" } }, `${spoiled} another hit, by tcp, in place of hit 3`],
-        [{ type: "strays", count: 2, uid: 7 }, "notice user 7 took back 2 that no door has opened"],
+        [{ type: "orphans", count: 2, uid: 7 }, "notice user 7 took back 2 that no door has opened"],
         [
             { type: "table", made: false, detail: "EPERM" },
             "error firewall: our table was taken away and cannot be made again: EPERM",

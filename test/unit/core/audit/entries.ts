@@ -15,7 +15,7 @@ export const FACTS: { readonly [K in AuditKind]: Extract<AuditFact, { what: K }>
     refused: { what: "refused", ...who, knocker: "unknown", code: "grants" },
     paused: { what: "paused", source: "203.0.113.9", until: 1_700_000_030_000 },
     program: { what: "program", ...who, which: "stop", how: "error", detail: "spawn é\u2028\ud800 ENOENT" },
-    strays: { what: "strays", uid: 0, count: 3 },
+    orphans: { what: "orphans", uid: 0, count: 3 },
     table: { what: "table", made: false, detail: "EPERM" },
     started: { what: "started", version: "0.1.0", pid: 812, last: "crashed" },
     stopped: { what: "stopped", signal: "SIGTERM" },

@@ -64,8 +64,8 @@ describe("factOf()", () => {
         [program({ step: "crowded" }), { how: "crowded" }],
         [program({ step: "unnoted", detail: "ENOSPC" }), { how: "unnoted", detail: "ENOSPC" }],
         [
-            { type: "strays", count: 2, uid: 0 },
-            { what: "strays", count: 2, uid: 0 },
+            { type: "orphans", count: 2, uid: 0 },
+            { what: "orphans", count: 2, uid: 0 },
         ],
         [
             {

@@ -83,7 +83,7 @@ describe("Engine", () => {
         expect([stages[2], spoiled, pauses]).toEqual([7, 7, 3])
         // Those of the flood that still had their place when the window passed.
         expect(timedOut).toBeGreaterThan(500)
-        expect(hits.ignored).toBe(1)
+        expect(hits.paused).toBe(1)
         world.send("127.0.0.1", "7000")
         world.send("203.0.113.9", "4")
         expect(world.tally).toMatchObject({ impossible: 1, hits: { strays: 1 } })

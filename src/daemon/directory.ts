@@ -5,17 +5,17 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { type AuditNews, openAudit } from "../adapters/audit/file.ts"
+import type { CheckedStore } from "../adapters/store/batches.ts"
 import { JOURNAL, openJournal } from "../adapters/store/journal.ts"
 import { type Disk, openDisk } from "../adapters/system/disk.ts"
 import type { AuditEntry, AuditFact } from "../core/audit/entry.ts"
 import { messageOf } from "../core/thrown.ts"
 import type { Audit } from "../ports/audit.ts"
-import type { Store } from "../ports/store.ts"
 import { formatStamp } from "../voice/reports.ts"
 import type { Log } from "./log.ts"
 
 /** A journal, with how it was found, if people should know (null: as it was left). */
-export type Journal = { readonly store: Store; readonly found: Extract<AuditFact, { what: "journal" }> | null }
+export type Journal = { readonly store: CheckedStore; readonly found: Extract<AuditFact, { what: "journal" }> | null }
 
 /** A trail, with the entry that it ended with. */
 export type Trail = { readonly audit: Audit; readonly last: AuditEntry | null }
@@ -75,15 +75,24 @@ export class Directory {
     async close(): Promise<void> {
         const [trail, journal] = [await this.#trail, await this.#journal]
         if (trail?.ok) await trail.value.audit.close()
-        if (journal?.ok) await journal.value.store.close()
+        if (journal?.ok) {
+            journal.value.store.check()
+            await journal.value.store.close()
+        }
         const disk = this.#disk
         this.#disk = null
         await disk?.close()
     }
 
+    /** Whoever has noticed it writes anew what is his. The journal may have nothing to write for long, and must be there. */
+    #taken(what: string): void {
+        this.#keeping.log("warning", `state: ${what}`)
+        void this.#journal?.then((opened) => opened.ok && opened.value.store.check())
+    }
+
     async #use<T>(open: (disk: Disk) => Promise<T | string>): Promise<Opened<T>> {
         try {
-            this.#disk ??= openDisk(this.path, (what) => this.#keeping.log("warning", `state: ${what}`))
+            this.#disk ??= openDisk(this.path, (what) => this.#taken(what))
         } catch (error) {
             return { ok: false, why: "directory", reason: messageOf(error) }
         }

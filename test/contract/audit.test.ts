@@ -358,6 +358,7 @@ describe("file, on a real disk", () => {
 
     it.each<readonly [string, () => void, readonly number[]]>([
         ["the file", () => rmSync(join(directory, "audit")), [3, 4, 5]],
+        ["all that is in the file", () => truncateSync(join(directory, "audit")), [3, 4, 5]],
         ["all files", () => rmSync(directory, { recursive: true }), [3, 4, 5]],
         [
             "by a program that rotates, the file",
@@ -374,7 +375,9 @@ describe("file, on a real disk", () => {
             audit.write(counted(n))
             await settled(audit)
         }
-        expect(said).toEqual([expect.stringMatching(/^somebody has taken \/.* away: it is made anew/)])
+        expect(said).toEqual([
+            expect.stringMatching(/^somebody has (?:taken|cut) \/.* (?:away|short): it is made anew/),
+        ])
         audit.write(counted(5))
         await settled(audit)
         expect(said).toHaveLength(1)

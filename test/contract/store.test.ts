@@ -4,7 +4,17 @@
  * that was used is ever accepted again.
  */
 import { spawn } from "node:child_process"
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
+import {
+    chmodSync,
+    mkdirSync,
+    mkdtempSync,
+    readFileSync,
+    renameSync,
+    rmSync,
+    statSync,
+    truncateSync,
+    writeFileSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import fc from "fast-check"
@@ -346,6 +356,7 @@ describe("journal, taken away while it is used", () => {
             writeFileSync(`${file()}.copy`, copy, { mode: 0o600 })
             renameSync(`${file()}.copy`, file())
         },
+        "it is emptied": () => truncateSync(file()),
         "it has another name": () => renameSync(file(), `${file()}.old`),
         "the directory is removed": () => rmSync(directory, { recursive: true }),
         "another directory takes its place": () => {
@@ -362,7 +373,9 @@ describe("journal, taken away while it is used", () => {
         expect(await codes(store.claim("a", SINCE, LATER), store.note(ssh, 7))).toEqual(["ok", "ok"])
         act()
         expect(await codes(store.claim("b", SINCE, LATER), store.claim("a", SINCE, LATER))).toEqual(["ok", "used"])
-        expect(said).toEqual([expect.stringMatching(/^somebody has taken \/.* away: it is made anew, and written/)])
+        expect(said).toEqual([
+            expect.stringMatching(/^somebody has (?:taken|cut) \/.* (?:away|short): it is made anew, and written/),
+        ])
         // The lock is on what is there now.
         expect(await openJournal(directory, () => NOW)).toMatchObject({ ok: false, code: "locked" })
         expect(await codes(store.claim("c", SINCE, LATER))).toEqual(["ok"])
@@ -372,6 +385,15 @@ describe("journal, taken away while it is used", () => {
         expect([again.found, notes(again.store)]).toEqual(["whole", ["ssh 192.0.2.7 7"]])
         const all = ["a", "b", "c"].map((id) => again.store.claim(id, SINCE, LATER))
         expect(await codes(...all)).toEqual(["used", "used", "used"])
+    })
+
+    it("is made anew when somebody who writes beside it has noticed, before it has anything to write", async () => {
+        const { store } = await open()
+        expect(await codes(store.claim("a", SINCE, LATER))).toEqual(["ok"])
+        rmSync(directory, { recursive: true })
+        store.check()
+        await store.close()
+        expect(await codes((await open()).store.claim("a", SINCE, LATER))).toEqual(["used"])
     })
 
     it("refuses while what took its place cannot be used, says why, and goes on when it can", async () => {

@@ -79,7 +79,7 @@ export function modelDisk(
                 names.delete(from)
                 changed()
             }),
-        holds: (name) => Promise.resolve(names.has(name)),
+        holds: (name, size) => Promise.resolve((disk.bytes(name)?.length ?? -1) >= size),
         syncNames: () =>
             step("sync names", () => {
                 possible = [new Map(names)]

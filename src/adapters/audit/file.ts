@@ -157,8 +157,8 @@ class Trail implements Audit {
 
     async #append(text: string): Promise<void> {
         const disk = this.#disk
-        if (this.#size !== null && !(await disk.holds(AUDIT))) {
-            // Somebody has taken it away: what is there now, if anything, is gone on with.
+        if (this.#size !== null && !(await disk.holds(AUDIT, this.#size))) {
+            // Somebody has taken it away, or cut it: what is there now, if anything, is gone on with.
             this.#bytes -= this.#size
             this.#size = null
             this.#torn = false

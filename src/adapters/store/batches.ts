@@ -12,6 +12,9 @@ export type Keeper = {
     readonly close: () => Promise<void>
 }
 
+/** A store that can be asked to look whether what it keeps is still where it was, and to keep it anew if not. */
+export type CheckedStore = Store & { readonly check: () => void }
+
 type Decision = ReturnType<Ledger["claim"]>
 type Waiting = { readonly decide: () => Decision; readonly answer: (result: StoreResult) => void }
 
@@ -23,11 +26,12 @@ const REASONS: Readonly<Record<Exclude<StoreRefusal, "failed">, string>> = {
 }
 
 /** A store over a ledger. `now`: milliseconds since 1970. */
-export function batchStore(name: Store["name"], ledger: Ledger, now: () => number, keeper: Keeper): Store {
+export function batchStore(name: Store["name"], ledger: Ledger, now: () => number, keeper: Keeper): CheckedStore {
     const waiting: Waiting[] = []
     let working: Promise<void> | null = null
     let closing: Promise<void> | null = null
     let trouble: string | null = null
+    let checking = false
 
     const ask = (decide: () => Decision): Promise<StoreResult> => {
         if (closing !== null) return Promise.resolve(refusal("failed", "the store is closed"))
@@ -39,7 +43,13 @@ export function batchStore(name: Store["name"], ledger: Ledger, now: () => numbe
     const work = async () => {
         // Whatever else is asked for in this turn goes along.
         await Promise.resolve()
-        while (waiting.length > 0) await batch(waiting.splice(0))
+        while (waiting.length > 0 || checking) {
+            if (checking) {
+                checking = false
+                trouble = await keeper.keep([])
+            }
+            await batch(waiting.splice(0))
+        }
         working = null
     }
     const batch = async (asked: readonly Waiting[]) => {
@@ -69,6 +79,11 @@ export function batchStore(name: Store["name"], ledger: Ledger, now: () => numbe
         trust: async (since) => ask(checked(() => ledger.trust(since))),
         pending: () => ledger.stops(),
         health: (): StoreHealth => ({ ...ledger.facts(), trouble }),
+        check() {
+            if (closing !== null) return
+            checking = true
+            working ??= work()
+        },
         close() {
             closing ??= (working ?? Promise.resolve()).then(() => keeper.close())
             return closing

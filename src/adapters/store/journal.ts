@@ -8,9 +8,8 @@ import { decodeJournal, encodeBatch, encodeJournal } from "../../core/store/jour
 import { Ledger } from "../../core/store/ledger.ts"
 import type { StoreRecord } from "../../core/store/record.ts"
 import { messageOf } from "../../core/thrown.ts"
-import type { Store } from "../../ports/store.ts"
 import { type Disk, isDenied, openDisk } from "../system/disk.ts"
-import { batchStore } from "./batches.ts"
+import { batchStore, type CheckedStore } from "./batches.ts"
 
 /** The names in the directory. */
 export const JOURNAL = "journal"
@@ -21,7 +20,7 @@ const DAMAGED = "journal.damaged"
 export type Opening =
     | {
           readonly ok: true
-          readonly store: Store
+          readonly store: CheckedStore
           readonly found: "new" | "whole" | "torn" | "damaged"
           readonly detail: string
       }
@@ -95,7 +94,7 @@ class Journal {
         this.#blocks = blocks
     }
 
-    /** Makes these records, which the ledger has already, durable. Returns why it could not, or null. */
+    /** Makes these records, which the ledger has already, durable; none: makes sure of the others. Why not, or null. */
     async keep(records: readonly StoreRecord[]): Promise<string | null> {
         const bytes = encodeBatch(records, this.#next)
         if (!this.#unsure && this.#next + bytes.length / BLOCK <= this.#blocks) {
@@ -103,7 +102,7 @@ class Journal {
                 await this.#disk.write(JOURNAL, bytes, this.#next * BLOCK)
                 await this.#disk.sync(JOURNAL)
                 // Durable in a file that nobody will find is not durable.
-                if (await this.#disk.holds(JOURNAL)) {
+                if (await this.#disk.holds(JOURNAL, this.#blocks * BLOCK)) {
                     this.#next += bytes.length / BLOCK
                     return null
                 }

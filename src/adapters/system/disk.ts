@@ -39,10 +39,11 @@ export interface Disk extends Shelf {
     /** The names are durable afterwards. */
     syncNames(): Promise<void>
     /**
-     * Is the file that we have open still what has this name? Somebody else can remove or replace it, or the whole
-     * directory: then what we write is lost. A directory that is gone is made and locked again. Throws if it cannot be.
+     * Is the file that we have open still what has this name, with so many bytes or more? Somebody else can cut, remove or
+     * replace it, or the whole directory: then what we have written is lost. A directory that is gone is made and locked
+     * again. Throws if it cannot be.
      */
-    holds(name: string): Promise<boolean>
+    holds(name: string, size: number): Promise<boolean>
     /** Lets go of files and lock. */
     close(): Promise<void>
 }
@@ -145,7 +146,7 @@ function lockedDisk(directory: string, first: number, taken: (what: string) => v
         if (next === null) throw new Error(`${directory} was replaced, and another process has what is there now`)
         await letGo()
         names = next
-        taken(`somebody has taken ${directory} away: it is made anew, and written from here on`)
+        taken(`somebody has taken ${directory} away: ${ANEW}`)
     }
     const take = async (name: string, handle: FileHandle) => {
         const before = files.get(name)
@@ -191,19 +192,22 @@ function lockedDisk(directory: string, first: number, taken: (what: string) => v
             files.delete(from)
         },
         syncNames: () => syncDescriptor(names),
-        async holds(name) {
+        async holds(name, size) {
             await stay()
             const handle = files.get(name)
             if (handle === undefined) return false
             const path = join(directory, name)
-            if (isSame(await handle.stat(BIG), await statOf(path))) return true
-            taken(`somebody has taken ${path} away: it is made anew, and written from here on`)
+            const held = await handle.stat(BIG)
+            const same = isSame(held, await statOf(path))
+            if (same && held.size >= size) return true
+            taken(`somebody has ${same ? `cut ${path} short` : `taken ${path} away`}: ${ANEW}`)
             return false
         },
         close: letGo,
     }
 }
 
+const ANEW = "it is made anew, and written from here on"
 const BIG = { bigint: true } as const
 
 /** What has this name now; null: nothing. */

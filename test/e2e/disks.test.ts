@@ -3,11 +3,13 @@
  * the built program on a real file system. Doors open all the same, what cannot be known is refused and told, and all is
  * well when the disk is.
  */
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { openJournal } from "../../src/adapters/store/journal.ts"
+import { openDisk } from "../../src/adapters/system/disk.ts"
 import { parseAddress } from "../../src/core/net/address.ts"
+import { encodeBlocks } from "../../src/core/store/block.ts"
 import type { Store } from "../../src/ports/store.ts"
 import { type Daemon, eventually, type Lab, makeLab, POSTERN, portState, untilPort } from "../lab/lab.ts"
 import { listenOn, type Outsider, startOutsider } from "../lab/outside.ts"
@@ -179,6 +181,98 @@ describe("a disk that turns read-only", () => {
         expect(await next.stop()).toBe(0)
         // What it hid stays hidden.
         expect(await portState(lab.hosts.knocker, lab.gateway.v4, 22)).toBe("refused")
+    })
+})
+
+/** Nothing but a door with a `stop` takes the directory. */
+const withIt = () => door().replace("[gateway]\n", "[gateway]\naudit = false\n")
+const without = () => withIt().replace(/ {2}\[door\.command\][\s\S]*/, "")
+
+/** Asks for it; how that went. */
+function reload(daemon: Daemon) {
+    writeFileSync(daemon.file, withIt())
+    return lab.gateway.exec([POSTERN, "reload", "--socket", daemon.socket])
+}
+
+describe("a reload that has come to need a directory", () => {
+    /** What is wrong with it, what is said of that, and what makes it right. */
+    const UNUSABLE: Readonly<
+        Record<string, (path: string) => { readonly said: string; readonly mend: () => unknown }>
+    > = {
+        "that is a file": (path) => {
+            rmSync(path, { recursive: true })
+            writeFileSync(path, "")
+            return { said: "EEXIST", mend: () => rmSync(path) }
+        },
+        "that others can write to": (path) => {
+            chmodSync(path, 0o777)
+            return { said: "others can write to", mend: () => chmodSync(path, 0o700) }
+        },
+        "that belongs to another": (path) => {
+            chownSync(path, 65_534, 65_534)
+            return { said: "belongs to another user", mend: () => chownSync(path, 0, 0) }
+        },
+        "that another process has": (path) => {
+            const other = openDisk(path)
+            return { said: "another process has it", mend: () => other?.close() }
+        },
+        "whose journal is of a later version": (path) => {
+            const journal = join(path, "journal")
+            writeFileSync(journal, encodeBlocks(["postern-journal 2"], 0))
+            return { said: "written by a later postern", mend: () => rmSync(journal) }
+        },
+    }
+
+    it.each(Object.keys(UNUSABLE))("%s: is refused, what was goes on, and it is made when it can be", async (kind) => {
+        const daemon = await start(without(), null)
+        const { said: why, mend } = UNUSABLE[kind]!(state)
+        outsider.knock("10.99.4.1", HITS.slice(0, 2))
+        await daemon.log.waitFor(/10\.99\.4\.1: stage 2 of 3/)
+        const before = readFileSync(daemon.file, "utf8")
+        const { status, stdout, stderr } = reload(daemon)
+        expect([status, stdout]).toEqual([1, ""])
+        expect(stderr).toContain(why)
+        await daemon.log.waitFor(/not reloaded \(.*\): it failed: nothing has changed/)
+        expect(stderr).toContain(`state: ${state} cannot be used: `)
+        outsider.knock("10.99.4.1", HITS.slice(2))
+        await daemon.log.waitFor(/10\.99\.4\.1: open: tcp\/22/)
+        await comeIn("10.99.4.2", daemon)
+        expect(ran()).toEqual([])
+        expect(before).not.toContain("door.command")
+        await mend()
+        expect(reload(daemon).status).toBe(0)
+        await comeIn("10.99.4.3", daemon)
+        expect(await eventually(() => ran().includes("stop 10.99.4.3"))).toBe(true)
+        expect(await daemon.stop()).toBe(0)
+    })
+
+    it("on a disk that has turned read-only: is refused, and doors go on", async () => {
+        const disk = await mount(2 << 20)
+        const daemon = await start(without(), disk)
+        disk.turnReadOnly()
+        const { status, stderr } = reload(daemon)
+        expect(status).toBe(1)
+        expect(stderr).toMatch(/cannot be used: EROFS/)
+        await comeIn("10.99.4.4", daemon)
+        expect(ran()).toEqual([])
+        expect(await daemon.stop()).toBe(0)
+    })
+
+    it("that is not there makes it; and one whose journal is damaged goes on as a start does, and says so", async () => {
+        rmSync(state, { recursive: true })
+        const daemon = await start(without(), null)
+        expect(reload(daemon).status).toBe(0)
+        await comeIn("10.99.4.5", daemon)
+        expect(await eventually(() => ran().includes("stop 10.99.4.5"))).toBe(true)
+        expect(await daemon.stop()).toBe(0)
+        rmSync(join(state, "journal"))
+        const next = await start(without(), null)
+        writeFileSync(join(state, "journal"), Buffer.alloc(5 * BLOCK, 7))
+        expect(reload(next).status).toBe(0)
+        await next.log.waitFor(/error: state: the journal was damaged: .* A copy is .*journal\.damaged/)
+        await comeIn("10.99.4.6", next)
+        expect(await eventually(() => ran().includes("stop 10.99.4.6"))).toBe(true)
+        expect(await next.stop()).toBe(0)
     })
 })
 

@@ -9,6 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { type Crowd, type Family, makeCrowd } from "../lab/crowd.ts"
 import type { Flooded } from "../lab/flood.ts"
 import { type Daemon, eventually, floodFrom, type Host, type Lab, listTable, makeLab, shield } from "../lab/lab.ts"
+import { limitMemory } from "../lab/memory-limit.ts"
 import { processFigures } from "../lab/process.ts"
 import { type Order, type Siege, siege, statusOf } from "../lab/siege.ts"
 
@@ -57,8 +58,8 @@ function cap(ready: number, attempts = 262_144, grants = 16_384): number {
     return ready + attempts * (72 + 16 * HITS.length) + grants * 1024 + 48 * MEBI
 }
 
-async function start(capture: string, more = ""): Promise<Daemon> {
-    const daemon = await lab.startDaemon(configuration(capture, more))
+async function start(capture: string, more = "", wrap: readonly string[] = []): Promise<Daemon> {
+    const daemon = await lab.startDaemon(configuration(capture, more), { wrap })
     daemons.push(daemon)
     return daemon
 }
@@ -182,6 +183,42 @@ describe("a flood of whole knocks", () => {
         expect(opened).toBeLessThanOrEqual(64 * rounds)
         expect(lines.length).toBeLessThan(2 * opened + 300 + 60 * (result.flood.seconds + 5))
         expect(await eventually(async () => (await grantsOfWeb(daemon)) === 0, 30_000)).toBe(true)
+    })
+})
+
+describe("a daemon that may have as much memory as it says it needs, and no more", () => {
+    it("survives floods that fill both its tables, and lets everybody in who knocks", async (ctx) => {
+        // postern.toml(5), [gateway]: with the defaults, whatever comes.
+        const stated = 159 * MEBI
+        const limit = limitMemory(stated)
+        if (typeof limit === "string") return ctx.skip(limit)
+        try {
+            const daemon = await start("nflog", "", limit.wrap)
+            for (const family of FAMILIES) {
+                for (const [ports, rate] of [[[FIRST], 200_000] as const, [WHOLE, 30_000] as const]) {
+                    const what = `${ports.length === 1 ? "first hits" : "whole knocks"}, limited, IPv${family}`
+                    const wanted = order(family, ports, rate, 1.5)
+                    const { lost, dropped } = await besiege(
+                        what,
+                        daemon,
+                        family,
+                        wanted,
+                        ports.length === 1 ? undefined : 500,
+                    )
+                    // While as many grants are open as may be, a right knock is refused.
+                    if (ports.length === 1 && dropped === 0) expect(lost).toEqual([])
+                }
+            }
+            const { totals } = await statusOf(daemon)
+            expect(totals.sources).toBeGreaterThan(totals.sourcesRoom / 2)
+            const { peak, killed } = limit.figures()
+            rows.push(`| memory charged, of ${stated / MEBI} MiB |${" |".repeat(8)} ${Math.round(peak / MEBI)} |`)
+            expect(killed).toBe(0)
+            expect(await daemon.stop()).toBe(0)
+        } finally {
+            for (const daemon of daemons.splice(0)) await daemon.stop()
+            await limit.remove()
+        }
     })
 })
 

@@ -11,7 +11,7 @@ import { setTimeout as pause } from "node:timers/promises"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type Arena, HITS, makeArena, PORT } from "../lab/arena.ts"
 import { type Bundled, bundleWorker } from "../lab/bundled.ts"
-import { eventually, POSTERN } from "../lab/lab.ts"
+import { eventually, listTable, POSTERN } from "../lab/lab.ts"
 import { collectLines } from "../lab/lines.ts"
 
 /** At once: one for each of two processors, and one for when these wait. */
@@ -39,8 +39,13 @@ afterAll(() => {
     bundle?.remove()
 })
 
-/** What one life told before it ended. */
-type Told = { readonly [what in "found" | "claimed" | "given" | "revoked"]: string[] } & {
+/** A listing without what comes and goes by itself. */
+function shapeOf(table: string): string {
+    return table.replaceAll(/^\t\telements = \{[^}]* expires [^}]*\}\n/gm, "")
+}
+
+/** What one life told before it ended: `wrong`, what our table was instead of what it should be. */
+type Told = { readonly [what in "found" | "claimed" | "given" | "revoked" | "wrong"]: string[] } & {
     moments: number
     died: string | null
 }
@@ -51,6 +56,8 @@ class Lives {
     readonly #claimed: string[] = []
     #life = 0
     #open: ReadonlyMap<string, number> = new Map()
+    /** Our table, as the first life has made it. */
+    #shape: string | null = null
 
     constructor(arena: Arena) {
         this.#arena = arena
@@ -76,10 +83,11 @@ class Lives {
     }
 
     async #run(moment: number): Promise<Told> {
-        const { lab, outsider, configuration } = this.#arena
+        const { lab, outsider, configuration, changed } = this.#arena
         const life = ++this.#life
         const file = join(lab.scratch, "mortal.toml")
         writeFileSync(file, configuration(life))
+        writeFileSync(`${file}.next`, changed(life))
         const argv = [
             process.execPath,
             bundle.file,
@@ -92,10 +100,15 @@ class Lives {
         const child = spawn(program!, args, { stdio: ["ignore", "pipe", "pipe"] })
         const lines = collectLines(child, child.stdout)
         const errors = collectLines(child, child.stderr)
-        const told: Told = { found: [], claimed: [], given: [], revoked: [], moments: 0, died: null }
+        const told: Told = { found: [], claimed: [], given: [], revoked: [], wrong: [], moments: 0, died: null }
         child.stdout.on("data", (text: string) => {
             const source = /^ready (\S+)$/m.exec(text)?.[1]
-            if (source !== undefined) outsider.knock(source, HITS)
+            if (source === undefined) return
+            // Wherever the last one died, whatever it was changing: the table is what this configuration asks for.
+            const shape = shapeOf(listTable(lab.gateway))
+            this.#shape ??= shape
+            if (shape !== this.#shape) told.wrong.push(shape)
+            outsider.knock(source, HITS)
         })
         const late = setTimeout(() => child.kill("SIGTERM"), 20_000)
         const signal = await new Promise<NodeJS.Signals | null>((resolve) =>
@@ -111,6 +124,7 @@ class Lives {
             if (what === "moments") told.moments = Number(words[0])
             if (what === "died") told.died = words.join(" ")
         }
+        expect(told.wrong.map((shape) => [shape, this.#shape])).toEqual([])
         expect(signal).toBe(told.died === null ? null : "SIGKILL")
         return told
     }
@@ -156,7 +170,12 @@ describe("a daemon that is killed", () => {
                 `after ${port}`,
             ).toBe(true)
         }
-        for (const arena of arenas) expect(arena.wrongPrograms()).toEqual([])
+        for (const arena of arenas) {
+            expect(arena.wrongPrograms()).toEqual([])
+            const { stranger } = await arena.outsider.tries()
+            expect(stranger).toMatchObject({ open: 0, silent: 0 })
+            expect(stranger!.refused).toBeGreaterThan(100)
+        }
     }, 600_000)
 
     it(`at any moment, while somebody knocks: ${KILLS} times in all`, async () => {

@@ -19,6 +19,8 @@ export type Arena = {
     readonly outsider: Outsider
     /** The configuration for one life; its programs write down which one. */
     readonly configuration: (life: number | string) => string
+    /** Another one for the same life: a door is gone, another has come, sets have another size. */
+    readonly changed: (life: number | string) => string
     /** A source that can come in now, with the time that it has left (ms). */
     readonly open: () => ReadonlyMap<string, number>
     /** What is wrong with programs, over all lives: a text for each. */
@@ -40,12 +42,11 @@ export async function makeArena(): Promise<Arena> {
         mkdirSync(state, { mode: 0o700 })
         appendFileSync(trace, "")
         writeFileSync(script, `#!/bin/sh\necho "$*" >>${trace}\n`, { mode: 0o755 })
-        return {
-            lab,
-            outsider,
-            configuration: (life) => `
+        const configuration = (life: number | string, grants: number, other: string) => `
 [gateway]
 state = "${state}"
+grants = ${grants}
+${other}
 [[door]]
 name  = "ssh"
 opens = ["tcp/${PORT}"]
@@ -57,7 +58,12 @@ hide  = true
   start = ["${script}", "start", "{source}", "${life}"]
   stop  = ["${script}", "stop", "{source}", "${life}"]
   after = "40ms"
-`,
+`
+        return {
+            lab,
+            outsider,
+            configuration: (life) => configuration(life, 16_384, hidden("leaving", 24)),
+            changed: (life) => configuration(life, 64, hidden("coming", 25)),
             open: () => openSources(lab),
             wrongPrograms: () => wrong(readLines(trace)),
             ran: () => readLines(trace).length,
@@ -67,6 +73,12 @@ hide  = true
         lab.remove()
         throw error
     }
+}
+
+/** A door that nobody knocks at. */
+function hidden(name: string, port: number): string {
+    const hits = `hits = ["4${port}1:udp", "5${port}7:udp", "6${port}3:udp"]`
+    return `[[door]]\nname = "${name}"\nopens = ["tcp/${port}"]\nhide = true\n[door.sequence]\n${hits}`
 }
 
 function readLines(file: string): string[] {

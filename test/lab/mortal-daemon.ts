@@ -4,8 +4,8 @@
  * ids that former lives claimed, separated by commas.
  *
  * One life: takes over what is there, waits for a knock, opens a second source by hand for a minute, opens and revokes a
- * third, claims and counts, lets all programs end, and stops in good order. What it was promised it prints, as a line
- * each: `found SOURCE…`, `ready`, `claimed ID`, `counted N`, `given SOURCE`, `revoked SOURCE`, `stopped`, `moments N`;
+ * third, opens a door for a fourth that the next configuration (FILE.next) does not have and goes on with that, claims and
+ * counts, lets all programs end, and stops in good order. What it was promised it prints, as a line each: `found SOURCE…`, `ready`, `claimed ID`, `counted N`, `given SOURCE`, `revoked SOURCE`, `stopped`, `moments N`;
  * and `replayed ID` if something was used twice, which must not be.
  */
 import { readFileSync, writeSync } from "node:fs"
@@ -17,6 +17,7 @@ import { rtnetlinkLinks } from "../../src/adapters/links/rtnetlink.ts"
 import { socketServices } from "../../src/adapters/services/sockets.ts"
 import { openJournal } from "../../src/adapters/store/journal.ts"
 import { openDisk } from "../../src/adapters/system/disk.ts"
+import type { Config } from "../../src/core/config/config.ts"
 import { readConfig } from "../../src/core/config/parse.ts"
 import { isOpen } from "../../src/core/leases.ts"
 import { Meter } from "../../src/core/metrics/meter.ts"
@@ -41,9 +42,13 @@ function source(of: number): Address {
 }
 
 const { wrap, moments } = mortality(Number(at))
-const reading = await readConfig([{ file, text: readFileSync(file, "utf8") }], { listening: null })
-if (!reading.ok) throw new Error(JSON.stringify(reading.issues))
-const { config } = reading
+async function read(path: string): Promise<Config> {
+    const reading = await readConfig([{ file: path, text: readFileSync(path, "utf8") }], { listening: null })
+    if (!reading.ok) throw new Error(JSON.stringify(reading.issues))
+    return reading.config
+}
+const [config, next] = [await read(file), await read(`${file}.next`)]
+const [ssh, leaving] = ["ssh", "leaving"].map((name) => config.doors.find((door) => door.name === name)!)
 const clock = systemClock()
 const opening = await openJournal(
     config.gateway.state,
@@ -119,11 +124,15 @@ await until(() => opened)
 if ((await store.claim(`life-${life}`, LATER, LATER)).ok) say("claimed", `life-${life}`)
 if ((await store.raise("lives", Number(life), LATER)).ok) say("claimed", `lives=${life}`)
 for (const of of [1, 2]) {
-    const refused = loop.grant(config.doors[0]!, source(of), 60_000, 0)
+    const refused = loop.grant(ssh!, source(of), 60_000, 0)
     if (refused === null) say("given", formatAddress(source(of)))
 }
-const { grants } = loop.revoke(config.doors[0]!, parseNetwork(`${formatAddress(source(2))}/32`), 0)
+const { grants } = loop.revoke(ssh!, parseNetwork(`${formatAddress(source(2))}/32`), 0)
 if (grants === 1) say("revoked", formatAddress(source(2)))
+if (loop.grant(leaving!, source(3), 60_000, 0) !== null) throw new Error("a grant by hand was refused")
+const turned = loop.reload(next, store)
+if (!turned.ok || turned.ended < 1) throw new Error(`not reloaded: ${JSON.stringify(turned)}`)
+say("revoked", formatAddress(source(3)))
 await until(() => ended === PROGRAMS)
 await loop.stop()
 await store.close()

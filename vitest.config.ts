@@ -1,27 +1,37 @@
 import { defineConfig } from "vitest/config"
 
-// unit and contract run anywhere (contract: some adapters need root and say so); e2e and interop need root.
-const project = (name: string, timeout: number, files: number) => ({
+/** End-to-end tests that measure, or that want every processor for themselves: one after another, when no other runs. */
+const ALONE = ["bench", "floods", "kills", "neighbours", "soak"].map((name) => `test/e2e/${name}.test.ts`)
+
+/** `files`: so many at a time. Most of them wait for something most of the time. */
+const project = (name: string, include: readonly string[], timeout: number, files: number) => ({
     test: {
         name,
-        include: [`test/${name}/**/*.test.ts`],
+        include: [...include],
+        exclude: name === "e2e" ? ALONE : [],
         setupFiles: ["test/setup.ts"],
         testTimeout: timeout,
         hookTimeout: timeout,
-        fileParallelism: files > 1,
+        maxWorkers: files,
         pool: "forks" as const,
+        // One project after another, also where several are named.
+        sequence: { groupOrder: PROJECTS.indexOf(name) + 1 },
     },
 })
+const PROJECTS = ["unit", "contract", "cli", "e2e", "alone", "interop"]
+const all = (folder: string) => [`test/${folder}/**/*.test.ts`]
 
+// unit and contract run anywhere (contract: some adapters need root and say so); e2e, alone and interop need root.
 export default defineConfig({
     define: { POSTERN_VERSION: JSON.stringify("test") },
     test: {
         projects: [
-            project("unit", 20_000, 2),
-            project("contract", 60_000, 1),
-            project("cli", 60_000, 1),
-            project("e2e", 300_000, 1),
-            project("interop", 300_000, 1),
+            project("unit", all("unit"), 20_000, 2),
+            project("contract", all("contract"), 60_000, 2),
+            project("cli", all("cli"), 60_000, 2),
+            project("e2e", all("e2e"), 300_000, 2),
+            project("alone", ALONE, 300_000, 1),
+            project("interop", all("interop"), 300_000, 1),
         ],
     },
 })

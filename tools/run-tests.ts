@@ -3,8 +3,8 @@
  * Exit 1 if anything failed. Names of tiers as arguments run only those: `npx tsx tools/run-tests.ts static unit`.
  *
  * static: types, lint, format, arrows, unused code; each check counts as one test. The other tiers are the vitest
- * projects. e2e and interop need network namespaces; where the system gives us none they are skipped, with the reason,
- * and counted.
+ * projects; alone: those of test/e2e that measure. e2e, alone and interop need network namespaces; where the system gives
+ * us none they are skipped, with the reason, and counted.
  */
 import { spawnSync } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
@@ -33,6 +33,7 @@ const TIERS: readonly Tier[] = [
     { name: "contract", run: () => vitestTier("contract") },
     { name: "cli", run: () => vitestTier("cli") },
     { name: "e2e", run: () => namespaceTier("e2e") },
+    { name: "alone", run: () => namespaceTier("alone") },
     { name: "interop", run: () => namespaceTier("interop") },
 ]
 

@@ -62,7 +62,7 @@ export class Standing {
     /** Has the kernel our table as we want it? Null: there is no firewall. */
     get tableInPlace(): boolean | null {
         const { table } = this.#keeping
-        return table && table.applied && table.due === null
+        return table === null ? null : table.applied && table.due === null
     }
 
     /** How the journal is; null where there is none. */

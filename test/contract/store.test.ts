@@ -555,10 +555,10 @@ describe("journal, in a process of its own", () => {
     })
     afterAll(() => worker.remove())
 
-    /** Runs the loop until it is dead; returns the lines that it printed. */
-    function loop(diesAt: number, killAfter: number): Promise<string[]> {
+    /** Runs the loop in this directory until it is dead; returns the lines that it printed. */
+    function loop(where: string, diesAt: number, killAfter: number): Promise<string[]> {
         return new Promise((resolve, reject) => {
-            const child = spawn(process.execPath, [worker.file, directory, "loop", String(diesAt)], {
+            const child = spawn(process.execPath, [worker.file, where, "loop", String(diesAt)], {
                 stdio: ["ignore", "pipe", "inherit"],
             })
             let printed = ""
@@ -578,38 +578,49 @@ describe("journal, in a process of its own", () => {
     }
 
     it("loses nothing and accepts nothing twice over 300 times SIGKILL, at every change of the disk and at any moment", async () => {
-        const claims = new Set<string>()
-        let [count, total] = [0, 0]
+        const [KILLS, OF_ONE] = [300, 30]
+        let [total, next, kills] = [0, 0, 0]
         const found = { new: 0, whole: 0, torn: 0, damaged: 0 }
-        for (let round = 0; round < 300; round++) {
-            // Now and then a new journal: all that was ever claimed is claimed again in each round.
-            if (round % 30 === 0) {
-                rmSync(join(directory, JOURNAL), { force: true })
-                total += claims.size
-                claims.clear()
-                count = 0
+        /** A journal's own kills: all that was ever claimed of it is claimed again after each. */
+        const live = async (from: number) => {
+            const where = join(directory, String(from))
+            const claims = new Set<string>()
+            let count = 0
+            for (let round = from; round < from + OF_ONE; round++) {
+                const byItself = round % 2 === 0
+                const lines = await loop(where, byItself ? 1 + round / 2 : 0, byItself ? 1e9 : 1 + ((round * 37) % 400))
+                kills++
+                let due: string | null | undefined
+                for (const line of lines) {
+                    const [what, value = ""] = line.split(" ")
+                    if (what === "claim") claims.add(value)
+                    if (what === "count") count = Math.max(count, Number(value))
+                    if (what === "note") due = value
+                }
+                const opening = await openJournal(where, () => NOW)
+                if (!opening.ok) throw new Error(opening.detail)
+                found[opening.found]++
+                const { store } = opening
+                const results = await codes(...[...claims].map((id) => store.claim(id, LATER, LATER)))
+                expect(results.filter((result) => result !== "used")).toEqual([])
+                if (count > 0) expect(await codes(store.raise("counter", count, LATER))).toEqual(["used"])
+                const stored = store.pending()[0]?.due ?? null
+                // The note may be later than what was answered, never earlier; a struck one may be there anew.
+                if (due !== undefined && due !== "null" && stored !== null)
+                    expect(stored).toBeGreaterThanOrEqual(Number(due))
+                await store.close()
             }
-            const byItself = round % 2 === 0
-            const lines = await loop(byItself ? 1 + round / 2 : 0, byItself ? 1e9 : 1 + ((round * 37) % 400))
-            let due: string | null | undefined
-            for (const line of lines) {
-                const [what, value = ""] = line.split(" ")
-                if (what === "claim") claims.add(value)
-                if (what === "count") count = Math.max(count, Number(value))
-                if (what === "note") due = value
-            }
-            const opening = await open()
-            found[opening.found]++
-            const { store } = opening
-            const results = await codes(...[...claims].map((id) => store.claim(id, LATER, LATER)))
-            expect(results.filter((result) => result !== "used")).toEqual([])
-            if (count > 0) expect(await codes(store.raise("counter", count, LATER))).toEqual(["used"])
-            const stored = store.pending()[0]?.due ?? null
-            // The note may be later than what was answered, never earlier; a struck one may be there anew.
-            if (due !== undefined && due !== "null" && stored !== null)
-                expect(stored).toBeGreaterThanOrEqual(Number(due))
-            await store.close()
+            total += claims.size
         }
+        // Two journals at a time, one for each of two processors.
+        const lives = async () => {
+            for (let from = next; from < KILLS; from = next) {
+                next += OF_ONE
+                await live(from)
+            }
+        }
+        await Promise.all([lives(), lives()])
+        expect(kills).toBe(KILLS)
         expect(found.damaged).toBe(0)
         expect(found.whole + found.torn).toBeGreaterThan(250)
         expect(total).toBeGreaterThan(1000)

@@ -246,7 +246,7 @@ describe.skipIf(why !== null)(`a reload${why === null ? "" : ` (${why})`}`, () =
         const refused = Number((await said.waitFor(/^refused/)).split(" ")[1])
         expect(said.all.filter((line) => line !== "" && !/^(probing|refused \d+)$/.test(line))).toEqual([])
         expect(refused).toBeGreaterThan(200)
-    }, 120_000)
+    }, 300_000)
 
     it("asked for by a storm of signals is made as often as it can be, and harms nobody", async () => {
         const daemon = await start(ssh)
@@ -259,10 +259,10 @@ describe.skipIf(why !== null)(`a reload${why === null ? "" : ` (${why})`}`, () =
         // One more, and it is answered after all others.
         const { status, stdout } = gateway.exec([POSTERN, "reload", "--socket", daemon.socket])
         expect([status, stdout.trim()]).toEqual([0, "1 door is as it was, and no other is there"])
-        const made = daemon.log.all.filter((line) => RELOADED.test(line)).length
-        expect(made).toBeGreaterThan(1)
+        const made = () => daemon.log.all.filter((line) => RELOADED.test(line)).length
+        expect(await eventually(() => made() > 1)).toBe(true)
         // Most signals find one that has not begun yet.
-        expect(made).toBeLessThan(10_000)
+        expect(made()).toBeLessThan(10_000)
         expect(listTable(gateway)).toContain("10.77.0.2 . tcp . 22")
     })
 

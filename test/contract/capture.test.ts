@@ -147,16 +147,18 @@ async function makeLab(adapter: Live, interfaces: readonly string[] | null): Pro
     return { server, client, watcher, sender, see }
 }
 
-/** The smallest rules that pass up what can be a hit. */
+/**
+ * The smallest rules that pass up what can be a hit. The chain is flushed and never deleted, as the daemon does it: of a
+ * deleted one the kernel may send a packet through the old and the new.
+ */
 function rules(server: Namespace, interfaces: readonly string[] | null): void {
     const names = interfaces === null ? "" : `iifname != { ${interfaces.map((name) => `"${name}"`).join(", ")} } return`
     const log = `log group ${GROUP} snaplen 128`
     const input = `
-        table inet watch
-        delete table inet watch
+        table inet watch { chain in { type filter hook prerouting priority -310; }; }
+        flush chain inet watch in
         table inet watch {
             chain in {
-                type filter hook prerouting priority -310
                 ${interfaces?.length === 0 ? "return" : names}
                 fib daddr type != local return
                 tcp flags & syn == syn ${log}

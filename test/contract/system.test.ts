@@ -150,14 +150,13 @@ describe("pace()", () => {
         bindSocket(fd, address)
         let reads = 0
         const room = new Uint8Array(16)
-        const reader = pace(
-            [fd],
-            () => {
+        const reader = pace([fd], {
+            drain: () => {
                 reads++
                 return receive(fd, room) > 0 ? 1 : 0
             },
-            () => performance.now(),
-        )
+            now: () => performance.now(),
+        })
         try {
             expect(reader.alive()).toBe(true)
             sendBytesTo(fd, Uint8Array.of(1), address)

@@ -22,12 +22,9 @@ const MESSAGE_BYTES = 8192
 const MESSAGES = 32
 /** Readings in one wake-up, so that a flood leaves room for timers. */
 const ROUNDS = 32
-/** The kernel sends packets one by one when it is quiet, else this many together, but not later than after a tick. */
+/** The kernel sends packets one by one, in a rush this many together, but not later than after a tick. */
 const TOGETHER = 32
 const TICK_MS = 10
-/** So many packets in one reading: let the kernel put them together. So few: let it not. */
-const MANY = 64
-const FEW = 32
 
 /** The rules' `queue-threshold` bounds how many packets come together: leave it out, or make it large. */
 export function nflogCapture(deps: { readonly clock: Clock }): Capture {
@@ -47,7 +44,6 @@ class NflogCapture implements Capture {
     #unreadable = 0
     #overflows = 0
     #expected = -1
-    #together = false
 
     constructor(clock: Clock) {
         this.#clock = clock
@@ -59,16 +55,13 @@ class NflogCapture implements Capture {
         const group = openLogGroup(plan.logGroup, SNAPLEN, QUEUE_BYTES, MESSAGE_BYTES)
         this.#batch ??= new MessageBatch(MESSAGES, MESSAGE_BYTES)
         this.#expected = -1
-        this.#together = false
         const batch = this.#batch
-        this.#running = {
-            group,
-            pace: pace(
-                [group.fd],
-                (error) => this.#drain(group, batch, sink, error),
-                () => this.#clock.monotonic(),
-            ),
-        }
+        const reading = pace([group.fd], {
+            drain: (error) => this.#drain(group, batch, sink, error),
+            rush: (on) => group.batch(on ? TOGETHER : 1, TICK_MS),
+            now: () => this.#clock.monotonic(),
+        })
+        this.#running = { group, pace: reading }
     }
 
     follow(): void {}
@@ -108,7 +101,6 @@ class NflogCapture implements Capture {
         if (this.#delivered !== before) sink.drained()
         if (error !== 0 && error !== ENOBUFS) sink.trouble(`the log group reports error ${error}; reading goes on`)
         this.#drops.tell(this.#clock.monotonic(), sink)
-        this.#adapt(group, logged)
         return logged
     }
 
@@ -143,11 +135,5 @@ class NflogCapture implements Capture {
             if (this.#running === null) break
         }
         return count
-    }
-
-    #adapt(group: LogGroup, logged: number): void {
-        if (this.#running === null || (this.#together ? logged > FEW : logged <= MANY)) return
-        this.#together = !this.#together
-        group.batch(this.#together ? TOGETHER : 1, TICK_MS)
     }
 }

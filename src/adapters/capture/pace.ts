@@ -12,8 +12,18 @@ export type Pace = {
     readonly close: () => void
 }
 
-/** Reads by `drain`, which returns how many packets there were, whenever one of `fds` has something. `now`: monotonic. */
-export function pace(fds: readonly number[], drain: (error: number) => number, now: () => number): Pace {
+/** What a reader brings along. */
+export type Reader = {
+    /** Reads all there is, and returns how many packets that were. `error`: what was taken off a descriptor, or 0. */
+    readonly drain: (error: number) => number
+    /** So many begin to come that they are better put together before they are read; or that is over. */
+    readonly rush?: (on: boolean) => void
+    /** The monotonic time, in ms. */
+    readonly now: () => number
+}
+
+/** Reads whenever one of `fds` has something. */
+export function pace(fds: readonly number[], { drain, rush, now }: Reader): Pace {
     const tempo = new Tempo()
     let open = true
     let pause = 0
@@ -25,9 +35,11 @@ export function pace(fds: readonly number[], drain: (error: number) => number, n
     function read(error: number): void {
         unread = false
         const before = tempo.busy
+        const rushed = tempo.rushed
         const found = drain(error)
         if (!open) return
         const ms = tempo.after(found, now())
+        if (tempo.rushed !== rushed) rush?.(tempo.rushed)
         if (ms > 0 && !before) for (const watch of watches) watch.pause()
         if (ms === 0 && before) for (const watch of watches) watch.resume()
         if (ms > 0) again(ms)

@@ -87,11 +87,7 @@ class PacketSocketCapture implements Capture {
         this.#running = {
             sink,
             rings,
-            pace: pace(
-                fds,
-                (error) => this.#drain(error),
-                () => this.#clock.monotonic(),
-            ),
+            pace: pace(fds, { drain: (error) => this.#drain(error), now: () => this.#clock.monotonic() }),
         }
         this.#absent = missing(aim)
         if (this.#listening) return

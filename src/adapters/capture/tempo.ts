@@ -7,7 +7,10 @@
  * to 8 ms and saved nothing that anybody would miss.
  */
 
-/** More packets than this within so many milliseconds are a flood; it is over when a reading finds no more than that. */
+/**
+ * More packets than this within so many milliseconds are a flood. It is over when a reading finds no more than that and
+ * the mean is low, too: what the kernel puts together comes in lumps, and a reading may fall between two of them.
+ */
 const FLOOD = 8
 const WINDOW_MS = 8
 const CALM = 1
@@ -37,12 +40,17 @@ export class Tempo {
         return this.#busy
     }
 
+    /** So many a millisecond that longer pauses would be worth it. */
+    get rushed(): boolean {
+        return this.#worth > 0
+    }
+
     /** A reading at `now` (monotonic, ms) found so many packets. Returns the pause in ms; 0: none. */
     after(found: number, now: number): number {
         const rate = found / Math.max(1, now - this.#last)
         this.#last = now
         this.#rate += (rate - this.#rate) * WEIGHT
-        this.#busy = this.#busy ? found > CALM : this.#flooded(found, now)
+        this.#busy = this.#busy ? found > CALM || this.#rate >= NOT_WORTH : this.#flooded(found, now)
         if (!this.#busy || this.#rate < NOT_WORTH) this.#worth = 0
         else if (this.#rate >= WORTH) this.#worth++
         if (!this.#busy) return 0

@@ -70,3 +70,34 @@ it("Tempo.after() goes back to the shortest pause when fewer come, and stays in 
     const { pauses } = run(tempo, between.end, times(50, 8))
     expect(pauses.at(-1)).toBe(2)
 })
+
+it("Tempo.after() goes on pausing where the kernel hands packets over in lumps, until fewer come", () => {
+    const tempo = new Tempo()
+    const { end } = run(tempo, 0, times(200, 80))
+    expect(tempo.rushed).toBe(true)
+    // Ten packets a millisecond, a hundred and sixty at once.
+    const lumps = run(
+        tempo,
+        end,
+        Array.from({ length: 100 }, (_, index) => (index % 2) * 160),
+    )
+    expect([lumps.pauses, tempo.rushed]).toEqual([times(100, 8), true])
+    const { pauses } = run(tempo, lumps.end, times(20, 0))
+    expect([pauses.at(-1), tempo.busy, tempo.rushed]).toEqual([0, false, false])
+})
+
+it("Tempo.rushed: while more than eight come in a millisecond, until fewer than four do", () => {
+    const tempo = new Tempo()
+    let end = 0
+    const rushed = [15, 60, 12, 7].map((found) => {
+        end = run(tempo, end, times(100, found)).end
+        return [tempo.busy, tempo.rushed]
+    })
+    // Twelve in 2 ms that were 60, by pauses of 8 ms; and seven.
+    expect(rushed).toEqual([
+        [true, false],
+        [true, true],
+        [true, false],
+        [true, false],
+    ])
+})

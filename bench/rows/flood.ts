@@ -2,9 +2,10 @@
 
 import { HITS } from "../doors.ts"
 import type { Family, Rig } from "../rig.ts"
-import { came, lost, type Measure, median, quantile, type Row, type Samples, type Subject } from "../row.ts"
+import { came, type Measure, median, quantile, type Row, type Samples, type Subject } from "../row.ts"
 import { atRest } from "../subjects.ts"
 import { forgetPeak, peakOf, usageOf } from "../usage.ts"
+import { lostKnocks } from "./legitimate.ts"
 
 type Wish = {
     readonly name: string
@@ -107,15 +108,7 @@ function measures(id: string, drawn: boolean, fastest: boolean): Measure[] {
             better: "more",
             value: (s) => s["during"]?.length ?? 0,
         },
-        {
-            id: `${id}.lost`,
-            what: "legitimate knocks lost",
-            unit: "%",
-            better: "less",
-            value: (s) => (lost(s["during"]) / (s["during"]?.length ?? 0)) * 100,
-            goal: { text: "none", holds: (percent) => percent === 0 },
-            drawn,
-        },
+        lostKnocks(id, drawn),
         {
             id: `${id}.added`,
             what: "added to the median of those that opened",

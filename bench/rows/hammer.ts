@@ -1,7 +1,8 @@
 import { HITS } from "../doors.ts"
-import { came, lost, median, type Row } from "../row.ts"
+import { median, type Row } from "../row.ts"
 import { atRest } from "../subjects.ts"
 import { usageOf } from "../usage.ts"
+import { lostKnocks, medianKnock } from "./legitimate.ts"
 
 const SECONDS = 4
 
@@ -20,22 +21,8 @@ export const hammer: Row = {
             better: "more",
             value: (s) => median(s["sent"]),
         },
-        {
-            id: "hammer.lost",
-            what: "legitimate knocks lost",
-            unit: "%",
-            better: "less",
-            value: (s) => (lost(s["during"]) / (s["during"]?.length ?? 0)) * 100,
-            goal: { text: "none", holds: (percent) => percent === 0 },
-            drawn: true,
-        },
-        {
-            id: "hammer.median",
-            what: "legitimate knocks, median",
-            unit: "ms",
-            better: "less",
-            value: (s) => median(came(s["during"])),
-        },
+        lostKnocks("hammer", true),
+        medianKnock("hammer"),
         { id: "hammer.load", what: "of one processor", unit: "%", better: "less", value: (s) => median(s["load"]) },
     ],
     async sample(rig, subject) {

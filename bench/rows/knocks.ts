@@ -1,7 +1,8 @@
 import { HITS } from "../doors.ts"
-import { came, lost, median, type Row } from "../row.ts"
+import { median, type Row } from "../row.ts"
 import { atRest } from "../subjects.ts"
 import { forgetPeak, peakOf, usageOf } from "../usage.ts"
+import { lostKnocks, medianKnock } from "./legitimate.ts"
 
 const PER_SECOND = 500
 const SECONDS = 3
@@ -21,21 +22,8 @@ export const knocks: Row = {
             better: "more",
             value: (s) => median(s["opened"]),
         },
-        {
-            id: "knocks.lost",
-            what: "legitimate knocks lost",
-            unit: "%",
-            better: "less",
-            value: (s) => (lost(s["during"]) / (s["during"]?.length ?? 0)) * 100,
-            goal: { text: "none", holds: (percent) => percent === 0 },
-        },
-        {
-            id: "knocks.median",
-            what: "legitimate knocks, median",
-            unit: "ms",
-            better: "less",
-            value: (s) => median(came(s["during"])),
-        },
+        lostKnocks("knocks"),
+        medianKnock("knocks"),
         {
             id: "knocks.cpu",
             what: "processor time per knock",

@@ -50,10 +50,12 @@ async function act(door: string, text: string, options: Options, terminal: Termi
         terminal.error(`--for ${options.for}: not a time that a grant can have`, `such as 30s, 10m or 1h30m: ${range}`)
         return EXIT.usage
     }
-    const { daemonAt } = await import("../control/ask.ts")
-    const daemon = daemonAt(options.socket, terminal)
-    const answer = await daemon.ask({ ask: "grant", door, source, ms: time?.ok === true ? time.value : null })
-    daemon.close()
+    const { askOnce } = await import("../control/ask.ts")
+    const answer = await askOnce(
+        { ask: "grant", door, source, ms: time?.ok === true ? time.value : null },
+        options.socket,
+        terminal,
+    )
     if (typeof answer === "number") return answer
     const { opens, ms } = answer
     const what = opens.length === 0 ? "its program was asked to run" : `${opens.join(", ")} for ${formatDuration(ms)}`

@@ -24,10 +24,8 @@ export const metrics: CliCommand = {
 }
 
 async function act({ socket }: Options, terminal: Terminal): Promise<ExitCode> {
-    const { daemonAt } = await import("../control/ask.ts")
-    const daemon = daemonAt(socket, terminal)
-    const answer = await daemon.ask({ ask: "metrics" })
-    daemon.close()
+    const { askOnce } = await import("../control/ask.ts")
+    const answer = await askOnce({ ask: "metrics" }, socket, terminal)
     if (typeof answer === "number") return answer
     terminal.out(answer.text.trimEnd())
     return EXIT.ok

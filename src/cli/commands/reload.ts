@@ -29,11 +29,9 @@ export const reload: CliCommand = {
 }
 
 async function act(options: Options, terminal: Terminal): Promise<ExitCode> {
-    const { daemonAt } = await import("../control/ask.ts")
+    const { askOnce } = await import("../control/ask.ts")
     const { reloadLines } = await import("../texts/control.ts")
-    const daemon = daemonAt(options.socket, terminal)
-    const answer = await daemon.ask({ ask: "reload" })
-    daemon.close()
+    const answer = await askOnce({ ask: "reload" }, options.socket, terminal)
     if (typeof answer === "number") return answer
     const { added, removed, changed, totals, hooks, gateway, ended, warnings } = answer
     if (options.json === true) {

@@ -45,10 +45,8 @@ async function act(text: string | undefined, options: Options, terminal: Termina
         terminal.error(what, isDoorName(text) ? `the door of this name: postern revoke --door ${text}` : hint)
         return EXIT.usage
     }
-    const { daemonAt } = await import("../control/ask.ts")
-    const daemon = daemonAt(options.socket, terminal)
-    const answer = await daemon.ask({ ask: "revoke", door, source })
-    daemon.close()
+    const { askOnce } = await import("../control/ask.ts")
+    const answer = await askOnce({ ask: "revoke", door, source }, options.socket, terminal)
     if (typeof answer === "number") return answer
     const { grants, orphans } = answer
     const more = orphans === 0 ? "" : `, and took back ${orphans} that no door had opened`

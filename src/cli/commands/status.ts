@@ -25,11 +25,9 @@ export const status: CliCommand = {
 }
 
 async function act(options: Options, terminal: Terminal): Promise<ExitCode> {
-    const { daemonAt } = await import("../control/ask.ts")
+    const { askOnce } = await import("../control/ask.ts")
     const { statusLines } = await import("../texts/status.ts")
-    const daemon = daemonAt(options.socket, terminal)
-    const answer = await daemon.ask({ ask: "status" })
-    daemon.close()
+    const answer = await askOnce({ ask: "status" }, options.socket, terminal)
     if (typeof answer === "number") return answer
     if (options.json === true) terminal.out(JSON.stringify({ version: 1, ...answer.status }))
     else for (const line of statusLines(answer.status)) terminal.out(line)

@@ -47,6 +47,20 @@ export function daemonAt(socket: string | undefined, terminal: Terminal, absent?
     }
 }
 
+/** One question, and no other: its answer, or the exit code after an error that has been told. */
+export async function askOnce<A extends Request["ask"]>(
+    request: Extract<Request, { ask: A }>,
+    socket: string | undefined,
+    terminal: Terminal,
+): Promise<Extract<Done, { answer: A }> | ExitCode> {
+    const daemon = daemonAt(socket, terminal)
+    try {
+        return await daemon.ask<A>(request)
+    } finally {
+        daemon.close()
+    }
+}
+
 function isAnswerTo<A extends Request["ask"]>(
     ask: A,
     answer: Answer | ControlFailure,

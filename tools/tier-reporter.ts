@@ -1,5 +1,5 @@
 /**
- * A vitest reporter for one tier: prints what failed and why tests were skipped, and writes the counts that
+ * A vitest reporter for one tier: prints what tests have counted (`account`), what failed and why tests were skipped, and writes the counts that
  * `run-tests.ts` adds up to the file named by $TIER_COUNTS. A file that cannot be loaded and an error outside any test
  * count as failures too, so that no way of failing is left out of the sum.
  */
@@ -34,6 +34,7 @@ export default class TierReporter implements Reporter {
         if (skipped.length > 0) notes.push(`${skipped.length} skipped`)
         if (failed.length + errors.length > 0) notes.push(`${failed.length + errors.length} FAILED`)
         say(`  ${file} (${notes.join(", ")})`)
+        for (const test of tests) for (const line of test.meta().account ?? []) say(`    ${line}`)
         for (const [reason, count] of reasonsOf(skipped, errors.length > 0)) say(`    skipped ${count}: ${reason}`)
         for (const error of errors) tell(file, error)
         for (const test of failed) {

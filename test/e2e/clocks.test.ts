@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { account } from "../lab/account.ts"
 import { type FakeClock, fakeClock } from "../lab/fake-clock.ts"
 import { type Daemon, eventually, type Lab, makeLab, portState, untilPort } from "../lab/lab.ts"
 import { listenOn, type Outsider, startOutsider } from "../lab/outside.ts"
@@ -100,6 +101,9 @@ describe("a wall clock that jumps", () => {
         expect(me!.last).toBeLessThan(closed + 1000)
         expect(await eventually(() => ran().filter((line) => line.startsWith("stop")).length === 2)).toBe(true)
         expect(daemon.log.all.length).toBeLessThan(40)
+        account(
+            `clock that jumps by ${to - from} s: 2 knocked, 2 let in, open for ${closed - begun} of 2000 ms, stop after ${stopped - begun} of 1000 ms`,
+        )
         expect(opened.slice(0, 4)).toBe(String(year))
     })
 
@@ -122,6 +126,7 @@ describe("a wall clock that jumps", () => {
         await third.log.waitFor(/10\.99\.0\.4: running stop/)
         expect(await eventually(() => ran().length === 4)).toBe(true)
         expect(await third.stop()).toBe(0)
+        account("clock that jumps while no daemon runs: 2 stops left, 2 run, each once")
     })
 })
 
@@ -144,6 +149,7 @@ describe("a daemon that is stopped and goes on (SIGSTOP, SIGCONT)", () => {
         await daemon.log.waitFor(/10\.99\.1\.4: open: tcp\/22/)
         expect(daemon.log.all.filter((line) => /10\.99\.1\.[13]: open/.test(line))).toEqual([])
         await daemon.log.waitFor(/10\.99\.1\.1: timed out at stage 2 of 3/)
+        account("suspended and resumed: 2 right knocks, 2 let in; 2 too slow, 0 let in")
     })
 
     it("grants have ended meanwhile, by the kernel; what was due is done at once when it goes on", async () => {

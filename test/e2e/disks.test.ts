@@ -11,6 +11,7 @@ import { openDisk } from "../../src/adapters/system/disk.ts"
 import { parseAddress } from "../../src/core/net/address.ts"
 import { encodeBlocks } from "../../src/core/store/block.ts"
 import type { Store } from "../../src/ports/store.ts"
+import { account } from "../lab/account.ts"
 import { type Daemon, eventually, type Lab, makeLab, POSTERN, portState, untilPort } from "../lab/lab.ts"
 import { listenOn, type Outsider, startOutsider } from "../lab/outside.ts"
 import { mountSmallDisk, type SmallDisk } from "../lab/small-disk.ts"
@@ -95,6 +96,13 @@ async function comeIn(source: string, daemon: Daemon): Promise<void> {
 
 const said = (daemon: Daemon) => daemon.log.all.join("\n")
 
+/** Who came in, and what became of programs, as the log has it. */
+function figures(daemon: Daemon): string {
+    const lines = (what: RegExp) => daemon.log.all.filter((line) => what.test(line)).length
+    const programs = `${lines(/: running start/)} programs run, ${lines(/start was not run/)} not run and told`
+    return `${lines(/: open: /)} knocks let in, ${programs}`
+}
+
 async function use<T>(directory: string, act: (store: Store) => Promise<T>): Promise<T> {
     const opening = await openJournal(directory, () => Date.now())
     if (!opening.ok) throw new Error(opening.detail)
@@ -127,6 +135,7 @@ describe("a full disk", () => {
         expect(ask("metrics")).toMatch(/^postern_journal_failing 0$/m)
         // What happened meanwhile is not missing in the audit trail.
         expect(await eventually(() => ask("log").includes("10.99.0.1: open"))).toBe(true)
+        account(`full disk, from the start: ${figures(daemon)}`)
         expect(ask("log", "--json").trim().split("\n")[0]).toMatch(/"what":"started"/)
     })
 
@@ -153,6 +162,7 @@ describe("a full disk", () => {
         await comeIn("10.99.0.99", daemon)
         expect(await eventually(() => ran().includes("stop 10.99.0.99"))).toBe(true)
         expect(ran().filter((line) => line.startsWith("start"))).toHaveLength(before + 1)
+        account(`disk that fills up: ${figures(daemon)}`)
         expect(await daemon.stop()).toBe(0)
         await use(disk.path(), async (store) => {
             expect(store.pending()).toEqual([])
@@ -179,6 +189,7 @@ describe("a disk that turns read-only", () => {
         await comeIn("10.99.1.4", next)
         expect(ran()).toEqual(["start 10.99.1.1"])
         expect(await next.stop()).toBe(0)
+        account(`disk that turns read-only: ${figures(daemon)}; next daemon: ${figures(next)}`)
         // What it hid stays hidden.
         expect(await portState(lab.hosts.knocker, lab.gateway.v4, 22)).toBe("refused")
     })
@@ -237,6 +248,7 @@ describe("a reload that has come to need a directory", () => {
         outsider.knock("10.99.4.1", HITS.slice(2))
         await daemon.log.waitFor(/10\.99\.4\.1: open: tcp\/22/)
         await comeIn("10.99.4.2", daemon)
+        account(`reload that needs a directory ${kind}: refused; ${figures(daemon)} meanwhile`)
         expect(ran()).toEqual([])
         expect(before).not.toContain("door.command")
         await mend()
@@ -353,6 +365,9 @@ describe("a damaged journal", () => {
                 ).toEqual(wanted)
                 await use(state, async (store) => {
                     expect(store.health().why).toBe("damage")
+                    account(
+                        `damaged journal (${kind}): ${readable.length} of 10 stops could be read and ran, 0 of 20 claims and counters taken twice`,
+                    )
                     for (const source of sources) {
                         const again = await store.claim(`id-${source}`, due, LATER)
                         expect(again.ok ? "ok" : again.code).toMatch(/^(used|unsure)$/)

@@ -7,6 +7,7 @@ import { connect, type Socket } from "node:net"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { openJournal } from "../../src/adapters/store/journal.ts"
+import { account } from "../lab/account.ts"
 import { type Daemon, type DaemonOptions, eventually, type Lab, makeLab, POSTERN } from "../lab/lab.ts"
 import { listenOn, type Outsider, startOutsider } from "../lab/outside.ts"
 import { mountSmallDisk, type SmallDisk } from "../lab/small-disk.ts"
@@ -120,6 +121,9 @@ describe("a daemon that can open no more files", () => {
             expect(await eventually(() => ran().includes(`stop ${source}`))).toBe(true)
         }
         expect(ran()).toHaveLength(6)
+        account(
+            `no descriptor left: ${ran().filter((line) => line.startsWith("stop")).length} stop programs run in the end, of ${sources} who came in`,
+        )
         expect(await daemon.stop()).toBe(0)
     })
 
@@ -166,6 +170,7 @@ describe("a daemon that can open no more files", () => {
             }
         }
         expect(worked).toBeGreaterThan(0)
+        account(`few descriptors from the start: 4 daemons, ${worked} worked, the others said why not`)
     })
 })
 
@@ -271,6 +276,9 @@ describe("clients of the control socket", () => {
         // Ratios with room for what a garbage collector has not looked at.
         expect(memory() / before).toBeLessThan(1.5)
         expect(refused).toBeGreaterThan(1000)
+        account(
+            `control clients that hang or talk nonsense: ${n}, hung up on ${refused}; ${sources} knocked until now, ${sources} let in`,
+        )
         expect(daemon.log.all.filter((line) => /TypeError|RangeError|uncaught|control: \S+ failed/.test(line))).toEqual(
             [],
         )

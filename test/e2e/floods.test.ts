@@ -6,6 +6,7 @@
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
+import { account } from "../lab/account.ts"
 import { type Crowd, type Family, makeCrowd } from "../lab/crowd.ts"
 import type { Flooded } from "../lab/flood.ts"
 import { type Daemon, eventually, floodFrom, type Host, type Lab, listTable, makeLab, shield } from "../lab/lab.ts"
@@ -92,6 +93,9 @@ async function besiege(name: string, daemon: Daemon, family: Family, wanted: Ord
         Math.round(peak / MEBI),
     ]
     rows.push(`| ${figures.join(" | ")} |`)
+    account(
+        `${name}: ${flood.sent} sent at ${flood.perSecond} a second (asked: ${wanted.rate}), ${seen} seen, ${dropped} dropped; ${knocked.length} knocked, ${knocked.length - lost.length} let in; at most ${Math.round(peak / MEBI)} MiB`,
+    )
     return result
 }
 
@@ -213,6 +217,7 @@ describe("a daemon that may have as much memory as it says it needs, and no more
             expect(totals.sources).toBeGreaterThan(totals.sourcesRoom / 2)
             const { peak, killed } = limit.figures()
             rows.push(`| memory charged, of ${stated / MEBI} MiB |${" |".repeat(8)} ${Math.round(peak / MEBI)} |`)
+            account(`memory charged to the control group: at most ${Math.round(peak / MEBI)} of ${stated / MEBI} MiB`)
             expect(killed).toBe(0)
             expect(await daemon.stop()).toBe(0)
         } finally {
@@ -278,6 +283,9 @@ async function sleepsDuring(daemon: Daemon, wanted: Order): Promise<number> {
     const count = processFigures(daemon.pid).sleeps - sleeps
     const { sent, perSecond }: Flooded = JSON.parse(stdout)
     expect(sent).toBe(wanted.count)
+    account(
+        `no door, ${wanted.protocol}, ${wanted.destination}: ${count} wake-ups, ${sent} sent at ${perSecond} a second`,
+    )
     rows.push(
         `| no door, ${wanted.protocol}: ${count} wake-ups | ${wanted.rate} | ${perSecond} | ${sent} |${" 0 |".repeat(6)}`,
     )

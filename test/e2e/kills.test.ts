@@ -9,6 +9,7 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { account } from "../lab/account.ts"
 import { type Arena, HITS, makeArena, PORT } from "../lab/arena.ts"
 import { type Bundled, bundleWorker } from "../lab/bundled.ts"
 import { eventually, listTable, POSTERN } from "../lab/lab.ts"
@@ -28,6 +29,8 @@ const arenas: Arena[] = []
 /** Deaths by what was being done. */
 const deaths = new Map<string, number>()
 let kills = 0
+/** Of them, how many between the first act of a reload and the word that it is done. */
+let inReload = 0
 
 beforeAll(async () => {
     bundle = bundleWorker("mortal-daemon")
@@ -139,9 +142,10 @@ describe("a daemon that is killed", () => {
         let next = 0
         const walk = async (one: Lives) => {
             while (next < most) {
-                const { died } = await one.live(++next)
+                const { died, revoked } = await one.live(++next)
                 if (died === null) continue
                 kills++
+                if (revoked.length === 1) inReload++
                 const what = died.replace(/ calls back.*/, " calls back")
                 deaths.set(what, (deaths.get(what) ?? 0) + 1)
             }
@@ -149,6 +153,10 @@ describe("a daemon that is killed", () => {
         await Promise.all(lives.map(walk))
         for (const one of lives) expect((await one.live(0)).died).toBeNull()
         expect(kills).toBeGreaterThan(100)
+        expect(inReload).toBeGreaterThan(5)
+        account(
+            `kill -9 before and after every use of a port: ${kills}, of them ${inReload} during a reload; ${most} uses`,
+        )
         const died = [...deaths.keys()]
         for (const port of [
             "capture",
@@ -215,9 +223,16 @@ describe("a daemon that is killed", () => {
             expect({ ...stranger, refused: 0 }).toEqual({ open: 0, refused: 0, silent: 0, last: 0 })
             expect(friend).toMatchObject({ refused: 0, silent: 0 })
             expect(friend!.open).toBeGreaterThan(1000)
+            account(
+                `one gateway: hidden from strangers ${stranger!.refused} of ${stranger!.refused} times, open to its guest ${friend!.open} of ${friend!.open} times`,
+            )
         }
+        const programs = arenas.reduce((sum, arena) => sum + arena.ran(), 0)
+        account(
+            `kill -9 of a daemon: ${kills}, of them at any moment ${ready} after it was ready; ${programs} programs ran, none without its stop`,
+        )
         // Kills have met daemons that start and daemons that work, and programs ran all the time.
         expect(ready).toBeGreaterThan(KILLS / 4)
-        expect(arenas.reduce((sum, arena) => sum + arena.ran(), 0)).toBeGreaterThan(KILLS / 4)
+        expect(programs).toBeGreaterThan(KILLS / 4)
     }, 600_000)
 })

@@ -5,6 +5,7 @@
  * Beside the lab's network there is a second wire, extra0 on the gateway and on the knocker, that comes and goes.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
+import { account } from "../lab/account.ts"
 import { type Daemon, eventually, type Host, type Lab, makeLab } from "../lab/lab.ts"
 import { joinNamespaces } from "../lab/namespace.ts"
 import { processFigures } from "../lab/process.ts"
@@ -26,6 +27,8 @@ let lab: Lab<"knocker">
 let gateway: Host
 let knocker: Host
 let daemon: Daemon | null = null
+/** Of this test: what came of each `opens`. */
+let knocks = { open: 0, none: 0 }
 
 beforeAll(() => {
     lab = makeLab(["knocker"])
@@ -37,7 +40,9 @@ beforeAll(() => {
         gateway.must(["sysctl", "-qw", `net.ipv6.conf.${name}.accept_dad=0`])
     }
 })
-afterEach(async () => {
+afterEach(async ({ task }) => {
+    account(`${task.name.split(/[,:]/)[0]}: ${knocks.open} knocks let in, ${knocks.none} where nobody listens not`)
+    knocks = { open: 0, none: 0 }
     await daemon?.stop()
     daemon = null
     gateway.exec(["ip", "link", "del", "extra0"])
@@ -52,8 +57,11 @@ async function opens(address: string, tries = 10): Promise<boolean> {
         const from = daemon!.log.all.length
         await knocker.run(["knock", family, "-d", "20", address, "32144:tcp", "21312:udp", "27015:tcp"])
         const opened = () => daemon!.log.all.slice(from).some((line) => /: open(?: for longer)?: /.test(line))
-        if (await eventually(opened, 1000)) return true
+        if (!(await eventually(opened, 1000))) continue
+        knocks.open++
+        return true
     }
+    knocks.none++
     return false
 }
 

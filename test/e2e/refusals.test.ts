@@ -6,6 +6,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { account } from "../lab/account.ts"
 import { type Daemon, eventually, type Lab, listTable, makeLab, POSTERN, portState, untilPort } from "../lab/lab.ts"
 import { listenOn, type Outsider, startOutsider } from "../lab/outside.ts"
 
@@ -99,6 +100,9 @@ async function nothingWrong(least = 20): Promise<void> {
     const { stranger, friend } = await outsider.tries()
     expect(stranger).toMatchObject({ open: 0, silent: 0 })
     expect(friend).toMatchObject({ refused: 0, silent: 0 })
+    account(
+        `${expect.getState().currentTestName?.split(" > ").at(-1)}: hidden from strangers ${stranger!.refused} of ${stranger!.refused} times, open to its guest ${friend!.open} of ${friend!.open} times`,
+    )
 }
 
 describe("a set that others have filled", () => {
@@ -223,6 +227,9 @@ describe("programs that take their time", () => {
         const next = await start(door(programs("exit 0", "100ms")))
         await next.stop()
         expect(ran().filter((line) => line.includes("10.99.1.1"))).toEqual(["start 10.99.1.1", "stop 10.99.1.1"])
+        account(
+            `programs that hang: ${daemon.log.all.filter((line) => /took too long/.test(line)).length} ended and told`,
+        )
     })
 
     it("a stop that fails is told and not run again; one that was running when the daemon died is", async () => {

@@ -5,6 +5,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest"
+import { account } from "../lab/account.ts"
 import { type Bundled, bundleWorker } from "../lab/bundled.ts"
 import { type Daemon, eventually, type Lab, listTable, makeLab, POSTERN, portState } from "../lab/lab.ts"
 import { listenOn, type Outsider, startOutsider } from "../lab/outside.ts"
@@ -129,6 +130,9 @@ ${sequence(CLOSING)}`
     expect(daemon.log.all.join("\n")).toMatch(/error: firewall: .*Operation not permitted/)
     expect(daemon.log.all.join("\n")).not.toMatch(/TypeError|RangeError|uncaught| {4}at /)
     expect(await portState(lab.hosts.knocker, lab.gateway.v4, 22)).toBe("refused")
+    account(
+        "CAP_NET_ADMIN taken 3 times: 1 knock, 1 grant and 1 reload refused and told, 2 grants taken back afterwards",
+    )
     daemon = await start()
     expect([await tries(LATE), await tries(FRIEND)]).toEqual(["open", "refused"])
 })

@@ -2,7 +2,7 @@
  * Time as it is on real hosts: a wall clock that jumps both ways, and a daemon that is stopped for seconds while packets
  * wait and deadlines pass. Grants and stop programs keep their length, and no knock opens that took too long.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
@@ -10,6 +10,7 @@ import { account } from "../lab/account.ts"
 import { type FakeClock, fakeClock } from "../lab/fake-clock.ts"
 import { type Daemon, eventually, type Lab, makeLab, portState, untilPort } from "../lab/lab.ts"
 import { listenOn, type Outsider, startOutsider } from "../lab/outside.ts"
+import { makeProgram, type Program } from "../lab/program.ts"
 
 const HITS = [32144, 21312, 27015]
 const HOUR = 3600
@@ -17,8 +18,7 @@ const HOUR = 3600
 let lab: Lab<"knocker">
 let outsider: Outsider
 let own: string
-let trace: string
-let script: string
+let program: Program
 let tests = 0
 const daemons: Daemon[] = []
 
@@ -31,8 +31,7 @@ beforeAll(async () => {
 beforeEach(() => {
     own = join(lab.scratch, `test-${++tests}`)
     mkdirSync(join(own, "state"), { recursive: true, mode: 0o700 })
-    ;[trace, script] = [join(own, "trace"), join(own, "program")]
-    writeFileSync(script, `#!/bin/sh\necho "$*" >>${trace}\n`, { mode: 0o755 })
+    program = makeProgram(own)
 })
 
 afterEach(async () => {
@@ -53,13 +52,9 @@ hide  = true
   [door.sequence]
   hits = [${HITS.map((port) => `"${port}:udp"`).join(", ")}]
   within = "${within}"
-  [door.command]
-  start = ["${script}", "start", "{source}"]
-  stop  = ["${script}", "stop", "{source}"]
-  after = "${after}"
-`
+${program.command(after)}`
 
-const ran = () => (existsSync(trace) ? readFileSync(trace, "utf8").trimEnd().split("\n") : [])
+const ran = () => program.ran()
 
 async function start(configuration: string, clock: FakeClock | null = null): Promise<Daemon> {
     const daemon = await lab.startDaemon(configuration, { env: clock?.env ?? {} })

@@ -3,7 +3,7 @@
  * the built program on a real file system. Doors open all the same, what cannot be known is refused and told, and all is
  * well when the disk is.
  */
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { openJournal } from "../../src/adapters/store/journal.ts"
@@ -14,6 +14,7 @@ import type { Store } from "../../src/ports/store.ts"
 import { account } from "../lab/account.ts"
 import { type Daemon, eventually, type Lab, makeLab, POSTERN, portState, untilPort } from "../lab/lab.ts"
 import { listenOn, type Outsider, startOutsider } from "../lab/outside.ts"
+import { makeProgram, type Program } from "../lab/program.ts"
 import { mountSmallDisk, type SmallDisk } from "../lab/small-disk.ts"
 
 const HITS = [32144, 21312, 27015]
@@ -25,8 +26,7 @@ const LATER = Number.MAX_SAFE_INTEGER - 1
 let lab: Lab<"knocker">
 let outsider: Outsider
 let state: string
-let trace: string
-let script: string
+let program: Program
 let tests = 0
 const daemons: Daemon[] = []
 const disks: SmallDisk[] = []
@@ -42,8 +42,7 @@ beforeEach(() => {
     state = join(own, "state")
     mkdirSync(state, { recursive: true, mode: 0o700 })
     chmodSync(state, 0o700)
-    ;[trace, script] = [join(own, "trace"), join(own, "program")]
-    writeFileSync(script, `#!/bin/sh\necho "$*" >>${trace}\n`, { mode: 0o755 })
+    program = makeProgram(own)
 })
 
 afterEach(async () => {
@@ -65,13 +64,9 @@ for   = "1h"
 hide  = true
   [door.sequence]
   hits = [${HITS.map((port) => `"${port}:udp"`).join(", ")}]
-  [door.command]
-  start = ["${script}", "start", "{source}"]
-  stop  = ["${script}", "stop", "{source}"]
-  after = "${after}"
-`
+${program.command(after)}`
 
-const ran = () => (existsSync(trace) ? readFileSync(trace, "utf8").trimEnd().split("\n") : [])
+const ran = () => program.ran()
 
 async function start(configuration: string, disk: SmallDisk | null, until: RegExp | null = /ready$/): Promise<Daemon> {
     const daemon = await lab.startDaemon(configuration, { until, wrap: disk?.inside ?? [] })
@@ -327,7 +322,7 @@ describe("a damaged journal", () => {
             const rounds = kind.endsWith("bit") || kind.endsWith("bits") || kind === "cut short" ? 3 : 1
             for (let round = 0; round < rounds; round++) {
                 rmSync(join(state, "journal"), { force: true })
-                rmSync(trace, { force: true })
+                rmSync(program.trace, { force: true })
                 const newcomer = `10.99.3.${round + 1}`
                 const sources = Array.from({ length: 10 }, (_, i) => `10.99.2.${i + 1}`)
                 const due = Date.now() + 1

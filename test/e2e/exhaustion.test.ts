@@ -2,7 +2,7 @@
  * A daemon that can open no more files, and clients of its control socket that hang, talk nonsense or come in hundreds:
  * doors open all the same, what cannot be done is told, and all is well again afterwards.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync } from "node:fs"
 import { connect, type Socket } from "node:net"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
@@ -10,6 +10,7 @@ import { openJournal } from "../../src/adapters/store/journal.ts"
 import { account } from "../lab/account.ts"
 import { type Daemon, type DaemonOptions, eventually, type Lab, makeLab, POSTERN } from "../lab/lab.ts"
 import { listenOn, type Outsider, startOutsider } from "../lab/outside.ts"
+import { makeProgram, type Program } from "../lab/program.ts"
 import { mountSmallDisk, type SmallDisk } from "../lab/small-disk.ts"
 
 const HITS = [32144, 21312, 27015]
@@ -18,8 +19,7 @@ const LATER = Number.MAX_SAFE_INTEGER - 1
 let lab: Lab<"knocker">
 let outsider: Outsider
 let state: string
-let trace: string
-let script: string
+let program: Program
 let tests = 0
 let sources = 0
 let disk: SmallDisk | null = null
@@ -35,8 +35,7 @@ beforeEach(() => {
     const own = join(lab.scratch, `test-${++tests}`)
     state = join(own, "state")
     mkdirSync(state, { recursive: true, mode: 0o700 })
-    ;[trace, script] = [join(own, "trace"), join(own, "program")]
-    writeFileSync(script, `#!/bin/sh\necho "$*" >>${trace}\n`, { mode: 0o755 })
+    program = makeProgram(own)
 })
 
 afterEach(async () => {
@@ -58,13 +57,9 @@ for   = "1h"
 hide  = true
   [door.sequence]
   hits = [${HITS.map((port) => `"${port}:udp"`).join(", ")}]
-  [door.command]
-  start = ["${script}", "start", "{source}"]
-  stop  = ["${script}", "stop", "{source}"]
-  after = "100ms"
-`
+${program.command("100ms")}`
 
-const ran = () => (existsSync(trace) ? readFileSync(trace, "utf8").trimEnd().split("\n") : [])
+const ran = () => program.ran()
 
 async function start(options: DaemonOptions = {}): Promise<Daemon> {
     const daemon = await lab.startDaemon(door(), options)

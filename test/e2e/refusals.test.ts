@@ -3,12 +3,13 @@
  * replaced by another of the same name, a table of an older version taken over. Nothing hidden ever answers meanwhile,
  * and nobody who was let in is refused.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { account } from "../lab/account.ts"
 import { type Daemon, eventually, type Lab, listTable, makeLab, POSTERN, portState, untilPort } from "../lab/lab.ts"
 import { listenOn, type Outsider, startOutsider } from "../lab/outside.ts"
+import { makeProgram, type Program } from "../lab/program.ts"
 
 const HITS = [32144, 21312, 27015]
 const STRANGER = "10.77.0.2"
@@ -17,7 +18,7 @@ const FRIEND = "10.99.255.7"
 let lab: Lab<"knocker">
 let outsider: Outsider
 let own: string
-let trace: string
+let program: Program
 let tests = 0
 const daemons: Daemon[] = []
 
@@ -30,7 +31,7 @@ beforeAll(async () => {
 beforeEach(() => {
     own = join(lab.scratch, `test-${++tests}`)
     mkdirSync(own)
-    trace = join(own, "trace")
+    program = makeProgram(own)
 })
 
 afterEach(async () => {
@@ -56,16 +57,11 @@ ${command}`
 
 /** Programs whose body is `script`, which gets `start` or `stop` as its first argument. */
 function programs(script: string, after: string): string {
-    const file = join(own, "program")
-    writeFileSync(file, `#!/bin/sh\necho "$*" >>${trace}\n${script}\n`, { mode: 0o755 })
-    return `  [door.command]
-  start = ["${file}", "start", "{source}"]
-  stop  = ["${file}", "stop", "{source}"]
-  after = "${after}"
-  timeout = "1s"`
+    program = makeProgram(own, script)
+    return `${program.command(after)}  timeout = "1s"`
 }
 
-const ran = () => (existsSync(trace) ? readFileSync(trace, "utf8").trimEnd().split("\n") : [])
+const ran = () => program.ran()
 
 async function start(configuration = door()): Promise<Daemon> {
     const daemon = await lab.startDaemon(configuration)
@@ -254,7 +250,7 @@ describe("programs that take their time", () => {
 
     it("a grant that is renewed, revoked or ended while its start runs: one stop, after it, also across a crash", async () => {
         const gate = join(own, "gate")
-        const wait = `[ "$1" = start ] && while [ ! -e ${gate} ]; do sleep 0.01; done; echo "$1 done" >>${trace}`
+        const wait = `[ "$1" = start ] && while [ ! -e ${gate} ]; do sleep 0.01; done; echo "$1 done" >>${program.trace}`
         const slow = door(programs(wait, "100ms").replace('"1s"', '"1m"'))
         const first = await start(slow)
         for (const source of ["10.99.3.1", "10.99.3.2"]) outsider.knock(source, HITS)

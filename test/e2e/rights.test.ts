@@ -2,13 +2,14 @@
  * A daemon from which CAP_NET_ADMIN is taken while it runs: the kernel refuses whatever it asks of the firewall. It opens
  * nothing, says so, goes on asking, and does what it owes when it has its right again.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest"
 import { account } from "../lab/account.ts"
 import { type Bundled, bundleWorker } from "../lab/bundled.ts"
 import { type Daemon, eventually, type Lab, listTable, makeLab, POSTERN, portState } from "../lab/lab.ts"
 import { listenOn, type Outsider, startOutsider } from "../lab/outside.ts"
+import { makeProgram } from "../lab/program.ts"
 
 const HITS = [32144, 21312, 27015]
 const CLOSING = [40117, 11988, 52406]
@@ -42,10 +43,8 @@ const sequence = (hits: readonly number[]) =>
 
 it("tells it, opens nothing, keeps what is hidden, and does what it owes when it has its right again", async () => {
     const state = join(lab.scratch, "state")
-    const [trace, script] = [join(lab.scratch, "trace"), join(lab.scratch, "program")]
+    const { file, ran } = makeProgram(lab.scratch)
     mkdirSync(state, { mode: 0o700 })
-    writeFileSync(script, `#!/bin/sh\necho "$*" >>${trace}\n`, { mode: 0o755 })
-    const ran = () => (existsSync(trace) ? readFileSync(trace, "utf8").trimEnd().split("\n") : [])
     const doors = `
 [gateway]
 state = "${state}"
@@ -56,7 +55,7 @@ for   = "1h"
 hide  = true
 ${sequence(HITS)}
 [door.command]
-start = ["${script}", "start", "{source}"]
+start = ["${file}", "start", "{source}"]
 [[door]]
 name   = "close"
 closes = ["ssh"]

@@ -2,16 +2,16 @@
  * Stop programs of doors across the daemon's death: with a real daemon, a real journal and real programs, killed by
  * SIGKILL between start and stop.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { type Daemon, eventually, type Host, type Lab, makeLab, POSTERN } from "../lab/lab.ts"
+import { makeProgram, type Program } from "../lab/program.ts"
 
 let lab: Lab<"knocker">
 let knocker: Host
-let trace: string
 let state: string
-let script: string
+let program: Program
 let tests = 0
 const daemons: Daemon[] = []
 
@@ -23,8 +23,8 @@ beforeAll(() => {
 beforeEach(() => {
     const own = join(lab.scratch, `test-${++tests}`)
     mkdirSync(own)
-    ;[trace, state, script] = [join(own, "trace"), join(own, "state"), join(own, "program")]
-    writeFileSync(script, `#!/bin/sh\necho "$@" >>${trace}\n`, { mode: 0o755 })
+    state = join(own, "state")
+    program = makeProgram(own)
 })
 
 afterEach(async () => {
@@ -41,12 +41,9 @@ const door = (after: string, name = "wake") => `
     name = "${name}"
       [door.sequence]
       hits = ["32144", "21312:udp", "27015"]
-      [door.command]
-      start = ["${script}", "start", "{source}"]
-      stop = ["${script}", "stop", "{source}"]
-      after = "${after}"`
+${program.command(after)}`
 
-const ran = () => (existsSync(trace) ? readFileSync(trace, "utf8").trimEnd().split("\n") : [])
+const ran = () => program.ran()
 
 async function start(configuration: string, until: RegExp | null = /\bready\b/): Promise<Daemon> {
     const daemon = await lab.startDaemon(configuration, { until })
@@ -146,7 +143,7 @@ describe("a `state` that cannot be used", () => {
 
     it("does not matter to doors without stop programs", async () => {
         writeFileSync(state, "not a directory")
-        const without = door("1h").replace(/ +(stop|after) = .*/g, "")
+        const without = door("1h").replace(/ +(stop|after) += .*/g, "")
         const started = await start(without)
         await knock()
         expect(await started.stop()).toBe(0)

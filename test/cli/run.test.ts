@@ -131,6 +131,16 @@ describe.skipIf(reason !== null)(`postern run${reason === null ? "" : ` (${reaso
             await first.log.waitFor(/open for longer/, { from })
         })
 
+        it("as a second daemon that would see packets in another way: 1 as well", async () => {
+            const first = start()
+            await first.log.waitFor(/ready/)
+            const before = table()
+            const second = start([], { text: `[gateway]\ncapture = "packet-socket"\n${DOOR}` })
+            expect(await second.ended).toBe(1)
+            expect(second.log.all.join("\n")).toMatch(/error: another program .*\n.*hint: stop that one first/)
+            expect(table()).toBe(before)
+        })
+
         it("with a wrong configuration: 3, says where, and nothing is changed", async () => {
             const daemon = start([], { text: DOOR.replace("hide ", "hidde ") })
             expect(await daemon.ended).toBe(3)
@@ -172,6 +182,21 @@ describe.skipIf(reason !== null)(`postern run${reason === null ? "" : ` (${reaso
             daemon.child.kill()
             expect(await daemon.ended).toBe(0)
         })
+    })
+
+    it("runs programs where it has no firewall, with CAP_NET_RAW alone, and says so", async () => {
+        const only = ["--inh-caps=-all,+net_raw", "--ambient-caps=-all,+net_raw", "--bounding-set=-all,+net_raw"]
+        const text = `${DOOR.replace(/^(opens|for|hide) .*\n/gm, "")}[door.command]\nstart = ["/bin/echo", "hello"]\n`
+        const daemon = start([], { by: [...NOBODY, ...only], text })
+        await daemon.log.waitFor(/ready/)
+        const said = daemon.log.all.join("\n")
+        expect(said).toMatch(/warning: no firewall \(.*CAP_NET_ADMIN.*\): doors can run programs alone/)
+        expect(said).toMatch(/watching .* by packet-socket/)
+        knock()
+        await daemon.log.waitFor(/start: hello/)
+        expect(listTable(gateway)).toBe("")
+        daemon.child.kill()
+        expect(await daemon.ended).toBe(0)
     })
 
     describe("lives on", () => {

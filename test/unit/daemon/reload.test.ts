@@ -230,6 +230,7 @@ describe("reloadOnce()", () => {
         expect(await ask(1000)).toMatchObject({
             ok: true,
             changes: { doors: { added: [], removed: ["wake"], changed: ["ssh"], kept: 0 } },
+            problems: [expect.stringMatching(/warning: .*without hide/)],
         })
         expect(reports).toEqual([
             {

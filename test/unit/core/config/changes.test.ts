@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { configChanges } from "../../../../src/core/config/changes.ts"
+import { configChanges, fixedSettings } from "../../../../src/core/config/changes.ts"
 import type { Hook } from "../../../../src/core/config/config.ts"
 import { config } from "../world.ts"
 
@@ -40,4 +40,19 @@ it("configChanges() finds nothing where only the order is another", () => {
             gateway: [],
         },
     )
+})
+
+it("fixedSettings() finds what a running daemon cannot change, and nothing else", () => {
+    const { gateway } = config([ssh])
+    const paths = (other: Partial<typeof gateway>) =>
+        fixedSettings(gateway, { ...gateway, ...other }, "a.toml").map(({ path }) => path.join("."))
+    expect(paths({})).toEqual([])
+    expect(paths({ grants: 20, uniform: !gateway.uniform, services: [{ protocol: "tcp", port: 80 }] })).toEqual([])
+    expect(paths({ state: "/srv", audit: !gateway.audit, socket: "/run/x", socketGroup: "ops" })).toEqual([
+        "gateway.state",
+        "gateway.audit",
+        "gateway.socket",
+        "gateway.socket_group",
+    ])
+    expect(paths({ capture: "packet-socket", logGroup: 1 })).toEqual(["gateway.capture", "gateway.log_group"])
 })

@@ -28,6 +28,9 @@ export type Running = {
     readonly finish: () => Promise<{ readonly handled: number; readonly opened: number }>
 }
 
+/** A second after it is ready the daemon gives memory back, once, and does nothing else for some 10 ms (decision 13). */
+const SETTLED_MS = 1200
+
 type AnyLab = Pick<Lab<never>, "gateway" | "scratch" | "startDaemon">
 
 /** Starts a subject and waits until it is ready and at rest. Throws if it is not within a minute. */
@@ -62,6 +65,7 @@ async function startPostern(lab: AnyLab, subject: Subject, { doors = 1 }: Option
     await daemon.log.waitFor(/\bready\b/, { timeout: 60_000 })
     const ready = performance.now() - begun
     spawnSync("taskset", ["-a", "-p", "-c", serverCpu(), String(daemon.pid)])
+    await pause(SETTLED_MS)
     await atRest(daemon.pid)
     return {
         pid: daemon.pid,

@@ -11,25 +11,30 @@
 import { mix } from "../mix.ts"
 import type { Address } from "../net/address.ts"
 
-/** Places per set. */
+/** Places per set, and the bits of a place's number that say which of them it is. */
 const WAYS = 8
+const WAY_BITS = 3
 /**
- * A place in memory. Everything about a source is in one piece, and its set beside it: a source that nobody has seen
- * is in no cache, and in a flood that is every source, so what a packet costs is how many pieces of memory it touches.
- * Counts are in units of the view: words and doubles from the beginning of the place, bytes too.
+ * A set in memory: first what is asked of all its places at once, side by side, then each place's own piece. A source
+ * that nobody has seen is in no cache, and in a flood that is every source, so what a packet costs is how many pieces of
+ * memory it touches: two cache lines tell whether a source is here and who has to give way, two more are its own.
+ *
+ * For all places: when each was last used, as doubles; the last word of its source; and four bytes.
  */
-const [KEY0, KEY1, KEY2, KEY3] = [0, 1, 2, 3]
-const [TOUCHED, PAUSED] = [2, 3]
-const PREFIX = 8
-/** View + 1; 0 is a free place, so that untouched memory stays untouched. */
-const VIEW = 36
+const KEYS = (WAYS * 8) / 4
+const MARKS = WAYS * 8 + WAYS * 4
+const SHARED_BYTES = MARKS + WAYS * 4
+/** The four bytes. View + 1: 0 is a free place, so that untouched memory stays untouched. PAUSES: it has been paused. */
+const MARK_BYTES = 4
+const [VIEW, STAGE, PAUSES, MISSES] = [0, 1, 2, 3]
+/** A place's own piece: the rest of the source and the prefix as words, a double, then bytes. */
+const PREFIX = 3
+const PAUSED = 2
 /** Hits in the ring, and where the next one goes. */
-const COUNT = 37
-const HEAD = 38
-const STAGE = 39
-const QUIET = 40
-const MISSES = 41
-const HEAD_BYTES = 48
+const COUNT = 24
+const HEAD = 25
+const QUIET = 26
+const HEAD_BYTES = 32
 /** The ring: the times of all hits, as doubles, then their codes, then their marks. */
 const TIMES = HEAD_BYTES / 8
 const HIT_BYTES = 16
@@ -42,13 +47,13 @@ export class Attempts {
     readonly depth: number
     readonly #sets: number
     readonly #seed: readonly [number, number]
-    /** Views of one buffer, and the size of a place in the units of each. */
+    /** Views of one buffer. */
     readonly #bytes: Uint8Array
     readonly #words: Int32Array
     readonly #doubles: Float64Array
-    readonly #byteSize: number
-    readonly #wordSize: number
-    readonly #doubleSize: number
+    /** Bytes of a set, and of a place's own piece in it. */
+    readonly #setSize: number
+    readonly #placeSize: number
     #used = 0
 
     /** `capacity` is a power of two of at least 1024, `depth` the length of the longest sequence (1–32). */
@@ -57,10 +62,9 @@ export class Attempts {
         this.depth = depth
         this.#sets = capacity / WAYS
         this.#seed = seed
-        this.#byteSize = HEAD_BYTES + HIT_BYTES * depth
-        this.#wordSize = this.#byteSize / 4
-        this.#doubleSize = this.#byteSize / 8
-        const buffer = new ArrayBuffer(capacity * this.#byteSize)
+        this.#placeSize = HEAD_BYTES + HIT_BYTES * depth
+        this.#setSize = SHARED_BYTES + WAYS * this.#placeSize
+        const buffer = new ArrayBuffer(this.#sets * this.#setSize)
         this.#bytes = new Uint8Array(buffer)
         this.#words = new Int32Array(buffer)
         this.#doubles = new Float64Array(buffer)
@@ -74,12 +78,15 @@ export class Attempts {
     /** The place of this source in this view, or -1. */
     find(a: number, b: number, c: number, d: number, view: number): number {
         const first = this.#firstPlace(a, b, c, d, view)
-        for (let place = first; place < first + WAYS; place++) {
-            const at = place * this.#wordSize
+        const words = this.#words
+        const keys = this.#key(first)
+        for (let way = 0; way < WAYS; way++) {
             // Signed words: so they are compared.
-            if (this.#words[at + KEY3] !== (d | 0) || this.#words[at + KEY2] !== (c | 0)) continue
-            if (this.#words[at + KEY1] !== (b | 0) || this.#words[at + KEY0] !== (a | 0)) continue
-            if (this.#bytes[place * this.#byteSize + VIEW] === view + 1) return place
+            if (words[keys + way] !== (d | 0)) continue
+            const place = first + way
+            const at = this.#own(place) / 4
+            if (words[at + 2] !== (c | 0) || words[at + 1] !== (b | 0) || words[at] !== (a | 0)) continue
+            if (this.view(place) === view) return place
         }
         return -1
     }
@@ -89,34 +96,48 @@ export class Attempts {
      * -1 when all others are further on than a newcomer can be. Whoever had the place is forgotten.
      */
     claim(a: number, b: number, c: number, d: number, view: number, now: number): number {
-        const first = this.#firstPlace(a, b, c, d, view)
+        const place = this.#leastFar(this.#firstPlace(a, b, c, d, view), now)
+        if (place < 0) return -1
+        const mark = this.#mark(place)
+        if (this.#bytes[mark + VIEW] === 0) this.#used++
+        this.#bytes[mark + VIEW] = view + 1
+        this.#bytes[mark + STAGE] = 0
+        this.#bytes[mark + PAUSES] = 0
+        this.#bytes[mark + MISSES] = 0
+        this.#doubles[this.#touch(place)] = now
+        this.#words[this.#key(place)] = d
+        const own = this.#own(place)
+        this.#words[own / 4] = a
+        this.#words[own / 4 + 1] = b
+        this.#words[own / 4 + 2] = c
+        this.#words[own / 4 + PREFIX] = 0
+        this.#bytes[own + COUNT] = 0
+        this.#bytes[own + HEAD] = 0
+        return place
+    }
+
+    /** Of the set that begins with `first`, the place that a newcomer may have; -1: none. */
+    #leastFar(first: number, now: number): number {
+        const [bytes, doubles] = [this.#bytes, this.#doubles]
+        const [marks, times] = [this.#mark(first), this.#touch(first)]
         let best = -1
-        let bestRank = 2
-        for (let place = first; place < first + WAYS; place++) {
-            const rank = this.#rank(place, now)
-            if (rank > 1 || rank > bestRank) continue
-            if (rank === bestRank && this.touched(place) >= this.touched(best)) continue
-            best = place
-            bestRank = rank
+        let longest = now
+        for (let way = 0; way < WAYS; way++) {
+            const mark = marks + way * MARK_BYTES
+            const touched = doubles[times + way]!
+            // Free or forgotten.
+            if (bytes[mark + VIEW] === 0 || now - touched > FORGET_MS) return first + way
+            if (touched > longest || (touched === longest && best >= 0)) continue
+            if (bytes[mark + STAGE]! > 1 || (bytes[mark + PAUSES] !== 0 && this.paused(first + way) > now)) continue
+            best = first + way
+            longest = touched
         }
-        if (best < 0) return -1
-        const [bytes, words] = [best * this.#byteSize, best * this.#wordSize]
-        if (this.#bytes[bytes + VIEW] === 0) this.#used++
-        this.#words[words + KEY0] = a
-        this.#words[words + KEY1] = b
-        this.#words[words + KEY2] = c
-        this.#words[words + KEY3] = d
-        this.#bytes[bytes + VIEW] = view + 1
-        this.setMisses(best, 0)
-        this.setPaused(best, 0)
-        this.setTouched(best, now)
-        this.empty(best)
         return best
     }
 
     /** Word `i` (0–3) of the source at this place. */
     source(place: number, i: number): number {
-        return this.#words[place * this.#wordSize + KEY0 + i]! >>> 0
+        return this.#words[i === 3 ? this.#key(place) : this.#own(place) / 4 + i]! >>> 0
     }
 
     /** The source at this place. */
@@ -126,66 +147,67 @@ export class Attempts {
 
     /** The view of this place. */
     view(place: number): number {
-        return this.#bytes[place * this.#byteSize + VIEW]! - 1
+        return this.#bytes[this.#mark(place) + VIEW]! - 1
     }
 
     /** When the place was last used (ms). */
     touched(place: number): number {
-        return this.#doubles[place * this.#doubleSize + TOUCHED]!
+        return this.#doubles[this.#touch(place)]!
     }
 
     setTouched(place: number, value: number): void {
-        this.#doubles[place * this.#doubleSize + TOUCHED] = value
+        this.#doubles[this.#touch(place)] = value
     }
 
     /** Until when (ms) the source's hits do not count. */
     paused(place: number): number {
-        return this.#doubles[place * this.#doubleSize + PAUSED]!
+        return this.#bytes[this.#mark(place) + PAUSES] === 0 ? 0 : this.#doubles[this.#own(place) / 8 + PAUSED]!
     }
 
     setPaused(place: number, value: number): void {
-        this.#doubles[place * this.#doubleSize + PAUSED] = value
+        this.#bytes[this.#mark(place) + PAUSES] = value === 0 ? 0 : 1
+        if (value !== 0) this.#doubles[this.#own(place) / 8 + PAUSED] = value
     }
 
     /** Near-misses since the last success, up to 255. */
     misses(place: number): number {
-        return this.#bytes[place * this.#byteSize + MISSES]!
+        return this.#bytes[this.#mark(place) + MISSES]!
     }
 
     setMisses(place: number, value: number): void {
-        this.#bytes[place * this.#byteSize + MISSES] = value
+        this.#bytes[this.#mark(place) + MISSES] = value
     }
 
     /** How far the longest live attempt is. */
     stage(place: number): number {
-        return this.#bytes[place * this.#byteSize + STAGE]!
+        return this.#bytes[this.#mark(place) + STAGE]!
     }
 
     setStage(place: number, value: number): void {
-        this.#bytes[place * this.#byteSize + STAGE] = value
+        this.#bytes[this.#mark(place) + STAGE] = value
     }
 
     /** Which prefix that is: the matcher's number for it. */
     prefix(place: number): number {
-        return this.#words[place * this.#wordSize + PREFIX]!
+        return this.#words[this.#own(place) / 4 + PREFIX]!
     }
 
     setPrefix(place: number, value: number): void {
-        this.#words[place * this.#wordSize + PREFIX] = value
+        this.#words[this.#own(place) / 4 + PREFIX] = value
     }
 
     /** 1: the attempt began with the very hit that completed another. Nobody meant it, so nobody is told of it. */
     quiet(place: number): number {
-        return this.#bytes[place * this.#byteSize + QUIET]!
+        return this.#bytes[this.#own(place) + QUIET]!
     }
 
     setQuiet(place: number, value: number): void {
-        this.#bytes[place * this.#byteSize + QUIET] = value
+        this.#bytes[this.#own(place) + QUIET] = value
     }
 
     /** Hits in the ring of this place. */
     count(place: number): number {
-        return this.#bytes[place * this.#byteSize + COUNT]!
+        return this.#bytes[this.#own(place) + COUNT]!
     }
 
     /** The code of the `back`-th last hit (1 is the last), and its time (ms) and mark below. */
@@ -194,7 +216,7 @@ export class Attempts {
     }
 
     time(place: number, back: number): number {
-        return this.#doubles[place * this.#doubleSize + TIMES + this.#slot(place, back)]!
+        return this.#doubles[this.#own(place) / 8 + TIMES + this.#slot(place, back)]!
     }
 
     mark(place: number, back: number): number {
@@ -203,18 +225,18 @@ export class Attempts {
 
     /** Adds a hit; the oldest gives way in a full ring. `mark` is what a retransmission repeats. */
     push(place: number, code: number, time: number, mark: number): void {
-        const bytes = place * this.#byteSize
+        const bytes = this.#own(place)
         const slot = this.#bytes[bytes + HEAD]!
         this.#words[this.#codes(place) + slot] = code
         this.#words[this.#codes(place) + this.depth + slot] = mark
-        this.#doubles[place * this.#doubleSize + TIMES + slot] = time
+        this.#doubles[bytes / 8 + TIMES + slot] = time
         this.#bytes[bytes + HEAD] = slot + 1 === this.depth ? 0 : slot + 1
         if (this.#bytes[bytes + COUNT]! < this.depth) this.#bytes[bytes + COUNT]!++
     }
 
     /** Gives the place back. */
     release(place: number): void {
-        const at = place * this.#byteSize + VIEW
+        const at = this.#mark(place) + VIEW
         if (this.#bytes[at] !== 0) this.#used--
         this.#bytes[at] = 0
         this.empty(place)
@@ -222,7 +244,7 @@ export class Attempts {
 
     /** Forgets the hits of this place, not its near-misses. */
     empty(place: number): void {
-        const bytes = place * this.#byteSize
+        const bytes = this.#own(place)
         this.#bytes[bytes + COUNT] = 0
         this.#bytes[bytes + HEAD] = 0
         this.setStage(place, 0)
@@ -252,21 +274,35 @@ export class Attempts {
         return { total, places: places.sort((a, b) => this.stage(b) - this.stage(a)) }
     }
 
-    /** 0: free or forgotten; 1: at most at stage 1; 2: further on. */
-    #rank(place: number, now: number): number {
-        if (this.#bytes[place * this.#byteSize + VIEW] === 0 || now - this.touched(place) > FORGET_MS) return 0
-        return this.stage(place) > 1 || this.paused(place) > now ? 2 : 1
-    }
-
     /** Where in the ring. */
     #slot(place: number, back: number): number {
-        const at = this.#bytes[place * this.#byteSize + HEAD]! - back
+        const at = this.#bytes[this.#own(place) + HEAD]! - back
         return at < 0 ? at + this.depth : at
     }
 
     /** Where the codes of this place begin, in words. */
     #codes(place: number): number {
-        return place * this.#wordSize + HEAD_BYTES / 4 + 2 * this.depth
+        return (this.#own(place) + HEAD_BYTES) / 4 + 2 * this.depth
+    }
+
+    /** Where the place's own piece begins, in bytes. */
+    #own(place: number): number {
+        return (place >>> WAY_BITS) * this.#setSize + SHARED_BYTES + (place & (WAYS - 1)) * this.#placeSize
+    }
+
+    /** Where its time is, in doubles. */
+    #touch(place: number): number {
+        return ((place >>> WAY_BITS) * this.#setSize) / 8 + (place & (WAYS - 1))
+    }
+
+    /** Where the last word of its source is, in words. */
+    #key(place: number): number {
+        return ((place >>> WAY_BITS) * this.#setSize) / 4 + KEYS + (place & (WAYS - 1))
+    }
+
+    /** Where its four bytes begin. */
+    #mark(place: number): number {
+        return (place >>> WAY_BITS) * this.#setSize + MARKS + (place & (WAYS - 1)) * MARK_BYTES
     }
 
     #firstPlace(a: number, b: number, c: number, d: number, view: number): number {

@@ -53,6 +53,8 @@ describe("Ration.afford()", () => {
         for (let i = 0; i < 5000; i++) ration.afford("first", "stage", ...v4(i), 0)
         expect(ration.afford("further", "stage", ...v4(1), 0)).toBe(true)
         for (let i = 0; i < 5000; i++) ration.afford("further", "stage", ...v4(i), 0)
+        expect(ration.afford("refused", "refused", ...v4(1), 0)).toBe(true)
+        for (let i = 0; i < 5000; i++) ration.afford("refused", "refused", ...v4(i), 0)
         expect(ration.afford("grant", "opened", ...v4(1), 0)).toBe(true)
     })
 })
@@ -92,7 +94,7 @@ describe("Ration.takeOmitted()", () => {
     it("loses no line: each is made, or in one sum", () => {
         let omitted = 0
         const act = fc.record({
-            name: fc.constantFrom("first" as const, "further" as const, "grant" as const),
+            name: fc.constantFrom("first" as const, "further" as const, "refused" as const, "grant" as const),
             kind: fc.constantFrom("stage" as const, "spoiled" as const, "opened" as const),
             source: fc.nat(40),
             times: fc.nat(300),

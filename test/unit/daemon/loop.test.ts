@@ -135,6 +135,22 @@ describe("Loop, a firewall that refuses", () => {
         expect(gate.open()).toHaveLength(1)
     })
 
+    it("tells a refusal also while others flood who know nearly as much: each of theirs would come first", () => {
+        const gate = started(config([{ ...ssh, sources: ["198.51.100.0/24"] }]))
+        const flood = () => {
+            for (let i = 0; i < 200; i++)
+                for (const hit of HITS.slice(0, 2)) gate.send(`10.9.${i >> 7}.${i & 127}`, hit)
+        }
+        flood()
+        for (const hit of HITS) {
+            gate.send(me, hit)
+            flood()
+        }
+        expect(gate.said().filter((line) => line.includes(me))).toEqual([
+            expect.stringContaining(`${me}: refused: the right knock, but this source may not knock here`),
+        ])
+    })
+
     it("keeps the former time when a renewal is refused", () => {
         const gate = started(config([ssh]))
         gate.knock(me, HITS)

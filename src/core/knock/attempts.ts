@@ -251,25 +251,35 @@ export class Attempts {
         this.setPrefix(place, 0)
     }
 
-    /** Places with a live attempt, the furthest first, at most so many; `total` counts all. Looks at every place. */
+    /** Calls for each place in use, up to the last of them: memory that nobody has used yet stays untouched. */
+    each(act: (place: number) => void): void {
+        for (let place = 0, left = this.#used; left > 0; place++) {
+            if (this.view(place) < 0) continue
+            left--
+            act(place)
+        }
+    }
+
+    /** Places with a live attempt, the furthest first, at most so many; `total` counts all. Looks at all in use. */
     furthest(most: number): { readonly total: number; readonly places: readonly number[] } {
         const live = (place: number) => this.stage(place) > 0 && this.quiet(place) === 0
         const byStage = new Uint32Array(this.depth + 1)
         let total = 0
-        for (let place = 0; place < this.capacity; place++) {
-            if (!live(place)) continue
+        this.each((place) => {
+            if (!live(place)) return
             byStage[this.stage(place)]!++
             total++
-        }
+        })
         // The stage of which there is only room for some, and for how many.
         let least = this.depth
         let room = most
         while (least > 0 && byStage[least]! <= room) room -= byStage[least--]!
         const places: number[] = []
-        for (let place = 0; place < this.capacity && places.length < Math.min(most, total); place++) {
-            if (!live(place) || this.stage(place) < least) continue
-            if (this.stage(place) === least && room-- <= 0) continue
-            places.push(place)
+        if (most > 0) {
+            this.each((place) => {
+                if (!live(place) || this.stage(place) < least) return
+                if (this.stage(place) > least || room-- > 0) places.push(place)
+            })
         }
         return { total, places: places.sort((a, b) => this.stage(b) - this.stage(a)) }
     }

@@ -119,12 +119,10 @@ export class Matcher {
      * is told. What an attempt was told to be it stays, as long as a sequence begins so.
      */
     inherit(from: Matcher, views: readonly number[], now: number): void {
-        const { capacity } = from.attempts
-        for (let place = 0; place < capacity; place++) {
-            // A free place has no view.
+        from.attempts.each((place) => {
             const view = views[from.attempts.view(place)] ?? -1
             if (view >= 0) this.#adopt(from.attempts, place, view, now)
-        }
+        })
     }
 
     /** Ends the attempts whose window has passed. */

@@ -193,6 +193,21 @@ describe("Attempts.claim()", () => {
         expect(left.length).toBeGreaterThanOrEqual(neighbours.length - SHARE)
     })
 
+    it("visits each place in use once, and no other", () => {
+        const attempts = table()
+        const visited = () => {
+            const places: number[] = []
+            attempts.each((place) => places.push(place))
+            return places
+        }
+        expect(visited()).toEqual([])
+        const claimed = Array.from({ length: 300 }, (_, n) => attempts.claim(...v4(n * 7919), 0, 0))
+        for (const place of claimed.slice(0, 100)) attempts.release(place)
+        const left = claimed.slice(100).toSorted((a, b) => a - b)
+        expect(new Set(left).size).toBe(200)
+        expect(visited()).toEqual(left)
+    })
+
     it("puts a source elsewhere with another seed", () => {
         const seeds = [0, 1, 2, 3, 4, 5, 6, 7].map((n) => new Attempts(1024, 3, [n, 99 - n]))
         for (const one of [parseAddress("192.0.2.7")!, parseAddress("2001:db8::7")!]) {

@@ -129,6 +129,14 @@ function suite(make: () => Promise<{ readonly audit: Audit; readonly goTo: (now:
         expect(await read(10)).toEqual([11])
     })
 
+    it("goes on from nothing, for a reader who wants the last of what is not there yet", async () => {
+        const { entries, next } = await audit.read({ ...ALL, last: 5 })
+        expect(entries).toEqual([])
+        audit.write(counted(1))
+        await settled(audit)
+        expect(serials((await audit.read({ ...ALL, after: next })).entries)).toEqual([1])
+    })
+
     it("filters by time, door, source and kind, and takes the last of what is left", async () => {
         const sources = ["192.0.2.7", "192.0.2.8", "2001:db8::1"]
         for (let i = 0; i < 30; i++) {

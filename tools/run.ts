@@ -134,6 +134,7 @@ function hitsOf(file: string): string[] {
 function introduce(file: string): void {
     say(`configuration: ${file}`)
     say("It hides nothing and changes nothing of what this host lets in. Ctrl-C ends it and removes its table.")
+    say("All ports refuse, as they should; a right knock shows below, as `open: tcp/22` and `start: hello`.")
     say("")
 }
 

@@ -291,6 +291,16 @@ describe("spawn", () => {
         expect(performance.now() - begun).toBeGreaterThan(400)
     })
 
+    it("says why a program could not be run", async () => {
+        writeFileSync(file("plain"), "no program", { mode: 0o600 })
+        const why = async (program: string) => (await runOnce([program])).outcome
+        expect(await why("/nonexistent/page")).toEqual({
+            ended: "error",
+            detail: "spawn /nonexistent/page ENOENT: there is no such program, or what it is written for is missing",
+        })
+        expect(await why(file("plain"))).toMatchObject({ detail: expect.stringContaining("it is not executable") })
+    })
+
     it("says which signal ended a program", async () => {
         const { outcome } = await runOnce(sh("kill -KILL $$"))
         expect(outcome).toEqual({ ended: "signal", signal: "SIGKILL" })

@@ -33,7 +33,7 @@ export function spawnCommands(room?: Room): Commands {
 function start(job: CommandJob, ended: (outcome: CommandOutcome, passing: boolean) => void): Running {
     const child = tryToSpawn(job.argv, job.input !== undefined)
     if (child instanceof Error) {
-        setImmediate(() => ended({ ended: "error", detail: child.message }, isPassing(child)))
+        setImmediate(() => ended({ ended: "error", detail: whyNot(child) }, isPassing(child)))
         return { kill: () => {} }
     }
     // A program that ends, or closes its input, before it has read all of it, wants no more.
@@ -75,7 +75,7 @@ function start(job: CommandJob, ended: (outcome: CommandOutcome, passing: boolea
         lines.end()
         ended(timedOut ? { ended: "timeout" } : outcome, passing)
     }
-    child.once("error", (error) => end({ ended: "error", detail: error.message }, isPassing(error)))
+    child.once("error", (error) => end({ ended: "error", detail: whyNot(error) }, isPassing(error)))
     child.once("exit", (code, signal) => {
         const outcome: CommandOutcome =
             code === null ? { ended: "signal", signal: signal ?? "SIGKILL" } : { ended: "exit", code }
@@ -118,4 +118,11 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
     } catch {
         // All of the group has ended.
     }
+}
+
+/** What keeps a program from running, for people. */
+function whyNot(error: Error): string {
+    const code = "code" in error ? error.code : ""
+    if (code === "ENOENT") return `${error.message}: there is no such program, or what it is written for is missing`
+    return code === "EACCES" ? `${error.message}: it is not executable for this user` : error.message
 }

@@ -293,12 +293,13 @@ describe("spawn", () => {
 
     it("says why a program could not be run", async () => {
         writeFileSync(file("plain"), "no program", { mode: 0o600 })
-        const why = async (program: string) => (await runOnce([program])).outcome
-        expect(await why("/nonexistent/page")).toEqual({
+        const missing = await runOnce(["/nonexistent/page"])
+        expect(missing.outcome).toEqual({
             ended: "error",
             detail: "spawn /nonexistent/page ENOENT: there is no such program, or what it is written for is missing",
         })
-        expect(await why(file("plain"))).toMatchObject({ detail: expect.stringContaining("it is not executable") })
+        const plain = await runOnce([file("plain")])
+        expect(plain.outcome).toMatchObject({ detail: expect.stringContaining("it is not executable") })
     })
 
     it("says which signal ended a program", async () => {

@@ -9,8 +9,11 @@ export type Asker = {
     readonly gone: () => boolean
 }
 
-/** Ours: no reload waits longer for the one before than this (ms). */
-const REST_MOST_MS = 2000
+/** Ours: as many reloads as take so long (ms) follow one another with a short rest… */
+const BURST_MS = 2000
+const REST_SHORT_MS = 5
+/** …and then with one as long as each took, but no longer than this (ms). */
+const REST_LONG_MS = 2000
 
 /** Time: milliseconds with fractions, and a pause. */
 export type Pace = { readonly now: () => number; readonly rest: (ms: number) => Promise<unknown> }
@@ -22,9 +25,10 @@ const PACE: Pace = { now: () => performance.now(), rest: (ms) => setTimeout(ms, 
  * the rest after it, gets the next one, together with everybody else who does: so what is read is read after he asked.
  * Who has gone when it begins is not counted, and if nobody is left it is not made: then null.
  *
- * The rest is as long as the reload was. In one turn of the event loop a single client is accepted, and packets have one
- * look in: without a rest a storm of requests would put a reload between any two turns, and a question that needs three
- * of them would wait behind everybody who came before.
+ * In one turn of the event loop a single client is accepted: without a rest a storm of requests would put a reload
+ * between any two turns, and a question that needs three of them would wait behind everybody who came before. Some
+ * milliseconds are turns enough for all who wait. Who goes on and on gets half of the time: the rest is as long as the
+ * reload was.
  */
 export function oneByOne<T>(
     act: (askers: readonly Asker[]) => Promise<T>,
@@ -33,6 +37,9 @@ export function oneByOne<T>(
     let last: Promise<unknown> = Promise.resolve()
     let next: { readonly askers: Asker[]; readonly outcome: Promise<T | null> } | null = null
     let earliest = Number.NEGATIVE_INFINITY
+    /** Time (ms) that reloads took, less the time between them, at the end of the last one. */
+    let owed = 0
+    let ended = Number.NEGATIVE_INFINITY
     const inTurn = async (before: Promise<unknown>, askers: readonly Asker[]): Promise<T | null> => {
         await Promise.allSettled([before])
         // Signals come many in one turn, and what only waits for promises would be done for each of them at once.
@@ -46,8 +53,10 @@ export function oneByOne<T>(
         try {
             return await act(present)
         } finally {
-            const ended = now()
-            earliest = ended + Math.min(ended - begun, REST_MOST_MS)
+            owed = Math.max(0, owed - (begun - ended))
+            ended = now()
+            owed += ended - begun
+            earliest = ended + Math.min(ended - begun, owed > BURST_MS ? REST_LONG_MS : REST_SHORT_MS)
         }
     }
     return (asker) => {

@@ -60,17 +60,20 @@ describe("oneByOne()", () => {
         expect(made).toEqual([[2]])
     })
 
-    it("leaves half of the time to others, however often it is asked, and never rests long", async () => {
+    it("takes a breath after each, leaves half of the time to others if it is asked on and on, and never rests long", async () => {
         const { pace, rests, pass } = pacing()
         const ask = oneByOne(async ([asker]) => pass(asker!.uid!), pace)
-        await ask(user(80))
-        await ask(user(80))
+        for (let i = 0; i < 3; i++) await ask(user(80))
+        expect(rests.splice(0)).toEqual([5, 5])
+        for (let i = 0; i < 100; i++) await ask(user(80))
+        expect(new Set(rests)).toEqual(new Set([5, 80]))
+        expect(rests.splice(0).filter((ms) => ms === 80).length).toBeGreaterThan(70)
         pass(10_000)
         await ask(user(5000))
         // Who has gone costs nothing, and shortens nobody's rest.
         await ask(GONE)
         await ask(user(80))
-        expect(rests).toEqual([80, 2000])
+        expect(rests).toEqual([2000])
     })
 
     it("goes on after one that failed, whenever the next is asked for", async () => {

@@ -162,7 +162,8 @@ describe("somebody else's firewall", () => {
             expect(await eventually(() => listTable(gateway).match(/10\.99\.\S+ \. tcp/) === null)).toBe(true)
         }
         expect(daemon.log.all.filter((line) => /cannot let|firewall refused/.test(line))).toEqual([])
-        expect(daemon.log.all.length).toBeLessThan(600)
+        // Of nine thousand packets: three rations of a hundred lines at once and twenty a second, and what was open.
+        expect(daemon.log.all.length).toBeLessThan(1000)
     })
 })
 

@@ -73,20 +73,20 @@ describe("entryText()", () => {
     })
 })
 
-describe("entryText() of counts and codes", () => {
-    const of = (fact: AuditFact) => entryText({ serial: 1, time: 1_700_000_000_000, ...fact }).slice(21)
+const textOf = (fact: AuditFact) => entryText({ serial: 1, time: 1_700_000_000_000, ...fact }).slice(21)
 
+describe("entryText() of counts and codes", () => {
     it("counts one thing as one", () => {
-        expect(of({ ...FACTS.reloaded, problems: 1 })).toMatch(/^the configuration was refused.*: 1 problem$/)
-        expect(of({ ...FACTS.lost, count: 1 })).toMatch(/^1 entry since /)
-        expect(of({ ...FACTS.summed, sources: 1 })).toMatch(/ from 1 source since /)
+        expect(textOf({ ...FACTS.reloaded, problems: 1 })).toMatch(/^the configuration was refused.*: 1 problem$/)
+        expect(textOf({ ...FACTS.lost, count: 1 })).toMatch(/^1 entry since /)
+        expect(textOf({ ...FACTS.summed, sources: 1 })).toMatch(/ from 1 source since /)
     })
 
     it("has words for every reason to refuse, and shows one of a later version as it is", () => {
         for (const code of ["source", "share", "grants", "firewall"] satisfies RefusalCode[])
-            expect(of({ ...FACTS.refused, code })).toMatch(/ refused: the right knock, but \S+ .* \S+$/)
-        expect(of({ ...FACTS.refused, code: "moon" })).toMatch(/ but moon$/)
-        expect(of({ ...FACTS.refused, code: "toString" })).toMatch(/ but toString$/)
+            expect(textOf({ ...FACTS.refused, code })).toMatch(/ refused: the right knock, but \S+ .* \S+$/)
+        expect(textOf({ ...FACTS.refused, code: "moon" })).toMatch(/ but moon$/)
+        expect(textOf({ ...FACTS.refused, code: "toString" })).toMatch(/ but toString$/)
     })
 })
 

@@ -5,6 +5,7 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { setTimeout as pause } from "node:timers/promises"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { account } from "../lab/account.ts"
 import { type Crowd, type Family, makeCrowd } from "../lab/crowd.ts"
@@ -99,6 +100,20 @@ async function besiege(name: string, daemon: Daemon, family: Family, wanted: Ord
     return result
 }
 
+/**
+ * A siege in which the daemon could read everything. A machine that is busy with other things leaves it no time for that,
+ * and then the kernel drops packets, whoever sent them: a few times that is tried again. `all`: who knocked in all of them.
+ */
+async function read(name: string, daemon: Daemon, family: Family, wanted: Order): Promise<Siege & { all: number }> {
+    let result = await besiege(name, daemon, family, wanted)
+    let all = result.knocked.length
+    for (let i = 0; i < 3 && result.dropped > 0; i++) {
+        result = await besiege(`${name}, again`, daemon, family, wanted)
+        all += result.knocked.length
+    }
+    return { ...result, all }
+}
+
 beforeAll(() => {
     lab = makeLab(["knocker", "enemy"])
     gateway = lab.gateway
@@ -131,11 +146,7 @@ describe("a flood of first hits", () => {
                     const ready = processFigures(daemon.pid).peak
                     const wanted = order(family, [FIRST], rate, rate > 100_000 ? 2 : 3)
                     const what = `first hits, ${capture}, IPv${family}`
-                    let result = await besiege(what, daemon, family, wanted)
-                    // A machine that is busy with other things leaves the daemon no time to read: then the kernel drops.
-                    for (let i = 0; i < 3 && result.dropped > 0; i++)
-                        result = await besiege(`${what}, again`, daemon, family, wanted)
-                    const { flood, seen, dropped, knocked, lost, peak } = result
+                    const { flood, seen, dropped, knocked, lost, peak } = await read(what, daemon, family, wanted)
                     expect(lost).toEqual([])
                     expect(knocked.length).toBeGreaterThanOrEqual(5)
                     // It was a flood, and the account is whole: each packet is seen or counted as dropped.
@@ -168,16 +179,17 @@ describe("a flood of whole knocks", () => {
         const daemon = await start("nflog", "grants = 64")
         const from = daemon.log.all.length
         const most: number[] = []
-        const watching = setInterval(
-            () =>
-                void statusOf(daemon).then(
-                    ({ totals }) => most.push(totals.grants),
-                    () => {},
-                ),
-            100,
-        )
+        const state = { besieged: true }
+        // One question at a time: a busy daemon has sixteen places for those who ask.
+        const watching = (async () => {
+            while (state.besieged) {
+                most.push((await statusOf(daemon)).totals.grants)
+                await pause(100)
+            }
+        })()
         const result = await besiege("whole knocks, room for 64", daemon, 4, order(4, WHOLE, 30_000, 3), 500)
-        clearInterval(watching)
+        state.besieged = false
+        await watching
         expect(Math.max(...most)).toBe(64)
         expect(result.seen).toBeGreaterThan(result.flood.sent / 2)
         const lines = daemon.log.all.slice(from)
@@ -242,12 +254,12 @@ describe("one source that hammers", () => {
             const network = family === 4 ? "20.1.2.3" : "2a01:2:3:4::/64"
             const kind = family === 4 ? "fixed" : "random"
             const wanted = { ...order(family, ports, 50_000, 1), sources: { kind, network } } as const
-            const { lost, knocked } = await besiege(`one source ${what}, IPv${family}`, daemon, family, wanted)
+            const { lost, knocked, all } = await read(`one source ${what}, IPv${family}`, daemon, family, wanted)
             expect(lost).toEqual([])
             expect(knocked.length).toBeGreaterThanOrEqual(5)
             const { totals } = await statusOf(daemon)
             // A /64 has two sets of eight places and no more.
-            expect(totals.sources).toBeLessThanOrEqual(knocked.length + (family === 4 ? 1 : 16))
+            expect(totals.sources).toBeLessThanOrEqual(all + (family === 4 ? 1 : 16))
         })
     }
 })

@@ -50,6 +50,6 @@ export type AuditHealth = {
     /** Entries that wait to be written, and entries that found no room since the start. */
     readonly waiting: number
     readonly lost: number
-    /** Why the last write failed; null: it did not. */
+    /** Why the last write failed, or why it cannot be written yet; null: neither. */
     readonly trouble: string | null
 }

@@ -96,7 +96,10 @@ function vitestTier(project: string): Counts {
     return counts
 }
 
-/** A tier that needs network namespaces, and every program that one can knock with. The names of its tests are collected without running them, to count them. */
+/**
+ * A tier that needs network namespaces, and every program that one can knock with. The names of its tests are collected
+ * without running them, to count them.
+ */
 function namespaceTier(project: string): Counts {
     const reason = whyNoNamespaces() ?? whatIsMissing()
     if (reason === null) return vitestTier(project)

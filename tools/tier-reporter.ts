@@ -1,7 +1,7 @@
 /**
- * A vitest reporter for one tier: prints what tests have counted (`account`), what failed and why tests were skipped, and writes the counts that
- * `run-tests.ts` adds up to the file named by $TIER_COUNTS. A file that cannot be loaded and an error outside any test
- * count as failures too, so that no way of failing is left out of the sum.
+ * A vitest reporter for one tier: prints what tests have counted (`account`), what failed and why tests were skipped, and
+ * writes the counts that `run-tests.ts` adds up to the file named by $TIER_COUNTS. A file that cannot be loaded and an
+ * error outside any test count as failures too, so that no way of failing is left out of the sum.
  */
 import { writeFileSync } from "node:fs"
 import { relative } from "node:path"

@@ -1,8 +1,9 @@
 /**
  * The book of what is open: one lease per door and source, with the end of its grant and the state of its programs.
  * Bounded: a knock that finds the book full is refused. It can hold more than it may, after a configuration that allows
- * less: then what is open ends on its time, and nothing is added until there is room. The kernel ends grants by itself; the book knows when, so that
- * people are told, programs are stopped and two doors to one service do not cut each other short.
+ * less: then what is open ends on its time, and nothing is added until there is room. The kernel ends grants by itself;
+ * the book knows when, so that people are told, programs are stopped and two doors to one service do not cut each other
+ * short.
  *
  * Who knows a knock can take many addresses, most easily those of an IPv6 network, so each network has a share of the
  * book and no more.

@@ -53,8 +53,8 @@ hide = true
 `
 
 /**
- * The cap that postern.toml(5) states, over the most that the daemon had until it was ready: places for `attempts` sources of 72
- * bytes and 16 for each hit of the longest sequence, 1 KiB for each of `grants`, and 48 MiB for everything else.
+ * The cap that postern.toml(5) states, over the most that the daemon had until it was ready: places for `attempts`
+ * sources of 72 bytes and 16 for each hit of the longest sequence, 1 KiB for each of `grants`, and 48 MiB for all else.
  */
 function cap(ready: number, attempts = 262_144, grants = 16_384): number {
     return ready + attempts * (72 + 16 * HITS.length) + grants * 1024 + 48 * MEBI

@@ -4,9 +4,10 @@
  * ids that former lives claimed, separated by commas.
  *
  * One life: takes over what is there, waits for a knock, opens a second source by hand for a minute, opens and revokes a
- * third, opens a door for a fourth that the next configuration (FILE.next) does not have and goes on with that, claims and
- * counts, lets all programs end, and stops in good order. What it was promised it prints, as a line each: `found SOURCE…`, `ready`, `claimed ID`, `counted N`, `given SOURCE`, `revoked SOURCE`, `stopped`, `moments N`;
- * and `replayed ID` if something was used twice, which must not be.
+ * third, opens a door for a fourth that the next configuration (FILE.next) does not have and goes on with that, claims
+ * and counts, lets all programs end, and stops in good order. What it was promised it prints, as a line each:
+ * `found SOURCE…`, `ready`, `claimed ID`, `given SOURCE`, `revoked SOURCE`, `stopped`, `moments N`; and `replayed ID` if
+ * something was used twice, which must not be.
  */
 import { readFileSync, writeSync } from "node:fs"
 import { nflogCapture } from "../../src/adapters/capture/nflog.ts"

@@ -8,7 +8,7 @@
  */
 
 /**
- * More packets than this within so many milliseconds are a flood. It is over when a reading finds no more than that and
+ * More packets than FLOOD within so many milliseconds are a flood. It is over when a reading finds no more than CALM and
  * the mean is low, too: what the kernel puts together comes in lumps, and a reading may fall between two of them.
  */
 const FLOOD = 8

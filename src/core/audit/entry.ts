@@ -41,7 +41,7 @@ const KINDS = {
     /** The daemon. `last`: how the one before ended; `none`: the trail begins here. */
     started: z.object({ version: text, pid: number, last: z.enum(["clean", "crashed", "none"]) }),
     stopped: z.object({ signal: text }),
-    /** The configuration was read anew; `problems` of it, if it was refused. `uid` null: by a signal. `others` asked, too. */
+    /** The configuration was read anew; `problems` of it, if it was refused. `uid` null: a signal. `others` asked, too. */
     reloaded: z.object({
         done: z.boolean(),
         problems: number,

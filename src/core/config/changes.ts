@@ -2,7 +2,7 @@
 import type { Config, Gateway } from "./config.ts"
 import type { Found } from "./issues.ts"
 
-/** Doors or hooks by name: new ones, those that are gone, those that say something else now, and the number of all others. */
+/** Doors or hooks by name: new ones, gone ones, those that say something else now; and the number of all others. */
 export type Changes = {
     readonly added: readonly string[]
     readonly removed: readonly string[]

@@ -125,7 +125,7 @@ const TEXTS: Texts = {
         "unless the host's own rules or a command use the grant",
     "nothing-listens": ({ service }) => `nothing listens on ${service} at this moment`,
     "no-program": () =>
-        "there is no such program on this host, or it is not executable: put it there, or mend the path",
+        "there is no such program on this host, or it is not executable: put it there, chmod +x it, or mend the path",
     "no-group": () =>
         "there is no such group on this host, so that root alone could ask: make it with groupadd --system",
     "always-everyone": () => "everyone: nobody needs to knock, and the service is not hidden at all",

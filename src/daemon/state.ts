@@ -114,16 +114,16 @@ function keepJournal(
 }
 
 function keepTrail(directory: Directory, first: Opened<Trail>, { now, log, retry }: StateKeeping): Part<Audit> {
-    const trouble = new Trouble((reason) =>
-        log("warning", `audit: ${directory.path} cannot be used: ${reason}: entries wait`),
-    )
+    if (first.ok) return { kept: first.value.audit, stop: NOTHING.stop }
     const unread = (reason: string) =>
         log("warning", `audit: the trail in ${directory.path} cannot be read, and is not kept: ${reason}`)
-    if (first.ok) return { kept: first.value.audit, stop: NOTHING.stop }
     if (first.why === "file") {
         unread(first.reason)
         return NOTHING
     }
+    const trouble = new Trouble((reason) =>
+        log("warning", `audit: ${directory.path} cannot be used: ${reason}: entries wait`),
+    )
     trouble.is(first.reason)
     const { audit, come } = lateAudit(now, () => trouble.reason)
     const { stop } = tryAgain(async () => {

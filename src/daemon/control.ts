@@ -59,7 +59,12 @@ async function answer(request: Request, client: Client, keeping: AnswerKeeping, 
     const { config } = standing
     if (request.ask === "log") {
         if (kept.audit === null) return refuse("audit")
-        return { ok: true, answer: "log", ...(await kept.audit.read(request)) }
+        try {
+            return { ok: true, answer: "log", ...(await kept.audit.read(request)) }
+        } catch (error) {
+            // Its directory or a file of it cannot be read just now: for who asks to know, and the log has said so.
+            return refuse("failed", messageOf(error))
+        }
     }
     if (request.ask === "trust") return trust(request.since, uid, keeping, log)
     if (request.ask === "reload") return reloaded(await keeping.reload(client))

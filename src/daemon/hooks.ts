@@ -45,12 +45,12 @@ type Call = {
 }
 
 /** What is remembered of one hook, by its name. */
-type Standing = { readonly calls: Budget; readonly complaints: Budget; omitted: number }
+type Account = { readonly calls: Budget; readonly complaints: Budget; omitted: number }
 
 /** See the head of the file. */
 export class Hooks {
     readonly #keeping: HooksKeeping
-    readonly #standings = new Map<string, Standing>()
+    readonly #accounts = new Map<string, Account>()
     #heeded = false
 
     constructor(keeping: HooksKeeping) {
@@ -94,8 +94,8 @@ export class Hooks {
 
     #run(hook: Hook, call: Call): void {
         const { commands, now, wall } = this.#keeping
-        const standing = this.#standing(hook.name)
-        const { omitted } = standing
+        const account = this.#account(hook.name)
+        const { omitted } = account
         const facts = { version: 1, time: new Date(wall()).toISOString(), hook: hook.name, ...call, omitted }
         const { event, door = "", source = "", text } = call
         const values: Readonly<Record<string, string>> = { event, door, source, text }
@@ -103,7 +103,7 @@ export class Hooks {
             word.replace(/\{(event|door|source|text)\}/g, (_, key: string) => values[key]!),
         )
         const queued =
-            standing.calls.spend(now()) &&
+            account.calls.spend(now()) &&
             commands.run(
                 {
                     lane: hook.name,
@@ -115,7 +115,7 @@ export class Hooks {
                 },
                 (outcome) => this.#ended(hook, outcome),
             )
-        standing.omitted = queued ? 0 : omitted + 1
+        account.omitted = queued ? 0 : omitted + 1
         if (!queued && omitted === 0)
             this.#complain(hook.name, "calls are left out: it is too slow, or too much happens")
     }
@@ -126,19 +126,19 @@ export class Hooks {
     }
 
     #complain(name: string, what: string): void {
-        if (!this.#standing(name).complaints.spend(this.#keeping.now())) return
+        if (!this.#account(name).complaints.spend(this.#keeping.now())) return
         this.#keeping.log("warning", `hook ${name}: ${what}`)
     }
 
-    #standing(name: string): Standing {
-        const known = this.#standings.get(name)
+    #account(name: string): Account {
+        const known = this.#accounts.get(name)
         if (known !== undefined) return known
         const made = { calls: new Budget(...CALLS), complaints: new Budget(...COMPLAINTS), omitted: 0 }
         // Names go with reloads; as many as any configuration has are remembered.
-        for (const old of this.#standings.keys()) {
-            if (!this.#keeping.hooks().some((hook) => hook.name === old)) this.#standings.delete(old)
+        for (const old of this.#accounts.keys()) {
+            if (!this.#keeping.hooks().some((hook) => hook.name === old)) this.#accounts.delete(old)
         }
-        this.#standings.set(name, made)
+        this.#accounts.set(name, made)
         return made
     }
 }

@@ -1,5 +1,5 @@
 /** When reloads are made: one at a time, each for all who wait for one, and with time in between for everything else. */
-import { setTimeout } from "node:timers/promises"
+import { TIMING, type Timing } from "../adapters/system/timing.ts"
 
 /** Who asks for a reload. */
 export type Asker = {
@@ -15,11 +15,6 @@ const REST_SHORT_MS = 5
 /** …and then with one as long as each took, but no longer than this (ms). */
 const REST_LONG_MS = 2000
 
-/** Time: milliseconds with fractions, and a pause. */
-export type Pace = { readonly now: () => number; readonly rest: (ms: number) => Promise<unknown> }
-
-const PACE: Pace = { now: () => performance.now(), rest: (ms) => setTimeout(ms, undefined, { ref: false }) }
-
 /**
  * One at a time, each in a turn of its own. Who asks before it begins shares it; who asks while it is under way, or in
  * the rest after it, gets the next one, together with everybody else who does: so what is read is read after he asked.
@@ -32,7 +27,7 @@ const PACE: Pace = { now: () => performance.now(), rest: (ms) => setTimeout(ms, 
  */
 export function oneByOne<T>(
     act: (askers: readonly Asker[]) => Promise<T>,
-    { now, rest }: Pace = PACE,
+    { now, rest }: Timing = TIMING,
 ): (asker: Asker) => Promise<T | null> {
     let last: Promise<unknown> = Promise.resolve()
     let next: { readonly askers: Asker[]; readonly outcome: Promise<T | null> } | null = null

@@ -260,6 +260,8 @@ describe.skipIf(reason !== null)(`beside a daemon${reason === null ? "" : ` (${r
         await start()
         expect(daemon.log.all.join("\n")).toMatch(/audit: .* cannot be used: .*: entries wait/)
         expect(postern("log")).toMatch(/the daemon could not do it: .*\n\? 1$/)
+        // That is no mistake of the daemon's.
+        expect(daemon.log.all.join("\n")).not.toContain("log failed")
         knocker.must([POSTERN, "knock", gateway.v4, ...HITS])
         await daemon.log.waitFor(/: open: /)
         rmSync(state)

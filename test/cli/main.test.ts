@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { expect, test } from "vitest"
@@ -43,6 +43,25 @@ test("postern: says so where there is no Node.js, as for a service when it is in
         const { status, stderr } = spawnSync("/bin/sh", [join(root, "postern"), "status"], { encoding: "utf8", env })
         expect(stderr).toMatch(/^postern: error: there is no node in PATH \(.*\)\npostern: hint: install Node.js .*\n$/)
         expect(status).toBe(1)
+    } finally {
+        rmSync(bin, { recursive: true })
+    }
+})
+
+test.each([
+    [["run"], true],
+    [["--no-color", "run", "-c", "x"], true],
+    [["status"], false],
+    [["--no-color", "knock", "run"], false],
+    [[], false],
+])("postern %j: only the daemon is started to save memory", (words, saves) => {
+    const bin = mkdtempSync(join(tmpdir(), "postern-path-"))
+    try {
+        writeFileSync(join(bin, "node"), '#!/bin/sh\nprintf "%s\\n" "$@"\n', { mode: 0o755 })
+        const env = { PATH: `${bin}:${process.env["PATH"]}` }
+        const { stdout } = spawnSync(join(root, "postern"), words, { encoding: "utf8", env })
+        const options = saves ? ["--optimize-for-size"] : []
+        expect(stdout.trimEnd().split("\n")).toEqual([...options, join(root, "dist/postern.js"), ...words])
     } finally {
         rmSync(bin, { recursive: true })
     }

@@ -2,18 +2,13 @@
  * One answer at a time, with time in between: clients that ask for much, all at once, must not keep packets waiting for
  * longer than the longest answer takes to make.
  */
-import { setTimeout } from "node:timers/promises"
+import { TIMING, type Timing } from "../system/timing.ts"
 
 /** Ours: so long (ms) nobody has to wait because of the answer before. */
 const REST_MOST_MS = 100
 
-/** Time: milliseconds with fractions, and a pause. */
-export type Pace = { readonly now: () => number; readonly rest: (ms: number) => Promise<unknown> }
-
-const PACE: Pace = { now: () => performance.now(), rest: (ms) => setTimeout(ms, undefined, { ref: false }) }
-
 /** Takes work, to be begun in the order in which it comes, each in a turn of its own; after a long one comes a rest. */
-export function queue({ now, rest }: Pace = PACE): (work: () => void) => void {
+export function queue({ now, rest }: Timing = TIMING): (work: () => void) => void {
     const waiting: (() => void)[] = []
     let pumping = false
     const pump = async () => {

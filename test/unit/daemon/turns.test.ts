@@ -1,10 +1,11 @@
 /** When reloads are made, over acts that are none. */
 import { setImmediate } from "node:timers/promises"
 import { describe, expect, it } from "vitest"
-import { type Asker, oneByOne, type Pace } from "../../../src/daemon/turns.ts"
+import type { Timing } from "../../../src/adapters/system/timing.ts"
+import { type Asker, oneByOne } from "../../../src/daemon/turns.ts"
 
 /** Nothing takes any time. */
-const TIMELESS: Pace = { now: () => 0, rest: () => Promise.reject(new Error("a rest from nothing")) }
+const TIMELESS: Timing = { now: () => 0, rest: () => Promise.reject(new Error("a rest from nothing")) }
 const user = (uid: number | null): Asker => ({ uid, gone: () => false })
 const GONE: Asker = { uid: 7, gone: () => true }
 
@@ -12,7 +13,7 @@ const GONE: Asker = { uid: 7, gone: () => true }
 const pacing = () => {
     let now = 0
     const rests: number[] = []
-    const pace: Pace = {
+    const pace: Timing = {
         now: () => now,
         rest: async (ms) => {
             rests.push(ms)

@@ -21,29 +21,33 @@ export function grantChanges(
     return [...elements.flatMap((element) => put(openKey(element), ms)), ...sources.flatMap(anyChanges)]
 }
 
-/** Takes the elements back, and sets their sources' time in `any`. Refused as a whole if one of them is gone. */
+/** Takes the elements back, those that are gone already too, and sets their sources' time in `any`. */
 export function revokeChanges(elements: readonly GrantElement[], sources: readonly SourceTime[]): ElementChange[] {
-    return [...elements.map((element) => ({ ...openKey(element), ms: 0 })), ...sources.flatMap(anyChanges)]
+    return [...elements.flatMap((element) => take(openKey(element))), ...sources.flatMap(anyChanges)]
 }
 
 type Key = Pick<ElementChange, "set" | "key">
 
-/**
- * `add` and `delete` before the real `add`: no older kernel changes the timeout of an element that is there, and none
- * deletes what is not.
- */
+/** `delete` before the real `add`: no older kernel changes the timeout of an element that is there. */
 function put(key: Key, ms: number): ElementChange[] {
     const time = Number.isFinite(ms) ? Math.max(SHORTEST, Math.ceil(ms)) : null
+    return [...take(key), { ...key, ms: time }]
+}
+
+/**
+ * `add` before `delete`: no kernel deletes what is not there, and each refused transaction waits for all processors
+ * (8 ms and more). Nobody sees what goes in and out in one transaction.
+ */
+function take(key: Key): ElementChange[] {
     return [
         { ...key, ms: null },
         { ...key, ms: 0 },
-        { ...key, ms: time },
     ]
 }
 
 function anyChanges({ source, ms }: SourceTime): ElementChange[] {
     const key = { set: `any${familyOf(source)}`, key: addressBytes(source) }
-    return ms === 0 ? [{ ...key, ms: 0 }] : put(key, ms)
+    return ms === 0 ? take(key) : put(key, ms)
 }
 
 function openKey({ source, service }: GrantElement): Key {

@@ -80,16 +80,21 @@ export function nftFirewall(now: () => number = () => performance.now()): Firewa
         if (!known.ok) return known
         const at = now()
         const changes = revokeChanges(elements, ledger.sources(elements, 0, at))
-        let errno = sets.change(changes)
-        // One that is gone already refuses them all: then each on its own.
-        if (errno === ENOENT) errno = changes.reduce((worst, change) => changeAlone(change) || worst, 0)
-        const result = ofErrno(errno)
+        const errno = sets.change(changes)
+        // A full set has no room for one that is gone, a set may be gone itself: then each on its own.
+        const result = ofErrno(errno === ENFILE || errno === ENOENT ? oneByOne(changes) : errno)
         if (result.ok) ledger.note(elements, 0, at)
         return result
     }
-    const changeAlone = (change: ElementChange): number => {
-        const errno = sets.change([change])
-        return errno === ENOENT && change.ms === 0 ? 0 : errno
+    /** Makes each change but additions without an end; what is gone need not be taken out. */
+    const oneByOne = (changes: readonly ElementChange[]): number => {
+        let worst = 0
+        for (const change of changes) {
+            if (change.ms === null) continue
+            const errno = sets.change([change])
+            if (errno !== 0 && !(errno === ENOENT && change.ms === 0)) worst = errno
+        }
+        return worst
     }
     const list = () => {
         const read = readGrants(nft)

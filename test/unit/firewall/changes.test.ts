@@ -40,13 +40,15 @@ describe("grantChanges()", () => {
 })
 
 describe("revokeChanges()", () => {
-    it("takes the elements out, and keeps the source while another grant of it lives", () => {
+    it("takes the elements out even if they are gone, and keeps the source while another grant of it lives", () => {
         const sources = [
             { source: address("192.0.2.7"), ms: 0 },
             { source: address("192.0.2.8"), ms: 2000 },
         ]
         expect(short(revokeChanges([element("192.0.2.7", "tcp/22")], sources))).toEqual([
+            "open4 c00002070600000000160000 null",
             "open4 c00002070600000000160000 0",
+            "any4 c0000207 null",
             "any4 c0000207 0",
             "any4 c0000208 null",
             "any4 c0000208 0",

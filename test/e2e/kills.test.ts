@@ -29,8 +29,8 @@ const arenas: Arena[] = []
 /** Deaths by what was being done. */
 const deaths = new Map<string, number>()
 let kills = 0
-/** Of them, how many between the first act of a reload and the word that it is done. */
-let inReload = 0
+/** A use of a port: the n-th of this part of a life. */
+type Moment = readonly [part: string, n: number]
 
 beforeAll(async () => {
     bundle = bundleWorker("mortal-daemon")
@@ -49,7 +49,8 @@ function shapeOf(table: string): string {
 
 /** What one life told before it ended: `wrong`, what our table was instead of what it should be. */
 type Told = { readonly [what in "found" | "claimed" | "given" | "revoked" | "wrong"]: string[] } & {
-    moments: number
+    /** How many each part had. */
+    readonly moments: Map<string, number>
     died: string | null
 }
 
@@ -66,8 +67,8 @@ class Lives {
         this.#arena = arena
     }
 
-    /** One life that ends at this moment, 0: in good order; then all is looked at. */
-    async live(moment: number): Promise<Told> {
+    /** One life that ends at this moment, null: in good order; then all is looked at. */
+    async live(moment: Moment | null): Promise<Told> {
         const { lab, open } = this.#arena
         const before = this.#open
         const told = await this.#run(moment)
@@ -85,7 +86,7 @@ class Lives {
         return told
     }
 
-    async #run(moment: number): Promise<Told> {
+    async #run(moment: Moment | null): Promise<Told> {
         const { lab, outsider, configuration, changed } = this.#arena
         const life = ++this.#life
         const file = join(lab.scratch, "mortal.toml")
@@ -95,7 +96,7 @@ class Lives {
             process.execPath,
             bundle.file,
             file,
-            String(moment),
+            ...(moment ?? ["none", 0]).map(String),
             String(life),
             this.#claimed.slice(-30).join(),
         ]
@@ -103,7 +104,7 @@ class Lives {
         const child = spawn(program!, args, { stdio: ["ignore", "pipe", "pipe"] })
         const lines = collectLines(child, child.stdout)
         const errors = collectLines(child, child.stderr)
-        const told: Told = { found: [], claimed: [], given: [], revoked: [], wrong: [], moments: 0, died: null }
+        const told: Told = { found: [], claimed: [], given: [], revoked: [], wrong: [], moments: new Map(), died: null }
         child.stdout.on("data", (text: string) => {
             const source = /^ready (\S+)$/m.exec(text)?.[1]
             if (source === undefined) return
@@ -124,7 +125,7 @@ class Lives {
             if (what === "replayed") throw new Error(`used twice: ${words.join(" ")}`)
             if (what === "found" || what === "claimed" || what === "given" || what === "revoked")
                 told[what].push(...words)
-            if (what === "moments") told.moments = Number(words[0])
+            if (what === "moments") told.moments.set(words[0]!, Number(words[1]))
             if (what === "died") told.died = words.join(" ")
         }
         expect(told.wrong.map((shape) => [shape, this.#shape])).toEqual([])
@@ -136,26 +137,30 @@ class Lives {
 describe("a daemon that is killed", () => {
     it("at every use of a port: nothing stays open, nothing is used twice, the next one goes on", async () => {
         const lives = arenas.map((arena) => new Lives(arena))
-        const whole = await Promise.all(lives.map((one) => one.live(0)))
-        const most = Math.max(...whole.map(({ moments }) => moments))
-        expect(most).toBeGreaterThan(100)
+        const whole = await Promise.all(lives.map((one) => one.live(null)))
+        const walked = ["start", "reload", "end"].flatMap((part) => {
+            const most = Math.max(...whole.map(({ moments }) => moments.get(part) ?? 0))
+            return Array.from({ length: most }, (_, i): Moment => [part, i + 1])
+        })
+        let inReload = 0
         let next = 0
         const walk = async (one: Lives) => {
-            while (next < most) {
-                const { died, revoked } = await one.live(++next)
+            while (next < walked.length) {
+                const moment = walked[next++]!
+                const { died } = await one.live(moment)
                 if (died === null) continue
                 kills++
-                if (revoked.length === 1) inReload++
+                if (moment[0] === "reload") inReload++
                 const what = died.replace(/ calls back.*/, " calls back")
                 deaths.set(what, (deaths.get(what) ?? 0) + 1)
             }
         }
         await Promise.all(lives.map(walk))
-        for (const one of lives) expect((await one.live(0)).died).toBeNull()
+        for (const one of lives) expect((await one.live(null)).died).toBeNull()
         expect(kills).toBeGreaterThan(100)
         expect(inReload).toBeGreaterThan(5)
         account(
-            `kill -9 before and after every use of a port: ${kills}, of them ${inReload} during a reload; ${most} uses`,
+            `kill -9 before and after every use of a port: ${kills}, of them ${inReload} during a reload; ${walked.length} uses`,
         )
         const died = [...deaths.keys()]
         for (const port of [

@@ -1,13 +1,13 @@
 /**
  * A daemon that dies at the n-th use of a port: the real loop on the real capture, firewall, programs and journal of
- * the network namespace it runs in. Arguments: the configuration file, n (0: it lives), the number of this life, and the
- * ids that former lives claimed, separated by commas.
+ * the network namespace it runs in. Arguments: the configuration file, the part of its life and n (0: it lives), the
+ * number of this life, and the ids that former lives claimed, separated by commas.
  *
  * One life: takes over what is there, waits for a knock, opens a second source by hand for a minute, opens and revokes a
  * third, opens a door for a fourth that the next configuration (FILE.next) does not have and goes on with that, claims
  * and counts, lets all programs end, and stops in good order. What it was promised it prints, as a line each:
- * `found SOURCE…`, `ready`, `claimed ID`, `given SOURCE`, `revoked SOURCE`, `stopped`, `moments N`; and `replayed ID` if
- * something was used twice, which must not be.
+ * `found SOURCE…`, `ready`, `claimed ID`, `given SOURCE`, `revoked SOURCE`, `stopped`, `moments PART N` of its parts
+ * `start`, `reload` and `end`; and `replayed ID` if something was used twice, which must not be.
  */
 import { readFileSync, writeSync } from "node:fs"
 import { nflogCapture } from "../../src/adapters/capture/nflog.ts"
@@ -27,7 +27,7 @@ import { Loop } from "../../src/daemon/loop.ts"
 import type { Commands } from "../../src/ports/commands.ts"
 import { mortality } from "./mortal.ts"
 
-const [file = "", at = "0", life = "0", former = ""] = process.argv.slice(2)
+const [file = "", part = "", at = "0", life = "0", former = ""] = process.argv.slice(2)
 const LATER = Number.MAX_SAFE_INTEGER - 1
 /** Start and stop, for three sources. */
 const PROGRAMS = 6
@@ -42,7 +42,8 @@ function source(of: number): Address {
     return parseAddress(`10.99.${of * 80 + (number >> 8)}.${number & 255}`)!
 }
 
-const { wrap, moments } = mortality(Number(at))
+const { wrap, enter, moments } = mortality(part, Number(at))
+enter("start")
 async function read(path: string): Promise<Config> {
     const reading = await readConfig([{ file: path, text: readFileSync(path, "utf8") }], { listening: null })
     if (!reading.ok) throw new Error(JSON.stringify(reading.issues))
@@ -131,11 +132,13 @@ for (const of of [1, 2]) {
 const { grants } = loop.revoke(ssh!, parseNetwork(`${formatAddress(source(2))}/32`), 0)
 if (grants === 1) say("revoked", formatAddress(source(2)))
 if (loop.grant(leaving!, source(3), 60_000, 0) !== null) throw new Error("a grant by hand was refused")
+enter("reload")
 const turned = loop.reload(next, store)
+enter("end")
 if (!turned.ok || turned.ended < 1) throw new Error(`not reloaded: ${JSON.stringify(turned)}`)
 say("revoked", formatAddress(source(3)))
 await until(() => ended === PROGRAMS)
 await loop.stop()
 await store.close()
 say("stopped")
-say("moments", moments())
+for (const [of, count] of moments()) say("moments", of, count)

@@ -5,15 +5,20 @@ import { writeSync } from "node:fs"
 export type Mortality = {
     /** The same port; `name` says which in the name of its moments. */
     readonly wrap: <T extends object>(name: string, port: T) => T
-    /** How many moments there were until now. */
-    readonly moments: () => number
+    /** A part of the life ends and another begins: its moments are counted from 1. */
+    readonly enter: (part: string) => void
+    /** How many moments each part had until now. */
+    readonly moments: () => readonly (readonly [part: string, moments: number])[]
 }
 
-/** Dies by SIGKILL at moment number `at`, from 1, and prints `died before|after NAME` then; 0: never. */
-export function mortality(at: number): Mortality {
-    let moments = 0
+/** Dies by SIGKILL at moment `at` of a part, from 1, and prints `died before|after NAME` then; 0: never. */
+export function mortality(part: string, at: number): Mortality {
+    const parts = new Map<string, number>()
+    let current = ""
     const moment = (name: string) => {
-        if (++moments !== at) return
+        const moments = (parts.get(current) ?? 0) + 1
+        parts.set(current, moments)
+        if (current !== part || moments !== at) return
         writeSync(1, `died ${name}\n`)
         process.kill(process.pid, "SIGKILL")
     }
@@ -45,7 +50,10 @@ export function mortality(at: number): Mortality {
                 return around(`${name}.${String(key)}`, value.bind(target))
             },
         })
-    return { wrap, moments: () => moments }
+    const enter = (next: string) => {
+        current = next
+    }
+    return { wrap, enter, moments: () => [...parts] }
 }
 
 function isFunction(value: unknown): value is (...args: unknown[]) => unknown {

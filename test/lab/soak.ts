@@ -16,6 +16,7 @@ import { type Daemon, eventually, floodFrom, type Host, type Lab, listTable, mak
 import { processFigures } from "./process.ts"
 import { letIn, statusOf } from "./siege.ts"
 import { CONFIGURATION, FLOODS, HITS, MISCHIEF } from "./soak-acts.ts"
+import { type Record, recordPackets } from "./witness.ts"
 
 export type SoakOptions = {
     readonly seconds: number
@@ -57,8 +58,9 @@ const MEMORY_MOST = 189
 /** By the second fifth of it everything has happened a few times; in a shorter one memory is still finding its level (s). */
 const LONG = 300
 
-/** What goes on, for who has to find out why a knock was lost. */
+/** What goes on, and what is on the wire, for who has to find out why a knock was lost. */
 type Diary = { readonly name: string; readonly from: number; to: number }[]
+type Records = { readonly sent: Record; readonly came: Record }
 
 type Excuse = { readonly why: string; readonly from: number; to: number }
 type Sample = { readonly at: number; readonly pid: number; readonly rss: number; readonly descriptors: number }
@@ -102,7 +104,12 @@ async function run(lab: Lab<"knocker" | "enemy">, seconds: number, capture: stri
     }
     const diary: Diary = []
     const crowds = [makeCrowd(knocker, gateway, 4, 200), makeCrowd(knocker, gateway, 6, 200)]
-    const knocks = new Knocks(scene, excuses, crowds, diary)
+    const honest = "src net 10.78.0.0/16 or src net fd78::/16"
+    const records = {
+        sent: await recordPackets(knocker, "eth0", "out", honest),
+        came: await recordPackets(gateway, "eth0", "in", honest),
+    }
+    const knocks = new Knocks(scene, excuses, crowds, diary, records)
     const noted = async <T>(name: string, act: () => Promise<T>): Promise<T> => {
         const entry = { name, from: performance.now(), to: Number.POSITIVE_INFINITY }
         diary.push(entry)
@@ -202,10 +209,12 @@ class Knocks {
     readonly #excuses: readonly Excuse[]
     readonly #crowds: readonly Crowd[]
     readonly #diary: Diary
+    readonly #records: Records
     #turn = 0
 
-    constructor(scene: Scene, excuses: readonly Excuse[], crowds: readonly Crowd[], diary: Diary) {
+    constructor(scene: Scene, excuses: readonly Excuse[], crowds: readonly Crowd[], diary: Diary, records: Records) {
         this.#diary = diary
+        this.#records = records
         this.#scene = scene
         this.#excuses = excuses
         this.#crowds = crowds
@@ -215,7 +224,7 @@ class Knocks {
         const from = performance.now()
         const daemon = this.#scene.daemon()
         const line = daemon.log.all.length
-        const dropped = await droppedBy(daemon)
+        const before = await countersOf(daemon)
         const crowd = this.#crowds[this.#turn++ % this.#crowds.length]!
         const sources = await crowd.knock(3, HITS)
         const to = performance.now()
@@ -223,13 +232,17 @@ class Knocks {
         const gateway = this.#scene.gateway
         const open = await letIn(gateway, daemon, sources, line, PATIENCE)
         const why = excuse()
-        const overrun = open.size < sources.length && (await droppedBy(this.#scene.daemon())) > dropped && dropped >= 0
+        const after = open.size < sources.length ? await countersOf(this.#scene.daemon()) : null
+        const overrun = before !== null && after !== null && after.dropped > before.dropped
         for (const source of sources) {
             this.made++
             if (open.has(source)) this.opened++
             else if (why !== undefined) this.#excuse(why)
             else if (overrun) this.#excuse("while the kernel had no room for packets")
-            else this.lost.push(this.#story(source, from, to, daemon.log.all.slice(line)))
+            else {
+                const counted = `counted before and after: ${JSON.stringify([before, after])}`
+                this.lost.push(`${this.#story(source, from, to, daemon.log.all.slice(line))}; ${counted}`)
+            }
         }
     }
 
@@ -238,7 +251,10 @@ class Knocks {
             .filter((entry) => entry.from < to && entry.to > from - AFTERMATH)
             .map((entry) => `${entry.name} ${second(entry.from - from)} to ${second(entry.to - from)}`)
         const said = lines.filter((text) => text.includes(source)).slice(-5)
-        return `${source}, knocked within ${second(to - from)} s; ${meanwhile.join(", ")}; log: ${said.join(" | ")}`
+        const [sent, came] = [this.#records.sent, this.#records.came].map((record) =>
+            record.of(source, performance.timeOrigin + from).join(", "),
+        )
+        return `${source}, knocked within ${second(to - from)} s; ${meanwhile.join(", ")}; sent to ${sent}; came to ${came}; log: ${said.join(" | ")}`
     }
 
     #excuse(why: string): void {
@@ -246,16 +262,16 @@ class Knocks {
     }
 }
 
-/** Packets that the kernel has dropped, so far. Clients that hang keep others out for a moment; -1: the daemon is gone. */
-async function droppedBy(daemon: Daemon): Promise<number> {
-    let dropped = -1
+/** What the daemon has counted so far. Clients that hang keep others out for a moment; null: the daemon is gone. */
+async function countersOf(daemon: Daemon): Promise<Status["counters"] | null> {
+    let counters: Status["counters"] | null = null
     await eventually(async () => {
         try {
-            dropped = (await statusOf(daemon)).counters.dropped
+            counters = (await statusOf(daemon)).counters
         } catch {}
-        return dropped >= 0
+        return counters !== null
     }, 3000)
-    return dropped
+    return counters
 }
 
 function second(ms: number): string {

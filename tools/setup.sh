@@ -107,8 +107,8 @@ install_quietly() {
     done
 }
 
-# promtool checks our metrics. Its package would bring a service to this host, so nothing is installed: the one program
-# is unpacked, by root or anybody else, and kept.
+# promtool checks our metrics. Debian 13 has a package of it alone; before, it came with prometheus, which would bring a
+# service to this host. So nothing is installed: the one program is unpacked, by root or anybody else, and kept.
 PROMTOOL=$(dirname "$0")/../build/promtool
 
 fetch_promtool() {
@@ -125,10 +125,11 @@ fetch_promtool() {
 
 # The folder is ours alone, so apt must not give up its rights there.
 unpack_promtool() (
-    download() { timeout 120 apt-get download -q -o Acquire::Retries=0 -o APT::Sandbox::User="$(id -un)" prometheus; }
+    fetch() { timeout 120 apt-get download -q -o Acquire::Retries=0 -o APT::Sandbox::User="$(id -un)" "$1"; }
+    download() { fetch promtool || fetch prometheus; }
     cd "$1" || exit
     download || { [ "$(id -u)" = 0 ] && timeout 120 apt-get update -qq && download; } || exit
-    dpkg-deb --fsys-tarfile prometheus_*.deb | tar -xO ./usr/bin/promtool >promtool && chmod 755 promtool
+    dpkg-deb --fsys-tarfile ./*.deb | tar -xO ./usr/bin/promtool >promtool && chmod 755 promtool
 )
 
 check_debian() {

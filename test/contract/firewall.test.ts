@@ -338,7 +338,7 @@ describe.skipIf(why !== null)(`nft${why === null ? "" : ` (${why})`}`, () => {
             expect(firewall.apply(WATCH)).toEqual(OK)
             // Whom it watched it has forgotten, and so looks at everybody for a while.
             expect(namespace.must(["nft", "list", "set", "inet", "postern", "forgot"])).toMatch(
-                /ipv4 timeout.*ipv6 timeout/,
+                /ipv4 timeout.*\s+ipv6 timeout/,
             )
             namespace.must(["nft", "flush set inet postern forgot"])
             expect(now()).toEqual(wanted)

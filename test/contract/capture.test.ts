@@ -468,7 +468,7 @@ for (const adapter of ["nflog", "packet-socket"] as const) {
         it("allocates nothing per packet", async () => {
             const packets = 3000
             const perPacket: number[] = []
-            // The interpreter makes objects of large numbers; the compiler, once it has seen enough and had its time, does not.
+            // The interpreter makes objects of large numbers; the compiler, after a while, does not.
             for (let round = 0; round < 60 && (perPacket.at(-1) ?? 99) >= 4; round++) {
                 const { bytes, seen } = await stalled(packets)
                 expect(seen).toBe(packets)

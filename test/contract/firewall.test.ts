@@ -426,6 +426,44 @@ describe.skipIf(why !== null)(`nft${why === null ? "" : ` (${why})`}`, () => {
         60_000,
     )
 
+    it(
+        "revoke() of thousands that have gone is quick, whether the sets are full or not there",
+        withFirewall((firewall) => {
+            const [gone, live] = [1, 2].map((net) =>
+                Array.from({ length: 3000 }, (_, i) => element(`10.${net}.${i >> 8}.${i & 255}`, "tcp/22")),
+            )
+            firewall.apply({ ...HIDE, grants: 3000 })
+            expect(firewall.grant(live!, LONG)).toEqual(OK)
+            expect(firewall.grant([SSH4], LONG)).toMatchObject({ ok: false, code: "full" })
+            const all = () => {
+                expect(firewall.revoke(gone!)).toEqual(OK)
+                for (const one of gone!) expect(firewall.revoke([one])).toEqual(OK)
+            }
+            all()
+            expect(firewall.list()).toHaveLength(3000)
+            namespace.must(["nft", "delete table inet postern"])
+            all()
+        }),
+        // Refused transactions alone would take minutes.
+        60_000,
+    )
+
+    it(
+        "revoke() keeps a source that others let in for good, however full the sets are",
+        withFirewall((maker) => {
+            maker.apply({ ...HIDE, grants: 3 })
+            const more = ["10.0.0.1", "10.0.0.2"]
+            const ever = [formatElement(DNS4), ...more.map((source) => `${source} . tcp . 1`)]
+            namespace.must(["nft", `add element inet postern open4 { ${ever.join(", ")} }`])
+            namespace.must(["nft", `add element inet postern any4 { 192.0.2.7, ${more.join(", ")} }`])
+            // One that has not seen them come.
+            const firewall = nftFirewall()
+            expect(firewall.revoke([SSH4])).toEqual(OK)
+            firewall.close()
+            expect(namespace.must(["nft", "list", "set", "inet", "postern", "any4"])).toContain("192.0.2.7")
+        }),
+    )
+
     it("leaves every other table alone", () => {
         namespace.must([
             "nft",

@@ -5,7 +5,7 @@
 import { isIPv4 } from "../../core/net/address.ts"
 import { TCP, UDP } from "../../core/net/packet.ts"
 import type { GrantElement } from "../../core/ruleset.ts"
-import type { ElementChange } from "../system/nftables-elements.ts"
+import type { ElementChange, ElementKey } from "../system/nftables-elements.ts"
 import { familyOf, SHORTEST, type SourceTime } from "./elements.ts"
 
 /**
@@ -21,24 +21,28 @@ export function grantChanges(
     return [...elements.flatMap((element) => put(openKey(element), ms)), ...sources.flatMap(anyChanges)]
 }
 
-/** Takes the elements back, those that are gone already too, and sets their sources' time in `any`. */
-export function revokeChanges(elements: readonly GrantElement[], sources: readonly SourceTime[]): ElementChange[] {
-    return [...elements.flatMap((element) => take(openKey(element))), ...sources.flatMap(anyChanges)]
+/**
+ * What taking these elements back comes to: who must be gone, and the changes for sources that stay for another grant.
+ */
+export function revocation(elements: readonly GrantElement[], sources: readonly SourceTime[]): Revocation {
+    const [stay, leave] = [sources.filter(({ ms }) => ms > 0), sources.filter(({ ms }) => ms === 0)]
+    return { gone: [...elements.map(openKey), ...leave.map(anyKey)], kept: stay.flatMap(anyChanges) }
 }
 
-type Key = Pick<ElementChange, "set" | "key">
+/** See `revocation`. */
+export type Revocation = { readonly gone: readonly ElementKey[]; readonly kept: readonly ElementChange[] }
 
 /** `delete` before the real `add`: no older kernel changes the timeout of an element that is there. */
-function put(key: Key, ms: number): ElementChange[] {
+function put(key: ElementKey, ms: number): ElementChange[] {
     const time = Number.isFinite(ms) ? Math.max(SHORTEST, Math.ceil(ms)) : null
     return [...take(key), { ...key, ms: time }]
 }
 
 /**
- * `add` before `delete`: no kernel deletes what is not there, and each refused transaction waits for all processors
- * (8 ms and more). Nobody sees what goes in and out in one transaction.
+ * Takes an element out, also if it is gone. `add` before `delete`: no kernel deletes what is not there, and each refused
+ * transaction waits for all processors (8 ms and more). Nobody sees what goes in and out in one transaction.
  */
-function take(key: Key): ElementChange[] {
+export function take(key: ElementKey): ElementChange[] {
     return [
         { ...key, ms: null },
         { ...key, ms: 0 },
@@ -46,11 +50,14 @@ function take(key: Key): ElementChange[] {
 }
 
 function anyChanges({ source, ms }: SourceTime): ElementChange[] {
-    const key = { set: `any${familyOf(source)}`, key: addressBytes(source) }
-    return ms === 0 ? take(key) : put(key, ms)
+    return put(anyKey({ source }), ms)
 }
 
-function openKey({ source, service }: GrantElement): Key {
+function anyKey({ source }: Pick<SourceTime, "source">): ElementKey {
+    return { set: `any${familyOf(source)}`, key: addressBytes(source) }
+}
+
+function openKey({ source, service }: GrantElement): ElementKey {
     const address = addressBytes(source)
     const { protocol, port } = service
     // Each part of a concatenation fills whole registers of four bytes.

@@ -3,12 +3,13 @@ import type { GrantElement, Ruleset } from "../../core/ruleset.ts"
 import type { Firewall, FirewallResult } from "../../ports/firewall.ts"
 import { EACCES, ENFILE, ENOENT, EPERM, errnoText } from "../system/errno.ts"
 import { type NftAnswer, type Nftables, openNftables } from "../system/nftables.ts"
-import { type ElementChange, openElements } from "../system/nftables-elements.ts"
+import { openElements } from "../system/nftables-elements.ts"
 import { type TableWatch, watchTable } from "../system/nftables-events.ts"
-import { grantChanges, revokeChanges } from "./changes.ts"
+import { grantChanges, revocation } from "./changes.ts"
 import { type LiveElement, parseElements } from "./elements.ts"
 import { Ledger } from "./ledger.ts"
 import { renderApply, renderClear, renderRebuild } from "./render.ts"
+import { revokeElements } from "./revoke.ts"
 import { fitsShape } from "./shape.ts"
 import { TABLE } from "./table.ts"
 
@@ -79,22 +80,10 @@ export function nftFirewall(now: () => number = () => performance.now()): Firewa
         const known = load()
         if (!known.ok) return known
         const at = now()
-        const changes = revokeChanges(elements, ledger.sources(elements, 0, at))
-        const errno = sets.change(changes)
-        // A full set has no room for one that is gone, a set may be gone itself: then each on its own.
-        const result = ofErrno(errno === ENFILE || errno === ENOENT ? oneByOne(changes) : errno)
+        const sources = ledger.sources(elements, 0, at)
+        const result = ofErrno(revokeElements(sets, revocation(elements, sources)))
         if (result.ok) ledger.note(elements, 0, at)
         return result
-    }
-    /** Makes each change but additions without an end; what is gone need not be taken out. */
-    const oneByOne = (changes: readonly ElementChange[]): number => {
-        let worst = 0
-        for (const change of changes) {
-            if (change.ms === null) continue
-            const errno = sets.change([change])
-            if (errno !== 0 && !(errno === ENOENT && change.ms === 0)) worst = errno
-        }
-        return worst
     }
     const list = () => {
         const read = readGrants(nft)

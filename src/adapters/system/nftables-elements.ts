@@ -3,7 +3,7 @@
  * which reads the whole ruleset's shape before each command, takes 0.2 ms and now and then several. The table, its sets
  * and its rules are libnftables' business; this only puts elements in and out.
  */
-import { EAGAIN, ENOBUFS, SystemError } from "./errno.ts"
+import { EAGAIN, ENOBUFS, ENOENT, SystemError } from "./errno.ts"
 import {
     encodeMessage,
     errorOf,
@@ -22,6 +22,7 @@ const BATCH_BEGIN = 16
 const BATCH_END = 17
 const NFNL_SUBSYS_NFTABLES = 10
 const NEWSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 12
+const GETSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 13
 const DELSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 14
 const NLM_F_CREATE = 0x400
 const NFPROTO_INET = 1
@@ -42,8 +43,14 @@ const READ_SIZE = 65_536
 /** Ours: what every kernel lets a socket send in one go. More must be asked for. */
 const ROOM = 65_536
 
+/** Ours: so many are asked for in one go: their answers wait in the socket, some 4 KiB each. */
+const ASKED_MOST = 32
+
 /** One change: put an element in with a timeout in milliseconds, without one (null), or take it out (0). */
 export type ElementChange = { readonly set: string; readonly key: Uint8Array; readonly ms: number | null }
+
+/** An element of a set. */
+export type ElementKey = Pick<ElementChange, "set" | "key">
 
 /** A way to change the elements of one `inet` table. */
 export type ElementSocket = {
@@ -51,6 +58,8 @@ export type ElementSocket = {
     readonly port: number
     /** Makes all changes in one transaction. Returns 0, or the error number of the first refusal. */
     change(changes: readonly ElementChange[]): number
+    /** Those that are there now; none of a set that is not. Or the error number of the first refusal. */
+    there<Key extends ElementKey>(keys: readonly Key[]): readonly Key[] | number
     close(): void
 }
 
@@ -59,6 +68,11 @@ export function openElements(table: string): ElementSocket {
     const fd = openNetlink(NETLINK_NETFILTER)
     const answers = new Uint8Array(READ_SIZE)
     let room = ROOM
+    const ask = <Key extends ElementKey>(keys: readonly Key[]): readonly Key[] | number => {
+        sendBytes(fd, encodeQuestions(table, keys))
+        const codes = readCodes(fd, answers, keys.length)
+        return codes.find((code) => code !== 0 && code !== ENOENT) ?? keys.filter((_, i) => codes[i] === 0)
+    }
     return {
         port: portOf(fd),
         change(changes) {
@@ -70,6 +84,15 @@ export function openElements(table: string): ElementSocket {
             }
             sendBytes(fd, batch)
             return readVerdict(fd, answers)
+        },
+        there<Key extends ElementKey>(keys: readonly Key[]) {
+            const found: Key[] = []
+            for (let from = 0; from < keys.length; from += ASKED_MOST) {
+                const some = ask(keys.slice(from, from + ASKED_MOST))
+                if (typeof some === "number") return some
+                found.push(...some)
+            }
+            return found
         },
         close: () => closeSocket(fd),
     }
@@ -88,10 +111,23 @@ export function encodeBatch(table: string, changes: readonly ElementChange[]): U
     changes.forEach((change, i) => {
         // Refusals come unasked; the last change alone says that all went well.
         const ask = i === changes.length - 1 ? NLM_F_ACK : 0
-        at = writeElement(batch, view, at, change, names[i]!, i + 1, ask)
+        const [type, create] = change.ms === 0 ? [DELSETELEM, 0] : [NEWSETELEM, NLM_F_CREATE]
+        at = writeElement(batch, at, change, names[i]!, { type, flags: NLM_F_REQUEST | create | ask, sequence: i + 1 })
     })
     writeBoundary(view, at, BATCH_END, changes.length + 1)
     return batch
+}
+
+/** Questions for elements, each a message of its own: each is answered by the element, or by why not. */
+function encodeQuestions(table: string, keys: readonly ElementKey[]): Uint8Array {
+    const asked = keys.map(({ set, key }) => ({ set, key, ms: null }))
+    const names = asked.map(({ set }) => listName(table, set))
+    const bytes = new Uint8Array(asked.reduce((sum, one, i) => sum + elementSize(one, names[i]!), 0))
+    let at = 0
+    asked.forEach((one, i) => {
+        at = writeElement(bytes, at, one, names[i]!, { type: GETSETELEM, flags: NLM_F_REQUEST, sequence: i + 1 })
+    })
+    return bytes
 }
 
 const BOUNDARY = MESSAGE_HEADER + 4
@@ -116,19 +152,19 @@ function elementSize({ key, ms }: ElementChange, names: Uint8Array): number {
     return BOUNDARY + names.length + 4 * ATTRIBUTE + key.length + (ms ? ATTRIBUTE + 8 : 0)
 }
 
+type Head = { readonly type: number; readonly flags: number; readonly sequence: number }
+
 function writeElement(
     batch: Uint8Array,
-    view: DataView,
     from: number,
     change: ElementChange,
     names: Uint8Array,
-    sequence: number,
-    ask: number,
+    { type, flags, sequence }: Head,
 ): number {
     const { key, ms } = change
+    const view = new DataView(batch.buffer)
     const end = from + elementSize(change, names)
-    const [type, create] = ms === 0 ? [DELSETELEM, 0] : [NEWSETELEM, NLM_F_CREATE]
-    writeHeader(view, from, end - from, type, NLM_F_REQUEST | ask | create, sequence)
+    writeHeader(view, from, end - from, type, flags, sequence)
     batch[from + MESSAGE_HEADER] = NFPROTO_INET
     batch.set(names, from + BOUNDARY)
     let at = from + BOUNDARY + names.length
@@ -184,6 +220,18 @@ function readVerdict(fd: number, bytes: Uint8Array): number {
     }
     if (refusal === 0) throw new SystemError("nftables: no answer to a change", EAGAIN)
     return refusal
+}
+
+/** The answers to so many questions, in their order: 0 for what is there, or an error number. */
+function readCodes(fd: number, bytes: Uint8Array, count: number): number[] {
+    const codes: number[] = []
+    while (codes.length < count) {
+        const length = receive(fd, bytes)
+        if (length === -ENOBUFS) continue
+        if (length <= 0) throw new SystemError("nftables: asking for elements", length === 0 ? EAGAIN : -length)
+        for (const message of messages(bytes.subarray(0, length))) codes.push(errorOf(message) ?? 0)
+    }
+    return codes
 }
 
 function name(text: string): Uint8Array {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { grantChanges, revokeChanges } from "../../../src/adapters/firewall/changes.ts"
+import { grantChanges, revocation, take } from "../../../src/adapters/firewall/changes.ts"
 import { type ElementChange, encodeBatch } from "../../../src/adapters/system/nftables-elements.ts"
 import { address, element } from "../../lab/rulesets.ts"
 
@@ -39,20 +39,27 @@ describe("grantChanges()", () => {
     })
 })
 
-describe("revokeChanges()", () => {
-    it("takes the elements out even if they are gone, and keeps the source while another grant of it lives", () => {
+describe("revocation()", () => {
+    it("names who must be gone, and keeps the source while another grant of it lives", () => {
         const sources = [
             { source: address("192.0.2.7"), ms: 0 },
             { source: address("192.0.2.8"), ms: 2000 },
+            { source: address("192.0.2.9"), ms: Number.POSITIVE_INFINITY },
         ]
-        expect(short(revokeChanges([element("192.0.2.7", "tcp/22")], sources))).toEqual([
+        const { gone, kept } = revocation([element("192.0.2.7", "tcp/22")], sources)
+        expect(short(gone.flatMap(take))).toEqual([
             "open4 c00002070600000000160000 null",
             "open4 c00002070600000000160000 0",
             "any4 c0000207 null",
             "any4 c0000207 0",
+        ])
+        expect(short(kept)).toEqual([
             "any4 c0000208 null",
             "any4 c0000208 0",
             "any4 c0000208 2000",
+            "any4 c0000209 null",
+            "any4 c0000209 0",
+            "any4 c0000209 null",
         ])
     })
 })

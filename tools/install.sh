@@ -7,7 +7,7 @@ set -eu
 PREFIX=${PREFIX:-/usr/local}
 SYSCONFDIR=${SYSCONFDIR:-/etc}
 DESTDIR=${DESTDIR:-}
-here=$(cd "$(dirname "$0")/.." && pwd -P)
+here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 
 library=$DESTDIR$PREFIX/lib/postern
 units=$DESTDIR$PREFIX/lib/systemd/system

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { expect, test } from "vitest"
@@ -45,6 +45,33 @@ test("postern: says so where there is no Node.js, as for a service when it is in
         expect(status).toBe(1)
     } finally {
         rmSync(bin, { recursive: true })
+    }
+})
+
+test("postern: finds itself through links in linked directories, with spaces in their names, whatever CDPATH says", () => {
+    const scratch = mkdtempSync(join(tmpdir(), "postern-links-"))
+    try {
+        const [real, bin] = [join(scratch, "the real/one"), join(scratch, "some/bin")]
+        for (const folder of [join(real, "dist"), bin, join(scratch, "else", "one")])
+            mkdirSync(folder, { recursive: true })
+        copyFileSync(join(root, "postern"), join(real, "postern"))
+        writeFileSync(join(real, "dist/postern.js"), 'console.log(process.argv.slice(2).join("|"))')
+        symlinkSync("../../the real/one/postern", join(bin, "postern"))
+        symlinkSync(bin, join(scratch, "linked bin"))
+        const CDPATH = join(scratch, "else")
+        for (const [cwd, program, PATH] of [
+            [".", "postern", `${join(scratch, "linked bin")}:${process.env["PATH"]}`],
+            ["the real", "one/postern", process.env["PATH"]],
+        ] as const) {
+            const run = spawnSync(program, ["a b", "", "--c"], {
+                cwd: join(scratch, cwd),
+                encoding: "utf8",
+                env: { PATH, CDPATH },
+            })
+            expect([run.stdout, run.stderr]).toEqual(["a b||--c\n", ""])
+        }
+    } finally {
+        rmSync(scratch, { recursive: true })
     }
 })
 

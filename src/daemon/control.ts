@@ -62,7 +62,8 @@ async function answer(request: Request, client: Client, keeping: AnswerKeeping, 
         try {
             return { ok: true, answer: "log", ...(await kept.audit.read(request)) }
         } catch (error) {
-            // Its directory or a file of it cannot be read just now: for who asks to know, and the log has said so.
+            if (isMistake(error)) throw error
+            // Its directory or a file of it cannot be read just now: for who asks to know.
             return refuse("failed", messageOf(error))
         }
     }
@@ -84,6 +85,11 @@ async function answer(request: Request, client: Client, keeping: AnswerKeeping, 
     const refused = loop.grant(door, request.source, ms, uid)
     if (refused !== null) return refuse(refused)
     return { ok: true, answer: "grant", ms: door.opens.length === 0 ? 0 : ms, opens: door.opens.map(formatService) }
+}
+
+/** One of the kinds that JavaScript itself throws: a disk has others. */
+function isMistake(error: unknown): boolean {
+    return [TypeError, RangeError, ReferenceError].some((kind) => error instanceof kind)
 }
 
 /** An operator decides what is taken for known: written down in journal, log and audit trail. */

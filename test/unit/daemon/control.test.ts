@@ -172,6 +172,20 @@ describe("answerer()", () => {
         expect(answer).toMatchObject({ next: 3, more: false, missing: 0, entries: [{ count: 2 }, { count: 3 }] })
     })
 
+    it("tells who asks why a trail cannot be read, and the log only of a mistake of ours", async () => {
+        const { keeping, log, lines } = make(config([ssh]))
+        const askLog = (thrown: Error) => {
+            const audit = { ...memoryAudit(() => 0), read: () => Promise.reject(thrown) }
+            const answer = answerer({ ...keeping, kept: { ...keeping.kept, audit } }, log)
+            return answer({ ask: "log", after: 0, last: null, filter: EVERYTHING }, peer, stays)
+        }
+        const [disk, ours] = [new Error("EIO: i/o error, read"), new TypeError("x is not a function")]
+        for (const thrown of [disk, ours]) {
+            expect(await askLog(thrown)).toEqual({ ok: false, code: "failed", detail: thrown.message })
+        }
+        expect(lines).toEqual([`error control: log failed: ${ours.message}`])
+    })
+
     it("trust: moves the moment from which everything is known, and writes down who decided so", async () => {
         const { gate, ask, kept, lines } = make(config([ssh]))
         const { since } = kept.store.health()

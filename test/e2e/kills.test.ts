@@ -197,7 +197,7 @@ describe("a daemon that is killed", () => {
             const { lab, outsider, configuration } = arena
             const run = (life: number | string) => lab.startDaemon(configuration(`storm-${life}`), { until: null })
             const first = await run("first")
-            await first.log.waitFor(/ready$/)
+            await first.log.waitFor(/ready$/, { timeout: 30_000 })
             const grant = ["grant", "ssh", FRIEND, "--for", "1h", "--socket", first.socket]
             lab.gateway.must([POSTERN, ...grant])
             outsider.keepTrying("friend", FRIEND, PORT)
@@ -208,7 +208,7 @@ describe("a daemon that is killed", () => {
                 const number = kills++
                 const daemon = await run(number)
                 // One while it starts, one while it works.
-                if (number % 2 === 0) await daemon.log.waitFor(/ready$/)
+                if (number % 2 === 0) await daemon.log.waitFor(/ready$/, { timeout: 30_000 })
                 await pause((number * 37) % 300)
                 await daemon.stop("SIGKILL")
                 if (daemon.log.all.some((line) => line.endsWith("ready"))) ready++
@@ -217,7 +217,7 @@ describe("a daemon that is killed", () => {
             }
             outsider.storm(null)
             const last = await run("last")
-            await last.log.waitFor(/ready$/)
+            await last.log.waitFor(/ready$/, { timeout: 30_000 })
             expect(await eventually(() => [...arena.open().keys()].join() === FRIEND)).toBe(true)
             expect(await last.stop()).toBe(0)
         }

@@ -19,8 +19,8 @@ export function sendSyn(port: number, target: Target, options: KnockerOptions, o
         const from = options.sourcePort === null ? {} : { localPort: options.sourcePort }
         const socket = connect({ ...way(port, target, options), ...from })
         open.add(socket)
-        // Timers come before what the network has said. An answer that has waited for a busy process is read first: closed
-        // unread, the connection would end in a handshake, and one side would keep it for a minute.
+        // Timers come before what the network has said. An answer that has waited for a busy process is read first:
+        // closed unread, the connection would end in a handshake, and one side would keep it for a minute.
         const end = setTimeout(() => setImmediate(() => socket.destroy()), STAY)
         socket.once("connect", () => socket.resetAndDestroy())
         socket.once("error", (error) =>

@@ -3,7 +3,7 @@
  * which reads the whole ruleset's shape before each command, takes 0.2 ms and now and then several. The table, its sets
  * and its rules are libnftables' business; this only puts elements in and out.
  */
-import { EAGAIN, ENOBUFS, ENOENT, SystemError } from "./errno.ts"
+import { EAGAIN, ENOBUFS, ENOENT, EPERM, SystemError } from "./errno.ts"
 import {
     encodeMessage,
     errorOf,
@@ -222,10 +222,13 @@ function readVerdict(fd: number, bytes: Uint8Array): number {
     return refusal
 }
 
-/** The answers to so many questions, in their order: 0 for what is there, or an error number. */
+/**
+ * The answers to so many questions, in their order: 0 for what is there, or an error number. Whoever may not ask gets
+ * one EPERM for all of them: the kernel looks at the right before it looks at the questions.
+ */
 function readCodes(fd: number, bytes: Uint8Array, count: number): number[] {
     const codes: number[] = []
-    while (codes.length < count) {
+    while (codes.length < count && codes[0] !== EPERM) {
         const length = receive(fd, bytes)
         if (length === -ENOBUFS) continue
         if (length <= 0) throw new SystemError("nftables: asking for elements", length === 0 ? EAGAIN : -length)

@@ -66,6 +66,10 @@ export async function makeService(host: Namespace, scratch: string, configuratio
         if (why !== undefined) return why
         throw new Error(`systemd does not start:\n${[...lines.all, ...trouble.all].join("\n")}`)
     }
+    if (!givesRoot(systemctl, exec)) {
+        await remove()
+        return "this systemd, as the manager of a user, puts every confined service into a user namespace: no root there"
+    }
     return {
         exec,
         systemctl,
@@ -84,6 +88,23 @@ export async function makeService(host: Namespace, scratch: string, configuratio
         configure: (text) => write("/etc/postern/postern.toml", text),
         remove,
     }
+}
+
+/** Are confined services root, as under the system's manager? From version 254 on they are not, even if the user is. */
+function givesRoot(systemctl: Service["systemctl"], exec: Service["exec"]): boolean {
+    const confined =
+        "[Service]\nType=oneshot\nProtectSystem=strict\nExecStart=/bin/sh -c 'cat /proc/self/uid_map >&2'\n"
+    const unit = "/run/systemd/user/postern-probe.service"
+    exec(["sh", "-c", 'cat >"$0"', unit], {
+        input: `${confined}StandardError=truncate:/run/postern-probe\n[Unit]\nDefaultDependencies=no\n`,
+    })
+    systemctl("daemon-reload")
+    systemctl("start", "postern-probe")
+    const { stdout } = exec(["cat", "/run/postern-probe"])
+    exec(["rm", unit])
+    systemctl("daemon-reload")
+    // All user numbers there are, or only our own.
+    return /^\s*0\s+0\s+4294967295\s*$/.test(stdout)
 }
 
 /** Control groups go from the inside out, and only when nobody is in them any more. */

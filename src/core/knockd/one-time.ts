@@ -1,0 +1,43 @@
+/**
+ * Files of one-time sequences: one on a line, the first unused one counts, and `#` over the first byte of its line marks
+ * it used (knockd(1), ONE TIME SEQUENCES). The first byte is where the line begins, not where the sequence does: who
+ * begins lines with a blank keeps the sequence readable.
+ */
+import type { Hit } from "../knock/hit.ts"
+import { readSequence } from "./sequence.ts"
+import { trimmed } from "./text.ts"
+
+/** A line that can be used. */
+export type OneTimeLine = {
+    /** Its first byte, from the beginning of the file. */
+    readonly at: number
+    /** From 1. */
+    readonly line: number
+    readonly hits: readonly Hit[]
+}
+
+/** A line that is no sequence, and why: knockd's words, without the name of the section. */
+export type BadLine = { readonly line: number; readonly message: string }
+
+/** What is in such a file. */
+export type OneTimeFile = { readonly unused: readonly OneTimeLine[]; readonly bad: readonly BadLine[] }
+
+/** The byte that marks a line as used. */
+export const USED = "#"
+
+/** Reads a file, one character per byte. */
+export function readOneTimeFile(text: string): OneTimeFile {
+    const unused: OneTimeLine[] = []
+    const bad: BadLine[] = []
+    let at = 0
+    for (const [i, line] of text.split("\n").entries()) {
+        const sequence = trimmed(line)
+        if (sequence !== "" && !sequence.startsWith(USED)) {
+            const reading = readSequence(sequence)
+            if (reading.ok) unused.push({ at, line: i + 1, hits: reading.hits })
+            else bad.push({ line: i + 1, message: reading.message })
+        }
+        at += line.length + 1
+    }
+    return { unused, bad }
+}

@@ -76,6 +76,7 @@ function configOf(count: number): Config {
             within: DOOR.within,
             flags: DOOR.flags,
             target: [],
+            strict: true,
         },
         command: null,
     }))

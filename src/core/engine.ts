@@ -12,7 +12,16 @@ import type { Config } from "./config/config.ts"
 import type { Effect } from "./effect.ts"
 import { codeOf, packetCode, type Service } from "./knock/hit.ts"
 import { Matcher, type MatchListener } from "./knock/matcher.ts"
-import { CODES, indexSequences, NAMED, type SequenceIndex, slotOf, type Wanted } from "./knock/sequence.ts"
+import {
+    CODES,
+    indexSequences,
+    NAMED,
+    type Prefix,
+    roleOf,
+    type SequenceIndex,
+    slotOf,
+    type Wanted,
+} from "./knock/sequence.ts"
 import type { Lease } from "./leases.ts"
 import { Tally } from "./metrics/tally.ts"
 import type { Address } from "./net/address.ts"
@@ -20,7 +29,7 @@ import { type Packet, TCP, UDP } from "./net/packet.ts"
 import { canSend } from "./net/sender.ts"
 import { type OpeningEvent, Openings } from "./openings.ts"
 import { Outbox } from "./outbox.ts"
-import { planWatch, sameView, type View } from "./watch.ts"
+import { planWatch, sameViews, type View } from "./watch.ts"
 
 /** What the shell tells the engine, beside packets. */
 export type EngineEvent =
@@ -47,6 +56,9 @@ const NOTHING: readonly Effect[] = []
 export class Engine {
     readonly config: Config
     readonly #views: readonly View[]
+    /** Those that look at every hit; and for hits that the others look at, which of them do. */
+    readonly #strict: readonly number[]
+    readonly #lenient: ReadonlyMap<number, readonly number[]>
     readonly #indexes: readonly SequenceIndex[]
     readonly #matcher: Matcher
     readonly #outbox: Outbox
@@ -57,6 +69,10 @@ export class Engine {
     #served = new Uint8Array(CODES)
     /** Some view looks at another address than this host's own. */
     readonly #targeted: boolean
+    /** Attempts that the packet at work has begun, where doors have views of their own; and whether it went on with any. */
+    readonly #begunPrefixes: Prefix[] = []
+    readonly #begunPlaces: number[] = []
+    #wentOn = false
     #offered: readonly Service[] = []
     #addresses: readonly Address[] = []
     #now = 0
@@ -74,17 +90,20 @@ export class Engine {
                     const { hits, within } = config.doors[door]!.sequence!
                     return { door, codes: hits.map(codeOf), within }
                 }),
+                view.strict,
             ),
         )
+        this.#strict = this.#views.flatMap((view, i) => (view.strict ? [i] : []))
+        this.#lenient = lenientBySlot(this.#views)
         this.#targeted = this.#views.some((view) => view.target.length > 0)
         this.#outbox = new Outbox(seed, tally)
         this.#openings = new Openings(config, this.#outbox, tally)
         const listener: MatchListener = {
-            recognised: (wanted, place) => this.#knock(wanted, this.#matcher.attempts.address(place)),
-            advanced: (prefix, place, age) => {
-                tally.stages[prefix.codes.length]!++
-                this.#reports.advanced(prefix, place, age, this.#now)
+            recognised: (wanted, place) => {
+                this.#wentOn = true
+                this.#knock(wanted, this.#matcher.attempts.address(place))
             },
+            advanced: (prefix, place, age) => this.#advanced(prefix, place, age),
             timedOut: (prefix, place) => {
                 tally.timedOut++
                 this.#reports.timedOut(prefix, place, this.#now)
@@ -116,7 +135,7 @@ export class Engine {
         this.#offered = old.#offered
         this.#serve()
         this.#outbox.inherit(old.#outbox)
-        const views = old.#views.map((view) => this.#views.findIndex((other) => sameView(view, other)))
+        const views = sameViews(old.config, old.#views, this.config, this.#views)
         this.#matcher.inherit(old.#matcher, views, this.#now)
         this.#openings.inherit(old.#openings, this.#now)
         return this.#outbox.take()
@@ -137,11 +156,20 @@ export class Engine {
         const code = packetCode(packet)
         const slot = slotOf(code)
         const mark = packet.protocol === UDP ? 0 : markOf(packet.sourcePort, packet.sequence)
-        for (let view = 0; view < this.#views.length; view++) {
+        for (const view of this.#strict) {
             // A port that a sequence names counts even if something listens there: otherwise the knock was deaf.
-            if (this.#served[slot] !== 0 && (this.#indexes[view]!.roles[slot]! & NAMED) === 0) continue
+            if (this.#served[slot] !== 0 && (roleOf(this.#indexes[view]!, slot) & NAMED) === 0) continue
             if (!this.#sees(this.#views[view]!, packet)) continue
             this.#matcher.hit(view, source0, source1, source2, source3, code, mark, at)
+        }
+        const lenient = this.#lenient.size === 0 ? undefined : this.#lenient.get(slot)
+        if (lenient !== undefined) {
+            this.#wentOn = false
+            for (const view of lenient) {
+                if (!this.#sees(this.#views[view]!, packet)) continue
+                this.#matcher.hit(view, source0, source1, source2, source3, code, mark, at)
+            }
+            if (this.#begunPlaces.length > 0) this.#tellBegun()
         }
         return this.#outbox.take()
     }
@@ -166,7 +194,7 @@ export class Engine {
     /** Is this a packet to a port of no sequence and of no service we know of? Then a new service may be there. */
     isUnknown(packet: Packet): boolean {
         const slot = slotOf(packetCode(packet))
-        return this.#served[slot] === 0 && this.#indexes.every((index) => (index.roles[slot]! & NAMED) === 0)
+        return this.#served[slot] === 0 && this.#indexes.every((index) => (roleOf(index, slot) & NAMED) === 0)
     }
 
     /** Live attempts, the furthest first: `most` of them, each with up to four doors, and how many there are. */
@@ -201,6 +229,27 @@ export class Engine {
         return { leases: [...this.#openings.all()], sources: attempts.used, room: attempts.capacity, counts }
     }
 
+    #advanced(prefix: Prefix, place: number, age: number): void {
+        this.#tally.stages[prefix.codes.length]!++
+        if (prefix.codes.length === 1 && !this.#views[this.#matcher.attempts.view(place)]!.strict) {
+            this.#begunPrefixes.push(prefix)
+            this.#begunPlaces.push(place)
+            return
+        }
+        this.#wentOn = true
+        this.#reports.advanced(prefix, place, age, this.#now)
+    }
+
+    /** Who goes on with one door's knock did not mean to begin another's: nobody is told of that unless it goes on, too. */
+    #tellBegun(): void {
+        for (let i = 0; i < this.#begunPlaces.length; i++) {
+            if (this.#wentOn) this.#matcher.attempts.setQuiet(this.#begunPlaces[i]!, 1)
+            else this.#reports.advanced(this.#begunPrefixes[i]!, this.#begunPlaces[i]!, 0, this.#now)
+        }
+        this.#begunPlaces.length = 0
+        this.#begunPrefixes.length = 0
+    }
+
     #sees(view: View, packet: Packet): boolean {
         if (packet.protocol === TCP) {
             const { set, clear } = view.flags
@@ -233,6 +282,16 @@ export class Engine {
         for (const service of [...this.config.gateway.services, ...this.#offered])
             this.#served[slotOf(codeOf(service))] = 1
     }
+}
+
+/** Which views that are not strict look at the hit at each slot. */
+function lenientBySlot(views: readonly View[]): Map<number, number[]> {
+    const bySlot = new Map<number, number[]>()
+    views.forEach(({ strict, named }, view) => {
+        if (strict) return
+        for (const slot of named.map(slotOf)) bySlot.set(slot, [...(bySlot.get(slot) ?? []), view])
+    })
+    return bySlot
 }
 
 function isOneOf(addresses: readonly Address[], packet: Packet): boolean {

@@ -3,7 +3,7 @@
  * `WatchPlan` is rendered to. A packet is wanted if it is for this host (or for a view's target), of a kind that some
  * view counts, and not to a service that never spoils a knock.
  */
-import { codeOf, type Service, type TcpFlags, uniqueServices } from "./knock/hit.ts"
+import { codeOf, type HitCode, hitOf, type Service, type TcpFlags, uniqueServices } from "./knock/hit.ts"
 import type { Address } from "./net/address.ts"
 import { AddressSet } from "./net/address-set.ts"
 import { type Packet, TCP, UDP } from "./net/packet.ts"
@@ -23,9 +23,14 @@ export function watchedFlags(plan: WatchPlan): TcpFlags[] {
     return [...seen.values()]
 }
 
+/** The hits that count where no view looks at others; null where one does. */
+export function onlyHits({ views }: WatchPlan): HitCode[] | null {
+    return views.some((view) => view.strict) ? null : [...new Set(views.flatMap((view) => view.named))]
+}
+
 /** Immutable: make a new one when anything changed. */
 export class Sieve {
-    /** Bit 1: TCP port is silent, bit 2: UDP port is silent. */
+    /** Bit 1: TCP port is of no use, bit 2: UDP port. */
     readonly #silent = new Uint8Array(65536)
     readonly #mask: Uint8Array
     readonly #set: Uint8Array
@@ -33,7 +38,11 @@ export class Sieve {
 
     constructor(watching: Watching, local: readonly Address[]) {
         const { plan } = watching
-        for (const { protocol, port } of silentServices(watching)) this.#silent[port]! |= protocol === "tcp" ? 1 : 2
+        const only = onlyHits(plan)
+        if (only !== null) this.#silent.fill(3)
+        for (const { protocol, port } of only === null ? silentServices(watching) : only.map(hitOf)) {
+            this.#silent[port]! ^= protocol === "tcp" ? 1 : 2
+        }
         const flags = watchedFlags(plan)
         this.#set = Uint8Array.from(flags, ({ set }) => set)
         this.#mask = Uint8Array.from(flags, ({ set, clear }) => set | clear)

@@ -2,15 +2,17 @@
  * What the capture must pass up so that the engine misses nothing that matters: data for the nflog chain, the packet
  * socket's filter and the tests alike.
  */
-import type { Config, Door } from "./config/config.ts"
+import type { Config, Door, Sequence } from "./config/config.ts"
 import { codeOf, type HitCode, type Service, type TcpFlags } from "./knock/hit.ts"
 import type { Address } from "./net/address.ts"
 
 /**
  * One way of looking at the traffic: which TCP packets count and whose address they must be sent to. Doors with the
- * same flags and target share a view; views never disturb each other.
+ * same flags and target share a view; views never disturb each other. A door whose sequence is not strict has one of its
+ * own, where the hits of its sequence are all there is to see.
  */
 export type View = {
+    readonly strict: boolean
     readonly flags: TcpFlags
     /** Empty: any address of this host. */
     readonly target: readonly Address[]
@@ -55,7 +57,7 @@ export function planWatch(config: Pick<Config, "gateway" | "doors">): WatchPlan 
     const groups = new Map<string, { door: Door; doors: number[] }>()
     config.doors.forEach((door, index) => {
         if (door.sequence === null) return
-        const key = viewKey(door.sequence)
+        const key = keyOf(door, door.sequence)
         const group = groups.get(key)
         if (group) group.doors.push(index)
         else groups.set(key, { door, doors: [index] })
@@ -63,6 +65,7 @@ export function planWatch(config: Pick<Config, "gateway" | "doors">): WatchPlan 
     const views = [...groups.values()].map(({ door, doors }): View => {
         const sequences = doors.map((index) => config.doors[index]!.sequence!)
         return {
+            strict: door.sequence!.strict,
             flags: door.sequence!.flags,
             target: door.sequence!.target,
             firsts: unique(sequences.map((s) => codeOf(s.hits[0]!))),
@@ -76,15 +79,23 @@ export function planWatch(config: Pick<Config, "gateway" | "doors">): WatchPlan 
     return { views, services, uniform, logGroup, attempts }
 }
 
-/** Do these look at the same packets? */
-export function sameView(a: Pick<View, "flags" | "target">, b: Pick<View, "flags" | "target">): boolean {
-    return viewKey(a) === viewKey(b)
+/** For each of these views, which of those of another configuration looks at the same packets; -1: none. */
+export function sameViews(of: Doors, views: readonly View[], other: Doors, others: readonly View[]): number[] {
+    const keys = others.map((view) => viewKey(other, view))
+    return views.map((view) => keys.indexOf(viewKey(of, view)))
 }
 
-/** Equal for equal views, in whatever order their targets are named. */
-function viewKey({ flags, target }: Pick<View, "flags" | "target">): string {
+type Doors = Pick<Config, "doors">
+
+function viewKey({ doors }: Doors, view: View): string {
+    const door = doors[view.doors[0]!]!
+    return keyOf(door, door.sequence!)
+}
+
+/** Equal for doors of one view, in whatever order their targets are named. */
+function keyOf({ name }: Door, { strict, flags, target }: Sequence): string {
     const targets = [...new Set(target.map((address) => address.join(".")))].sort()
-    return `${flags.set} ${flags.clear} ${targets.join(" ")}`
+    return `${strict ? "" : name} ${flags.set} ${flags.clear} ${targets.join(" ")}`
 }
 
 function unique(codes: readonly HitCode[]): HitCode[] {

@@ -6,7 +6,7 @@
  * Conditional jumps reach 255 instructions, and lists of ports and interfaces may be longer. So every condition jumps
  * over one instruction at most, and that one jumps as far as it wants.
  */
-import type { Service, TcpFlags } from "../../core/knock/hit.ts"
+import type { Hit, Service, TcpFlags } from "../../core/knock/hit.ts"
 
 /** What to let through. */
 export type FilterWish = {
@@ -17,6 +17,8 @@ export type FilterWish = {
     readonly flags: readonly TcpFlags[]
     /** Services whose packets are of no use. */
     readonly silent: readonly Service[]
+    /** Nothing but these is of use; null: all but the silent ones. */
+    readonly only: readonly Hit[] | null
 }
 
 /** Ours: the kernel takes 4096 instructions, and an item of a list has two. Longer lists are left to the sieve. */
@@ -60,6 +62,7 @@ export function assembleFilter(wish: FilterWish, snaplen: number, little: boolea
         put(JUMP, to)
     }
 
+    const echo = wish.only === null || wish.only.some(({ protocol }) => protocol === "icmp") ? "echo" : "refuse"
     put(LOAD_BYTE, PACKET_TYPE)
     when(JUMP_GREATER_EQUAL, OTHER_HOST, "refuse")
     if (wish.interfaces !== null && wish.interfaces.length <= MAX_LIST) {
@@ -74,13 +77,13 @@ export function assembleFilter(wish: FilterWish, snaplen: number, little: boolea
         when(JUMP_SET, 0x1fff, "refuse")
         put(LOAD_X_HEADER, 0)
         put(LOAD_BYTE, 9)
-        when(JUMP_EQUAL, 1, "echo")
+        when(JUMP_EQUAL, 1, echo)
     } else {
         put(LOAD_X, 40)
         put(LOAD_BYTE, 6)
         // They are rare, and classic BPF has no loops: the decoder walks them.
         for (const header of EXTENSION_HEADERS) when(JUMP_EQUAL, header, "accept")
-        when(JUMP_EQUAL, 58, "echo")
+        when(JUMP_EQUAL, 58, echo)
     }
     when(JUMP_EQUAL, 6, "tcp")
     when(JUMP_EQUAL, 17, "udp")
@@ -101,8 +104,17 @@ export function assembleFilter(wish: FilterWish, snaplen: number, little: boolea
     for (const protocol of ["tcp", "udp"] as const) {
         label(protocol === "tcp" ? "tcp-port" : "udp")
         put(LOAD_HALF_X, 2)
-        for (const { port } of wish.silent.filter((service) => service.protocol === protocol).slice(0, MAX_LIST)) {
-            put(JUMP_EQUAL, port, 0, 1)
+        const only = wish.only?.filter((hit) => hit.protocol === protocol) ?? null
+        if (only === null || only.length > MAX_LIST) {
+            for (const { port } of wish.silent.filter((service) => service.protocol === protocol).slice(0, MAX_LIST)) {
+                put(JUMP_EQUAL, port, 0, 1)
+                put(RETURN, 0)
+            }
+        } else {
+            for (const { port } of only) {
+                put(JUMP_EQUAL, port, 0, 1)
+                put(RETURN, snaplen)
+            }
             put(RETURN, 0)
         }
         if (protocol === "tcp") put(JUMP, "accept")

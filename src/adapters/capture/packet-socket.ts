@@ -5,9 +5,10 @@
  * the indices of the watched ones and follows them, so an interface that vanishes is nothing special.
  */
 
+import { hitOf } from "../../core/knock/hit.ts"
 import { decodePacket } from "../../core/net/decode.ts"
 import { Packet } from "../../core/net/packet.ts"
-import { Sieve, silentServices, watchedFlags } from "../../core/sieve.ts"
+import { onlyHits, Sieve, silentServices, watchedFlags } from "../../core/sieve.ts"
 import type { Watching } from "../../core/watch.ts"
 import type { Capture, CaptureSink, CaptureStats } from "../../ports/capture.ts"
 import type { Clock } from "../../ports/clock.ts"
@@ -210,6 +211,7 @@ function filterFor({ watching, indices }: Aim, family: 4 | 6): Uint8Array {
         interfaces: indices && [...indices],
         flags: watchedFlags(watching.plan),
         silent: silentServices(watching),
+        only: onlyHits(watching.plan)?.map(hitOf) ?? null,
     }
     return assembleFilter(wish, RING_SNAPLEN, LITTLE)
 }

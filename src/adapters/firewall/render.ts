@@ -62,7 +62,7 @@ export function tableOf(wanted: Ruleset): TableSpec {
 /** Names and shapes of what to take away, where nothing is watched. */
 const NOTHING = {
     plan: {
-        views: [{ flags: { set: 0, clear: 0 }, target: [], firsts: [], named: [], within: 1, doors: [] }],
+        views: [{ strict: true, flags: { set: 0, clear: 0 }, target: [], firsts: [], named: [], within: 1, doors: [] }],
         services: [],
         uniform: false,
         logGroup: 1,

@@ -18,7 +18,7 @@
  * The rules say no queue threshold: the reader of the group sets it while it runs, 1 when it is quiet and more under
  * load, and a rule's own would be a cap on that.
  */
-import { codeOf, type Hit, hitOf, type Service } from "../../core/knock/hit.ts"
+import { codeOf, type Hit, type HitCode, hitOf, type Service } from "../../core/knock/hit.ts"
 import { type Address, formatAddress, isIPv4 } from "../../core/net/address.ts"
 import { type View, WATCH_FULL, type Watching } from "../../core/watch.ts"
 import { formatTime } from "./elements.ts"
@@ -109,9 +109,14 @@ function log(group: number, prefix?: string): string {
 
 /** Hits that can begin a sequence. */
 function firstRules(view: View, act: string): string[] {
-    const firsts = view.firsts.map(hitOf)
+    return namedRules(view, view.firsts, act)
+}
+
+/** These hits. */
+function namedRules(view: View, codes: readonly HitCode[], act: string): string[] {
+    const hits = codes.map(hitOf)
     const ports = (protocol: Hit["protocol"], add = 0) =>
-        firsts.filter((hit) => hit.protocol === protocol).map((hit) => hit.port + add)
+        hits.filter((hit) => hit.protocol === protocol).map((hit) => hit.port + add)
     const [tcp, udp, echo4, echo6] = [ports("tcp"), ports("udp"), ports("icmp", ECHO4), ports("icmp", ECHO6)]
     const rules: string[] = []
     if (tcp.length > 0) rules.push(...toUs(view, "46", `tcp dport ${braces(tcp)}${flags(view)}`, act))
@@ -132,6 +137,7 @@ function firstRules(view: View, act: string): string[] {
 
 /** New packets of any kind. */
 function newRules({ plan, offered }: Watching, view: View, act: string): string[] {
+    if (!view.strict) return namedRules(view, view.named, act)
     const named = new Set(view.named)
     const ignored = (protocol: Service["protocol"]) => {
         const services = plan.uniform ? [] : [...plan.services, ...offered]

@@ -54,6 +54,8 @@ export type Sequence = {
     readonly hits: readonly Hit[]
     /** From the first hit to the last, in milliseconds. */
     readonly within: number
+    /** Every other hit in between spoils the knock. False, as with knockd: what the sequence does not name is no hit. */
+    readonly strict: boolean
     /** Which TCP packets count as hits for this door. */
     readonly flags: TcpFlags
     /** Destination addresses that count instead of this host's own; empty: this host's own. */

@@ -244,7 +244,8 @@ export const doorTable = z.strictObject(
         sources: list("networks", network, LIMITS.networks, formatNetwork).default([...DOOR.sources]),
         always: list("networks", network, LIMITS.always, formatNetwork).default([]),
         closes: list("doors", z.string({ error: "name" satisfies Kind }), LIMITS.closes, (text) => text).default([]),
-        sequence: sequenceTable,
+        // Of a door of ours every wrong hit spoils the knock: there is no key for it.
+        sequence: sequenceTable.transform((sequence) => ({ ...sequence, strict: true })),
         command: commandTable.nullable().default(null),
     },
     { error: "door" satisfies Kind },

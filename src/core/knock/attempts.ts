@@ -24,9 +24,15 @@ const WAY_BITS = 3
 const KEYS = (WAYS * 8) / 4
 const MARKS = WAYS * 8 + WAYS * 4
 const SHARED_BYTES = MARKS + WAYS * 4
-/** The four bytes. View + 1: 0 is a free place, so that untouched memory stays untouched. PAUSES: it has been paused. */
+/**
+ * The four bytes. View + 1, in two: 0 is a free place, so that untouched memory stays untouched. The stage; its highest
+ * bit, PAUSES, says that the source has been paused. The near-misses.
+ */
 const MARK_BYTES = 4
-const [VIEW, STAGE, PAUSES, MISSES] = [0, 1, 2, 3]
+const [VIEW, STAGE, MISSES] = [0, 2, 3]
+const PAUSES = 0x80
+/** More views than this cannot be told apart. */
+export const VIEWS_MOST = 0xfffe
 /** A place's own piece: the rest of the source and the prefix as words, a double, then bytes. */
 const PREFIX = 3
 const PAUSED = 2
@@ -49,6 +55,7 @@ export class Attempts {
     readonly #seed: readonly [number, number]
     /** Views of one buffer. */
     readonly #bytes: Uint8Array
+    readonly #halves: Uint16Array
     readonly #words: Int32Array
     readonly #doubles: Float64Array
     /** Bytes of a set, and of a place's own piece in it. */
@@ -66,6 +73,7 @@ export class Attempts {
         this.#setSize = SHARED_BYTES + WAYS * this.#placeSize
         const buffer = new ArrayBuffer(this.#sets * this.#setSize)
         this.#bytes = new Uint8Array(buffer)
+        this.#halves = new Uint16Array(buffer)
         this.#words = new Int32Array(buffer)
         this.#doubles = new Float64Array(buffer)
     }
@@ -99,10 +107,9 @@ export class Attempts {
         const place = this.#leastFar(this.#firstPlace(a, b, c, d, view), now)
         if (place < 0) return -1
         const mark = this.#mark(place)
-        if (this.#bytes[mark + VIEW] === 0) this.#used++
-        this.#bytes[mark + VIEW] = view + 1
+        if (this.#halves[mark / 2 + VIEW] === 0) this.#used++
+        this.#halves[mark / 2 + VIEW] = view + 1
         this.#bytes[mark + STAGE] = 0
-        this.#bytes[mark + PAUSES] = 0
         this.#bytes[mark + MISSES] = 0
         this.#doubles[this.#touch(place)] = now
         this.#words[this.#key(place)] = d
@@ -118,7 +125,7 @@ export class Attempts {
 
     /** Of the set that begins with `first`, the place that a newcomer may have; -1: none. */
     #leastFar(first: number, now: number): number {
-        const [bytes, doubles] = [this.#bytes, this.#doubles]
+        const [bytes, halves, doubles] = [this.#bytes, this.#halves, this.#doubles]
         const [marks, times] = [this.#mark(first), this.#touch(first)]
         let best = -1
         let longest = now
@@ -126,9 +133,10 @@ export class Attempts {
             const mark = marks + way * MARK_BYTES
             const touched = doubles[times + way]!
             // Free or forgotten.
-            if (bytes[mark + VIEW] === 0 || now - touched > FORGET_MS) return first + way
+            if (halves[mark / 2 + VIEW] === 0 || now - touched > FORGET_MS) return first + way
             if (touched > longest || (touched === longest && best >= 0)) continue
-            if (bytes[mark + STAGE]! > 1 || (bytes[mark + PAUSES] !== 0 && this.paused(first + way) > now)) continue
+            const stage = bytes[mark + STAGE]!
+            if ((stage & ~PAUSES) > 1 || (stage >= PAUSES && this.paused(first + way) > now)) continue
             best = first + way
             longest = touched
         }
@@ -147,7 +155,7 @@ export class Attempts {
 
     /** The view of this place. */
     view(place: number): number {
-        return this.#bytes[this.#mark(place) + VIEW]! - 1
+        return this.#halves[this.#mark(place) / 2 + VIEW]! - 1
     }
 
     /** When the place was last used (ms). */
@@ -161,11 +169,12 @@ export class Attempts {
 
     /** Until when (ms) the source's hits do not count. */
     paused(place: number): number {
-        return this.#bytes[this.#mark(place) + PAUSES] === 0 ? 0 : this.#doubles[this.#own(place) / 8 + PAUSED]!
+        return this.#bytes[this.#mark(place) + STAGE]! < PAUSES ? 0 : this.#doubles[this.#own(place) / 8 + PAUSED]!
     }
 
     setPaused(place: number, value: number): void {
-        this.#bytes[this.#mark(place) + PAUSES] = value === 0 ? 0 : 1
+        const at = this.#mark(place) + STAGE
+        this.#bytes[at] = (this.#bytes[at]! & ~PAUSES) | (value === 0 ? 0 : PAUSES)
         if (value !== 0) this.#doubles[this.#own(place) / 8 + PAUSED] = value
     }
 
@@ -180,11 +189,12 @@ export class Attempts {
 
     /** How far the longest live attempt is. */
     stage(place: number): number {
-        return this.#bytes[this.#mark(place) + STAGE]!
+        return this.#bytes[this.#mark(place) + STAGE]! & ~PAUSES
     }
 
     setStage(place: number, value: number): void {
-        this.#bytes[this.#mark(place) + STAGE] = value
+        const at = this.#mark(place) + STAGE
+        this.#bytes[at] = (this.#bytes[at]! & PAUSES) | value
     }
 
     /** Which prefix that is: the matcher's number for it. */
@@ -236,9 +246,9 @@ export class Attempts {
 
     /** Gives the place back. */
     release(place: number): void {
-        const at = this.#mark(place) + VIEW
-        if (this.#bytes[at] !== 0) this.#used--
-        this.#bytes[at] = 0
+        const at = this.#mark(place) / 2 + VIEW
+        if (this.#halves[at] !== 0) this.#used--
+        this.#halves[at] = 0
         this.empty(place)
     }
 

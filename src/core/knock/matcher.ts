@@ -9,7 +9,17 @@
 import { Attempts, FORGET_MS } from "./attempts.ts"
 import { Deadlines } from "./deadlines.ts"
 import type { HitCode } from "./hit.ts"
-import { FIRST, fold, INSISTED, NAMED, type Prefix, type SequenceIndex, slotOf, type Wanted } from "./sequence.ts"
+import {
+    FIRST,
+    fold,
+    INSISTED,
+    NAMED,
+    type Prefix,
+    roleOf,
+    type SequenceIndex,
+    slotOf,
+    type Wanted,
+} from "./sequence.ts"
 
 /** The spec's: the same hit again so soon (ms) after the last one is a repeat by the client's system, not a new hit. */
 const REPEAT_MS = 1500
@@ -39,6 +49,9 @@ export type MatchListener = {
 /** What became of packets, for `status` and metrics. `strays`: of no sequence, and of nobody who is knocking. */
 export type MatchCounts = { hits: number; repeats: number; paused: number; noRoom: number; strays: number }
 
+/** Between hits that are used up and the next ones: the code of no hit. */
+const USED_UP = 0
+
 /** See the head of the file. `indexes` are the views' sequences; a view is its number there. */
 export class Matcher {
     readonly attempts: Attempts
@@ -56,7 +69,8 @@ export class Matcher {
         counts: MatchCounts = { hits: 0, repeats: 0, paused: 0, noRoom: 0, strays: 0 },
     ) {
         this.#indexes = indexes
-        this.attempts = new Attempts(capacity, Math.max(1, ...indexes.map((index) => index.depth)), seed)
+        const depth = Math.max(1, ...indexes.map((index) => (index.strict ? index.depth : index.depth + 1)))
+        this.attempts = new Attempts(capacity, depth, seed)
         this.#deadlines = new Deadlines(capacity)
         this.#listener = listener
         this.counts = counts
@@ -68,7 +82,9 @@ export class Matcher {
      */
     hit(view: number, a: number, b: number, c: number, d: number, code: HitCode, mark: number, now: number): void {
         const { attempts, counts } = this
-        const role = this.#indexes[view]!.roles[slotOf(code)]!
+        const index = this.#indexes[view]!
+        const role = roleOf(index, slotOf(code))
+        if (role === 0 && !index.strict) return
         let place = attempts.find(a, b, c, d, view)
         if (place >= 0 && now - attempts.touched(place) > FORGET_MS) {
             this.#deadlines.clear(place)
@@ -98,7 +114,7 @@ export class Matcher {
         counts.hits++
         // The deadline may not have been looked at yet: what opens, and what is a near-miss, does not depend on that.
         if (attempts.stage(place) > 0) {
-            const { within } = this.#indexes[view]!.all[attempts.prefix(place)]!.longer[0]!
+            const { within } = index.all[attempts.prefix(place)]!.longer[0]!
             if (now - attempts.time(place, attempts.stage(place)) > within) this.#timeOut(place, now)
         }
         attempts.setTouched(place, now)
@@ -180,9 +196,10 @@ export class Matcher {
         if (success) attempts.setMisses(place, 0)
         if (before !== null && !went) this.#end(place, view, stage + 1, attempts.code(place, 1), now)
         // A source that has just been paused stands nowhere.
-        if (attempts.paused(place) > now) longest = null
+        if (attempts.paused(place) > now || (success && !index.strict)) longest = null
         this.#stand(place, longest, now)
         attempts.setQuiet(place, success ? 1 : 0)
+        if (success && !index.strict) attempts.push(place, USED_UP, now, 0)
         if (success) return
         if (longest !== null) this.#listener.advanced(longest, place, now - began)
         if (overdue !== null && meant) this.#listener.late(overdue, place, overdueAge)
@@ -198,6 +215,7 @@ export class Matcher {
         if (attempts.quiet(place) === 0) this.#listener.spoiled(prefix, place, code, now - last)
         attempts.setStage(place, 0)
         if (stage < NEAR_MISS_STAGE) return
+        if (!this.#indexes[view]!.strict) return
         const misses = Math.min(attempts.misses(place) + 1, 255)
         attempts.setMisses(place, misses)
         if (misses <= FREE_MISSES) return
@@ -237,7 +255,8 @@ export class Matcher {
         // Any other hit among them would have been a wrong one here.
         let hits = 0
         while (hits < Math.min(from.count(old), attempts.depth)) {
-            if ((index.roles[slotOf(from.code(old, hits + 1))]! & NAMED) === 0) break
+            const code = from.code(old, hits + 1)
+            if (code === USED_UP || (roleOf(index, slotOf(code)) & NAMED) === 0) break
             hits++
         }
         if (hits === 0 && from.misses(old) === 0) return

@@ -24,12 +24,17 @@ export type Prefix = {
 
 /** All sequences of a view. Build it with `indexSequences`. */
 export type SequenceIndex = {
+    /**
+     * Every hit counts, whatever it is, and sources that are near too often are paused. If not, as with knockd: what no
+     * sequence of the view names is not seen, nobody is paused, and the hits of a knock that was recognised are used up.
+     */
+    readonly strict: boolean
     /** Hits in the longest sequence. */
     readonly depth: number
     readonly all: readonly Prefix[]
     readonly byHash: ReadonlyMap<number, readonly Prefix[]>
-    /** What each possible hit is to this view: bits FIRST, NAMED, INSISTED at `slotOf(code)`. */
-    readonly roles: Uint8Array
+    /** What each possible hit is to this view; see `roleOf`. */
+    readonly roles: Uint8Array | ReadonlyMap<number, number>
 }
 
 /** The hit begins a sequence. */
@@ -56,17 +61,23 @@ export function fold(hash: number, code: HitCode): number {
     return mixed ^ (mixed >>> 15)
 }
 
+/** What the hit at this slot (`slotOf`) is to a view: bits FIRST, NAMED, INSISTED. */
+export function roleOf({ roles }: SequenceIndex, slot: number): number {
+    return roles instanceof Uint8Array ? roles[slot]! : (roles.get(slot) ?? 0)
+}
+
 /** Arranges sequences. An empty sequence throws: the configuration refuses it before. */
-export function indexSequences(sequences: readonly Wanted[]): SequenceIndex {
+export function indexSequences(sequences: readonly Wanted[], strict = true): SequenceIndex {
     type Growing = Prefix & { readonly complete: Wanted[]; readonly longer: Wanted[]; shortest: number }
     const all: Growing[] = []
     const byHash = new Map<number, Growing[]>()
-    const roles = new Uint8Array(CODES)
+    const roles = new Map<number, number>()
     for (const wanted of sequences) {
         const { codes } = wanted
         if (codes.length === 0) throw new RangeError("a sequence without hits")
         codes.forEach((code, i) => {
-            roles[slotOf(code)]! |= NAMED | (i === 0 ? FIRST : 0) | (code === codes[i - 1] ? INSISTED : 0)
+            const role = NAMED | (i === 0 ? FIRST : 0) | (code === codes[i - 1] ? INSISTED : 0)
+            roles.set(slotOf(code), (roles.get(slotOf(code)) ?? 0) | role)
         })
         for (let length = 1; length <= codes.length; length++) {
             const begin = codes.slice(0, length)
@@ -84,11 +95,20 @@ export function indexSequences(sequences: readonly Wanted[]): SequenceIndex {
     }
     for (const prefix of all) prefix.longer.sort((a, b) => b.within - a.within)
     return {
+        strict,
         depth: Math.max(0, ...sequences.map((s) => s.codes.length)),
         all,
         byHash,
-        roles,
+        // Views that are not strict are many: one for each door.
+        roles: strict ? spread(roles) : roles,
     }
+}
+
+/** The same as a flat table. */
+function spread(roles: ReadonlyMap<number, number>): Uint8Array {
+    const table = new Uint8Array(CODES)
+    for (const [slot, role] of roles) table[slot] = role
+    return table
 }
 
 function hashOf(codes: readonly HitCode[]): number {

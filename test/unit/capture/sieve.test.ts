@@ -12,6 +12,7 @@ import * as make from "../../../tools/vectors/bytes.ts"
 import { readPackets } from "./vectors.ts"
 
 const plain: View = {
+    strict: true,
     flags: { set: SYN, clear: ACK },
     target: [],
     firsts: [codeOf({ protocol: "tcp", port: 7000 })],
@@ -146,7 +147,7 @@ function run(program: Uint8Array, packet: Uint8Array, kernel: { type: number; in
 describe("assembleFilter()", () => {
     const flags = [plain.flags, router.flags]
     const silent = silentServices({ plan, offered })
-    const wish = { interfaces: [3, 70_000], flags, silent }
+    const wish = { interfaces: [3, 70_000], flags, silent, only: null }
     const onWatched = { type: 0, index: 3 }
 
     it("lets through every packet that the sieve takes", () => {
@@ -204,14 +205,20 @@ describe("assembleFilter()", () => {
                     ...udp.map((port): Service => ({ protocol: "udp", port })),
                 ]
                 const interfaces = Array.from({ length: 300 }, (_, i) => i + 1)
-                const program = assembleFilter({ family: 4, interfaces, flags, silent: services }, 176, true)
-                expect(program.length / 8).toBeLessThanOrEqual(4096)
+                const more = { family: 4, interfaces, flags } as const
+                const but = assembleFilter({ ...more, silent: services, only: null }, 176, true)
+                const only = assembleFilter({ ...more, silent: [], only: services }, 176, true)
+                for (const program of [but, only]) expect(program.length / 8).toBeLessThanOrEqual(4096)
+                const passes = (program: Uint8Array, bytes: Uint8Array) =>
+                    run(program, bytes, { type: 0, index: 300 }) === 176
                 for (const port of [...tcp.slice(0, 5), ...tcp.slice(-5), ...udp.slice(0, 5), ...udp.slice(-5)]) {
-                    const passes = (bytes: Uint8Array) => run(program, bytes, { type: 0, index: 300 }) === 176
-                    expect(passes(make.ipv4(make.tcp(port)))).toBe(!tcp.includes(port))
-                    expect(passes(make.ipv4(make.udp(port)))).toBe(!udp.includes(port))
+                    const [a, b] = [make.ipv4(make.tcp(port)), make.ipv4(make.udp(port))]
+                    expect([passes(but, a), passes(but, b)]).toEqual([!tcp.includes(port), !udp.includes(port)])
+                    expect([passes(only, a), passes(only, b)]).toEqual([tcp.includes(port), udp.includes(port)])
                     refused++
                 }
+                expect(passes(but, make.ipv4(make.icmp(9)))).toBe(true)
+                expect(passes(only, make.ipv4(make.icmp(9)))).toBe(false)
             }),
             { numRuns: 30 },
         )
@@ -224,8 +231,9 @@ describe("assembleFilter()", () => {
             (_, i): Service => ({ protocol: i % 2 ? "tcp" : "udp", port: i + 1 }),
         )
         const interfaces = Array.from({ length: 600 }, (_, i) => i)
-        expect(
-            assembleFilter({ family: 6, interfaces, flags, silent: many }, 176, true).length / 8,
-        ).toBeLessThanOrEqual(4096)
+        for (const only of [null, many]) {
+            const program = assembleFilter({ family: 6, interfaces, flags, silent: many, only }, 176, true)
+            expect(program.length / 8).toBeLessThanOrEqual(4096)
+        }
     })
 })

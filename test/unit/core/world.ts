@@ -20,6 +20,7 @@ type DoorText = Partial<Omit<Door, "sequence" | "opens" | "sources" | "always">>
     readonly within?: number
     readonly flags?: { set: number; clear: number }
     readonly target?: readonly string[]
+    readonly strict?: boolean
 }
 
 function value<T>(read: { ok: true; value: T } | { ok: false; code: string }): T {
@@ -46,6 +47,7 @@ export function config(doors: readonly DoorText[], gateway: Partial<Gateway> = {
                 within: door.within ?? 15_000,
                 flags: door.flags ?? { set: SYN, clear: ACK },
                 target: (door.target ?? []).map((text) => parseAddress(text)!),
+                strict: door.strict ?? true,
             },
         })),
     }

@@ -105,6 +105,7 @@ describe("readConfig()", () => {
                             ],
                             within: 5000,
                             flags: { set: SYN, clear: ACK | 4 },
+                            strict: true,
                             target: [
                                 [0, 0, 0xffff, 0xc0000201],
                                 [0x20010db8, 0, 0, 1],
@@ -172,6 +173,7 @@ describe("readConfig()", () => {
                         within: 15_000,
                         flags: { set: SYN, clear: ACK },
                         target: [],
+                        strict: true,
                     },
                     command: null,
                 },

@@ -79,6 +79,7 @@ function configOf(count: number): Config {
             strict: true,
         },
         command: null,
+        command6: null,
     }))
     return { gateway: { ...GATEWAY, attempts: ATTEMPTS }, doors, hooks: [] }
 }

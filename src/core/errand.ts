@@ -14,7 +14,7 @@ export const REST_MS = 1000
 /** Where an errand is. `until`: when to stop, or when the rest is over (ms). */
 export type Errand =
     | { readonly phase: "idle" }
-    | { readonly phase: "starting"; readonly ending: boolean }
+    | { readonly phase: "starting"; readonly ending: boolean; readonly again: boolean }
     | { readonly phase: "started"; readonly until: number }
     | { readonly phase: "stopping"; readonly again: boolean }
     | { readonly phase: "resting"; readonly until: number; readonly again: boolean }
@@ -28,8 +28,13 @@ export type ErrandEvent =
     | { readonly type: "startEnded"; readonly now: number }
     | { readonly type: "stopEnded"; readonly now: number }
 
-/** What the door wants run after `start`: whether there is a `stop`, and how long (ms) after. */
-export type ErrandPlan = { readonly stop: boolean; readonly after: number }
+/** What the door wants: whether there is a `stop`, and how long (ms) after `start`. */
+export type ErrandPlan = {
+    readonly stop: boolean
+    readonly after: number
+    /** There is no rest, and a start that no stop follows runs once more after a knock in the meantime. */
+    readonly eager: boolean
+}
 
 /** The next state and the program to run now, if any. */
 export type ErrandStep = { readonly errand: Errand; readonly run: "start" | "stop" | null }
@@ -44,8 +49,11 @@ type Table = {
 
 const IDLE: Errand = { phase: "idle" }
 const stay = (errand: Errand): ErrandStep => ({ errand, run: null })
-const begin = (): ErrandStep => ({ errand: { phase: "starting", ending: false }, run: "start" })
-const rest = (now: number, again = false): ErrandStep => stay({ phase: "resting", until: now + REST_MS, again })
+const begin = (): ErrandStep => ({ errand: { phase: "starting", ending: false, again: false }, run: "start" })
+const rest = (now: number, { eager }: ErrandPlan, again = false): ErrandStep => {
+    if (eager) return again ? begin() : stay(IDLE)
+    return stay({ phase: "resting", until: now + REST_MS, again })
+}
 const stop = (): ErrandStep => ({ errand: { phase: "stopping", again: false }, run: "stop" })
 
 /** Every phase and every event: a cell left out does not compile. */
@@ -59,12 +67,12 @@ const errandTable: Table = {
         stopEnded: stay,
     },
     starting: {
-        knock: () => stay({ phase: "starting", ending: false }),
+        knock: (_, __, plan) => stay({ phase: "starting", ending: false, again: plan.eager && !plan.stop }),
         tick: stay,
-        revoke: () => stay({ phase: "starting", ending: true }),
+        revoke: () => stay({ phase: "starting", ending: true, again: false }),
         unstarted: () => stay(IDLE),
         startEnded: (errand, { now }, plan) => {
-            if (!plan.stop) return rest(now)
+            if (!plan.stop) return rest(now, plan, errand.again)
             return errand.ending ? stop() : stay({ phase: "started", until: now + plan.after })
         },
         stopEnded: stay,
@@ -83,7 +91,7 @@ const errandTable: Table = {
         revoke: () => stay({ phase: "stopping", again: false }),
         unstarted: stay,
         startEnded: stay,
-        stopEnded: (errand, { now }) => rest(now, errand.again),
+        stopEnded: (errand, { now }, plan) => rest(now, plan, errand.again),
     },
     resting: {
         knock: (errand, _, plan) => stay({ ...errand, again: plan.stop }),

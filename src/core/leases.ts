@@ -9,7 +9,7 @@
  * book and no more.
  */
 import { Agenda, soonest } from "./agenda.ts"
-import type { Config, Door } from "./config/config.ts"
+import { type Config, commandOf, type Door } from "./config/config.ts"
 import type { GrantGroup } from "./effect.ts"
 import { type Errand, type ErrandEvent, stepErrand } from "./errand.ts"
 import { codeOf, type HitCode, type Service } from "./knock/hit.ts"
@@ -151,9 +151,9 @@ export class Leases {
 
     /** Moves the lease's programs on; returns the program to run now, if any. */
     stepErrand(lease: Lease, event: ErrandEvent): "start" | "stop" | null {
-        const { command } = lease.door
+        const command = commandOf(lease.door, lease.source)
         if (command === null) return null
-        const plan = { stop: command.stop !== null, after: command.after }
+        const plan = { stop: command.stop !== null, after: command.after, eager: command.shell }
         const { errand, run } = stepErrand(lease.errand, event, plan)
         lease.errand = errand
         const waits = errand.phase === "started" || errand.phase === "resting"

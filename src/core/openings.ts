@@ -4,7 +4,7 @@
  */
 
 import { sameData } from "./config/changes.ts"
-import type { Config, Door } from "./config/config.ts"
+import { type Config, commandOf, type Door } from "./config/config.ts"
 import type { Service } from "./knock/hit.ts"
 import { type Giver, isOpen, type Lease, Leases, sameService } from "./leases.ts"
 import type { Tally } from "./metrics/tally.ts"
@@ -75,7 +75,7 @@ export class Openings {
             const lease = this.#leases.get(name, source)
             if (lease !== null) this.#close(lease, { by: "knock" })
         }
-        if (door.opens.length === 0 && door.command === null) return
+        if (door.opens.length === 0 && commandOf(door, source) === null) return
         const lease = this.#leases.claim(door, source, "knock")
         if (typeof lease === "string") {
             counts.refused[lease]++
@@ -231,7 +231,7 @@ export class Openings {
         if (byHand) this.#outbox.say({ type: "given", door: name, source, opens, ms, uid: giver.uid })
         else this.#outbox.sayGrant({ type: "opened", door: name, source, opens, ms, renewed }, this.#now)
         // A renewal runs nothing again, unless the stop has already undone what the start did.
-        if (!renewed || door.command?.stop != null) this.#run(lease, { type: "knock", now: this.#now })
+        if (!renewed || commandOf(door, source)?.stop != null) this.#run(lease, { type: "knock", now: this.#now })
     }
 
     #denied({ lease: number, code, partly }: On<"denied">): void {
@@ -340,7 +340,7 @@ export class Openings {
  */
 function staysWith({ door: old, source, giver }: Lease, door: Door): boolean {
     if (!holds(door.opens, old.opens) || !holds(old.opens, door.opens)) return false
-    if (!sameData(door.command, old.command)) return false
+    if (!sameData(commandOf(door, source), commandOf(old, source))) return false
     return giver.by !== "knock" || door.sources.some((network) => contains(network, source))
 }
 

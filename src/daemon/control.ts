@@ -1,5 +1,6 @@
 /** What the daemon answers over its control socket. */
 import type { Peer } from "../adapters/system/peer.ts"
+import { commandOf } from "../core/config/config.ts"
 import type { Answer } from "../core/control/answer.ts"
 import { refuse } from "../core/control/message.ts"
 import type { Request } from "../core/control/request.ts"
@@ -80,7 +81,8 @@ async function answer(request: Request, client: Client, keeping: AnswerKeeping, 
         const { grants, orphans, done } = loop.revoke(door ?? null, request.source, uid)
         return done ? { ok: true, answer: "revoke", grants, orphans } : refuse("firewall")
     }
-    if (door === undefined || (door.opens.length === 0 && door.command === null)) return refuse("nothing")
+    if (door === undefined || (door.opens.length === 0 && commandOf(door, request.source) === null))
+        return refuse("nothing")
     const ms = request.ms ?? door.for
     const refused = loop.grant(door, request.source, ms, uid)
     if (refused !== null) return refuse(refused)

@@ -3,7 +3,7 @@
  * and is struck when the stop has run: so a stop is never lost, and runs twice only if we die while it runs or before
  * that is noted.
  */
-import type { Config, Door } from "../core/config/config.ts"
+import { type Config, commandOf, type Door } from "../core/config/config.ts"
 import { type Address, formatAddress } from "../core/net/address.ts"
 import type { StopKey } from "../core/store/record.ts"
 import type { Clock } from "../ports/clock.ts"
@@ -40,7 +40,7 @@ export class Notes {
         const key = keyOf(door, source)
         const [owner, wish] = [this.#owners.get(key), this.#wishes.get(key)]
         this.#owners.set(key, lease)
-        const result = await this.#note(door, source, this.#clock.wall() + door.command!.after)
+        const result = await this.#note(door, source, this.#clock.wall() + commandOf(door, source)!.after)
         if (result.ok) return null
         putBack(this.#owners, key, owner)
         putBack(this.#wishes, key, wish)
@@ -66,9 +66,10 @@ export class Notes {
         const now = this.#clock.wall()
         return this.#store.pending().flatMap(({ door: name, source, due }) => {
             const door = doors.find((d) => d.name === name)
-            if (door?.command?.stop != null) {
+            const command = door && commandOf(door, source)
+            if (door !== undefined && command?.stop != null) {
                 // However the clock has jumped: no longer than the door says.
-                return [{ door, source, left: Math.min(Math.max(0, due - now), door.command.after) }]
+                return [{ door, source, left: Math.min(Math.max(0, due - now), command.after) }]
             }
             const what = door === undefined ? "there is no such door any more" : "the door has no `stop` any more"
             const who = `${name}: ${formatAddress(source)}`

@@ -3,6 +3,7 @@
  * of it told. One by one for each door and source, and bounded: see the port.
  */
 import { Budget } from "../core/budget.ts"
+import { commandOf } from "../core/config/config.ts"
 import type { Effect } from "../core/effect.ts"
 import type { EngineEvent } from "../core/engine.ts"
 import type { Meter } from "../core/metrics/meter.ts"
@@ -43,7 +44,7 @@ export class Programs {
     run(effect: Run): void {
         const { which, lease, door, source } = effect
         const notes = this.#keeping.notes()
-        if (which === "stop" || notes === null || door.command?.stop == null) {
+        if (which === "stop" || notes === null || commandOf(door, source)?.stop == null) {
             this.#launch(effect)
             return
         }
@@ -73,14 +74,17 @@ export class Programs {
 
     #launch({ which, lease, door, source }: Run): void {
         const { commands, teller, event } = this.#keeping
-        const { name, command } = door
+        const { name } = door
+        const command = commandOf(door, source)
         const address = formatAddress(source)
         const who = `${name}: ${address}`
         const about = { type: "program", door: name, source, which } as const
         // A fixed sequence says nothing about who knocked.
         const values: Readonly<Record<string, string>> = { source: address, door: name, knocker: "unknown" }
         const fill = (argument: string) =>
-            argument.replace(/\{(source|door|knocker)\}/g, (_, key: string) => values[key]!)
+            command?.shell === true
+                ? argument.replaceAll("%IP%", address)
+                : argument.replace(/\{(source|door|knocker)\}/g, (_, key: string) => values[key]!)
         const argv = (which === "start" ? command?.start : command?.stop)?.map(fill)
         if (argv === undefined) throw new Error(`door ${name} has no ${which} program`)
         const queued = commands.run(

@@ -155,7 +155,7 @@ class Trouble {
 }
 
 function needsJournal({ doors }: Config): boolean {
-    return doors.some(({ command }) => command?.stop != null)
+    return doors.some(({ command, command6 }) => command?.stop != null || command6?.stop != null)
 }
 
 function refused(directory: Directory, { reason }: Unusable): Refused {

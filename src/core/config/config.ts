@@ -1,7 +1,7 @@
 /** What a checked configuration says. Times are milliseconds, addresses are words, nothing is optional. */
 
 import type { Hit, Service, TcpFlags } from "../knock/hit.ts"
-import type { Address, Network } from "../net/address.ts"
+import { type Address, isIPv4, type Network } from "../net/address.ts"
 
 /** A whole configuration. Door order is the order of the files. */
 export type Config = { readonly gateway: Gateway; readonly doors: readonly Door[]; readonly hooks: readonly Hook[] }
@@ -47,6 +47,13 @@ export type Door = {
     readonly closes: readonly string[]
     readonly sequence: Sequence | null
     readonly command: Command | null
+    /** For sources of IPv6. Of a door of ours the same. */
+    readonly command6: Command | null
+}
+
+/** The programs of a door for this source. */
+export function commandOf(door: Door, source: Address): Command | null {
+    return isIPv4(source) ? door.command : door.command6
 }
 
 /** A fixed knock. */
@@ -78,11 +85,13 @@ export type Hook = {
 }
 
 /** Programs to run, as argument vectors; `{source}`, `{door}` and `{knocker}` are replaced in each argument. */
-type Command = {
+export type Command = {
     readonly start: readonly string[]
     readonly stop: readonly string[] | null
     /** From the end of `start` to `stop`, in milliseconds. */
     readonly after: number
     /** A program that runs longer is killed, in milliseconds. */
     readonly timeout: number
+    /** As knockd's: `%IP%` is what is replaced, and where there is no stop every knock runs start, without a rest. */
+    readonly shell: boolean
 }

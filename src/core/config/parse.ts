@@ -139,7 +139,7 @@ function parseFiles(files: readonly ConfigFile[]): Parsed {
 function readDoor(raw: unknown, index: number, file: string, add: (placed: Placed[], base: Path) => void): DoorEntry {
     const { value, problems } = readTable(doorTable, raw, "[[door]]")
     add(problems, ["door", index])
-    return { file, index, raw: isTable(raw) ? raw : {}, door: value }
+    return { file, index, raw: isTable(raw) ? raw : {}, door: value && { ...value, command6: value.command } }
 }
 
 function readHook(raw: unknown, index: number, file: string, add: (placed: Placed[], base: Path) => void): HookEntry {

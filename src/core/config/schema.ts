@@ -246,7 +246,11 @@ export const doorTable = z.strictObject(
         closes: list("doors", z.string({ error: "name" satisfies Kind }), LIMITS.closes, (text) => text).default([]),
         // Of a door of ours every wrong hit spoils the knock: there is no key for it.
         sequence: sequenceTable.transform((sequence) => ({ ...sequence, strict: true })),
-        command: commandTable.nullable().default(null),
+        // Of programs of ours every argument is one: there is no key for knockd's way.
+        command: commandTable
+            .transform((command) => ({ ...command, shell: false }))
+            .nullable()
+            .default(null),
     },
     { error: "door" satisfies Kind },
 )

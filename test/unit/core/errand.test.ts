@@ -4,14 +4,14 @@ import { describe, expect, it } from "vitest"
 import { type Errand, type ErrandEvent, type ErrandPlan, REST_MS, stepErrand } from "../../../src/core/errand.ts"
 
 const after = 100
-const both: ErrandPlan = { stop: true, after }
-const only: ErrandPlan = { stop: false, after }
+const both: ErrandPlan = { stop: true, after, eager: false }
+const only: ErrandPlan = { stop: false, after, eager: false }
 
 /** One of each kind of state, as short words. */
 const STATES: Readonly<Record<string, Errand>> = {
     idle: { phase: "idle" },
-    starting: { phase: "starting", ending: false },
-    "starting, ending": { phase: "starting", ending: true },
+    starting: { phase: "starting", ending: false, again: false },
+    "starting, ending": { phase: "starting", ending: true, again: false },
     "started 50": { phase: "started", until: 50 },
     stopping: { phase: "stopping", again: false },
     "stopping, again": { phase: "stopping", again: true },
@@ -32,6 +32,7 @@ function word(errand: Errand): string {
     if (errand.phase === "started") return `started ${errand.until}`
     if (errand.phase === "resting") return `resting ${errand.until}${errand.again ? ", again" : ""}`
     if (errand.phase === "starting" && errand.ending) return "starting, ending"
+    if (errand.phase === "starting" && errand.again) return "starting, again"
     return errand.phase === "stopping" && errand.again ? "stopping, again" : errand.phase
 }
 
@@ -119,6 +120,32 @@ describe("stepErrand()", () => {
         const again = stepErrand(resting, { type: "knock", now: 40 }, both).errand
         expect(stepErrand(again, { type: "tick", now: 50 }, both).run).toBe("start")
         expect(stepErrand(resting, { type: "tick", now: 50 }, both)).toEqual({ errand: { phase: "idle" }, run: null })
+    })
+
+    it("does not rest where it is eager: after a stop at once, and once for all the knocks during a start", () => {
+        const steps = (plan: ErrandPlan, events: readonly ErrandEvent["type"][]) => {
+            let errand: Errand = { phase: "idle" }
+            return events.map((type) => {
+                const step = stepErrand(errand, { type, now: 40 }, plan)
+                errand = step.errand
+                return step.run === null ? word(errand) : `${word(errand)} !${step.run}`
+            })
+        }
+        const eager = { after: 0, eager: true }
+        expect(
+            steps({ ...eager, stop: false }, ["knock", "knock", "knock", "startEnded", "startEnded", "knock"]),
+        ).toEqual([
+            "starting !start",
+            "starting, again",
+            "starting, again",
+            "starting !start",
+            "idle",
+            "starting !start",
+        ])
+        expect(steps({ ...eager, stop: true }, ["knock", "knock", "startEnded", "tick", "knock", "stopEnded"])).toEqual(
+            ["starting !start", "starting", "started 40", "stopping !stop", "stopping, again", "starting !start"],
+        )
+        expect(steps({ ...eager, stop: true }, ["knock", "startEnded", "tick", "stopEnded"]).at(-1)).toBe("idle")
     })
 
     it("stops at its time, not before", () => {

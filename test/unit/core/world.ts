@@ -2,7 +2,7 @@
  * A world for the engine: it owns time and sources, sends packets, carries effects out on a model of the kernel's sets
  * and jumps to deadlines. Nothing sleeps.
  */
-import type { Config, Door, Gateway } from "../../../src/core/config/config.ts"
+import type { Command, Config, Door, Gateway } from "../../../src/core/config/config.ts"
 import { GATEWAY } from "../../../src/core/config/defaults.ts"
 import type { Effect } from "../../../src/core/effect.ts"
 import { Engine } from "../../../src/core/engine.ts"
@@ -12,7 +12,11 @@ import { type Address, formatAddress, parseAddress, parseNetwork } from "../../.
 import { ACK, ICMP, Packet, SYN, TCP, UDP } from "../../../src/core/net/packet.ts"
 import type { EngineReport } from "../../../src/core/report.ts"
 
-type DoorText = Partial<Omit<Door, "sequence" | "opens" | "sources" | "always">> & {
+type CommandText = Omit<Command, "shell"> & { readonly shell?: boolean }
+type DoorText = Partial<Omit<Door, "sequence" | "opens" | "sources" | "always" | "command" | "command6">> & {
+    readonly command?: CommandText | null
+    /** If not the same. */
+    readonly command6?: CommandText | null
     readonly name: string
     readonly opens?: readonly string[]
     readonly sources?: readonly string[]
@@ -28,6 +32,10 @@ function value<T>(read: { ok: true; value: T } | { ok: false; code: string }): T
     return read.value
 }
 
+function command(text: CommandText | null | undefined): Command | null {
+    return text ? { shell: false, ...text } : null
+}
+
 /** A configuration from short texts; what is left out has a plain default. */
 export function config(doors: readonly DoorText[], gateway: Partial<Gateway> = {}): Config {
     return {
@@ -38,8 +46,9 @@ export function config(doors: readonly DoorText[], gateway: Partial<Gateway> = {
             hide: false,
             always: [],
             closes: [],
-            command: null,
             ...door,
+            command: command(door.command),
+            command6: command(door.command6 === undefined ? door.command : door.command6),
             opens: (door.opens ?? []).map((text) => value(parseService(text))),
             sources: (door.sources ?? ["0.0.0.0/0", "::/0"]).map((text) => parseNetwork(text)!),
             sequence: {

@@ -58,6 +58,14 @@ async function lines(text: string, file = "postern.toml"): Promise<readonly stri
     return (await readConfig([{ file, text }], unknown)).issues.map(formatIssue)
 }
 
+const wake = {
+    start: ["/usr/bin/wake", "{source}", "{door}", "{knocker}"],
+    stop: ["/usr/bin/sleep"],
+    after: 3_600_000,
+    timeout: 5000,
+    shell: false,
+}
+
 describe("readConfig()", () => {
     test("reads every key", async () => {
         const reading = await readConfig([{ file: "postern.toml", text: FULL }], unknown)
@@ -111,12 +119,8 @@ describe("readConfig()", () => {
                                 [0x20010db8, 0, 0, 1],
                             ],
                         },
-                        command: {
-                            start: ["/usr/bin/wake", "{source}", "{door}", "{knocker}"],
-                            stop: ["/usr/bin/sleep"],
-                            after: 3_600_000,
-                            timeout: 5000,
-                        },
+                        command: wake,
+                        command6: wake,
                     },
                 ],
                 hooks: [
@@ -176,6 +180,7 @@ describe("readConfig()", () => {
                         strict: true,
                     },
                     command: null,
+                    command6: null,
                 },
             ],
         })

@@ -7,7 +7,7 @@ import { ACK, FIN, PSH, RST, SYN, URG } from "../net/packet.ts"
 import { readNumber } from "./number.ts"
 import { readOneTimeFile } from "./one-time.ts"
 import { readSequence, type SequenceOddity, sequenceText } from "./sequence.ts"
-import { lower, pieces, trimmed, upper } from "./text.ts"
+import { lower, type Piece, pieces, trimmed, upper } from "./text.ts"
 
 /** Everything in one file. */
 export type KnockdConf = {
@@ -58,8 +58,8 @@ export type Oddity = { readonly line: number; readonly door: string | null } & (
     | { readonly odd: "again" }
     /** `[Options]` is a door. */
     | { readonly odd: "options" }
-    /** The same key was there before in this section: this one counts. */
-    | { readonly odd: "twice"; readonly key: string }
+    /** The same key, or its other name, was there before in this section: only one of them counts. */
+    | { readonly odd: "twice"; readonly key: string; readonly counts: "first" | "last" }
     /** A flag that must be set and must not. */
     | { readonly odd: "flags" }
     /** A line of a file of one-time sequences is no sequence: it is left out. */
@@ -69,22 +69,24 @@ export type Oddity = { readonly line: number; readonly door: string | null } & (
 /** A file of one-time sequences as it was found; not `ok`: it cannot be opened, in the words of the system. */
 export type FoundFile = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly detail: string }
 
+/** What came of reading, up to the end or to the first mistake. */
+type Heard = {
+    readonly oddities: readonly Oddity[]
+    /** What knockd says with `-D` while it reads. */
+    readonly told: readonly string[]
+    /** What it says on standard error, and goes on. */
+    readonly warned: readonly string[]
+}
+
 export type KnockdReading =
-    | {
-          readonly ok: true
-          readonly conf: KnockdConf
-          readonly oddities: readonly Oddity[]
-          /** What knockd says with `-D` while it reads. */
-          readonly told: readonly string[]
-      }
+    | (Heard & { readonly ok: true; readonly conf: KnockdConf })
     /** The first mistake, in knockd's words; it looks no further. */
-    | { readonly ok: false; readonly line: number; readonly message: string; readonly told: readonly string[] }
+    | (Heard & { readonly ok: false; readonly line: number; readonly message: string })
     /** This file of one-time sequences has to be read first. */
     | { readonly ok: false; readonly wants: string }
 
-/** knockd's: the size of the buffer for one line, its end included. */
-const LINE_SIZE = 4096
-/** knockd's: what is kept of the name of a section, and of an interface. */
+/** knockd's: what is kept of the name of a section, of that of a door, and of an interface. */
+const SECTION_MOST = 254
 const NAME_MOST = 127
 const INTERFACE_MOST = 31
 
@@ -97,6 +99,13 @@ const FLAGS = new Map([
     ["URG", URG],
 ])
 
+/** Keys that have another name. */
+const ALIASES = new Map([
+    ["TIMEOUT", "SEQ_TIMEOUT"],
+    ["COMMAND", "START_COMMAND"],
+    ["COMMAND_6", "START_COMMAND_6"],
+])
+
 const NO_FLAGS: TcpFlags = { set: 0, clear: 0 }
 
 /** knockd's, in seconds. */
@@ -105,16 +114,18 @@ const CMD_TIMEOUT = 10
 
 /**
  * Reads a whole file, one character per byte. `files`: the files of one-time sequences that are known already, by the
- * path that the configuration has for them; whoever calls reads what is wanted and calls again.
+ * path that the configuration has for them; whoever calls reads what is wanted and calls again. `named`: the interface
+ * that the command line names, if it does; those of the file do not count then.
  */
-export function readKnockdConf(text: string, files: ReadonlyMap<string, FoundFile>): KnockdReading {
-    const reader = new Reader(files)
-    let number = 0
-    for (const piece of pieces(text, LINE_SIZE)) {
-        // What is behind a NUL a C program does not see.
-        const refused = reader.line(trimmed(piece.split("\0", 1)[0]!), ++number)
+export function readKnockdConf(
+    text: string,
+    files: ReadonlyMap<string, FoundFile>,
+    named: string | null = null,
+): KnockdReading {
+    const reader = new Reader(files, named)
+    for (const piece of pieces(text)) {
+        const refused = reader.line(piece)
         if (refused !== null) return refused
-        if (piece.length === LINE_SIZE - 1 && !piece.endsWith("\n")) reader.odd({ odd: "long" })
     }
     return reader.end()
 }
@@ -126,23 +137,30 @@ type What = Oddity extends infer One ? (One extends Oddity ? Omit<One, "line" | 
 /** Reads a file line by line, in one pass: what comes first decides, also which mistake is told. */
 class Reader {
     readonly #files: ReadonlyMap<string, FoundFile>
-    readonly #options: Writable<KnockdOptions> = { useSyslog: false, logFile: null, pidFile: null, interface: null }
+    readonly #options: Writable<KnockdOptions>
     readonly #doors: Writable<KnockdDoor>[] = []
     readonly #oddities: Oddity[] = []
     readonly #told: string[] = []
+    readonly #warned: string[] = []
+    /** As knockd counts, which takes the pieces of a long line for lines, and as it is. */
+    #counted = 0
     #line = 0
     /** The section that goes on; null: none has begun. */
     #section: "options" | Writable<KnockdDoor> | null = null
     /** Keys that this section has had. */
     #keys = new Set<string>()
 
-    constructor(files: ReadonlyMap<string, FoundFile>) {
+    constructor(files: ReadonlyMap<string, FoundFile>, named: string | null) {
         this.#files = files
+        this.#options = { useSyslog: false, logFile: null, pidFile: null, interface: named }
     }
 
-    /** One line, without the blanks around it. Null: go on. */
-    line(line: string, number: number): Refused | null {
-        this.#line = number
+    /** One line, or what knockd takes for one. Null: go on. */
+    line(piece: Piece): Refused | null {
+        this.#counted++
+        this.#line = piece.line
+        const line = trimmed(piece.text)
+        if (piece.cut) this.odd({ odd: "long" })
         if (line === "" || line.startsWith("#")) return null
         if (line.startsWith("[") && line.endsWith("]")) return this.#begin(line.slice(1, -1))
         if (this.#section === null) return this.#refuse("all directives must belong to a section")
@@ -150,8 +168,7 @@ class Reader {
         const key = upper(trimmed(equals < 0 ? line : line.slice(0, equals)))
         if (equals < 0) return this.#word(key)
         const value = trimmed(line.slice(equals + 1))
-        if (this.#keys.has(key) && key !== "TCPFLAGS") this.odd({ odd: "twice", key })
-        this.#keys.add(key)
+        this.#once(key)
         if (/[\t-\r ]#/.test(value)) this.odd({ odd: "comment", key })
         return this.#section === "options" ? this.#option(key, value) : this.#directive(this.#section, key, value)
     }
@@ -162,8 +179,7 @@ class Reader {
         if (deaf !== undefined) {
             return this.#stop(`error: section '${deaf.name}' has an empty knock sequence`, deaf.line)
         }
-        const conf = { options: this.#options, doors: this.#doors }
-        return { ok: true, conf, oddities: this.#oddities, told: this.#told }
+        return { ok: true, conf: { options: this.#options, doors: this.#doors }, ...this.#heard() }
     }
 
     odd(what: What): void {
@@ -172,9 +188,9 @@ class Reader {
     }
 
     #begin(name: string): Refused | null {
+        this.#tell(`new section: '${name.slice(0, SECTION_MOST)}'`)
         if (name === "") return this.#refuse("bad section name")
         this.#keys = new Set()
-        this.#tell(`new section: '${name}'`)
         if (name === "options") {
             this.#section = "options"
             return null
@@ -196,6 +212,13 @@ class Reader {
         return null
     }
 
+    #once(key: string): void {
+        const same = ALIASES.get(key) ?? key
+        const counts = same === "INTERFACE" ? "first" : "last"
+        if (this.#keys.has(same) && same !== "TCPFLAGS") this.odd({ odd: "twice", key, counts })
+        this.#keys.add(same)
+    }
+
     #option(key: string, value: string): Refused | null {
         switch (key) {
             case "LOGFILE":
@@ -207,6 +230,8 @@ class Reader {
                 this.#tell(`pid file: ${value}`)
                 return null
             case "INTERFACE":
+                // The first that is one counts, and that of the command line before it.
+                if (this.#options.interface !== null && this.#options.interface !== "") return null
                 this.#options.interface = value.slice(0, INTERFACE_MOST)
                 this.#tell(`interface: ${this.#options.interface}`)
                 return null
@@ -272,9 +297,16 @@ class Reader {
         door.oneTime = path
         this.#tell(`${door.name}: one time sequences file: ${path}`)
         const { unused, bad } = readOneTimeFile(file.text)
-        for (const { line, message } of bad) this.odd({ odd: "unusable", path, at: line, message })
         const [next] = unused
-        if (next === undefined) return this.#stop(noneLeftText(door.name))
+        for (const { line, message } of bad) {
+            this.odd({ odd: "unusable", path, at: line, message })
+            // It reads no further than it must.
+            if (next === undefined || line < next.line) this.#warned.push(`config: section ${door.name}: ${message}`)
+        }
+        if (next === undefined) {
+            this.#tell(`no more sequences left in the one time sequences file ${path}`)
+            return this.#stop(noneLeftText(door.name))
+        }
         door.hits = next.hits
         const text = sequenceText(next.hits)
         this.#told.push(`new sequence for door ${door.name}: ${text}`)
@@ -309,11 +341,15 @@ class Reader {
     }
 
     #refuse(what: string): Refused {
-        return this.#stop(`config: line ${this.#line}: ${what}`)
+        return this.#stop(`config: line ${this.#counted}: ${what}`)
     }
 
     #stop(message: string, line = this.#line): Refused {
-        return { ok: false, line, message, told: this.#told }
+        return { ok: false, line, message, ...this.#heard() }
+    }
+
+    #heard(): Heard {
+        return { oddities: this.#oddities, told: this.#told, warned: this.#warned }
     }
 }
 

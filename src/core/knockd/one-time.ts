@@ -5,7 +5,7 @@
  */
 import type { Hit } from "../knock/hit.ts"
 import { readSequence } from "./sequence.ts"
-import { trimmed } from "./text.ts"
+import { pieces, trimmed } from "./text.ts"
 
 /** A line that can be used. */
 export type OneTimeLine = {
@@ -29,15 +29,13 @@ export const USED = "#"
 export function readOneTimeFile(text: string): OneTimeFile {
     const unused: OneTimeLine[] = []
     const bad: BadLine[] = []
-    let at = 0
-    for (const [i, line] of text.split("\n").entries()) {
-        const sequence = trimmed(line)
-        if (sequence !== "" && !sequence.startsWith(USED)) {
-            const reading = readSequence(sequence)
-            if (reading.ok) unused.push({ at, line: i + 1, hits: reading.hits })
-            else bad.push({ line: i + 1, message: reading.message })
-        }
-        at += line.length + 1
+    for (const piece of pieces(text)) {
+        const sequence = trimmed(piece.text)
+        if (sequence === "" || sequence.startsWith(USED)) continue
+        const { at, line } = piece
+        const reading = readSequence(sequence)
+        if (reading.ok) unused.push({ at, line, hits: reading.hits })
+        else bad.push({ line, message: reading.message })
     }
     return { unused, bad }
 }

@@ -16,12 +16,30 @@ export function lower(text: string): string {
     return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
 }
 
-/** The lines of fgets(3) with a buffer of `size`: longer ones come in pieces. Line ends stay. */
-export function* pieces(text: string, size: number): Generator<string> {
+/** knockd's: the size of its buffer for a line, with the line's end and a NUL. */
+const LINE_SIZE = 4096
+
+/** What knockd takes for a line. */
+export type Piece = {
+    /** Its first byte, from the beginning of the file. */
+    readonly at: number
+    /** The line that it is (a part of), from 1. */
+    readonly line: number
+    /** Up to the first NUL: what is behind it a C program does not see. The line's end is there, if that is in sight. */
+    readonly text: string
+    /** The line is too long for the buffer and goes on in another piece. */
+    readonly cut: boolean
+}
+
+/** The lines of fgets(3): longer ones come in pieces. */
+export function* pieces(text: string): Generator<Piece> {
+    let line = 1
     for (let at = 0; at < text.length; ) {
         const newline = text.indexOf("\n", at)
-        const end = Math.min(newline < 0 ? text.length : newline + 1, at + size - 1)
-        yield text.slice(at, end)
+        const whole = newline < 0 ? text.length : newline + 1
+        const end = Math.min(whole, at + LINE_SIZE - 1)
+        yield { at, line, text: text.slice(at, end).split("\0", 1)[0]!, cut: end < whole }
+        if (newline >= 0 && end === whole) line++
         at = end
     }
 }

@@ -1,0 +1,205 @@
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import fc from "fast-check"
+import { describe, expect, it, test } from "vitest"
+import { type FoundFile, type KnockdReading, type Oddity, readKnockdConf } from "../../../../src/core/knockd/conf.ts"
+import { ACK, SYN } from "../../../../src/core/net/packet.ts"
+import { confCase } from "../../../lab/knockd-conf.ts"
+
+/** One of `vectors/knockd/configurations.json`. */
+type Vector = {
+    readonly name: string
+    readonly conf: string
+    readonly files?: Readonly<Record<string, string>>
+    readonly told: readonly string[]
+    readonly said: readonly string[]
+    readonly refused: boolean
+}
+
+const vectors: readonly Vector[] = JSON.parse(
+    readFileSync(join(import.meta.dirname, "../../../../vectors/knockd/configurations.json"), "utf8"),
+)
+
+type Read = Exclude<KnockdReading, { readonly wants: string }>
+
+/** Reads with all the files there are. */
+function read(conf: string, there: Readonly<Record<string, string>> = {}, named: string | null = null): Read {
+    const files = new Map<string, FoundFile>()
+    for (;;) {
+        const reading = readKnockdConf(conf, files, named)
+        if (!("wants" in reading)) return reading
+        const { wants } = reading
+        const text = there[wants.replace(/^\.\//, "")]
+        const detail = wants === "." ? "Is a directory" : "No such file or directory"
+        // What was wanted once and is known is not wanted again: this loop ends.
+        expect(files.has(wants)).toBe(false)
+        files.set(wants, text === undefined ? { ok: false, detail } : { ok: true, text })
+    }
+}
+
+/** What is odd about a file that knockd takes. */
+function oddities(conf: string, there: Readonly<Record<string, string>> = {}): readonly Oddity[] {
+    const reading = read(conf, there)
+    expect(reading.ok).toBe(true)
+    return reading.oddities
+}
+
+function good(conf: string, there: Readonly<Record<string, string>> = {}, named: string | null = null) {
+    const reading = read(conf, there, named)
+    if (!reading.ok) throw new Error(reading.message)
+    return reading.conf
+}
+
+describe("readKnockdConf() says what knockd says", () => {
+    test.each(vectors)("$name", ({ conf, files, told, said, refused }) => {
+        const reading = read(conf, files)
+        // They were recorded with an interface named.
+        expect(read(conf, files, "nosuch0").told).toEqual(told)
+        expect([...reading.warned, ...(reading.ok ? [] : [reading.message])]).toEqual(said)
+        expect(reading.ok).toBe(!refused)
+    })
+})
+
+describe("readKnockdConf()", () => {
+    it("has knockd's defaults", () => {
+        expect(good("[d]\nsequence = 1:udp, 2")).toEqual({
+            options: { useSyslog: false, logFile: null, pidFile: null, interface: null },
+            doors: [
+                {
+                    name: "d",
+                    line: 1,
+                    hits: [
+                        { protocol: "udp", port: 1 },
+                        { protocol: "tcp", port: 2 },
+                    ],
+                    oneTime: null,
+                    seqTimeout: 25,
+                    flags: { set: 0, clear: 0 },
+                    target: null,
+                    start: null,
+                    start6: null,
+                    cmdTimeout: 10,
+                    stop: null,
+                    stop6: null,
+                },
+            ],
+        })
+    })
+
+    it("reads every key, by all its names", () => {
+        const options = "[options]\nUseSyslog\nLogFile = l\nPidFile = p\nInterface = i\n"
+        const door = "[d]\nsequence = 1\ntcpflags = syn\nTcpFlags = !ack\ntarget = 192.0.2.1\n"
+        const times = "seq_timeout = 1\ntimeout = 2\ncmd_timeout = 3\n"
+        const commands = "command = a\nstart_command = b\ncommand_6 = c\nstart_command_6 = d\nstop_command = e\n"
+        const conf = good(`${options}${door}${times}${commands}stop_command_6 =\n`)
+        expect(conf.options).toEqual({ useSyslog: true, logFile: "l", pidFile: "p", interface: "i" })
+        expect(conf.doors).toEqual([
+            expect.objectContaining({
+                flags: { set: SYN, clear: ACK },
+                target: "192.0.2.1",
+                seqTimeout: 2,
+                cmdTimeout: 3,
+                start: "b",
+                start6: "d",
+                stop: "e",
+                stop6: "",
+            }),
+        ])
+    })
+
+    it("takes the first interface, and before it that of the command line", () => {
+        const text = "[options]\ninterface =\ninterface = one\ninterface = two\n"
+        expect(good(text).options.interface).toBe("one")
+        expect(good(text, {}, "three").options.interface).toBe("three")
+        expect(good(text, {}, "").options.interface).toBe("one")
+        expect(read(text, {}, "three").told).toEqual(["config: new section: 'options'"])
+        expect(good(`[options]\ninterface = ${"i".repeat(40)}\n`).options.interface).toBe("i".repeat(31))
+    })
+
+    it("asks for a file of one-time sequences only when it comes to it", () => {
+        expect(readKnockdConf("[d]\none_time_sequences = once\nfoo\n", new Map())).toEqual({ ok: false, wants: "once" })
+        expect(read("[d]\nfoo\none_time_sequences = once\n")).toMatchObject({ line: 2 })
+    })
+
+    it("takes the first unused line of such a file, and goes by the last of the two keys", () => {
+        const there = { once: "# 1\n 2,3\n 4\n" }
+        const [door] = good("[d]\none_time_sequences = once\n", there).doors
+        expect([door!.oneTime, door!.hits.map(({ port }) => port)]).toEqual(["once", [2, 3]])
+        expect(good("[d]\nsequence = 9\none_time_sequences = once\n", there).doors[0]!.hits).toHaveLength(2)
+    })
+
+    it("counts lines as an editor does for the place, and as knockd does in its words", () => {
+        const long = `[d]\n#${" ".repeat(5000)}\nfoo\n`
+        expect(read(long)).toMatchObject({ ok: false, line: 3, message: "config: line 4: syntax error" })
+        expect(read("[a]\n\n[d]\ncommand = x\n[b]\nsequence = 1\n")).toMatchObject({
+            line: 1,
+            message: "error: section 'a' has an empty knock sequence",
+        })
+    })
+
+    it("has what was odd before the first mistake, too", () => {
+        const reading = read("[Options]\nsequence = ssh\nfoo\n")
+        expect(reading.ok).toBe(false)
+        expect(reading.oddities.map(({ odd }) => odd)).toEqual(["options", "port"])
+    })
+
+    it("never throws, whatever the bytes", () => {
+        const bytes = fc.array(fc.integer({ min: 0, max: 255 })).map((codes) => String.fromCharCode(...codes))
+        fc.assert(
+            fc.property(bytes, bytes, (conf, once) => void read(`[d]\none_time_sequences=once\n${conf}`, { once })),
+        )
+        fc.assert(
+            fc.property(confCase, ({ conf, files }) => void read(conf, files)),
+            { numRuns: 200 },
+        )
+    })
+})
+
+/** A door with these lines as well, from its third on. */
+const door = (...lines: readonly string[]) => `[d]\nsequence = 1\n${lines.join("\n")}\n`
+
+describe("readKnockdConf() finds odd", () => {
+    const cases: readonly (readonly [string, string, readonly object[]])[] = [
+        ["nothing in a plain file", door("tcpflags = syn", "seq_timeout = 5", "command = x"), []],
+        ["a port that is a word", "[d]\nsequence = ssh", [{ line: 2, door: "d", odd: "port", text: "ssh", port: 0 }]],
+        ["a port below 0", "[d]\nsequence = -1", [{ odd: "port", text: "-1", port: 65_535 }]],
+        ["a port that wraps", "[d]\nsequence = 4294967318", [{ odd: "port", text: "4294967318", port: 22 }]],
+        ["port 0", "[d]\nsequence = 0", [{ odd: "port", text: "0", port: 0 }]],
+        ["no port at all", "[d]\nsequence = 1,,2", [{ odd: "port", text: "", port: 0 }]],
+        ["a port in hexadecimal", "[d]\nsequence = 0x10", [{ odd: "port", text: "0x10", port: 0 }]],
+        ["a plus", "[d]\nsequence = +5", [{ odd: "port", text: "+5", port: 5 }]],
+        ["a third part", "[d]\nsequence = 1:udp:x", [{ odd: "rest", text: "1:udp:x" }]],
+        ["a time with a unit", door("seq_timeout = 1m"), [{ line: 3, odd: "number", key: "SEQ_TIMEOUT", value: 1 }]],
+        ["a time that wraps", door("cmd_timeout = 4294967295"), [{ odd: "number", key: "CMD_TIMEOUT", value: -1 }]],
+        ["a comment behind a value", door("command = x # y"), [{ odd: "comment", key: "COMMAND" }]],
+        ["no comment in a#b", door("command = x#y"), []],
+        ["a long line", door(`#${" ".repeat(4200)}`), [{ line: 3, odd: "long" }]],
+        ["no line of 4094 bytes and its end", door(`#${"x".repeat(4093)}`), []],
+        ["a section again", `${door()}[d]\nsequence = 2`, [{ line: 4, door: "d", odd: "again" }]],
+        ["[Options]", "[Options]\nsequence = 1", [{ line: 1, door: "Options", odd: "options" }]],
+        ["a key again", door("sequence = 2"), [{ line: 3, odd: "twice", key: "SEQUENCE", counts: "last" }]],
+        [
+            "a key again by its other name",
+            door("timeout = 2", "seq_timeout = 1"),
+            [{ odd: "twice", key: "SEQ_TIMEOUT" }],
+        ],
+        ["no flags again", door("tcpflags = syn", "tcpflags = !ack"), []],
+        ["an interface again", "[options]\ninterface = a\ninterface = b", [{ odd: "twice", counts: "first" }]],
+        ["a flag both ways", door("tcpflags = syn,!syn"), [{ odd: "flags" }]],
+    ]
+    it.each(cases)("%s", (_name, conf, wanted) => {
+        const found = oddities(conf)
+        expect(found).toEqual(wanted.map((odd) => expect.objectContaining(odd)))
+    })
+
+    it("lines of a file of one-time sequences that are none, also behind the one that counts", () => {
+        const there = { once: "1:x\n 2,3\n70000\n" }
+        const conf = "[d]\none_time_sequences = once\n"
+        expect(oddities(conf, there)).toEqual([
+            expect.objectContaining({ odd: "unusable", line: 2, path: "once", at: 1 }),
+            expect.objectContaining({ odd: "unusable", line: 2, path: "once", at: 3 }),
+        ])
+        const reading = read(conf, there)
+        expect(reading.warned).toEqual(["config: section d: unknown protocol in knock sequence"])
+    })
+})

@@ -77,6 +77,7 @@ function configOf(count: number): Config {
             flags: DOOR.flags,
             target: [],
             strict: true,
+            once: false,
         },
         command: null,
         command6: null,

@@ -15,6 +15,8 @@ export type Effect =
           readonly source: Address
           readonly groups: readonly GrantGroup[]
       }
+    /** The right knock of a sequence that is good once: use it up, for good; answer with `spent` or `unspent`. */
+    | { readonly type: "spend"; readonly door: string; readonly source: Address }
     /** Take elements back. */
     | { readonly type: "revoke"; readonly elements: readonly GrantElement[] }
     /** Run a program of the door as it is here, which may not be in force any more; answer with `ended`. */

@@ -8,7 +8,7 @@
  */
 import { soonest } from "./agenda.ts"
 import { AttemptReports, DOORS_PER_REPORT } from "./attempt-reports.ts"
-import type { Config } from "./config/config.ts"
+import type { Config, Door } from "./config/config.ts"
 import type { Effect } from "./effect.ts"
 import { codeOf, packetCode, type Service } from "./knock/hit.ts"
 import { Matcher, type MatchListener } from "./knock/matcher.ts"
@@ -36,6 +36,9 @@ export type EngineEvent =
     | OpeningEvent
     /** A deadline has come (see `nextDeadline`). */
     | { readonly type: "tick" }
+    /** The sequence of this door is used up now, by this source; or it was used before, or nobody can tell. */
+    | { readonly type: "spent"; readonly door: string; readonly source: Address }
+    | { readonly type: "unspent"; readonly door: string; readonly source: Address }
     /** What this host openly offers now. */
     | { readonly type: "offered"; readonly services: readonly Service[] }
     /** The addresses of this host now. */
@@ -178,6 +181,7 @@ export class Engine {
     step(event: EngineEvent, now: number): readonly Effect[] {
         this.#now = Math.max(this.#now, now)
         if (event.type === "tick") this.#tick()
+        else if (event.type === "spent" || event.type === "unspent") this.#spent(event)
         else if (event.type === "offered") {
             this.#offered = event.services
             this.#serve()
@@ -268,11 +272,24 @@ export class Engine {
     }
 
     /** The right knock. */
-    #knock({ door, codes }: Wanted, source: Address): void {
-        const of = codes.length
-        const knocked = this.config.doors[door]!
-        this.#outbox.tell({ type: "stage", door: knocked.name, source, stage: of, of }, this.#now)
-        this.#openings.knock(knocked, source, this.#now)
+    #knock(wanted: Wanted, source: Address): void {
+        const door = this.config.doors[wanted.door]!
+        if (door.sequence!.once) this.#outbox.act({ type: "spend", door: door.name, source })
+        else this.#whole(door, source)
+    }
+
+    /** What has become of a sequence that is good once. */
+    #spent({ type, door: name, source }: Extract<EngineEvent, { type: "spent" | "unspent" }>): void {
+        const door = this.config.doors.find((one) => one.name === name)
+        if (door === undefined) return
+        if (type === "spent") this.#whole(door, source)
+        else this.#openings.refuse(door, source, "used", this.#now)
+    }
+
+    #whole(door: Door, source: Address): void {
+        const of = door.sequence!.hits.length
+        this.#outbox.tell({ type: "stage", door: door.name, source, stage: of, of }, this.#now)
+        this.#openings.knock(door, source, this.#now)
     }
 
     #serve(): void {

@@ -64,11 +64,9 @@ export class Openings {
     /** The whole, timely knock of this source at this door. */
     knock(door: Door, source: Address, now: number): void {
         this.#now = now
-        const counts = this.#tally.door(door.name)
-        counts.knocks++
+        this.#tally.door(door.name).knocks++
         if (!door.sources.some((network) => contains(network, source))) {
-            counts.refused.source++
-            this.#outbox.tell({ type: "refused", door: door.name, source, code: "source" }, now)
+            this.refuse(door, source, "source", now)
             return
         }
         for (const name of door.closes) {
@@ -78,8 +76,7 @@ export class Openings {
         if (door.opens.length === 0 && commandOf(door, source) === null) return
         const lease = this.#leases.claim(door, source, "knock")
         if (typeof lease === "string") {
-            counts.refused[lease]++
-            this.#outbox.tell({ type: "refused", door: door.name, source, code: lease }, now)
+            this.refuse(door, source, lease, now)
             return
         }
         if (door.opens.length === 0) {
@@ -92,6 +89,12 @@ export class Openings {
         // A knock never takes time away from what was given by hand.
         if (left > door.for) this.#ask(lease, left, lease.giver)
         else this.#ask(lease, door.for, { by: "knock" })
+    }
+
+    /** A whole knock that opens nothing. */
+    refuse({ name }: Door, source: Address, code: RefusalCode, now: number): void {
+        this.#tally.door(name).refused[code]++
+        this.#outbox.tell({ type: "refused", door: name, source, code }, now)
     }
 
     /** Any other event. */
@@ -240,8 +243,7 @@ export class Openings {
         const { door, source, asked } = lease
         // Who asked by hand is told by other ways.
         if (asked.giver.by !== "hand") {
-            this.#tally.door(door.name).refused[code]++
-            this.#outbox.tell({ type: "refused", door: door.name, source, code }, this.#now)
+            this.refuse(door, source, code, this.#now)
         }
         if (partly) this.#restore(lease)
         this.#leases.settle(lease)

@@ -161,3 +161,5 @@ export type RefusalCode =
     | "grants"
     /** The firewall refused. */
     | "firewall"
+    /** Its sequence is good for one knock, and was used before, or it cannot be noted that it is used now. */
+    | "used"

@@ -21,6 +21,8 @@ export type ActsKeeping = {
     readonly event: (event: EngineEvent) => void
     /** What a knock has asked for is in the kernel. */
     readonly opened: () => void
+    /** Uses up the one-time sequence that this door has; false: it was used before, or that cannot be noted. */
+    readonly spend: (door: string) => boolean
 }
 
 /** See the head of the file. */
@@ -59,10 +61,13 @@ export class Acts {
     }
 
     #do(effect: Effect): void {
-        const { teller, table, programs, notes } = this.#keeping
+        const { teller, table, programs, notes, spend, event } = this.#keeping
         switch (effect.type) {
             case "report":
                 teller.report(effect.report, effect.aloud)
+                return
+            case "spend":
+                event({ type: spend(effect.door) ? "spent" : "unspent", door: effect.door, source: effect.source })
                 return
             case "revoke":
                 if (table?.revoke(effect.elements) === false) this.#refused = true

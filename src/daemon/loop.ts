@@ -43,6 +43,8 @@ export type LoopPorts = {
     readonly meter: Meter
     /** What must survive; null where no door has a stop program and none ever had. */
     readonly store: Store | null
+    /** See `ActsKeeping`; left out where no sequence is good once. */
+    readonly spend?: (door: string) => boolean
 }
 
 /** How a reload went: so many grants ended by it, or who refused it. */
@@ -71,7 +73,7 @@ export class Loop {
     constructor(config: Config, ports: LoopPorts, seed: readonly [number, number]) {
         this.#ports = ports
         this.#seed = seed
-        const { capture, firewall, commands, clock, log, meter, store } = ports
+        const { capture, firewall, commands, clock, log, meter, store, spend = () => false } = ports
         this.#engine = new Engine(config, seed, meter.tally)
         this.#outlook = new Outlook(config, ports)
         this.#store = store
@@ -86,7 +88,7 @@ export class Loop {
             const age = capture.age()
             if (age !== null) meter.openings.observe(age / 1000)
         }
-        this.#acts = new Acts({ teller, table: this.#table, programs: this.#programs, notes, event, opened })
+        this.#acts = new Acts({ teller, table: this.#table, programs: this.#programs, notes, event, opened, spend })
         this.standing = new Standing({
             clock,
             capture,

@@ -12,6 +12,7 @@ const REFUSALS: Readonly<Record<RefusalCode, string>> = {
     share: "the right knock, but as many grants of its network are open as one may have",
     grants: "the right knock, but as many grants are open as `grants` allows",
     firewall: "the right knock, but the firewall refused",
+    used: "the right knock, but its one-time sequence was used before, or cannot be marked as used",
 }
 
 const CLOSED: Readonly<Record<Extract<Report, { type: "closed" }>["by"], string>> = {

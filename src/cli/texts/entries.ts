@@ -75,6 +75,7 @@ const REFUSED = {
     share: "as many grants of its network are open as one may have",
     grants: "as many grants are open as `grants` allows",
     firewall: "the firewall refused",
+    used: "its one-time sequence was used before, or cannot be marked as used",
 } satisfies Readonly<Record<RefusalCode, string>>
 
 /** A later version may have other codes. */

@@ -63,6 +63,8 @@ export type Sequence = {
     readonly within: number
     /** Every other hit in between spoils the knock. False, as with knockd: what the sequence does not name is no hit. */
     readonly strict: boolean
+    /** It is good for one knock: whoever keeps such sequences says whether this one still is. */
+    readonly once: boolean
     /** Which TCP packets count as hits for this door. */
     readonly flags: TcpFlags
     /** Destination addresses that count instead of this host's own; empty: this host's own. */

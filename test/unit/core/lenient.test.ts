@@ -115,6 +115,19 @@ describe("an engine of doors that are not strict", () => {
         expect(world.told().at(-1)).toBe(`opened open ${A}`)
     })
 
+    it("opens once for a sequence that is good once, until there is another", () => {
+        const world = new World(config([{ ...open, once: true }]))
+        world.knock(A, ["7000", "8000", "9000"])
+        expect(world.told().at(-1)).toBe(`opened open ${A}`)
+        world.knock(B, ["7000", "8000", "9000"])
+        expect(world.told().at(-1)).toBe(`refused used open ${B}`)
+        expect(world.open()).toEqual([`${A} tcp/22`])
+        world.spent.clear()
+        world.reload(config([{ ...open, once: true, hits: ["1", "2", "3"] }]))
+        world.knock(B, ["7000", "8000", "9000", "1", "2", "3"])
+        expect(world.told().at(-1)).toBe(`opened open ${B}`)
+    })
+
     it("has room for more doors than a byte can count", () => {
         const doors = Array.from({ length: 600 }, (_, i) => ({
             ...open,

@@ -25,6 +25,7 @@ type DoorText = Partial<Omit<Door, "sequence" | "opens" | "sources" | "always" |
     readonly flags?: { set: number; clear: number }
     readonly target?: readonly string[]
     readonly strict?: boolean
+    readonly once?: boolean
 }
 
 function value<T>(read: { ok: true; value: T } | { ok: false; code: string }): T {
@@ -57,6 +58,7 @@ export function config(doors: readonly DoorText[], gateway: Partial<Gateway> = {
                 flags: door.flags ?? { set: SYN, clear: ACK },
                 target: (door.target ?? []).map((text) => parseAddress(text)!),
                 strict: door.strict ?? true,
+                once: door.once ?? false,
             },
         })),
     }
@@ -77,6 +79,8 @@ export class World {
     /** When stop programs will run, in milliseconds from when that was said. */
     readonly dues: string[] = []
     firewallWorks = true
+    /** Doors whose one-time sequence was used. */
+    readonly spent = new Set<string>()
     /** Leases by what runs for them. */
     readonly #running = new Map<string, number[]>()
     #sequence = 1
@@ -168,6 +172,11 @@ export class World {
             this.#running.set(run, [...(this.#running.get(run) ?? []), effect.lease])
         } else if (effect.type === "due") {
             this.dues.push(`${effect.door.name} ${formatAddress(effect.source)} ${effect.at - this.now}`)
+        } else if (effect.type === "spend") {
+            const { door, source } = effect
+            const type = this.spent.has(door) ? "unspent" : "spent"
+            this.spent.add(door)
+            this.perform(this.engine.step({ type, door, source }, this.now))
         } else if (effect.type === "revoke") {
             for (const e of effect.elements) this.kernel.delete(key(e))
         } else {

@@ -114,6 +114,7 @@ describe("readConfig()", () => {
                             within: 5000,
                             flags: { set: SYN, clear: ACK | 4 },
                             strict: true,
+                            once: false,
                             target: [
                                 [0, 0, 0xffff, 0xc0000201],
                                 [0x20010db8, 0, 0, 1],
@@ -178,6 +179,7 @@ describe("readConfig()", () => {
                         flags: { set: SYN, clear: ACK },
                         target: [],
                         strict: true,
+                        once: false,
                     },
                     command: null,
                     command6: null,

@@ -1,0 +1,74 @@
+/** The doors of a knockd.conf as doors of ours: one engine for both (spec/knockd.md, "Matching"). */
+import type { Command, Door } from "../config/config.ts"
+import { DOOR } from "../config/defaults.ts"
+import { parseAddress } from "../net/address.ts"
+import type { KnockdConf, KnockdDoor } from "./conf.ts"
+
+/** A door of ours with what it was made of. */
+export type MadeDoor = { readonly door: Door; readonly from: KnockdDoor }
+
+/** Programs of knockd may take as long as they like: what a timer can hold, in milliseconds, is 24 days. */
+const LONGEST_MS = 2_147_483_647
+
+/**
+ * All of them, in their order; a name that comes again is made another, since both doors live. A target that is no
+ * address matches nothing, as with knockd: that door is left out.
+ */
+export function doorsOf({ doors }: KnockdConf): MadeDoor[] {
+    const names = new Set<string>()
+    const made: MadeDoor[] = []
+    for (const from of doors) {
+        const target = from.target === null ? null : parseAddress(from.target)
+        if (from.target !== null && target === null) continue
+        const name = unused(from.name, names)
+        names.add(name)
+        const door: Door = {
+            name,
+            opens: [],
+            for: DOOR.for,
+            hide: false,
+            sources: DOOR.sources,
+            always: [],
+            closes: [],
+            sequence: {
+                hits: from.hits,
+                within: milliseconds(from.seqTimeout),
+                flags: from.flags,
+                target: target === null ? [] : [target],
+                strict: false,
+                once: from.oneTime !== null,
+            },
+            command: commandFrom(from.start, from.stop, from.cmdTimeout),
+            command6: commandFrom(from.start6 ?? from.start, from.stop6 ?? from.stop, from.cmdTimeout),
+        }
+        made.push({ door, from })
+    }
+    return made
+}
+
+/** Both commands with the address in place of every `%IP%`, as the log tells them. */
+export function expand(command: string, address: string): string {
+    return command.replaceAll("%IP%", address)
+}
+
+/** A start that is missing or empty runs nothing, and then nothing is stopped; an empty stop is run. */
+function commandFrom(start: string | null, stop: string | null, seconds: number): Command | null {
+    if (start === null || start === "") return null
+    const shell = (text: string) => ["/bin/sh", "-c", text]
+    return {
+        start: shell(start),
+        stop: stop === null ? null : shell(stop),
+        after: milliseconds(seconds),
+        timeout: LONGEST_MS,
+        shell: true,
+    }
+}
+
+function milliseconds(seconds: number): number {
+    return Math.min(Math.max(0, seconds) * 1000, LONGEST_MS)
+}
+
+function unused(name: string, names: ReadonlySet<string>): string {
+    if (!names.has(name)) return name
+    for (let n = 2; ; n++) if (!names.has(`${name} (${n})`)) return `${name} (${n})`
+}

@@ -1,0 +1,64 @@
+/**
+ * What knockd says of what happens, to the letter: log parsers (fail2ban and others) read it. What it never says, such
+ * as why a knock went no further, is said in lines of the same form. An empty text is an empty line, which knockd
+ * writes after some of its lines.
+ */
+import { commandOf, type Door } from "../config/config.ts"
+import { type Address, formatAddress } from "../net/address.ts"
+import type { Report } from "../report.ts"
+import { expand, type MadeDoor } from "./doors.ts"
+
+/** The lines for one report; none for what nobody needs to know. `name`: the source as it is called. */
+export function knockdLines(report: Report, doors: ReadonlyMap<string, MadeDoor>, name = formatAddress): string[] {
+    if (report.type === "suppressed") {
+        return [`${report.count} more lines of ${report.sources} sources were left out in ${seconds(report.ms)} s`]
+    }
+    if (!("door" in report)) return []
+    const made = doors.get(report.door)
+    if (made === undefined) return []
+    const title = made.from.name
+    const who = `${name(report.source)}: ${title}`
+    switch (report.type) {
+        case "stage": {
+            const stage = `${who}: Stage ${report.stage}`
+            return report.stage === report.of ? [stage, `${who}: OPEN SESAME`] : [stage]
+        }
+        case "timeout":
+            return [`${who}: sequence timeout (stage ${report.stage})`, ""]
+        case "late":
+            return [`${who}: too late for stage ${report.stage}: ${report.ms - report.within} ms after seq_timeout`]
+        case "spoiled":
+            return [`${who}: failed after stage ${report.stage}: a wrong hit, ${report.after} ms later`]
+        case "program": {
+            const command = commandText(made.door, report.which, report.source)
+            const { how } = report
+            if (how.step === "began") {
+                const running = [`${title}: running command: ${command}`, ""]
+                return report.which === "stop" ? [`${who}: command timeout`, ...running] : running
+            }
+            if (how.step === "crowded") return [`${who}: command not run: too many are waiting`]
+            if (how.step === "unnoted") return [`${who}: command not run: its stop cannot be noted: ${how.detail}`]
+            const { outcome } = how
+            if (outcome.ended === "exit") {
+                if (outcome.code === 0) return []
+                return [`${title}: command returned non-zero status code (${outcome.code})`]
+            }
+            if (outcome.ended === "signal") return [`${title}: command was ended by ${outcome.signal}`]
+            if (outcome.ended === "timeout") return [`${title}: command took too long and was ended`]
+            return ["error: command fork failed!", `${title}: ${outcome.detail}`]
+        }
+        case "refused":
+            return [`${who}: not opened: ${report.code}`]
+        default:
+            return []
+    }
+}
+
+function commandText(door: Door, which: "start" | "stop", source: Address): string {
+    const words = commandOf(door, source)?.[which]
+    return expand(words?.at(-1) ?? "", formatAddress(source))
+}
+
+function seconds(ms: number): string {
+    return (ms / 1000).toFixed(1)
+}

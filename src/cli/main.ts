@@ -6,6 +6,7 @@ import { printable } from "../voice/printable.ts"
 import { endWithReader, processTerminal } from "../voice/terminal.ts"
 import { check } from "./commands/check.ts"
 import { grant } from "./commands/grant.ts"
+import { importing } from "./commands/import.ts"
 import { knock } from "./commands/knock.ts"
 import { log } from "./commands/log.ts"
 import { metrics } from "./commands/metrics.ts"
@@ -41,7 +42,20 @@ export async function main(args: readonly string[], extra: readonly CliCommand[]
         const terminal = processTerminal(program.opts<{ color: boolean }>().color)
         code = await act(terminal)
     }
-    for (const command of [...extra, status, watch, metrics, log, grant, revoke, reload, state, check, knock])
+    for (const command of [
+        ...extra,
+        status,
+        watch,
+        metrics,
+        log,
+        grant,
+        revoke,
+        reload,
+        state,
+        check,
+        importing,
+        knock,
+    ])
         command.define(program, run)
     for (const command of program.commands) {
         command.exitOverride().showSuggestionAfterError()

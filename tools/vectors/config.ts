@@ -371,6 +371,12 @@ const SCENARIOS: readonly Scenario[] = [
         [],
     ),
     scenario(
+        "doors/same-knock-other-family",
+        ssh('sources = ["0.0.0.0/0"]', '"51002", "33871:udp", "60123"') +
+            web('"51002", "33871:udp", "60123"', 'sources = ["::/0"]'),
+        [],
+    ),
+    scenario(
         "doors/same-knock-other-flags",
         twoDoors('"51002", "33871:udp", "60123"', '"51002", "33871:udp", "60123"', "", 'flags = "fin,!syn"'),
         [],

@@ -1,5 +1,6 @@
 /** All vectors that are generated, as files. `vectors/nat` is not among them: other programs made it. */
 import { configVectors } from "./config.ts"
+import { importVectors } from "./import.ts"
 import { knockVectors } from "./knock.ts"
 import { clientVectors } from "./knock-client.ts"
 import { packetVectors } from "./packet.ts"
@@ -8,6 +9,7 @@ import { rulesetVectors } from "./ruleset.ts"
 const CONTENTS: Readonly<Record<string, unknown>> = {
     ...clientVectors,
     ...configVectors,
+    ...importVectors,
     ...knockVectors,
     ...packetVectors,
     ...rulesetVectors,

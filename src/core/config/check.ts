@@ -11,7 +11,14 @@ import type { ConfigFile, HostFacts, Parsed } from "./parse.ts"
 import { scannable } from "./rules.ts"
 
 /** A door whose table has no mistakes, where it stands. */
-type Placed = { readonly door: Door; readonly sequence: Sequence; readonly file: string; readonly index: number }
+type Placed = {
+    readonly door: Door
+    readonly sequence: Sequence
+    /** Of IPv4, of IPv6: who may knock. */
+    readonly families: readonly [boolean, boolean]
+    readonly file: string
+    readonly index: number
+}
 
 type Say = (path: Path, problem: Doubt) => void
 
@@ -49,7 +56,7 @@ const ONE_PIECE = 1400
 export function checkDoubts(parsed: Parsed, files: readonly ConfigFile[], facts: HostFacts): Found[] {
     const found: Found[] = []
     const doors = parsed.entries.flatMap(({ door, file, index }): Placed[] =>
-        door?.sequence ? [{ door, sequence: door.sequence, file, index }] : [],
+        door?.sequence ? [{ door, sequence: door.sequence, families: familiesOf(door), file, index }] : [],
     )
     const lookup = lookUp(doors, facts, parsed.gateway?.services ?? [])
     for (const [number, placed] of doors.entries()) {
@@ -145,7 +152,7 @@ function otherDoors(number: number, { doors, knocks, lengths }: Lookup, say: Say
             for (const other of alike.slice(0, ALIKE_COMPARED)) {
                 // The same knock is said once, at the later of the two.
                 if (named >= ALIKE_NAMED || other === number || (code === "same-knock" && other > number)) continue
-                if (found.has(other) || !canCoincide(own.sequence, doors[other]!.sequence)) continue
+                if (found.has(other) || !canCoincide(own, doors[other]!)) continue
                 found.set(other, code)
                 named++
             }
@@ -158,8 +165,17 @@ function knockText(hits: readonly Hit[]): string {
     return hits.map(codeOf).join(" ")
 }
 
+function familiesOf({ sources }: Door): Placed["families"] {
+    const four = sources.filter(isIPv4Network).length
+    return [four > 0, four < sources.length]
+}
+
 /** Is there a packet that is a hit for both? */
-function canCoincide(a: Sequence, b: Sequence): boolean {
+function canCoincide(
+    { sequence: a, families: [a4, a6] }: Placed,
+    { sequence: b, families: [b4, b6] }: Placed,
+): boolean {
+    if (!(a4 && b4) && !(a6 && b6)) return false
     const tcp = a.hits.some(({ protocol }) => protocol === "tcp")
     if (tcp && ((a.flags.set & b.flags.clear) !== 0 || (b.flags.set & a.flags.clear) !== 0)) return false
     if (a.target.length === 0 || b.target.length === 0) return true

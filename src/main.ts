@@ -1,5 +1,21 @@
-/** The program: joins the two shells, daemon and command line, which do not know each other. */
-import { main } from "./cli/main.ts"
-import { run } from "./daemon/command.ts"
+/**
+ * The program: joins the two shells, daemon and command line, which do not know each other. Those whose place it takes
+ * read their words themselves, and wait for nothing that they do not need.
+ */
+const [verb, ...words] = process.argv.slice(2)
 
-process.exitCode = await main(process.argv.slice(2), [run])
+process.exitCode = await (verb === "knockd" ? knockd() : postern())
+
+async function knockd(): Promise<number> {
+    const { knockd } = await import("./daemon/knockd/main.ts")
+    return knockd(words)
+}
+
+async function postern(): Promise<number> {
+    const [{ main }, { run }, { knockdVerb }] = await Promise.all([
+        import("./cli/main.ts"),
+        import("./daemon/command.ts"),
+        import("./daemon/knockd/command.ts"),
+    ])
+    return main(process.argv.slice(2), [run, knockdVerb])
+}

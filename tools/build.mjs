@@ -36,6 +36,8 @@ const common = {
  */
 const APART = [
     { from: "/src/daemon/command.ts", path: "./main.ts", file: "./daemon.js" },
+    { from: "/src/daemon/knockd/command.ts", path: "./main.ts", file: "./knockd.js" },
+    { from: "/src/main.ts", path: "./daemon/knockd/main.ts", file: "./knockd.js" },
     { from: "/src/cli/commands/knock.ts", path: "../knock/verb.ts", file: "./knock.js" },
 ]
 
@@ -54,6 +56,7 @@ const apart = {
 const split = { ...common, splitting: true, chunkNames: "chunk-[hash]" }
 
 await build({ ...common, entryPoints: { daemon: "src/daemon/main.ts" } })
+await build({ ...common, entryPoints: { knockd: "src/daemon/knockd/main.ts" } })
 await build({ ...split, entryPoints: { knock: "src/cli/knock/verb.ts" } })
 await build({ ...split, entryPoints: { postern: "src/main.ts" }, plugins: [apart] })
 chmodSync(`${root}/dist/postern.js`, 0o644)

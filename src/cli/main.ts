@@ -1,7 +1,7 @@
 /** The command line: one program, one verb per file. Only this file and `src/main.ts` know how a process ends. */
 import { Command, CommanderError } from "commander"
 import type { CliCommand, Run } from "../voice/command.ts"
-import { EXIT, type ExitCode } from "../voice/exit.ts"
+import { EXIT } from "../voice/exit.ts"
 import { printable } from "../voice/printable.ts"
 import { endWithReader, processTerminal } from "../voice/terminal.ts"
 import { check } from "./commands/check.ts"
@@ -26,9 +26,9 @@ const EXAMPLES = `Examples:
 `
 
 /** Runs one command line (without node and script) and returns its exit code. `extra`: verbs of other shells. */
-export async function main(args: readonly string[], extra: readonly CliCommand[]): Promise<ExitCode> {
+export async function main(args: readonly string[], extra: readonly CliCommand[]): Promise<number> {
     endWithReader()
-    let code: ExitCode = EXIT.ok
+    let code: number = EXIT.ok
     const program = new Command("postern")
         .description("Port knocking: the services of a host stay hidden until the right knock.")
         .addHelpText("before", EXAMPLES)

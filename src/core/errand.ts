@@ -11,10 +11,13 @@
 /** The spec's: from the end of a door's programs to their next start (ms). */
 export const REST_MS = 1000
 
+/** Ours: so many knocks during a start are remembered. */
+const AGAIN_MOST = 100
+
 /** Where an errand is. `until`: when to stop, or when the rest is over (ms). */
 export type Errand =
     | { readonly phase: "idle" }
-    | { readonly phase: "starting"; readonly ending: boolean; readonly again: boolean }
+    | { readonly phase: "starting"; readonly ending: boolean; readonly again: number }
     | { readonly phase: "started"; readonly until: number }
     | { readonly phase: "stopping"; readonly again: boolean }
     | { readonly phase: "resting"; readonly until: number; readonly again: boolean }
@@ -32,7 +35,7 @@ export type ErrandEvent =
 export type ErrandPlan = {
     readonly stop: boolean
     readonly after: number
-    /** There is no rest, and a start that no stop follows runs once more after a knock in the meantime. */
+    /** There is no rest, and where no stop follows every knock runs start: those in the meantime afterwards. */
     readonly eager: boolean
 }
 
@@ -49,7 +52,7 @@ type Table = {
 
 const IDLE: Errand = { phase: "idle" }
 const stay = (errand: Errand): ErrandStep => ({ errand, run: null })
-const begin = (): ErrandStep => ({ errand: { phase: "starting", ending: false, again: false }, run: "start" })
+const begin = (again = 0): ErrandStep => ({ errand: { phase: "starting", ending: false, again }, run: "start" })
 const rest = (now: number, { eager }: ErrandPlan, again = false): ErrandStep => {
     if (eager) return again ? begin() : stay(IDLE)
     return stay({ phase: "resting", until: now + REST_MS, again })
@@ -59,7 +62,7 @@ const stop = (): ErrandStep => ({ errand: { phase: "stopping", again: false }, r
 /** Every phase and every event: a cell left out does not compile. */
 const errandTable: Table = {
     idle: {
-        knock: begin,
+        knock: () => begin(),
         tick: stay,
         revoke: stay,
         unstarted: stay,
@@ -67,12 +70,16 @@ const errandTable: Table = {
         stopEnded: stay,
     },
     starting: {
-        knock: (_, __, plan) => stay({ phase: "starting", ending: false, again: plan.eager && !plan.stop }),
+        knock: ({ again }, _, plan) => {
+            const more = plan.eager && !plan.stop ? Math.min(again + 1, AGAIN_MOST) : 0
+            return stay({ phase: "starting", ending: false, again: more })
+        },
         tick: stay,
-        revoke: () => stay({ phase: "starting", ending: true, again: false }),
+        revoke: () => stay({ phase: "starting", ending: true, again: 0 }),
         unstarted: () => stay(IDLE),
         startEnded: (errand, { now }, plan) => {
-            if (!plan.stop) return rest(now, plan, errand.again)
+            if (errand.again > 0) return begin(errand.again - 1)
+            if (!plan.stop) return rest(now, plan)
             return errand.ending ? stop() : stay({ phase: "started", until: now + plan.after })
         },
         stopEnded: stay,

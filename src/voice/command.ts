@@ -1,5 +1,4 @@
 import type { Command } from "commander"
-import type { ExitCode } from "./exit.ts"
 import type { Terminal } from "./terminal.ts"
 
 /** One verb of the command line, in a file of its own under `commands/`. */
@@ -8,5 +7,8 @@ export type CliCommand = {
     readonly define: (program: Command, run: Run) => void
 }
 
-/** Hands an action to `main`, which gives it the terminal and turns its result into the exit code. */
-export type Run = (act: (terminal: Terminal) => Promise<ExitCode> | ExitCode) => Promise<void>
+/**
+ * Hands an action to `main`, which gives it the terminal and turns its result into the exit code: one of EXIT, but for
+ * programs whose place we take, which have codes of their own.
+ */
+export type Run = (act: (terminal: Terminal) => Promise<number> | number) => Promise<void>

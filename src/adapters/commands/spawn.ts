@@ -25,13 +25,30 @@ const READ_PAUSE = 5
 
 const ENVIRONMENT = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LANG: "C" }
 
-/** Runs programs as children of this process, with its rights. `room`: how many, if not as many as for doors. */
-export function spawnCommands(room?: Room): Commands {
-    return laneCommands(patient(start, RETRY), room)
+/** What programs find around them. */
+export type Surroundings = {
+    readonly directory: string
+    readonly environment: Readonly<Record<string, string | undefined>>
+    /** What they print is read as lines, goes where ours goes, or nowhere. */
+    readonly output: "lines" | "ours" | "nowhere"
 }
 
-function start(job: CommandJob, ended: (outcome: CommandOutcome, passing: boolean) => void): Running {
-    const child = tryToSpawn(job.argv, job.input !== undefined)
+const PLAIN: Surroundings = { directory: "/", environment: ENVIRONMENT, output: "lines" }
+
+/** Runs programs as children of this process, with its rights. `room`: how many, if not as many as for doors. */
+export function spawnCommands(room?: Room, around = PLAIN): Commands {
+    return laneCommands(
+        patient((job, ended) => start(job, around, ended), RETRY),
+        room,
+    )
+}
+
+function start(
+    job: CommandJob,
+    around: Surroundings,
+    ended: (outcome: CommandOutcome, passing: boolean) => void,
+): Running {
+    const child = tryToSpawn(job.argv, job.input !== undefined, around)
     if (child instanceof Error) {
         setImmediate(() => ended({ ended: "error", detail: whyNot(child) }, isPassing(child)))
         return { kill: () => {} }
@@ -96,13 +113,18 @@ function isPassing(error: Error): boolean {
 }
 
 /** The child, or why there is none. */
-function tryToSpawn([program, ...args]: readonly string[], input: boolean): ChildProcess | Error {
+function tryToSpawn(
+    [program, ...args]: readonly string[],
+    input: boolean,
+    { directory, environment, output }: Surroundings,
+): ChildProcess | Error {
+    const where = output === "lines" ? "pipe" : output === "ours" ? "inherit" : "ignore"
     if (program === undefined || program === "") return new Error("no program is named")
     try {
         return spawn(program, args, {
-            cwd: "/",
-            env: ENVIRONMENT,
-            stdio: [input ? "pipe" : "ignore", "pipe", "pipe"],
+            cwd: directory,
+            env: environment,
+            stdio: [input ? "pipe" : "ignore", where, where],
             detached: true,
         })
     } catch (error) {

@@ -48,8 +48,13 @@ export function readKnockdFiles(path: string, named: string | null = null): Knoc
         const reading = readKnockdConf(conf.text, oneTime, named)
         if (!("wants" in reading)) return { conf, oneTime, reading }
         // knockd opens these to write: it marks used lines. What it may not write it does not take.
-        oneTime.set(reading.wants, readBytes(Buffer.from(reading.wants, "latin1"), constants.O_RDWR))
+        oneTime.set(reading.wants, readOneTime(reading.wants))
     }
+}
+
+/** A file of one-time sequences, read again. */
+export function readOneTime(path: string): ByteFile {
+    return readBytes(Buffer.from(path, "latin1"), constants.O_RDWR)
 }
 
 function readBytes(path: string | Buffer, access: number): ByteFile {

@@ -107,7 +107,9 @@ export class Matcher {
             counts.paused++
             return
         }
-        if (this.#isRepeat(place, role, code, mark, now)) {
+        if (
+            index.strict ? this.#isRepeat(place, role, code, mark, now) : this.#isAgain(place, index, code, mark, now)
+        ) {
             counts.repeats++
             return
         }
@@ -306,6 +308,23 @@ export class Matcher {
             if (back > length) return prefix
         }
         return null
+    }
+
+    /**
+     * The same where a view is not strict: what the sequence wants next is never a repeat, and a packet that was sent
+     * again is one for as long as the attempt lives. Hand-made packets are all alike: the next knock must not be taken
+     * for the last one.
+     */
+    #isAgain(place: number, index: SequenceIndex, code: HitCode, mark: number, now: number): boolean {
+        const { attempts } = this
+        const stage = attempts.stage(place)
+        if (stage === 0 || index.all[attempts.prefix(place)]!.longer.some(({ codes }) => codes[stage] === code))
+            return false
+        if (attempts.code(place, 1) === code && now - attempts.time(place, 1) <= REPEAT_MS) return true
+        for (let back = 1; mark !== 0 && back <= stage; back++) {
+            if (attempts.code(place, back) === code && attempts.mark(place, back) === mark) return true
+        }
+        return false
     }
 
     #isRepeat(place: number, role: number, code: HitCode, mark: number, now: number): boolean {

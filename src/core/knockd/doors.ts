@@ -2,7 +2,8 @@
 import type { Command, Door } from "../config/config.ts"
 import { DOOR } from "../config/defaults.ts"
 import { parseAddress } from "../net/address.ts"
-import type { KnockdConf, KnockdDoor } from "./conf.ts"
+import { type KnockdConf, type KnockdDoor, noneLeftText } from "./conf.ts"
+import { readOneTimeFile } from "./one-time.ts"
 
 /** A door of ours with what it was made of. */
 export type MadeDoor = { readonly door: Door; readonly from: KnockdDoor }
@@ -71,4 +72,23 @@ function milliseconds(seconds: number): number {
 function unused(name: string, names: ReadonlySet<string>): string {
     if (!names.has(name)) return name
     for (let n = 2; ; n++) if (!names.has(`${name} (${n})`)) return `${name} (${n})`
+}
+
+/** What a configuration becomes when a file of one-time sequences has changed, and what is to be said of it. */
+export type Rolling = { readonly conf: KnockdConf; readonly told: readonly string[] }
+
+/** Every door with this file takes the first sequence that is left in it; where none is, the door is no more. */
+export function rollOn(conf: KnockdConf, path: string, text: string): Rolling {
+    const { unused, bad } = readOneTimeFile(text)
+    const [next] = unused
+    const told = bad.map(({ line, message }) => `${path}: line ${line}: ${message}: left out`)
+    const doors = conf.doors.flatMap((door) => {
+        if (door.oneTime !== path) return [door]
+        if (next === undefined) {
+            told.push(noneLeftText(door.name), "")
+            return []
+        }
+        return [{ ...door, hits: next.hits }]
+    })
+    return { conf: { ...conf, doors }, told }
 }

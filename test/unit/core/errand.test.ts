@@ -10,8 +10,8 @@ const only: ErrandPlan = { stop: false, after, eager: false }
 /** One of each kind of state, as short words. */
 const STATES: Readonly<Record<string, Errand>> = {
     idle: { phase: "idle" },
-    starting: { phase: "starting", ending: false, again: false },
-    "starting, ending": { phase: "starting", ending: true, again: false },
+    starting: { phase: "starting", ending: false, again: 0 },
+    "starting, ending": { phase: "starting", ending: true, again: 0 },
     "started 50": { phase: "started", until: 50 },
     stopping: { phase: "stopping", again: false },
     "stopping, again": { phase: "stopping", again: true },
@@ -32,7 +32,7 @@ function word(errand: Errand): string {
     if (errand.phase === "started") return `started ${errand.until}`
     if (errand.phase === "resting") return `resting ${errand.until}${errand.again ? ", again" : ""}`
     if (errand.phase === "starting" && errand.ending) return "starting, ending"
-    if (errand.phase === "starting" && errand.again) return "starting, again"
+    if (errand.phase === "starting" && errand.again > 0) return `starting, ${errand.again} more`
     return errand.phase === "stopping" && errand.again ? "stopping, again" : errand.phase
 }
 
@@ -122,7 +122,7 @@ describe("stepErrand()", () => {
         expect(stepErrand(resting, { type: "tick", now: 50 }, both)).toEqual({ errand: { phase: "idle" }, run: null })
     })
 
-    it("does not rest where it is eager: after a stop at once, and once for all the knocks during a start", () => {
+    it("does not rest where it is eager: after a stop at once, and for each of the knocks during a start", () => {
         const steps = (plan: ErrandPlan, events: readonly ErrandEvent["type"][]) => {
             let errand: Errand = { phase: "idle" }
             return events.map((type) => {
@@ -133,11 +133,20 @@ describe("stepErrand()", () => {
         }
         const eager = { after: 0, eager: true }
         expect(
-            steps({ ...eager, stop: false }, ["knock", "knock", "knock", "startEnded", "startEnded", "knock"]),
+            steps({ ...eager, stop: false }, [
+                "knock",
+                "knock",
+                "knock",
+                "startEnded",
+                "startEnded",
+                "startEnded",
+                "knock",
+            ]),
         ).toEqual([
             "starting !start",
-            "starting, again",
-            "starting, again",
+            "starting, 1 more",
+            "starting, 2 more",
+            "starting, 1 more !start",
             "starting !start",
             "idle",
             "starting !start",

@@ -80,7 +80,20 @@ describe("an engine of doors that are not strict", () => {
         expect(started()).toBe(2)
     })
 
-    it("opens a door of one hit at every hit, but not for a packet that is sent again", () => {
+    it("takes hand-made packets that are all alike, and forgives a packet that is sent again late", () => {
+        const world = new World(config([{ ...open, opens: [], command }]))
+        world.alike = true
+        for (let i = 1; i <= 3; i++) {
+            world.knock(A, ["7000", "8000", "9000"])
+            expect(world.tally.door("open").knocks).toBe(i)
+        }
+        world.knock(A, ["7000", "9000", "7000", "8000", "9000"])
+        expect(world.tally.door("open").knocks).toBe(4)
+        world.knock(A, ["7000", "8000", "7000", "9000"], 1600)
+        expect(world.tally.door("open").knocks).toBe(5)
+    })
+
+    it("opens a door of one hit at every hit", () => {
         const world = new World(config([{ ...open, hits: ["1000"] }]))
         world.knock(A, ["1000", "1000", "1000"], 100)
         expect(world.told()).toEqual(

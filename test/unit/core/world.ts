@@ -79,6 +79,8 @@ export class World {
     /** When stop programs will run, in milliseconds from when that was said. */
     readonly dues: string[] = []
     firewallWorks = true
+    /** TCP packets have all the same sequence number. */
+    alike = false
     /** Doors whose one-time sequence was used. */
     readonly spent = new Set<string>()
     /** Leases by what runs for them. */
@@ -116,7 +118,7 @@ export class World {
         packet.port = port
         packet.flags = protocol === "tcp" ? flags : 0
         packet.sourcePort = 40_000
-        packet.sequence = protocol === "udp" ? 0 : this.#sequence++
+        packet.sequence = protocol === "udp" || this.alike ? 0 : this.#sequence++
         this.perform(this.engine.packet(packet))
     }
 

@@ -1,0 +1,38 @@
+/**
+ * Into the background, as daemon(3) does it. A process of Node cannot fork, so another one is begun, which says when it
+ * listens: until then whoever started us sees what it says, and learns how it ended.
+ */
+import { spawn } from "node:child_process"
+
+const MARK = "POSTERN_KNOCKD_BEHIND"
+
+/** Is this the process in the background? */
+export function isBehind(): boolean {
+    return process.env[MARK] !== undefined && process.send !== undefined
+}
+
+/** Begins it; resolves to 0 when it listens, and to its exit code if it never does. */
+export function goBehind(argv: readonly string[]): Promise<number> {
+    const program = process.argv[1]!
+    const child = spawn(process.execPath, [...process.execArgv, program, "knockd", ...argv], {
+        detached: true,
+        env: { ...process.env, [MARK]: "1" },
+        stdio: ["ignore", "inherit", "inherit", "ipc"],
+    })
+    return new Promise((resolve, reject) => {
+        child.once("error", reject)
+        child.once("exit", (code) => resolve(code ?? 1))
+        child.once("message", () => {
+            child.disconnect()
+            child.unref()
+            resolve(0)
+        })
+    })
+}
+
+/** Says that it listens, and lets go of the terminal and of the directory. */
+export function tellReady(): void {
+    process.chdir("/")
+    delete process.env[MARK]
+    process.send?.("ready", () => process.disconnect())
+}

@@ -1,0 +1,321 @@
+/**
+ * knockd's place taken: its command line, its configuration, its lines and signals, around the loop that `postern run`
+ * has (spec/knockd.md).
+ */
+import { createHash } from "node:crypto"
+import { rmSync, writeFileSync } from "node:fs"
+import { join, resolve } from "node:path"
+import { systemClock } from "../../adapters/clock/system.ts"
+import { spawnCommands } from "../../adapters/commands/spawn.ts"
+import { readKnockdFiles, readOneTime } from "../../adapters/config/knockd.ts"
+import { markUsed } from "../../adapters/config/one-time.ts"
+import { rtnetlinkLinks } from "../../adapters/links/rtnetlink.ts"
+import { memoryStore } from "../../adapters/store/memory.ts"
+import type { Config, Gateway } from "../../core/config/config.ts"
+import { GATEWAY } from "../../core/config/defaults.ts"
+import type { KnockdConf } from "../../core/knockd/conf.ts"
+import { doorsOf, type MadeDoor, rollOn } from "../../core/knockd/doors.ts"
+import { knockdLines } from "../../core/knockd/lines.ts"
+import { Meter } from "../../core/metrics/meter.ts"
+import { formatAddress, isIPv4, parseNetwork } from "../../core/net/address.ts"
+import type { Report } from "../../core/report.ts"
+import { messageOf } from "../../core/thrown.ts"
+import type { Links } from "../../ports/links.ts"
+import type { Store } from "../../ports/store.ts"
+import type { Log } from "../log.ts"
+import type { Loop } from "../loop.ts"
+import { openState } from "../state.ts"
+import { startLoop } from "../taking.ts"
+import type { Listener } from "../told.ts"
+import { goBehind, isBehind, tellReady } from "./behind.ts"
+import { Names } from "./names.ts"
+import { OneTime } from "./one-time.ts"
+import { Output } from "./output.ts"
+import { HELP, type KnockdWords, readKnockdWords } from "./words.ts"
+
+declare const POSTERN_VERSION: string
+
+/** knockd's. */
+const INTERFACE = "eth0"
+const PID_FILE = "/var/run/knockd.pid"
+/** Ours: where stops are kept that must run whatever happens to us. A directory of its own for each that may run. */
+const STATE = "/var/lib/postern/knockd"
+/** Lines that nobody has read yet are offered so long at the end (ms). */
+const LAST_WORDS_MS = 1000
+/** Ours: stops that are due so soon (ms) are waited for at the end. */
+const STOPS_WAITED_FOR_MS = 10_000
+
+const NO_SERVICES = { offered: () => [] }
+
+/** Runs it and returns the exit code, which is knockd's: the number of the signal that ended it, or 1. */
+export async function knockd(argv: readonly string[]): Promise<number> {
+    const reading = readKnockdWords(argv, process.env["POSIXLY_CORRECT"] !== undefined)
+    if (reading.run === null) {
+        for (const text of reading.mistakes) process.stderr.write(`knockd: ${text}\n`)
+        process.stdout.write(reading.show === "help" ? HELP : `knockd 0.8\nas done by Postern ${POSTERN_VERSION}\n`)
+        return 0
+    }
+    const { run } = reading
+    if (run.background && !isBehind()) return await goBehind(argv)
+    const first = read(run)
+    if (run.debug) for (const line of first.told) process.stdout.write(`${line}\n`)
+    for (const line of first.warned) process.stderr.write(`${line}\n`)
+    if (first.conf === null) {
+        process.stderr.write(`${first.message}\n`)
+        process.stdout.write(HELP)
+        return 1
+    }
+    try {
+        return await new Knockd(run, first.conf).live()
+    } catch (error) {
+        process.stderr.write(`${messageOf(error)}\n`)
+        return 1
+    }
+}
+
+/** What a configuration file says, or in one sentence why it cannot be used. */
+type Read = {
+    readonly conf: KnockdConf | null
+    readonly message: string
+    readonly told: readonly string[]
+    readonly warned: readonly string[]
+}
+
+function read(words: KnockdWords): Read {
+    const { conf, reading } = readKnockdFiles(words.config, words.interface)
+    if (reading === null) {
+        const detail = conf.ok ? "" : conf.detail
+        return { conf: null, message: `${words.config}: ${detail}`, told: [], warned: [] }
+    }
+    const { told, warned } = reading
+    return reading.ok
+        ? { conf: reading.conf, message: "", told, warned }
+        : { conf: null, message: reading.message, told, warned }
+}
+
+/** One run, from the configuration to the signal. */
+class Knockd {
+    readonly #words: KnockdWords
+    readonly #clock = systemClock()
+    readonly #output: Output
+    readonly #interface: string
+    /** Null: sources are called by their addresses alone. */
+    readonly #names: Names | null
+    readonly #oneTime: OneTime
+    #conf: KnockdConf
+    #doors: ReadonlyMap<string, MadeDoor> = new Map()
+    #loop: Loop | null = null
+    #store: Store | null = null
+
+    constructor(words: KnockdWords, conf: KnockdConf) {
+        this.#words = words
+        this.#conf = conf
+        this.#names = words.lookup ? new Names() : null
+        this.#interface = words.interface ?? conf.options.interface ?? INTERFACE
+        this.#output = new Output(() => this.#clock.wall(), words.verbose && !words.background)
+        this.#oneTime = new OneTime({
+            mark: markUsed,
+            log: (text) => this.#tell(text),
+            // Not within the act of the knock: first its door opens.
+            used: () => void setImmediate(() => this.#roll()),
+        })
+    }
+
+    async live(): Promise<number> {
+        const ended = new Promise<NodeJS.Signals>((resolve) => {
+            for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, resolve)
+        })
+        let waiting = false
+        process.on("SIGHUP", () => {
+            if (this.#loop === null) waiting = true
+            else void this.#reload()
+        })
+        const links = rtnetlinkLinks()
+        const missing = missingText(this.#interface, links)
+        if (missing !== null) throw new Error(missing)
+        this.#open()
+        const log: Log = (level, text) => {
+            if (level === "error" || level === "warning" || this.#words.debug) this.#tell(text)
+        }
+        const config = this.#made(this.#conf)
+        const state = await openState(config, {
+            now: () => this.#clock.wall(),
+            log,
+            back: () => this.#loop?.finish(),
+        })
+        this.#store = state.ok ? state.store : memoryStore(() => this.#clock.wall())
+        if (!state.ok) this.#tell(`stops of commands are forgotten with this process: ${state.detail}`)
+        const behind = this.#words.background
+        const loop = startLoop(config, {
+            clock: this.#clock,
+            log,
+            listeners: [this.#listener()],
+            meter: new Meter(),
+            firewall: null,
+            links,
+            services: NO_SERVICES,
+            commands: spawnCommands(undefined, {
+                directory: behind ? "/" : process.cwd(),
+                environment: process.env,
+                output: behind ? "nowhere" : "ours",
+            }),
+            store: this.#store,
+            spend: (door) => this.#oneTime.spend(door),
+        })
+        this.#loop = loop
+        this.#output.log(`starting up, listening on ${this.#interface}`)
+        this.#output.say(`listening on ${this.#interface}...`)
+        if (behind) {
+            this.#writePid()
+            tellReady()
+        }
+        if (waiting) void this.#reload()
+        const signal = await ended
+        return await this.#end(signal, loop, state.ok ? state.close : null)
+    }
+
+    async #end(signal: NodeJS.Signals, loop: Loop, close: (() => Promise<void>) | null): Promise<number> {
+        this.#output.say("waiting for child processes...")
+        await this.#stops(loop)
+        await loop.stop()
+        await close?.()
+        this.#output.say("closing...")
+        this.#output.log("shutting down")
+        if (this.#words.background) rmSync(this.#pidFile(), { force: true })
+        await this.#output.close(LAST_WORDS_MS)
+        return signal === "SIGINT" ? 2 : 15
+    }
+
+    /** Stops that are due soon run before we go: whoever stops us for good wants his doors closed. */
+    async #stops(loop: Loop): Promise<void> {
+        const end = this.#clock.monotonic() + STOPS_WAITED_FOR_MS
+        const soon = () =>
+            loop.standing.facts().leases.some(({ errand }) => {
+                return errand.phase === "stopping" || (errand.phase === "started" && errand.until <= end)
+            })
+        while (soon() && this.#clock.monotonic() < end + STOPS_WAITED_FOR_MS)
+            await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+
+    /** All or nothing, as `postern run` does it. */
+    async #reload(): Promise<void> {
+        const { config } = this.#words
+        this.#tell(`re-reading config file: ${config}`, "")
+        const next = read(this.#words)
+        if (next.conf === null) {
+            this.#tell(`${next.message}: nothing has changed`)
+            return
+        }
+        if (!this.#turn(next.conf)) return
+        const wish = next.conf.options.logFile ?? this.#words.logFile
+        if (wish !== null) this.#output.say(`re-opening log file: ${wish}`)
+        this.#open()
+    }
+
+    /** A one-time sequence was used: those who have its file go on with the next. */
+    #roll(): void {
+        const paths = new Set(this.#conf.doors.flatMap(({ oneTime }) => oneTime ?? []))
+        let conf = this.#conf
+        for (const path of paths) {
+            const file = readOneTime(path)
+            if (!file.ok) {
+                this.#tell(`${path}: ${file.detail}`)
+                continue
+            }
+            const rolling = rollOn(conf, path, file.text)
+            conf = rolling.conf
+            for (const line of rolling.told) this.#tell(line)
+        }
+        this.#turn(conf)
+    }
+
+    #turn(conf: KnockdConf): boolean {
+        const [before, doors] = [this.#conf, this.#doors]
+        const result = this.#loop!.reload(this.#made(conf), this.#store)
+        if (result.ok) {
+            this.#conf = conf
+            return true
+        }
+        this.#conf = before
+        this.#doors = doors
+        this.#tell(`${result.detail}: nothing has changed`)
+        return false
+    }
+
+    #made(conf: KnockdConf): Config {
+        const made = doorsOf(conf)
+        this.#doors = new Map(made.map((one) => [one.door.name, one]))
+        this.#oneTime.turn(this.#doors)
+        const sources = this.#words.onlyIpv4 ? [parseNetwork("0.0.0.0/0")!] : null
+        const doors = made.map(({ door }) => (sources === null ? door : { ...door, sources }))
+        return { gateway: this.#gateway(), doors, hooks: [] }
+    }
+
+    #gateway(): Gateway {
+        const name = createHash("sha256")
+            .update(`${resolve(this.#words.config)}\0${this.#interface}`)
+            .digest("hex")
+        const interfaces = interfacesOf(this.#interface)
+        const state = join(process.env["POSTERN_KNOCKD_STATE"] ?? STATE, name.slice(0, 16))
+        return { ...GATEWAY, interfaces, state, audit: false, capture: "packet-socket" }
+    }
+
+    #listener(): Listener {
+        return (report, aloud) => {
+            if (!aloud || (this.#words.onlyIpv4 && "source" in report && !isIPv4(report.source))) return
+            const names = this.#names
+            const lines = knockdLines(report, this.#doors, names === null ? formatAddress : (one) => names.of(one))
+            this.#tell(...lines)
+            if (isFailure(report)) process.stderr.write(`${lines[0]}\n`)
+        }
+    }
+
+    #tell(...lines: readonly string[]): void {
+        for (const line of lines) {
+            this.#output.log(line)
+            this.#output.say(line)
+        }
+    }
+
+    #open(): void {
+        const { logFile, useSyslog } = this.#conf.options
+        const trouble = this.#output.open({
+            logFile: logFile ?? this.#words.logFile,
+            syslog: useSyslog,
+            verbose: this.#words.verbose,
+        })
+        if (trouble !== null) process.stderr.write(`warning: cannot open logfile: ${trouble}\n`)
+    }
+
+    #pidFile(): string {
+        return this.#conf.options.pidFile ?? this.#words.pidFile ?? PID_FILE
+    }
+
+    #writePid(): void {
+        try {
+            writeFileSync(this.#pidFile(), `${process.pid}\n`)
+        } catch (error) {
+            this.#tell(`could not create pid file ${this.#pidFile()}: ${messageOf(error)}`)
+        }
+    }
+}
+
+/** knockd says this on standard error, too. */
+function isFailure(report: Report): boolean {
+    if (report.type !== "program" || report.how.step !== "ended") return false
+    return report.how.outcome.ended === "exit" && report.how.outcome.code !== 0
+}
+
+function interfacesOf(text: string): Gateway["interfaces"] {
+    if (text === "any" || text === "auto") return text
+    return text.split(",").map((name) => name.trim())
+}
+
+/** In knockd's words, if one interface is named and there is none. */
+function missingText(text: string, links: Links): string | null {
+    const names = interfacesOf(text)
+    if (typeof names === "string" || names.length > 1) return null
+    const [name = ""] = names
+    if (links.current().interfaces.some((one) => one.name === name)) return null
+    return `could not open ${name}: ${name}: No such device exists (No such device exists)`
+}

@@ -3,12 +3,13 @@
  * used. Doors that share a file use it up together.
  */
 import type { Marking } from "../../adapters/config/one-time.ts"
+import type { Hit } from "../../core/knock/hit.ts"
 import type { MadeDoor } from "../../core/knockd/doors.ts"
 
 /** What it works with. */
 export type OneTimeKeeping = {
     /** Marks the sequence in the file; see adapters/config/one-time.ts. */
-    readonly mark: (path: string, hits: MadeDoor["from"]["hits"]) => Marking
+    readonly mark: (path: string, hits: readonly Hit[]) => Marking
     readonly log: (text: string) => void
     /** The sequence that a door had is used: read the files again. */
     readonly used: () => void

@@ -269,3 +269,123 @@ run = ["/bin/sh"]
         `,
     )
 })
+
+const KNOCKD = `[options]
+ UseSyslog
+ Interface = lan7
+
+[open]
+ sequence = 32144,21312:udp,48231,5713:udp
+ seq_timeout = 15
+ tcpflags = syn
+ start_command = /sbin/iptables -A INPUT -s %ip% -j ACCEPT
+[open]
+ sequence = ssh, 61402, 20000
+ seq_timeout = 1m
+ start_command = true
+[once]
+ one_time_sequences = once
+ tcpflags = syn
+ start_command = open %IP%
+`
+const BROKEN = `[Options]
+ logfile = /var/log/knockd.log
+[open]
+ sequence = 32144,70000
+ start_comand = true
+[close]
+ sequence 32144,21312
+`
+
+test("postern check: a knockd.conf, and what knockd takes without a word", () => {
+    session(
+        {
+            "knockd.conf": KNOCKD,
+            once: "#32144,21312:udp,48231,5713:udp\n 32145,21312:udp,48231,5714:udp\n",
+            "mine/doors": { text: KNOCKD.replace("once", "twice"), mode: 0o644 },
+        },
+        `
+        $ postern check --no-host knockd.conf
+        knockd.conf:6:2: note: open.sequence: 2 doors have fixed knocks: whoever sees one on its way can repeat it; One_Time_Sequences cannot be repeated
+        knockd.conf:9:2: warning: open.start_command: the source is written %IP%, in capitals and between two %: this one goes to the shell as it is
+        knockd.conf:9:2: note: open.start_command: is run for IPv6 sources as well, and this program knows IPv4 alone: add the same key with _6, perhaps empty
+        knockd.conf:10:1: warning: open: a section of this name was there before, and both are doors: join them, or give each its own name
+        knockd.conf:10:1: warning: open: without TCPFlags every packet of an established connection is a hit, and spoils knocks: add TCPFlags = syn
+        knockd.conf:11:2: warning: open.sequence[0]: not a number: knockd takes it for port 0, where nobody can knock
+        knockd.conf:12:2: warning: open.seq_timeout: not a plain number: knockd takes it for 1; write seconds, without a unit
+        knockd.conf:15:2: warning: once.one_time_sequences: a relative path: with -d knockd reads it from another directory after a SIGHUP; begin it with /
+        once:2:2: note: 1 unused sequence left: write new ones into it soon
+        ! postern: 3 doors in 2 files, 6 warnings, 3 notes
+        $ postern check --no-host --strict knockd.conf
+        …
+        …
+        …
+        …
+        …
+        …
+        …
+        …
+        …
+        ! …
+        ? 3
+        $ postern check --no-host --json --knockd mine/doors
+        {"version":1,"ok":true,"files":["mine/doors","once"],"doors":["open","open","twice"],"issues":[{"severity":"warning","code":"readable","file":"mine/doors","line":1,"column":1,"path":"","message":"everybody …"},…]}
+        `,
+    )
+})
+
+test("postern check: a knockd.conf that knockd refuses: every mistake, and no hit", () => {
+    session(
+        { "doors.conf": BROKEN, "knockd.toml": GOOD },
+        `
+        $ postern check --no-host doors.conf
+        doors.conf:1:1: Options: this door has no knock: give it Sequence or One_Time_Sequences
+        doors.conf:1:1: warning: Options: this is a door: the options are in [options], in small letters
+        doors.conf:1:1: warning: Options: this door runs nothing, its knock is only logged: give it Start_Command
+        doors.conf:2:2: Options: LogFile does nothing here: it belongs into [options]
+        doors.conf:3:1: warning: open: this door runs nothing, its knock is only logged: give it Start_Command
+        doors.conf:4:2: open.sequence[1]: no such port: ports are 1 to 65535
+        doors.conf:5:2: open: start_comand is no directive of knockd: did you mean Start_Command?
+        doors.conf:6:1: close: this door has no knock: give it Sequence or One_Time_Sequences
+        doors.conf:6:1: warning: close: this door runs nothing, its knock is only logged: give it Start_Command
+        doors.conf:7:2: close: not a directive: each is written KEY = VALUE, on one line
+        ! postern: 6 errors, 4 warnings
+        ? 3
+        $ postern check --no-host knockd.toml
+        ! postern: 1 door, no problems
+        $ postern check --knockd missing.conf
+        missing.conf: cannot be read: No such file or directory
+        ! postern: 1 error
+        ? 3
+        $ postern check doors.conf --replay knock.pcap
+        ! postern: error: a capture is replayed past a configuration of ours
+        ! postern: hint: postern import makes one of a knockd.conf
+        ? 2
+        `,
+    )
+})
+
+test("postern check: what a knockd.conf names and this host does not have", () => {
+    const conf = `[options]
+ logfile = /nonexistent/knockd.log
+ interface = nosuch0
+[d]
+ sequence = 32144,21312:udp,48231,5713:udp
+ tcpflags = syn
+ start_command = /nonexistent/open %IP%
+`
+    session(
+        { "knockd.conf": conf },
+        `
+        $ postern check knockd.conf
+        knockd.conf:2:2: warning: options.logfile: there is no such directory on this host: the file cannot be written; make it, or mend the path
+        knockd.conf:3:2: warning: options.interface: there is no interface nosuch0 on this host: knockd does not start without it
+        knockd.conf:5:2: note: d.sequence: a fixed knock: whoever sees one on its way can repeat it; One_Time_Sequences cannot be repeated
+        knockd.conf:7:2: warning: d.start_command: there is no such program on this host, or it is not executable: put it there, or mend the path
+        ! postern: 1 door, 3 warnings, 1 note
+        $ postern check --no-host knockd.conf
+        knockd.conf:5:2: note: …
+        ! postern: 1 door, 1 note
+        `,
+    )
+})

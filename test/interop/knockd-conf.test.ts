@@ -10,7 +10,7 @@ import { join } from "node:path"
 import fc from "fast-check"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { readKnockdFiles } from "../../src/adapters/config/knockd.ts"
-import type { Oddity } from "../../src/core/knockd/conf.ts"
+import type { Oddity } from "../../src/core/knockd/oddities.ts"
 import { account } from "../lab/account.ts"
 import { type ConfCase, confCase, NO_INTERFACE } from "../lab/knockd-conf.ts"
 
@@ -46,7 +46,7 @@ done`
 describe.skipIf(!existsSync(KNOCKD))("readKnockdConf() reads as knockd does", () => {
     let scratch: string
     beforeAll(() => {
-        scratch = mkdtempSync(join(tmpdir(), "postern-knockd-"))
+        scratch = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "postern-knockd-"))
     })
     afterAll(() => rmSync(scratch, { recursive: true, force: true }))
 

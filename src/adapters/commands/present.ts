@@ -9,3 +9,12 @@ export function isProgramMissing(path: string): boolean {
         return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR")
     }
 }
+
+/** Is there no such directory on this host, for sure? `path`: absolute. */
+export function isDirectoryMissing(path: string): boolean {
+    try {
+        return !statSync(path).isDirectory()
+    } catch (error) {
+        return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR")
+    }
+}

@@ -3,7 +3,8 @@
  * byte is one here (ISO 8859-1), in paths too.
  */
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs"
-import { type FoundFile, type KnockdReading, readKnockdConf } from "../../core/knockd/conf.ts"
+import type { KnockdSource } from "../../core/knockd/check.ts"
+import { type FoundFile, type KnockdReading, readKnockdConf, surveyKnockdConf } from "../../core/knockd/conf.ts"
 
 /** A file of bytes, with its permission bits where it could be opened. */
 export type ByteFile = FoundFile & { readonly mode?: number; readonly code?: string }
@@ -39,20 +40,38 @@ const ERRORS: Readonly<Record<string, string>> = {
     ELOOP: "Too many levels of symbolic links",
 }
 
-/** Reads all of it; nothing throws. `named`: the interface that the command line names. */
+/** Reads all of it, up to the first mistake; nothing throws. `named`: the interface that the command line names. */
 export function readKnockdFiles(path: string, named: string | null = null): KnockdFiles {
     const conf = readBytes(path, constants.O_RDONLY)
     const oneTime = new Map<string, ByteFile>()
-    if (!conf.ok) return { conf, oneTime, reading: null }
+    const reading = conf.ok ? withFiles(oneTime, () => readKnockdConf(conf.text, oneTime, named)) : null
+    return { conf, oneTime, reading }
+}
+
+/** Reads all of it, whatever its mistakes; nothing throws. `refused`: a file may not be read by us. */
+export function surveyKnockdFiles(path: string): KnockdSource & { readonly refused: boolean } {
+    const conf = readBytes(path, constants.O_RDONLY)
+    const oneTime = new Map<string, ByteFile>()
+    const survey = conf.ok ? withFiles(oneTime, () => surveyKnockdConf(conf.text, oneTime)) : null
+    const refused = [conf, ...oneTime.values()].some(({ code }) => code === "EACCES" || code === "EPERM")
+    return { file: path, conf, survey, oneTime, refused }
+}
+
+/** Reads what is wanted until nothing more is. */
+function withFiles<Result extends object>(
+    files: Map<string, ByteFile>,
+    read: () => Result | { readonly wants: string },
+): Exclude<Result, { readonly wants: string }> {
     for (;;) {
-        const reading = readKnockdConf(conf.text, oneTime, named)
-        if (!("wants" in reading)) return { conf, oneTime, reading }
-        // knockd opens these to write: it marks used lines. What it may not write it does not take.
-        oneTime.set(reading.wants, readOneTime(reading.wants))
+        const result = read()
+        // The only cast: TypeScript does not narrow a type that is a parameter.
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+        if (!("wants" in result)) return result as Exclude<Result, { readonly wants: string }>
+        files.set(result.wants, readOneTime(result.wants))
     }
 }
 
-/** A file of one-time sequences, read again. */
+/** A file of one-time sequences. knockd opens it to write, since it marks used lines: what it may not write it does not take. */
 export function readOneTime(path: string): ByteFile {
     return readBytes(Buffer.from(path, "latin1"), constants.O_RDWR)
 }

@@ -174,7 +174,7 @@ export function severityOf(problem: Problem): Severity {
 }
 
 /** One line for people and for editors: `file:line:col: path: message`, warnings and notes marked as such. */
-export function formatIssue(issue: Issue): string {
+export function formatIssue(issue: Omit<Issue, "code">): string {
     const where = issue.line === 0 ? issue.file : `${issue.file}:${issue.line}:${issue.column}`
     const mark = issue.severity === "error" ? "" : `${issue.severity}: `
     return `${where}: ${mark}${issue.path === "" ? "" : `${issue.path}: `}${issue.message}`

@@ -2,8 +2,8 @@
 import type { Command, Door } from "../config/config.ts"
 import { DOOR } from "../config/defaults.ts"
 import { parseAddress } from "../net/address.ts"
-import { type KnockdConf, type KnockdDoor, noneLeftText } from "./conf.ts"
-import { readOneTimeFile } from "./one-time.ts"
+import type { KnockdConf, KnockdDoor } from "./conf.ts"
+import { noneLeftText, readOneTimeFile } from "./one-time.ts"
 
 /** A door of ours with what it was made of. */
 export type MadeDoor = { readonly door: Door; readonly from: KnockdDoor }

@@ -4,7 +4,7 @@
  * begins lines with a blank keeps the sequence readable.
  */
 import type { Hit } from "../knock/hit.ts"
-import { readSequence } from "./sequence.ts"
+import { readSequence, type SequenceFault } from "./sequence.ts"
 import { pieces, trimmed } from "./text.ts"
 
 /** A line that can be used. */
@@ -16,8 +16,8 @@ export type OneTimeLine = {
     readonly hits: readonly Hit[]
 }
 
-/** A line that is no sequence, and why: knockd's words, without the name of the section. */
-export type BadLine = { readonly line: number; readonly message: string }
+/** A line that is no sequence, and why. */
+export type BadLine = { readonly line: number } & SequenceFault
 
 /** What is in such a file. */
 export type OneTimeFile = { readonly unused: readonly OneTimeLine[]; readonly bad: readonly BadLine[] }
@@ -35,7 +35,12 @@ export function readOneTimeFile(text: string): OneTimeFile {
         const { at, line } = piece
         const reading = readSequence(sequence)
         if (reading.ok) unused.push({ at, line, hits: reading.hits })
-        else bad.push({ line, message: reading.message })
+        else bad.push({ line, fault: reading.fault, hit: reading.hit, message: reading.message })
     }
     return { unused, bad }
+}
+
+/** What knockd says when a file of one-time sequences is used up. */
+export function noneLeftText(door: string): string {
+    return `no more sequences left in the one time sequences file for door ${door} --> disabling the door`
 }

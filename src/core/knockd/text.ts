@@ -27,19 +27,37 @@ export type Piece = {
     readonly line: number
     /** Up to the first NUL: what is behind it a C program does not see. The line's end is there, if that is in sight. */
     readonly text: string
+    /** There is something behind a NUL. */
+    readonly hidden: boolean
     /** The line is too long for the buffer and goes on in another piece. */
     readonly cut: boolean
+    /** It is not the beginning of its line. */
+    readonly goesOn: boolean
 }
 
 /** The lines of fgets(3): longer ones come in pieces. */
 export function* pieces(text: string): Generator<Piece> {
     let line = 1
+    let goesOn = false
     for (let at = 0; at < text.length; ) {
         const newline = text.indexOf("\n", at)
         const whole = newline < 0 ? text.length : newline + 1
         const end = Math.min(whole, at + LINE_SIZE - 1)
-        yield { at, line, text: text.slice(at, end).split("\0", 1)[0]!, cut: end < whole }
+        const [seen = "", ...behind] = text.slice(at, end).split("\0")
+        const hidden = behind.some((part) => trimmed(part) !== "")
+        yield { at, line, text: seen, hidden, cut: end < whole, goesOn }
+        goesOn = end < whole
         if (newline >= 0 && end === whole) line++
         at = end
+    }
+}
+
+/** A text for people: UTF-8 where the bytes are that, else each byte as it is in ISO 8859-1. */
+export function readable(text: string): string {
+    const bytes = text.replace(/[\s\S]/g, (byte) => `%${byte.charCodeAt(0).toString(16).padStart(2, "0")}`)
+    try {
+        return decodeURIComponent(bytes)
+    } catch {
+        return text
     }
 }

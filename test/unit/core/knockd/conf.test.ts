@@ -2,7 +2,13 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import fc from "fast-check"
 import { describe, expect, it, test } from "vitest"
-import { type FoundFile, type KnockdReading, type Oddity, readKnockdConf } from "../../../../src/core/knockd/conf.ts"
+import {
+    type FoundFile,
+    type KnockdReading,
+    readKnockdConf,
+    surveyKnockdConf,
+} from "../../../../src/core/knockd/conf.ts"
+import type { Oddity } from "../../../../src/core/knockd/oddities.ts"
 import { ACK, SYN } from "../../../../src/core/net/packet.ts"
 import { confCase } from "../../../lab/knockd-conf.ts"
 
@@ -158,6 +164,68 @@ describe("readKnockdConf()", () => {
 /** A door with these lines as well, from its third on. */
 const door = (...lines: readonly string[]) => `[d]\nsequence = 1\n${lines.join("\n")}\n`
 
+/** Reads all of it; in the file `once` every sequence is used. */
+function survey(conf: string) {
+    const found = surveyKnockdConf(conf, new Map([["once", { ok: true, text: "# 1\n" }]]))
+    if (!found.ok) throw new Error(found.wants)
+    return found
+}
+
+describe("surveyKnockdConf()", () => {
+    it("reads to the end, and leaves the lines with mistakes out", () => {
+        const conf = "x\n[]\n[a]\nsequence = 1:x\nfoo = 1\ntarget = y\n[b]\ntcpflags = syn,ece\n"
+        const { faults, conf: read } = survey(
+            `${conf}[c]\none_time_sequences = once\n[options]\ninterface = z\nlogfile\n`,
+        )
+        expect(faults.map(({ line, door: name, fault }) => [line, name, fault])).toEqual([
+            [1, null, "no-section"],
+            [2, null, "section"],
+            [4, "a", "protocol"],
+            [5, "a", "key"],
+            [8, "b", "flag"],
+            [10, "c", "used-up"],
+            [13, null, "key"],
+            [7, "b", "no-sequence"],
+        ])
+        expect(read.doors.map(({ name, target, hits }) => [name, target, hits.length])).toEqual([
+            ["", null, 0],
+            ["a", "y", 0],
+            ["b", null, 0],
+            ["c", null, 0],
+        ])
+        expect(read.options.interface).toBe("z")
+    })
+
+    it("knows where the directives stand that count", () => {
+        const { places } = survey(
+            "[options]\ninterface = a\ninterface = b\n[d]\ntimeout = 1\nsequence = 1\nseq_timeout = 2\n",
+        )
+        expect(Object.fromEntries(places.options)).toEqual({ INTERFACE: 2 })
+        expect(places.doors.map((all) => Object.fromEntries(all))).toEqual([{ SEQ_TIMEOUT: 7, SEQUENCE: 6 }])
+    })
+
+    it("refuses what readKnockdConf() refuses, first for the same reason", () => {
+        let refused = 0
+        fc.assert(
+            fc.property(confCase, ({ conf, files }) => {
+                const all = new Map<string, FoundFile>(
+                    Object.entries(files).map(([name, text]) => [name, { ok: true, text }]),
+                )
+                const found = surveyKnockdConf(conf, all)
+                const reading = readKnockdConf(conf, all)
+                if (!found.ok || "wants" in reading) return
+                expect(found.faults.length === 0).toBe(reading.ok)
+                if (reading.ok) expect(found.conf).toEqual(reading.conf)
+                else {
+                    refused++
+                    expect(found.faults[0]).toMatchObject({ line: reading.line, message: reading.message })
+                }
+            }),
+        )
+        expect(refused).toBeGreaterThan(10)
+    })
+})
+
 describe("readKnockdConf() finds odd", () => {
     const cases: readonly (readonly [string, string, readonly object[]])[] = [
         ["nothing in a plain file", door("tcpflags = syn", "seq_timeout = 5", "command = x"), []],
@@ -185,6 +253,9 @@ describe("readKnockdConf() finds odd", () => {
         ],
         ["no flags again", door("tcpflags = syn", "tcpflags = !ack"), []],
         ["an interface again", "[options]\ninterface = a\ninterface = b", [{ odd: "twice", counts: "first" }]],
+        ["what stands behind a NUL", door("command = a\0b"), [{ line: 3, odd: "nul" }]],
+        ["a name of more than 127 bytes", `[${"n".repeat(128)}]\nsequence = 1`, [{ odd: "name" }]],
+        ["UseSyslog in a door", door("usesyslog"), [{ line: 3, odd: "syslog" }]],
         ["a flag both ways", door("tcpflags = syn,!syn"), [{ odd: "flags" }]],
     ]
     it.each(cases)("%s", (_name, conf, wanted) => {

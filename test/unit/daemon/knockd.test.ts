@@ -1,0 +1,98 @@
+import { describe, expect, it } from "vitest"
+import type { Marking } from "../../../src/adapters/config/one-time.ts"
+import { readKnockdConf } from "../../../src/core/knockd/conf.ts"
+import { doorsOf } from "../../../src/core/knockd/doors.ts"
+import { OneTime } from "../../../src/daemon/knockd/one-time.ts"
+import { readKnockdWords } from "../../../src/daemon/knockd/words.ts"
+
+describe("readKnockdWords()", () => {
+    const read = (...words: readonly string[]) => readKnockdWords(words, false)
+
+    it("leaves to the configuration what is not said", () => {
+        expect(read().run).toEqual({
+            interface: null,
+            background: false,
+            config: "/etc/knockd.conf",
+            debug: false,
+            lookup: false,
+            pidFile: null,
+            logFile: null,
+            verbose: false,
+            onlyIpv4: false,
+        })
+    })
+
+    it("reads every option, short, long, in one word and cut short", () => {
+        const all = ["-dDlv4", "-ieth1", "--conf=/c", "-p", "/p", "--logfile", "/g", "operand"]
+        expect(read(...all).run).toEqual({
+            interface: "eth1",
+            background: true,
+            config: "/c",
+            debug: true,
+            lookup: true,
+            pidFile: "/p",
+            logFile: "/g",
+            verbose: true,
+            onlyIpv4: true,
+        })
+    })
+
+    it("shows the help after a mistake, and looks no further than what is to be shown", () => {
+        expect(read("-x", "-V")).toEqual({ run: null, mistakes: ["invalid option -- 'x'"], show: "help" })
+        expect(read("-v", "-V", "-x")).toEqual({ run: null, mistakes: [], show: "version" })
+        expect(read("--help")).toEqual({ run: null, mistakes: [], show: "help" })
+        expect(read("-c")).toMatchObject({ run: null, show: "help" })
+    })
+})
+
+describe("OneTime.spend()", () => {
+    const text =
+        "[a]\none_time_sequences = /f\n[b]\none_time_sequences = /f\n[c]\none_time_sequences = /g\n[d]\nsequence = 1\n"
+    const file = { ok: true, text: " 1,2\n 3,4\n" } as const
+    const reading = readKnockdConf(
+        text,
+        new Map([
+            ["/f", file],
+            ["/g", file],
+        ]),
+    )
+    if (!reading.ok || !("conf" in reading)) throw new Error("the configuration is wrong")
+    const doors = new Map(doorsOf(reading.conf).map((made) => [made.door.name, made]))
+
+    function keep(marking: Marking) {
+        const marked: string[] = []
+        const told: string[] = []
+        let used = 0
+        const oneTime = new OneTime({
+            mark: (path, hits) => {
+                marked.push(`${path} ${hits.map(({ port }) => port).join()}`)
+                return marking
+            },
+            log: (line) => told.push(line),
+            used: () => used++,
+        })
+        oneTime.turn(doors)
+        return { oneTime, marked, told, used: () => used }
+    }
+
+    it("marks before it says yes, and says yes once for all doors of a file", () => {
+        const { oneTime, marked, used } = keep({ ok: true })
+        expect(["a", "a", "b", "c"].map((door) => oneTime.spend(door))).toEqual([true, false, false, true])
+        expect(marked).toEqual(["/f 1,2", "/g 1,2"])
+        expect(used()).toBe(2)
+        oneTime.turn(doors)
+        expect(oneTime.spend("b")).toBe(true)
+    })
+
+    it("says no for what cannot be marked, why, and for what is no one-time door", () => {
+        const { oneTime, told, used } = keep({ ok: false, why: "failed", detail: "read-only" })
+        expect(oneTime.spend("a")).toBe(false)
+        expect(told).toEqual(["/f: cannot be marked: read-only"])
+        // The file is read again: somebody may have mended it.
+        expect(used()).toBe(1)
+        expect([oneTime.spend("d"), oneTime.spend("nobody")]).toEqual([false, false])
+        const gone = keep({ ok: false, why: "gone" })
+        expect(gone.oneTime.spend("a")).toBe(false)
+        expect(gone.told).toEqual([])
+    })
+})

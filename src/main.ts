@@ -4,11 +4,16 @@
  */
 const [verb, ...words] = process.argv.slice(2)
 
-process.exitCode = await (verb === "knockd" ? knockd() : postern())
+process.exitCode = await (verb === "knockd" ? knockd() : verb === "knock-compat" ? knockCompat() : postern())
 
 async function knockd(): Promise<number> {
     const { knockd } = await import("./daemon/knockd/main.ts")
     return knockd(words)
+}
+
+async function knockCompat(): Promise<number> {
+    const { knockCompat } = await import("./cli/knock-compat/verb.ts")
+    return knockCompat(words)
 }
 
 async function postern(): Promise<number> {

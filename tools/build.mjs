@@ -39,6 +39,8 @@ const APART = [
     { from: "/src/daemon/knockd/command.ts", path: "./main.ts", file: "./knockd.js" },
     { from: "/src/main.ts", path: "./daemon/knockd/main.ts", file: "./knockd.js" },
     { from: "/src/cli/commands/knock.ts", path: "../knock/verb.ts", file: "./knock.js" },
+    { from: "/src/cli/commands/knock-compat.ts", path: "../knock-compat/verb.ts", file: "./knock-compat.js" },
+    { from: "/src/main.ts", path: "./cli/knock-compat/verb.ts", file: "./knock-compat.js" },
 ]
 
 /** @type {import("esbuild").Plugin} */
@@ -58,5 +60,6 @@ const split = { ...common, splitting: true, chunkNames: "chunk-[hash]" }
 await build({ ...common, entryPoints: { daemon: "src/daemon/main.ts" } })
 await build({ ...common, entryPoints: { knockd: "src/daemon/knockd/main.ts" } })
 await build({ ...split, entryPoints: { knock: "src/cli/knock/verb.ts" } })
+await build({ ...split, entryPoints: { "knock-compat": "src/cli/knock-compat/verb.ts" } })
 await build({ ...split, entryPoints: { postern: "src/main.ts" }, plugins: [apart] })
 chmodSync(`${root}/dist/postern.js`, 0o644)

@@ -8,6 +8,7 @@ import { check } from "./commands/check.ts"
 import { grant } from "./commands/grant.ts"
 import { importing } from "./commands/import.ts"
 import { knock } from "./commands/knock.ts"
+import { knockCompat } from "./commands/knock-compat.ts"
 import { log } from "./commands/log.ts"
 import { metrics } from "./commands/metrics.ts"
 import { reload } from "./commands/reload.ts"
@@ -55,6 +56,7 @@ export async function main(args: readonly string[], extra: readonly CliCommand[]
         check,
         importing,
         knock,
+        knockCompat,
     ])
         command.define(program, run)
     for (const command of program.commands) {

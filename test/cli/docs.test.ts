@@ -43,7 +43,7 @@ function help(command?: string) {
 const commands = [
     ...postern("--help")
         .stdout.split("Commands:\n")[1]!
-        .matchAll(/^ {2}(\w+)/gm),
+        .matchAll(/^ {2}([\w-]+)/gm),
 ]
     .map(([, name]) => name!)
     .filter((name) => name !== "help")
@@ -78,9 +78,11 @@ const blocks = (page: string, kind: string) =>
 
 describe("the manual pages", () => {
     it("are there for every command, and for no other", () => {
-        const pages = readdirSync(join(root, "doc")).flatMap((name) => /^postern-(\w+)\.1\.md$/.exec(name)?.[1] ?? [])
+        const pages = readdirSync(join(root, "doc")).flatMap(
+            (name) => /^postern-([\w-]+)\.1\.md$/.exec(name)?.[1] ?? [],
+        )
         expect(pages.toSorted()).toEqual(commands.toSorted())
-        const listed = [...section(read("doc/postern.1.md"), "## Commands").matchAll(/`postern (\w+)`/g)]
+        const listed = [...section(read("doc/postern.1.md"), "## Commands").matchAll(/`postern ([\w-]+)`/g)]
         expect(listed.map(([, name]) => name!).toSorted()).toEqual(commands.toSorted())
     })
 
@@ -102,7 +104,8 @@ describe("the manual pages", () => {
             if (command === "knockd") continue
             const said = codes(read(`doc/postern-${command}.1.md`))
             expect(said, command).toEqual(known.filter((code) => said.includes(code)))
-            expect(said.length, command).toBeGreaterThan(3)
+            // knock knows two.
+            expect(said.length, command).toBeGreaterThan(command === "knock-compat" ? 1 : 3)
         }
     })
 
@@ -138,7 +141,7 @@ describe("every example", () => {
         let seen = 0
         for (const page of PAGES) {
             for (const [, command, rest] of read(page).matchAll(
-                /\bpostern (run|status|watch|metrics|log|grant|revoke|reload|state|check|knockd|knock|[a-z]+ -)([^\n`|;&)"]*)/g,
+                /\bpostern (run|status|watch|metrics|log|grant|revoke|reload|state|check|knockd|knock-compat|knock|[a-z]+ -)([^\n`|;&)"]*)/g,
             )) {
                 expect(commands, `${page}: postern ${command}`).toContain(command)
                 const known = helpOptions(command).flatMap((names) => names.split(" "))

@@ -229,6 +229,10 @@ export class Attempts {
         return this.#doubles[this.#own(place) / 8 + TIMES + this.#slot(place, back)]!
     }
 
+    setTime(place: number, back: number, value: number): void {
+        this.#doubles[this.#own(place) / 8 + TIMES + this.#slot(place, back)] = value
+    }
+
     mark(place: number, back: number): number {
         return this.#words[this.#codes(place) + this.depth + this.#slot(place, back)]!
     }

@@ -111,6 +111,7 @@ export class Matcher {
             index.strict ? this.#isRepeat(place, role, code, mark, now) : this.#isAgain(place, index, code, mark, now)
         ) {
             counts.repeats++
+            if (!index.strict) this.#beginAgain(place, index, now)
             return
         }
         counts.hits++
@@ -325,6 +326,15 @@ export class Matcher {
             if (attempts.code(place, back) === code && attempts.mark(place, back) === mark) return true
         }
         return false
+    }
+
+    /** A first hit that comes again: the window begins with the last of them, as with a knock that is begun anew. */
+    #beginAgain(place: number, index: SequenceIndex, now: number): void {
+        const { attempts } = this
+        if (attempts.stage(place) !== 1) return
+        attempts.setTime(place, 1, now)
+        attempts.setTouched(place, now)
+        this.#stand(place, index.all[attempts.prefix(place)]!, now)
     }
 
     #isRepeat(place: number, role: number, code: HitCode, mark: number, now: number): boolean {

@@ -88,9 +88,18 @@ function read(words: KnockdWords): Read {
         return { conf: null, message: `${words.config}: ${detail}`, told: [], warned: [] }
     }
     const { told, warned } = reading
+    const target = reading.ok ? targetText(reading.conf) : null
+    if (target !== null) return { conf: null, message: target, told, warned }
     return reading.ok
         ? { conf: reading.conf, message: "", told, warned }
         : { conf: null, message: reading.message, told, warned }
+}
+
+/** In knockd's words: a target of which it can make no filter. */
+function targetText({ doors }: KnockdConf): string | null {
+    const targets = doors.map(({ target }) => target)
+    if (targets.includes("")) return "pcap_compile: syntax error"
+    return targets.some((target) => target?.includes("/")) ? "pcap_compile: Mask syntax for networks only" : null
 }
 
 /** One run, from the configuration to the signal. */

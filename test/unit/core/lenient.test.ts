@@ -40,6 +40,17 @@ describe("an engine of doors that are not strict", () => {
             expect(knocked([open], hits.split(" "))).toEqual(whole)
     })
 
+    it("begins the window anew with a first hit that comes again", () => {
+        const world = new World(config([open]))
+        for (const hit of ["7000", "7000", "7000"]) {
+            world.send(A, hit)
+            world.pass(700)
+        }
+        world.pass(3500)
+        world.knock(A, ["8000", "9000"])
+        expect(world.told()).toEqual(whole)
+    })
+
     it("takes the hit that a knock failed by as the first of the next: knockd spent it", () => {
         const told = knocked([open], ["7000", "9000", "7000", "8000", "9000"])
         expect(told.slice(-4)).toEqual(whole)

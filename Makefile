@@ -10,6 +10,7 @@ help:
 	@echo "make bench         everything that is promised in figures, beside Debian's knockd (root, under ten minutes)"
 	@echo "make build         dist/postern.js, which ./postern runs"
 	@echo "make install       into PREFIX (/usr/local), with its service, as root, after make build; fetches nothing"
+	@echo "                   NAMES=\"knock knockd\" puts the names of knockd's programs there, too"
 	@echo "make uninstall     takes that away; configuration and state stay"
 	@echo "make demo-picture  doc/demo.svg from the real output of the demo"
 	@echo "make bench-picture doc/bench.svg and bench/RESULTS.md from the last make bench"
@@ -63,7 +64,7 @@ bench-picture: node
 	cp build/bench.md bench/RESULTS.md
 
 install:
-	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" SYSCONFDIR="$(SYSCONFDIR)" sh tools/install.sh install
+	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" SYSCONFDIR="$(SYSCONFDIR)" NAMES="$(NAMES)" sh tools/install.sh install
 
 uninstall:
 	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" SYSCONFDIR="$(SYSCONFDIR)" sh tools/install.sh uninstall

@@ -2,11 +2,14 @@
 # Puts the built program and its service into place, and takes them away again. Fetches nothing, starts nothing.
 #   install.sh install      PREFIX (/usr/local), DESTDIR (empty) and SYSCONFDIR (/etc) as variables
 #   install.sh uninstall    what install has put there; the configuration and the state stay
+# NAMES="knock knockd" installs these names, too, so that scripts and units which call knockd's programs get ours. Not by
+# default: elsewhere in PATH they may be those of the package knockd.
 # An existing configuration is never touched.
 set -eu
 PREFIX=${PREFIX:-/usr/local}
 SYSCONFDIR=${SYSCONFDIR:-/etc}
 DESTDIR=${DESTDIR:-}
+NAMES=${NAMES:-}
 here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 
 library=$DESTDIR$PREFIX/lib/postern
@@ -32,6 +35,28 @@ need_writable() {
     done
 }
 
+# Where a name of another program goes; nothing for a name whose place we do not take.
+link_of() {
+    case $1 in
+    knock) echo "$DESTDIR$PREFIX/bin/knock" ;;
+    knockd) echo "$DESTDIR$PREFIX/sbin/knockd" ;;
+    esac
+}
+
+# Is this link one of ours?
+is_ours() { [ "$(readlink "$1" 2>/dev/null)" = ../lib/postern/postern ]; }
+
+check_names() {
+    for name in $NAMES; do
+        link=$(link_of "$name")
+        [ -n "$link" ] || fail "NAMES: $name is not a program whose place postern takes" "knock, knockd, or both"
+        if [ -e "$link" ] || [ -h "$link" ]; then
+            is_ours "$link" || fail "$link is there and is not postern's" "remove it first, or leave $name out of NAMES"
+        fi
+        need_writable "$(dirname "$link")"
+    done
+}
+
 # A service finds no Node.js that is in somebody's home, where version managers put it.
 warn_of_node() {
     [ -z "$DESTDIR" ] || return 0
@@ -52,6 +77,7 @@ install_all() {
     ls "$here"/node_modules/@koromix/koffi-* >/dev/null 2>&1 || fail "node_modules is not there" "run make build first"
     need_writable "$DESTDIR$PREFIX/lib" "$DESTDIR$PREFIX/bin" "$DESTDIR$PREFIX/share"
     [ -e "$configuration/postern.toml" ] || need_writable "$configuration"
+    check_names
     umask 022
     rm -rf "$library" "$documents"
     mkdir -p "$library/node_modules/@koromix" "$DESTDIR$PREFIX/bin" "$units" "$sysusers" "$tmpfiles"
@@ -63,6 +89,11 @@ install_all() {
     chmod -R u=rwX,go=rX "$library"
     chmod 755 "$library/postern"
     ln -sf ../lib/postern/postern "$DESTDIR$PREFIX/bin/postern"
+    for name in $NAMES; do
+        link=$(link_of "$name")
+        mkdir -p "$(dirname "$link")"
+        ln -sf ../lib/postern/postern "$link"
+    done
 
     place "$here/systemd/postern.service" "$units/postern.service"
     place "$here/systemd/postern.sysusers.conf" "$sysusers/postern.conf"
@@ -98,6 +129,10 @@ uninstall_all() {
         [ ! -h "$link" ] || fail "the service is still enabled" "systemctl disable --now postern, then again"
     done
     rm -rf "$library" "$documents"
+    for name in knock knockd; do
+        link=$(link_of "$name")
+        ! is_ours "$link" || rm -f "$link"
+    done
     rm -f "$DESTDIR$PREFIX/bin/postern" "$units/postern.service" "$sysusers/postern.conf" "$tmpfiles/postern.conf"
     [ -n "$DESTDIR" ] || cat <<END
 Uninstalled. These are yours to remove: $SYSCONFDIR/postern, /var/lib/postern, the user postern, drop-ins in

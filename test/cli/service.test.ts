@@ -70,6 +70,24 @@ describe("make install", () => {
         expect(left.filter((entry) => !entry.isDirectory()).map(({ name }) => name)).toEqual(["postern.toml"])
     })
 
+    it("gives knockd's names to the program where it is asked to, and never takes the place of others", () => {
+        const stage = join(folder, "named")
+        const links = ["usr/local/bin/knock", "usr/local/sbin/knockd"].map((name) => join(stage, name))
+        mkdirSync(dirname(links[0]!), { recursive: true })
+        writeFileSync(links[0]!, "another's")
+        const taken = make("install", `DESTDIR=${stage}`, "NAMES=knock knockd")
+        expect(taken.text).toContain(`install: error: ${links[0]} is there and is not postern's\n`)
+        expect(readdirSync(join(stage, "usr/local"))).toEqual(["bin"])
+        rmSync(links[0]!)
+        expect(make("install", `DESTDIR=${stage}`, "NAMES=telnet").text).toContain("NAMES: telnet is not a program")
+        for (let times = 0; times < 2; times++)
+            expect(make("install", `DESTDIR=${stage}`, "NAMES=knock knockd")).toEqual({ status: 0, text: "" })
+        expect(spawnSync(links[0]!, ["-V"], { encoding: "utf8" }).stdout).toMatch(/^knock 0\.8\nPostern /)
+        expect(spawnSync(links[1]!, ["-V"], { encoding: "utf8" }).stdout).toMatch(/^knockd 0\.8\n/)
+        expect(make("uninstall", `DESTDIR=${stage}`).status).toBe(0)
+        expect(links.filter((link) => existsSync(link))).toEqual([])
+    })
+
     it("brings manual pages whose links lead somewhere", () => {
         const documents = join(folder, "usr/share/doc/postern")
         const pages = readdirSync(documents, { recursive: true, encoding: "utf8" }).filter((one) => one.endsWith(".md"))

@@ -77,6 +77,13 @@ const KNOCKERS: readonly Knocker[] = [
             host.must(["knock", ...six, "-d", "20", address, "21312:udp", "32144:tcp", "27015:udp"])
         },
     },
+    {
+        name: "postern knock-compat",
+        families: ["IPv6"],
+        knock: async (host, address) => {
+            host.must([POSTERN, "knock-compat", "-d", "20", address, ...HITS.map(String)])
+        },
+    },
     { name: "nc", families: BOTH, knock: shell((address, port) => `nc -n -z -w 1 ${address} ${port}`) },
     { name: "telnet", families: BOTH, knock: shell((address, port) => `telnet ${address} ${port} </dev/null`) },
     { name: "bash's /dev/tcp", families: BOTH, knock: shell((address, port) => `(: </dev/tcp/${address}/${port})`) },

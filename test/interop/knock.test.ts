@@ -75,6 +75,19 @@ describe.skipIf(why !== null)("postern knock opens the doors of knockd", () => {
         await expect.poll(() => opened(door), { timeout: 10_000 }).toEqual([source])
     })
 
+    it.each<[string, string, string]>(
+        Object.keys(DOORS).flatMap((door) => [
+            [door, "10.94.0.1", "10.94.0.2"],
+            [door, "fd94::1", "fd94::2"],
+        ]),
+    )("door %s at %s, by the client that takes the place of knock", async (door, address, source) => {
+        forget()
+        const said = DOORS[door]!.map((hit) => `hitting ${hit.slice(5)} ${address}:${hit.slice(0, 4)}\n`)
+        const launcher = join(import.meta.dirname, "../../postern")
+        expect(client.must([launcher, "knock-compat", "-vd", "20", address, ...DOORS[door]!])).toBe(said.join(""))
+        await expect.poll(() => opened(door), { timeout: 10_000 }).toEqual([source])
+    })
+
     it("but not with a wrong hit in between, nor with the hits in another order", async () => {
         forget()
         for (const [first, second, third] of Object.values(DOORS)) {

@@ -4,6 +4,7 @@
  */
 import type { Effect } from "../core/effect.ts"
 import type { EngineEvent } from "../core/engine.ts"
+import type { Address } from "../core/net/address.ts"
 import type { Notes } from "./notes.ts"
 import type { Programs } from "./programs.ts"
 import type { Table } from "./table.ts"
@@ -22,7 +23,7 @@ export type ActsKeeping = {
     /** What a knock has asked for is in the kernel. */
     readonly opened: () => void
     /** Uses up the one-time sequence that this door has; false: it was used before, or that cannot be noted. */
-    readonly spend: (door: string) => boolean
+    readonly spend: (door: string, source: Address) => boolean
 }
 
 /** See the head of the file. */
@@ -67,7 +68,11 @@ export class Acts {
                 teller.report(effect.report, effect.aloud)
                 return
             case "spend":
-                event({ type: spend(effect.door) ? "spent" : "unspent", door: effect.door, source: effect.source })
+                event({
+                    type: spend(effect.door, effect.source) ? "spent" : "unspent",
+                    door: effect.door,
+                    source: effect.source,
+                })
                 return
             case "revoke":
                 if (table?.revoke(effect.elements) === false) this.#refused = true

@@ -44,7 +44,7 @@ export type LoopPorts = {
     /** What must survive; null where no door has a stop program and none ever had. */
     readonly store: Store | null
     /** See `ActsKeeping`; left out where no sequence is good once. */
-    readonly spend?: (door: string) => boolean
+    readonly spend?: (door: string, source: Address) => boolean
 }
 
 /** How a reload went: so many grants ended by it, or who refused it. */

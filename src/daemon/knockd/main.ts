@@ -169,7 +169,7 @@ class Knockd {
                 output: behind ? "nowhere" : "ours",
             }),
             store: this.#store,
-            spend: (door) => this.#oneTime.spend(door),
+            spend: (door, source) => this.#oneTime.spend(door, source),
         })
         this.#loop = loop
         this.#output.log(`starting up, listening on ${this.#interface}`)

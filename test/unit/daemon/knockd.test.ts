@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest"
 import type { Marking } from "../../../src/adapters/config/one-time.ts"
 import { readKnockdConf } from "../../../src/core/knockd/conf.ts"
 import { doorsOf } from "../../../src/core/knockd/doors.ts"
+import { parseAddress } from "../../../src/core/net/address.ts"
 import { OneTime } from "../../../src/daemon/knockd/one-time.ts"
 import { readKnockdWords } from "../../../src/daemon/knockd/words.ts"
 
@@ -75,24 +76,28 @@ describe("OneTime.spend()", () => {
         return { oneTime, marked, told, used: () => used }
     }
 
-    it("marks before it says yes, and says yes once for all doors of a file", () => {
+    const [somebody, another] = [parseAddress("192.0.2.1")!, parseAddress("192.0.2.2")!]
+
+    it("marks before it says yes, once for a file, and says yes to one source, once for each door of the file", () => {
         const { oneTime, marked, used } = keep({ ok: true })
-        expect(["a", "a", "b", "c"].map((door) => oneTime.spend(door))).toEqual([true, false, false, true])
+        expect(oneTime.spend("a", somebody)).toBe(true)
+        expect(["a", "b"].map((door) => oneTime.spend(door, another))).toEqual([false, false])
+        expect(["a", "b", "b", "c"].map((door) => oneTime.spend(door, somebody))).toEqual([false, true, false, true])
         expect(marked).toEqual(["/f 1,2", "/g 1,2"])
         expect(used()).toBe(2)
         oneTime.turn(doors)
-        expect(oneTime.spend("b")).toBe(true)
+        expect(oneTime.spend("b", another)).toBe(true)
     })
 
     it("says no for what cannot be marked, why, and for what is no one-time door", () => {
         const { oneTime, told, used } = keep({ ok: false, why: "failed", detail: "read-only" })
-        expect(oneTime.spend("a")).toBe(false)
+        expect(oneTime.spend("a", somebody)).toBe(false)
         expect(told).toEqual(["/f: cannot be marked: read-only"])
         // The file is read again: somebody may have mended it.
         expect(used()).toBe(1)
-        expect([oneTime.spend("d"), oneTime.spend("nobody")]).toEqual([false, false])
+        expect(["b", "d", "nobody"].map((door) => oneTime.spend(door, somebody))).toEqual([false, false, false])
         const gone = keep({ ok: false, why: "gone" })
-        expect(gone.oneTime.spend("a")).toBe(false)
+        expect(gone.oneTime.spend("a", somebody)).toBe(false)
         expect(gone.told).toEqual([])
     })
 })

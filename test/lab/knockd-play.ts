@@ -17,6 +17,8 @@ export type Step =
     /** One packet for each port from the first to the last, without a pause. */
     | { readonly scan: readonly [number, number] }
     | { readonly wait: number }
+    /** Waits until both have nothing more to say. */
+    | { readonly settle: true }
     /** Waits until so far into a second of the clock. */
     | { readonly second: number }
     /** Both logs get this line here. */
@@ -33,7 +35,7 @@ export type Step =
 /** `@DIR@` in texts is the directory of a daemon. */
 export type Scenario = {
     readonly name: string
-    readonly note: string
+    readonly note?: string
     /** Sections, or the name of one of the configurations that several scenarios have. */
     readonly conf: string
     readonly interface?: string
@@ -41,10 +43,6 @@ export type Scenario = {
     readonly before?: string
     readonly files?: Readonly<Record<string, string>>
     readonly steps: readonly Step[]
-    readonly knockd: Outcome
-    /** Where it is another one, and which improvements make it so. */
-    readonly postern?: Outcome
-    readonly improvements?: readonly string[]
 }
 
 /**
@@ -73,13 +71,11 @@ const SECOND_LATE_MS = 60
 /** Nothing more comes, when nothing has come for so long. */
 const QUIET_MS = 400
 
+/** What became of both. */
+export type Played = { readonly knockd: Outcome; readonly postern: Outcome }
+
 /** Plays one, each daemon in a directory of its own below `scratch`. */
-export async function play(
-    scenario: Omit<Scenario, "knockd">,
-    conf: string,
-    host: WiredHost,
-    scratch: string,
-): Promise<{ readonly knockd: Outcome; readonly postern: Outcome }> {
+export async function play(scenario: Scenario, conf: string, host: WiredHost, scratch: string): Promise<Played> {
     if (scenario.before !== undefined) host.namespace.must(["sh", "-ec", scenario.before])
     const players = [
         new Player([KNOCKD], scenario, conf, host, join(scratch, `${scenario.name}-knockd`)),
@@ -106,7 +102,7 @@ async function act(step: Step, players: readonly Player[], host: WiredHost): Pro
         return
     }
     // What was sent before comes before.
-    if (!("configuration" in step)) await pause(QUIET_MS / 2)
+    if (!("configuration" in step)) await Promise.all(players.map((player) => player.quiet()))
     await Promise.all(players.map((player) => player.act(step)))
 }
 
@@ -116,7 +112,7 @@ async function untilSecond(wanted: number): Promise<void> {
 }
 
 class Player {
-    readonly #scenario: Omit<Scenario, "knockd">
+    readonly #scenario: Scenario
     readonly #directory: string
     readonly #child: ChildProcess
     readonly #ended: Promise<number | string>
@@ -124,13 +120,7 @@ class Player {
     #said = ""
     #end: number | string | null = null
 
-    constructor(
-        program: readonly string[],
-        scenario: Omit<Scenario, "knockd">,
-        conf: string,
-        host: WiredHost,
-        directory: string,
-    ) {
+    constructor(program: readonly string[], scenario: Scenario, conf: string, host: WiredHost, directory: string) {
         this.#scenario = scenario
         this.#directory = directory
         mkdirSync(directory)
@@ -193,7 +183,9 @@ class Player {
             log: lines.filter((line) => !ofPrograms(line)),
             programs: lines.filter(ofPrograms).sort(),
             commands: this.#read("cmd").split("\n").filter(Boolean).sort(),
-            said: this.#plain(this.#said).split("\n").filter((line) => line !== "" && line !== OF_THE_KERNEL),
+            said: this.#plain(this.#said)
+                .split("\n")
+                .filter((line) => line !== "" && line !== OF_THE_KERNEL),
             files: Object.fromEntries(files.map(([name]) => [name, this.#read(name)])),
             alive,
             end,

@@ -114,7 +114,9 @@ function packetOf(hit: string, packets: Packets): Uint8Array {
     const right: Transport =
         protocol === "udp"
             ? udp(Number(port), zeros(packets.payload ?? 1))
-            : tcp(Number(port), { flags: (packets.flags ?? "syn").split(",").reduce((all, one) => all | FLAGS[one]!, 0) })
+            : tcp(Number(port), {
+                  flags: (packets.flags ?? "syn").split(",").reduce((all, one) => all | FLAGS[one]!, 0),
+              })
     const transport: Transport = packets.badSum === true ? { ...right, make: (pseudo) => spoilt(right, pseudo) } : right
     const six = destination.includes(":")
     const inner = six

@@ -100,7 +100,6 @@ function known(
         const section = fault.door === null ? null : shownName(fault.door)
         at(fault.line, section === null ? "" : pathOf(section, key, hit), { code: "fault", fault })
     }
-    const cut = new Set(faults.flatMap((fault) => (fault.fault === "key" && fault.goesOn ? [fault.line] : [])))
     const commented = new Set(oddities.flatMap(({ odd, line }) => (odd === "comment" ? [line] : [])))
     for (const oddity of oddities) {
         // A comment makes the last port odd: that has been told then.
@@ -111,8 +110,7 @@ function known(
             const found = oneTime.get(oddity.path)
             const lines = found?.ok ? found.text.split("\n") : []
             sheet.add({ file: oddity.path, lines, line: oddity.at, path: "", problem })
-        } else if (oddity.odd !== "long" || !cut.has(oddity.line)) {
-            // A long line that was refused has been told as that.
+        } else {
             const key = "key" in oddity ? oddity.key : (ODD_KEYS[oddity.odd] ?? null)
             const hit = "hit" in oddity ? oddity.hit : undefined
             at(

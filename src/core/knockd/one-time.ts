@@ -16,8 +16,8 @@ export type OneTimeLine = {
     readonly hits: readonly Hit[]
 }
 
-/** A line that is no sequence, and why. */
-export type BadLine = { readonly line: number } & SequenceFault
+/** A line that is no sequence, and why; see `OneTimeLine`. */
+export type BadLine = { readonly at: number; readonly line: number } & SequenceFault
 
 /** What is in such a file. */
 export type OneTimeFile = { readonly unused: readonly OneTimeLine[]; readonly bad: readonly BadLine[] }
@@ -35,7 +35,7 @@ export function readOneTimeFile(text: string): OneTimeFile {
         const { at, line } = piece
         const reading = readSequence(sequence)
         if (reading.ok) unused.push({ at, line, hits: reading.hits })
-        else bad.push({ line, fault: reading.fault, hit: reading.hit, message: reading.message })
+        else bad.push({ at, line, fault: reading.fault, hit: reading.hit, message: reading.message })
     }
     return { unused, bad }
 }

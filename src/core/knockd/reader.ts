@@ -255,10 +255,10 @@ export class Reader {
         this.#tell(`${door.name}: one time sequences file: ${path}`)
         const { unused, bad } = readOneTimeFile(file.text)
         const [next] = unused
-        for (const { line, ...fault } of bad) {
+        for (const { at, line, ...fault } of bad) {
             this.#odd({ odd: "unusable", path, at: line, ...fault })
             // It reads no further than it must.
-            if (next !== undefined && line >= next.line) continue
+            if (next !== undefined && at > next.at) continue
             this.#warned.push(`config: section ${door.name}: ${fault.message}`)
         }
         if (next === undefined) {

@@ -195,6 +195,17 @@ const DOUBTS: readonly Case[] = [
         door(`stop_command = x ${"%IP% ".repeat(120)}`),
         ["5 warning too-long-when-expanded d.stop_command"],
     ],
+    // 39 bytes for the longest address, in place of 4: 4095 bytes are not too many.
+    [
+        "a command that grows as long as it may",
+        door(`stop_command = ${"x".repeat(4095 - 39 * 50)}${"%IP%".repeat(50)}`),
+        [],
+    ],
+    [
+        "a command that grows one byte longer",
+        door(`stop_command = x${"x".repeat(4095 - 39 * 50)}${"%IP%".repeat(50)}`),
+        ["5 warning too-long-when-expanded d.stop_command"],
+    ],
     [
         "a program that is not there",
         door(),
@@ -243,6 +254,12 @@ const DOUBTS: readonly Case[] = [
         once(LINES),
     ],
     ["a file with few left", ONCE, ["/once:2 note file-few"], once(`#1\n${LINES.split("\n", 2).join("\n")}`)],
+    [
+        "a file with five left, after the configuration",
+        `${ONCE}cmd_timeout = 1\n`,
+        ["5 warning time-without-stop d.cmd_timeout", "/once:1 note file-few"],
+        once(LINES.split("\n").slice(1).join("\n")),
+    ],
     ["a line without a blank", ONCE, ["/once:2 note line-without-blank"], once(LINES.replaceAll("\n ", "\n"))],
     ["a line again", ONCE, ["/once:7 warning line-again"], once(`${LINES}\n${LINES.split("\n")[3]!}`)],
     ["a bad knock in a file", ONCE, ["/once:7 warning scannable"], once(`${LINES}\n 4711`)],
@@ -363,6 +380,10 @@ describe("checkKnockd()", () => {
 
     it("shows what knockd would not: a word, never what may be a sequence in the wrong place", () => {
         expect(messages("Sequenze = 1")).toMatch(/^Sequenze is no directive of knockd: did you mean Sequence\?$/m)
+        expect(messages("target")).toMatch(/^Target needs a value: write Target = …$/m)
+        expect(messages("7 = 1")).toMatch(/each is written KEY = VALUE$/m)
+        expect(messages("tcpflags = syn, ack")).toMatch(/^no blanks can stand around a flag/m)
+        expect(messages("tcpflags = sny")).toMatch(/^not a flag: did you mean syn\?$/m)
         expect(messages("logfle = 1")).toMatch(/did you mean LogFile, in \[options\]\?/)
         for (const line of ["sequence: 7123,8123", "7123,8123 = 1", "7123", "one_time_sequences = 7123,8123"]) {
             expect(messages(line)).not.toMatch(/7123|8123/)

@@ -263,6 +263,12 @@ describe("readKnockdConf() finds odd", () => {
         expect(found).toEqual(wanted.map((odd) => expect.objectContaining(odd)))
     })
 
+    it("a piece of a long line that is none, before the one that counts", () => {
+        const once = `1:x${" ".repeat(4092)}2,3\n`
+        const reading = read("[d]\none_time_sequences = once\n", { once })
+        expect([reading.ok, reading.warned.length]).toEqual([true, 1])
+    })
+
     it("lines of a file of one-time sequences that are none, also behind the one that counts", () => {
         const there = { once: "1:x\n 2,3\n70000\n" }
         const conf = "[d]\none_time_sequences = once\n"

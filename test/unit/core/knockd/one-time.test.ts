@@ -33,8 +33,8 @@ describe("readOneTimeFile()", () => {
 
     it("leaves out what is no sequence, and says why", () => {
         expect(readOneTimeFile("1:icmp\n70000\n[d]\n 2\n").bad).toEqual([
-            { line: 1, fault: "protocol", hit: 0, message: "unknown protocol in knock sequence" },
-            { line: 2, fault: "port", hit: 0, message: "port 70000 is invalid" },
+            { at: 0, line: 1, fault: "protocol", hit: 0, message: "unknown protocol in knock sequence" },
+            { at: 7, line: 2, fault: "port", hit: 0, message: "port 70000 is invalid" },
         ])
         // As knockd: a text is port 0.
         expect(ports("1:icmp\n70000\n[d]\n 2\n")).toEqual([[0], [2]])

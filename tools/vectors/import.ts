@@ -216,7 +216,8 @@ const FILES: Readonly<Record<string, string>> = {
         door("port-0", `command = ${iptables("-I")}`, "48231,ssh,10877"),
         door("no-time", `command = ${iptables("-I")}\nseq_timeout = 0`),
         door("no-flags", `command = ${iptables("-I")}\ntcpflags = !syn`),
-        door("host-name", `command = ${iptables("-I")}\ntarget = gate.example.org`),
+        door("host-name", `command = ${iptables("-I", "-p tcp --dport 81")}\ntarget = gate.example.org`),
+        door("close-host-name", `command = ${iptables("-D", "-p tcp --dport 81")}`, THIRD),
         `[once]\n\tone_time_sequences = /etc/knockd/once\n\tcommand = ${iptables("-I")}\n`,
     ].join("\n"),
 
@@ -252,6 +253,20 @@ ${door("ssh", `command = ${iptables("-I")}\ntarget = 192.0.2.1`)}`,
 	command     = ${iptables("-I")}
 	cmd_timeout = 86400
 	stop_command = ${iptables("-D")}
+
+[at-once]
+	sequence     = 60123,24417,51002
+	command      = ${iptables("-I")}
+	cmd_timeout  = 0
+	stop_command = ${iptables("-D")}
+	tcpflags     = syn
+
+[for-months]
+	sequence     = 13377,44862,58044
+	command      = ${iptables("-I")}
+	cmd_timeout  = 7776000
+	stop_command = ${iptables("-D")}
+	tcpflags     = syn
 
 [long]
 	sequence     = 32144:udp,21312:udp,48231 # good ones

@@ -5,11 +5,13 @@
 import { MAX_DOORS } from "../../config/defaults.ts"
 import type { Issue } from "../../config/issues.ts"
 import { readConfig } from "../../config/parse.ts"
-import { type FoundFile, type KnockdReading, readKnockdConf } from "../conf.ts"
+import { type FoundFile, type KnockdDoor, type KnockdReading, readKnockdConf } from "../conf.ts"
+import type { Oddity } from "../oddities.ts"
+import { knockdText } from "../texts.ts"
 import { type Draft, draftDoors } from "./door.ts"
 import { type Gateway, gatewayOf } from "./gateway.ts"
 import { type Risk, renderImport } from "./render.ts"
-import { GRANTS_TEXT, leftText, oddText, RIGHTS_TEXT, readableText } from "./texts.ts"
+import { GRANTS_TEXT, leftText, RIGHTS_TEXT, readableText } from "./texts.ts"
 
 /** What became of a file. */
 export type Imported =
@@ -42,13 +44,17 @@ export async function importKnockdConf(text: string, origin: Origin): Promise<Im
     const checked = await leaveOut(draftDoors(conf.doors), gateway)
     if (!checked.ok) return checked
     const { drafts, issues } = checked
-    const risks = risksOf(issues, drafts)
+    const odd = oddRisks(oddities, conf.doors)
+    const doubts = doubtsOf(issues, drafts)
+    const risks = new Map(
+        drafts.map(({ name, was }) => [name, [...(odd.get(was.line) ?? []), ...(doubts.get(name) ?? [])]]),
+    )
     const deeds = new Set(drafts.flatMap(({ does, out }) => (out === null ? [does.plan] : [])))
     const heads = [
         ...(deeds.has("open") ? [GRANTS_TEXT] : []),
         ...(deeds.has("run") ? [RIGHTS_TEXT] : []),
         ...(origin.readable ? [readableText(origin.name)] : []),
-        ...(oddities.length > 0 ? [oddText(origin.name)] : []),
+        ...(odd.get(0) ?? []).map(({ where, message }) => `risk: ${where}: ${message}.`),
     ]
     const left = drafts.flatMap(({ was, out }) => (out === null ? [] : [{ name: was.name, why: leftText(out) }]))
     const written = renderImport(origin.name, heads, gateway, drafts, risks)
@@ -119,7 +125,8 @@ function doorOf({ path }: Issue, names: ReadonlySet<string>): string | null {
     return null
 }
 
-function risksOf(issues: readonly Issue[], drafts: readonly Draft[]): Map<string, Risk[]> {
+/** What our own check has against each door, by its name. */
+function doubtsOf(issues: readonly Issue[], drafts: readonly Draft[]): Map<string, Risk[]> {
     const names = new Set(drafts.map(({ name }) => name))
     const risks = new Map<string, Risk[]>()
     for (const issue of issues) {
@@ -127,6 +134,22 @@ function risksOf(issues: readonly Issue[], drafts: readonly Draft[]): Map<string
         if (name === null) continue
         const where = issue.path.slice(`door.${name}.`.length)
         risks.set(name, [...(risks.get(name) ?? []), { where, message: issue.message }])
+    }
+    return risks
+}
+
+/** What knockd takes without a word, by the line of its door; 0: of the options. What a name becomes is told there. */
+function oddRisks(oddities: readonly Oddity[], doors: readonly KnockdDoor[]): Map<number, Risk[]> {
+    const risks = new Map<number, Risk[]>()
+    let at = -1
+    // Both are in the order of their lines.
+    for (const oddity of oddities) {
+        const { odd, line } = oddity
+        if (odd === "again" || odd === "name") continue
+        while ((doors[at + 1]?.line ?? Number.POSITIVE_INFINITY) <= line) at++
+        const door = oddity.door === null ? 0 : (doors[at]?.line ?? 0)
+        const risk = { where: `line ${line}`, message: knockdText({ code: "odd", oddity }) }
+        risks.set(door, [...(risks.get(door) ?? []), risk])
     }
     return risks
 }

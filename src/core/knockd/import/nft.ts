@@ -105,7 +105,7 @@ function readRule(before: readonly string[], body: readonly string[]): Understoo
 function readElements(adds: boolean, set: string, body: readonly string[]): Understood {
     const tokens = new Tokens(body)
     const services: Service[] = []
-    let ms: number | null = null
+    const times = new Set<number | null>()
     if (tokens.next() !== "{") return { why: "short", program: "nft" }
     for (;;) {
         if (tokens.next() !== TOKEN) return { why: "source" }
@@ -117,18 +117,22 @@ function readElements(adds: boolean, set: string, body: readonly string[]): Unde
         if ("why" in some) return { why: "set", set }
         services.push(...some)
         let word = tokens.next()
+        let ms: number | null = null
         if (word === "timeout") {
             const time = tokens.next()
             const read = parseDuration(/^\d+$/.test(time) ? `${time}s` : time)
             if (!read.ok) return { why: "word", program: "nft", word: time }
-            ms = Math.min(ms ?? Number.POSITIVE_INFINITY, read.value)
+            ms = read.value
             word = tokens.next()
         }
+        times.add(ms)
         if (word === "comment" && /^[^{},;]/.test(tokens.next())) word = tokens.next()
         if (word === "}") break
         if (word !== ",") return { why: "word", program: "nft", word }
     }
     if (!tokens.done) return { why: "word", program: "nft", word: tokens.next() }
+    const [ms = null, ...others] = times
+    if (others.length > 0) return { why: "mixed" }
     return { move: adds ? "add" : "remove", reach: { services, ms, admit: null, wider: [] } }
 }
 

@@ -130,9 +130,10 @@ function shapeOf(moves: readonly Move[]): Shape | null {
     const admit = added.flatMap((reach) => reach.admit ?? [])
     const shape = { acts: "add", services: opens!, admit, wider: added.flatMap(({ wider }) => wider) } as const
     if (/^r*a+$/.test(kinds) && holdsServices(opens!, closes!)) {
-        const times = added.flatMap(({ ms }) => ms ?? [])
-        // One that has no time of its own stays.
-        return { ...shape, for: times.length < added.length ? null : { ms: Math.min(...times), by: "element" } }
+        const [time, ...others] = new Set(added.map(({ ms }) => ms))
+        // A grant has one end.
+        if (others.length > 0) return null
+        return { ...shape, for: time === null || time === undefined ? null : { ms: time, by: "element" } }
     }
     const wait = moves.find(({ move }) => move === "wait")
     if (/^r*a+wr+$/.test(kinds) && wait?.move === "wait" && sameServices(opens!, closes!)) {

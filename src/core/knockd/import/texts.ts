@@ -164,11 +164,6 @@ export function readableText(name: string): string {
     )
 }
 
-/** What knockd takes without a word. */
-export function oddText(name: string): string {
-    return `risk: not all of it means what it seems to. It is written here as knockd takes it; postern check ${name} says what.`
-}
-
 /** Where there are commands that stay commands. */
 export const RIGHTS_TEXT =
     "differs: knockd runs commands as root; here they have the rights of the daemon, and the service is not root: " +

@@ -40,11 +40,7 @@ describe("readPlan() knows openings", () => {
             "opens tcp/22 tcp/80 tcp/81",
         ],
         [
-            "nft add element inet fw let { %IP% . tcp . 22 timeout 1m, %IP% . udp . 53 timeout 90 }",
-            "opens tcp/22 udp/53 for 60 by element",
-        ],
-        [
-            "nft add element inet fw let { %IP% . tcp . 22 timeout 1m, %IP% . udp . 53 }",
+            "nft add element inet fw let { %IP% . tcp . 22 timeout 1m, %IP% . udp . 53 timeout 60 }",
             "opens tcp/22 udp/53 for 60 by element",
         ],
         ["nft delete element inet fw let { %IP% . tcp . 22 }", "closes tcp/22"],
@@ -84,6 +80,8 @@ describe("readPlan() knows openings", () => {
         expect(told(CLOSE, OPEN)).toBe("runs: mixed")
         expect(told(`${CLOSE.replace("22", "23")}; ${OPEN}`)).toBe("runs: mixed")
         expect(told("sleep 5")).toBe("runs: mixed")
+        expect(told(`ipset add let %IP%,53 timeout 5; ${OPEN}`)).toBe("runs: mixed")
+        expect(told("nft add element inet fw let { %IP% . tcp . 22 timeout 1m, %IP% . udp . 53 }")).toBe("runs: mixed")
         expect(told("sleep five")).toBe("runs: word sleep five")
     })
 
@@ -212,6 +210,14 @@ describe("readWords()", () => {
         const { stdout, stderr } = spawnSync("/bin/sh", { input: script, encoding: "utf8" })
         expect(stderr).toBe("")
         expect(stdout.split("\0").slice(0, -1)).toEqual(wanted)
+    })
+
+    it("leaves to shells what they do not agree on, and what they look up between double quotes", () => {
+        expect(readWords("p {a,b}")).toEqual({ ok: false, what: "braces" })
+        expect(readWords("p {1..3}")).toEqual({ ok: false, what: "braces" })
+        expect(readWords('p "$x"')).toEqual({ ok: false, what: "variable" })
+        expect(readWords('p "$(x)"')).toEqual({ ok: false, what: "substitution" })
+        expect(readWords('p "`x`"')).toEqual({ ok: false, what: "substitution" })
     })
 
     it("reads several commands, and no commands of no words", () => {
@@ -408,6 +414,20 @@ describe("importKnockdConf()", () => {
         expect((await imported(scanned.join(""))).left).toHaveLength(1100)
         const beyond = "[d]\nsequence = 1,3,2\n".repeat(16_385)
         expect(await importKnockdConf(beyond, ORIGIN)).toEqual({ ok: false, message: "more than 16384 doors" })
+    })
+
+    it.each([
+        ["", "auto"],
+        ["eth0", "eth0"],
+        ["any", "any"],
+        ["eth0, wg0,eth0", "eth0 wg0"],
+        ["eth0,no name", "auto"],
+        ["any,eth0", "auto"],
+    ])("Interface = %s becomes %s", async (named, wanted) => {
+        const { text } = await imported(`[options]\ninterface = ${named}\n[d]\nsequence = 7,9,8\n`)
+        const reading = await checked(text)
+        const { interfaces } = reading.ok ? reading.config.gateway : { interfaces: [] }
+        expect([interfaces].flat().join(" ")).toBe(wanted)
     })
 
     it("refuses what knockd refuses, in its words", async () => {

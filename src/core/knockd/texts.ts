@@ -107,7 +107,7 @@ const TEXTS: Of<OwnProblem, "code"> = {
         "repeat it; One_Time_Sequences cannot be repeated",
     "both-sequences": () => "this door has Sequence and One_Time_Sequences, and only the last counts: take one out",
     "file-shared": ({ door }) =>
-        `door ${shownName(door)} uses the same file, and each takes the other's sequences: give each its own`,
+        `door ${shownName(door)} uses the same file, so that one knock opens both and is used up for both: give each its own`,
     "file-few": ({ left }) => `${left} unused sequence${left === 1 ? "" : "s"} left: write new ones into it soon`,
     "line-without-blank": () =>
         "begins with its sequence, so that the mark of a used one hides a digit: begin lines with a blank",

@@ -111,6 +111,8 @@ async function untilSecond(wanted: number): Promise<void> {
     while (since() > SECOND_LATE_MS) await pause(Math.max(1, 1000 - since()))
 }
 
+const ofPrograms = (line: string) => PROGRAM_LINES.test(line)
+
 class Player {
     readonly #scenario: Scenario
     readonly #directory: string
@@ -177,7 +179,6 @@ class Player {
         this.#child.kill("SIGTERM")
         const end = await this.#over()
         const lines = this.#lines()
-        const ofPrograms = (line: string) => PROGRAM_LINES.test(line)
         const files = Object.entries(this.#scenario.files ?? {}).filter(([name, text]) => this.#read(name) !== text)
         return {
             log: lines.filter((line) => !ofPrograms(line)),

@@ -31,8 +31,6 @@ const SHARED_BYTES = MARKS + WAYS * 4
 const MARK_BYTES = 4
 const [VIEW, STAGE, MISSES] = [0, 2, 3]
 const PAUSES = 0x80
-/** More views than this cannot be told apart. */
-export const VIEWS_MOST = 0xfffe
 /** A place's own piece: the rest of the source and the prefix as words, a double, then bytes. */
 const PREFIX = 3
 const PAUSED = 2

@@ -322,7 +322,7 @@ export class Matcher {
         if (stage === 0 || index.all[attempts.prefix(place)]!.longer.some(({ codes }) => codes[stage] === code))
             return false
         if (attempts.code(place, 1) === code && now - attempts.time(place, 1) <= REPEAT_MS) return true
-        for (let back = 1; mark !== 0 && back <= stage; back++) {
+        for (let back = mark === 0 ? stage + 1 : 1; back <= stage; back++) {
             if (attempts.code(place, back) === code && attempts.mark(place, back) === mark) return true
         }
         return false

@@ -55,14 +55,18 @@ export function expand(command: string, address: string): string {
 /** A start that is missing or empty runs nothing, and then nothing is stopped; an empty stop is run. */
 function commandFrom(start: string | null, stop: string | null, seconds: number): Command | null {
     if (start === null || start === "") return null
-    const shell = (text: string) => ["/bin/sh", "-c", text]
     return {
         start: shell(start),
         stop: stop === null ? null : shell(stop),
-        after: milliseconds(seconds),
+        // knockd sleeps that long, and a number below 0 is a very large one to sleep(3).
+        after: seconds < 0 ? LONGEST_MS : milliseconds(seconds),
         timeout: LONGEST_MS,
         shell: true,
     }
+}
+
+function shell(text: string): string[] {
+    return ["/bin/sh", "-c", text]
 }
 
 function milliseconds(seconds: number): number {

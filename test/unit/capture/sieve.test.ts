@@ -144,6 +144,8 @@ function run(program: Uint8Array, packet: Uint8Array, kernel: { type: number; in
     }
 }
 
+const passes = (program: Uint8Array, bytes: Uint8Array) => run(program, bytes, { type: 0, index: 300 }) === 176
+
 describe("assembleFilter()", () => {
     const flags = [plain.flags, router.flags]
     const silent = silentServices({ plan, offered })
@@ -209,8 +211,6 @@ describe("assembleFilter()", () => {
                 const but = assembleFilter({ ...more, silent: services, only: null }, 176, true)
                 const only = assembleFilter({ ...more, silent: [], only: services }, 176, true)
                 for (const program of [but, only]) expect(program.length / 8).toBeLessThanOrEqual(4096)
-                const passes = (program: Uint8Array, bytes: Uint8Array) =>
-                    run(program, bytes, { type: 0, index: 300 }) === 176
                 for (const port of [...tcp.slice(0, 5), ...tcp.slice(-5), ...udp.slice(0, 5), ...udp.slice(-5)]) {
                     const [a, b] = [make.ipv4(make.tcp(port)), make.ipv4(make.udp(port))]
                     expect([passes(but, a), passes(but, b)]).toEqual([!tcp.includes(port), !udp.includes(port)])

@@ -58,6 +58,16 @@ function draw(plan: ErrandPlan): string {
         .join("\n")
 }
 
+/** Where each event leads, one after another, all at 40. */
+function steps(plan: ErrandPlan, events: readonly ErrandEvent["type"][]): string[] {
+    let errand: Errand = { phase: "idle" }
+    return events.map((type) => {
+        const step = stepErrand(errand, { type, now: 40 }, plan)
+        errand = step.errand
+        return step.run === null ? word(errand) : `${word(errand)} !${step.run}`
+    })
+}
+
 describe("stepErrand()", () => {
     it("does in each phase and at each event what the table says", () => {
         expect(`\n${draw(both)}\n`).toMatchInlineSnapshot(`
@@ -123,14 +133,6 @@ describe("stepErrand()", () => {
     })
 
     it("does not rest where it is eager: after a stop at once, and for each of the knocks during a start", () => {
-        const steps = (plan: ErrandPlan, events: readonly ErrandEvent["type"][]) => {
-            let errand: Errand = { phase: "idle" }
-            return events.map((type) => {
-                const step = stepErrand(errand, { type, now: 40 }, plan)
-                errand = step.errand
-                return step.run === null ? word(errand) : `${word(errand)} !${step.run}`
-            })
-        }
         const eager = { after: 0, eager: true }
         expect(
             steps({ ...eager, stop: false }, [

@@ -6,9 +6,9 @@ import { parseAddress } from "../../../src/core/net/address.ts"
 import { OneTime } from "../../../src/daemon/knockd/one-time.ts"
 import { readKnockdWords } from "../../../src/daemon/knockd/words.ts"
 
-describe("readKnockdWords()", () => {
-    const read = (...words: readonly string[]) => readKnockdWords(words, false)
+const read = (...words: readonly string[]) => readKnockdWords(words, false)
 
+describe("readKnockdWords()", () => {
     it("leaves to the configuration what is not said", () => {
         expect(read().run).toEqual({
             interface: null,

@@ -69,6 +69,8 @@ describe("doorsOf()", () => {
         const [made] = doorsOf(conf(text))
         expect(made!.door.sequence!.within).toBe(0)
         expect(made!.door.command!.after).toBe(2_147_483_647)
+        const [never] = doorsOf(conf(text.replace("99999999999", "-1")))
+        expect(never!.door.command!.after).toBe(2_147_483_647)
     })
 })
 

@@ -142,6 +142,9 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     version: ["-V"],
 }
 
+/** Hosts that are rare and easily got wrong: links by name and by number, on links and elsewhere. */
+const RARE = ["::1%1", "fe80::1%1", "fe80::1%lan0", "fe80::1%lo", "::1%lo", "both.example", "::ffff:10.95.0.1", "::"]
+
 describe.skipIf(why !== null)("postern knock-compat beside knock", () => {
     let client: Namespace
     let server: Namespace
@@ -182,6 +185,8 @@ describe.skipIf(why !== null)("postern knock-compat beside knock", () => {
         scratch = mkdtempSync(join(tmpdir(), "postern-knock-"))
         symlinkSync(join(root, "postern"), join(scratch, "knock"))
         writeFileSync(join(scratch, "resolv.conf"), "nameserver 127.0.0.1\noptions timeout:2 attempts:3\n")
+        const hosts = ["127.0.0.1 localhost", "::1 localhost", "10.95.0.1 both.example", "fd95::1 both.example"]
+        writeFileSync(join(scratch, "hosts"), `${hosts.join("\n")}\n`)
         client = makeNamespace("client")
         server = makeNamespace("server")
         joinNamespaces(
@@ -200,7 +205,7 @@ describe.skipIf(why !== null)("postern knock-compat beside knock", () => {
         const names = ["two.example=10.95.0.1,10.95.0.3", "xn--bcher-kva.example=10.95.0.1"]
         const namer = client.start(lab("name-server.ts", ...names), { cwd: root })
         await collectLines(namer, namer.stdout!).waitFor(/ready/)
-        const bind = `mount --bind ${scratch}/resolv.conf /etc/resolv.conf && exec "$@"`
+        const bind = `for file in resolv.conf hosts; do mount --bind ${scratch}/$file /etc/$file || exit; done; exec "$@"`
         const argv = lab("knock-compat-driver.ts", "10.95.0.1", `${MARK}`)
         const stdio = ["pipe", "pipe", "inherit"] as const
         driver = client.start(["unshare", "--mount", "sh", "-c", bind, "sh", ...argv], { stdio: [...stdio], cwd: root })
@@ -223,7 +228,12 @@ describe.skipIf(why !== null)("postern knock-compat beside knock", () => {
                 for (const name of names.length > 0 ? names : ["same"]) used.set(name, (used.get(name) ?? 0) + 1)
                 sent += ours.packets.length
             }),
-            { numRuns: 800, examples: Object.values(EXAMPLES).map((words) => [orderOf(words)]) },
+            {
+                numRuns: 800,
+                examples: [...Object.values(EXAMPLES), ...RARE.map((host) => ["-v", host, "7"])].map((words) => [
+                    orderOf(words),
+                ]),
+            },
         )
         expect([...used.keys()].toSorted()).toEqual([...Object.keys(EXAMPLES), "same"].toSorted())
         expect(used.get("same")).toBeGreaterThan(150)

@@ -21,10 +21,13 @@ const protocol = fc.oneof(
     { weight: 1, arbitrary: pick(":UDP", ":Udp", ":TCP", ":", ":x", ":udp:x", ":udp ", ":icmp", "::1") },
 )
 
-/** `10.95.0.1` and `fd95::1` are the server of test/interop/knock-compat.test.ts, the client's link to it is lan0. */
+/**
+ * `10.95.0.1` and `fd95::1` are the server of test/interop/knock-compat.test.ts, both.example too; the client's link to
+ * it is lan0.
+ */
 const host = fc.oneof(
     { weight: 8, arbitrary: pick("10.95.0.1", "fd95::1", "FD95:0::0001", "10.95.1", "::ffff:10.95.0.1", "0xa5f0001") },
-    { weight: 3, arbitrary: pick("127.0.0.1", "::1", "localhost", "127.1", "2130706433", "0", "::") },
+    { weight: 3, arbitrary: pick("127.0.0.1", "::1", "localhost", "127.1", "2130706433", "0", "::", "both.example") },
     { weight: 1, arbitrary: pick("198.51.100.1", "2001:db8::1", "fe80::1", "fe80::1%lan0", "fe80::1%lo", "fe80::1%1") },
     { weight: 1, arbitrary: pick("", "*", "[::1]", "::1%lo", "::1%1", "fe80::1%nosuch", "fe80::1%", "%lan0", "::1%") },
     {
@@ -57,10 +60,11 @@ export const order: fc.Arbitrary<Order> = fc
         host,
         ports: fc.array(fc.tuple(port, protocol), { minLength: 1, maxLength: 4 }),
         options: fc.array(fc.record({ words: option, at: fc.nat(5) }), { maxLength: 3 }),
+        verbose: fc.boolean(),
         strict: fc.nat(19).map((n) => n === 19),
         most: fc.integer({ min: 0, max: 29 }),
     })
-    .map(({ host, ports, options, strict, most }) => {
+    .map(({ host, ports, options, verbose, strict, most }) => {
         const operands = [host, ...ports.map((parts) => parts.join(""))].slice(0, most < 2 ? most : undefined)
         const words = [...operands.keys(), operands.length].flatMap((index) => [
             ...options
@@ -68,7 +72,7 @@ export const order: fc.Arbitrary<Order> = fc
                 .flatMap((one) => one.words.split(" ")),
             ...operands.slice(index, index + 1),
         ])
-        return orderOf(words, strict)
+        return orderOf(verbose ? ["-v", ...words] : words, strict)
     })
 
 /** How many bytes the driver's nth mark has (from 0): more than any hit. */

@@ -24,12 +24,12 @@ export async function send(knock: Knock, knocker: Knocker, { out, error }: Speak
     }
     const unsent = new Map<string, number>()
     for (const { word, hit } of knock.ports) {
-        if (knock.verbose) out(`hitting ${hit.protocol} ${place.shown}:${word}`)
         const failure = failureOf(await knocker.send(hit, place.target))
         if (failure !== null && SOCKET_ERRORS.includes(failure)) {
             error(NO_SOCKET)
             return EXIT.failed
         }
+        if (knock.verbose) out(`hitting ${hit.protocol} ${place.shown}:${word}`)
         if (failure !== null) unsent.set(failure, (unsent.get(failure) ?? 0) + 1)
         if (knock.delay > 0) await sleep(knock.delay)
     }

@@ -111,8 +111,6 @@ async function untilSecond(wanted: number): Promise<void> {
     while (since() > SECOND_LATE_MS) await pause(Math.max(1, 1000 - since()))
 }
 
-const ofPrograms = (line: string) => PROGRAM_LINES.test(line)
-
 class Player {
     readonly #scenario: Scenario
     readonly #directory: string
@@ -181,8 +179,8 @@ class Player {
         const lines = this.#lines()
         const files = Object.entries(this.#scenario.files ?? {}).filter(([name, text]) => this.#read(name) !== text)
         return {
-            log: lines.filter((line) => !ofPrograms(line)),
-            programs: lines.filter(ofPrograms).sort(),
+            log: lines.filter((line) => !PROGRAM_LINES.test(line)),
+            programs: lines.filter((line) => PROGRAM_LINES.test(line)).sort(),
             commands: this.#read("cmd").split("\n").filter(Boolean).sort(),
             said: this.#plain(this.#said)
                 .split("\n")

@@ -26,6 +26,8 @@ export type Packets = {
     /** The first fragment of more. */
     readonly fragment?: boolean
     readonly mac?: string
+    /** The sequence number of TCP. */
+    readonly mark?: number
     /** IPv6 with an extension header: options for the destination. */
     readonly extension?: boolean
 }
@@ -35,6 +37,8 @@ export type WiredHost = {
     readonly namespace: Namespace
     /** Sends frames, `gap` milliseconds apart; 0: as fast as they go. Resolves when they have left. */
     readonly send: (packets: Packets, gap: number) => Promise<void>
+    /** Sends all of these in one go. */
+    readonly burst: (all: readonly Packets[]) => Promise<void>
 }
 
 /** All of them. */
@@ -78,6 +82,10 @@ export function makeWire(count: number): Wire {
             const mac = / link\/ether ([0-9a-f:]{17}) /.exec(namespace.must(["ip", "link", "show", "lan0"]))![1]!
             return {
                 namespace,
+                async burst(all) {
+                    const packets = all.flatMap((one) => one.send.split(" ").map((hit) => hex(packetOf(hit, one))))
+                    await transmit({ via, mac, packets })
+                },
                 async send(packets, gap) {
                     const hits = packets.send.split(" ")
                     const all = hits.map((hit) => packetOf(hit, packets))
@@ -115,6 +123,7 @@ function packetOf(hit: string, packets: Packets): Uint8Array {
         protocol === "udp"
             ? udp(Number(port), zeros(packets.payload ?? 1))
             : tcp(Number(port), {
+                  sequence: packets.mark ?? 1,
                   flags: (packets.flags ?? "syn").split(",").reduce((all, one) => all | FLAGS[one]!, 0),
               })
     const transport: Transport = packets.badSum === true ? { ...right, make: (pseudo) => spoilt(right, pseudo) } : right

@@ -1,5 +1,5 @@
 /** Descriptors that may be shared with others: writing and asking, without waiting and without changing how they are open. */
-import { EINTR, lastErrno } from "./errno.ts"
+import { EINTR, lastErrno, SystemError } from "./errno.ts"
 import { libcFunction } from "./ffi.ts"
 import { LITTLE } from "./socket.ts"
 
@@ -61,4 +61,9 @@ function poll(fd: number, events: number): number {
     asked.setInt32(0, fd, LITTLE)
     asked.setInt16(4, events, LITTLE)
     return libc().poll(new Uint8Array(asked.buffer), 1, 0) <= 0 ? 0 : asked.getInt16(6, LITTLE)
+}
+
+/** Puts an open file in the place of another (dup2(2)), which is closed. Throws a SystemError. */
+export function putOver(from: number, to: number): void {
+    if (libcFunction("int dup2(int from, int to)")(from, to) < 0) throw new SystemError("dup2", lastErrno())
 }

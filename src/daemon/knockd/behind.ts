@@ -3,6 +3,8 @@
  * listens: until then whoever started us sees what it says, and learns how it ended.
  */
 import { spawn } from "node:child_process"
+import { closeSync, openSync } from "node:fs"
+import { putOver } from "../../adapters/system/descriptor.ts"
 
 const MARK = "POSTERN_KNOCKD_BEHIND"
 
@@ -30,9 +32,14 @@ export function goBehind(argv: readonly string[]): Promise<number> {
     })
 }
 
-/** Says that it listens, and lets go of the terminal and of the directory. */
+/**
+ * Says that it listens, and lets go of the terminal: whoever waits for the end of our output must not wait for ours. The
+ * directory stays, since paths of the configuration may be relative to it.
+ */
 export function tellReady(): void {
-    process.chdir("/")
     delete process.env[MARK]
+    const nowhere = openSync("/dev/null", "r+")
+    for (const fd of [1, 2]) putOver(nowhere, fd)
+    closeSync(nowhere)
     process.send?.("ready", () => process.disconnect())
 }

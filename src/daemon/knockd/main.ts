@@ -149,11 +149,11 @@ class Knockd {
         const config = this.#made(this.#conf)
         const state = await openState(config, {
             now: () => this.#clock.wall(),
-            log,
+            // What it says of a directory that cannot be used is true of our own doors; see `#kept`.
+            log: this.#words.debug ? log : () => {},
             back: () => this.#loop?.finish(),
         })
-        this.#store = state.ok ? state.store : memoryStore(() => this.#clock.wall())
-        if (!state.ok) this.#tell(`stops of commands are forgotten with this process: ${state.detail}`)
+        this.#store = this.#kept(state)
         const behind = this.#words.background
         const loop = startLoop(config, {
             clock: this.#clock,
@@ -181,6 +181,15 @@ class Knockd {
         if (waiting) void this.#reload()
         const signal = await ended
         return await this.#end(signal, loop, state.ok ? state.close : null)
+    }
+
+    /** Where stops are kept. knockd needs no place on a disk, so where there is none its doors open all the same. */
+    #kept(state: Awaited<ReturnType<typeof openState>>): Store | null {
+        const health = state.ok ? (state.store?.health() ?? null) : null
+        if (state.ok && health?.why !== "away") return state.store
+        const why = state.ok ? health?.trouble : state.detail
+        this.#tell(`stops of commands will be forgotten if this process dies: ${why ?? "nowhere to keep them"}`)
+        return memoryStore(() => this.#clock.wall())
     }
 
     async #end(signal: NodeJS.Signals, loop: Loop, close: (() => Promise<void>) | null): Promise<number> {

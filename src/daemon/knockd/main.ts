@@ -146,7 +146,9 @@ class Knockd {
         const log: Log = (level, text) => {
             if (level === "error" || level === "warning" || this.#words.debug) this.#tell(text)
         }
-        const config = this.#made(this.#conf)
+        const made = doorsOf(this.#conf)
+        this.#use(this.#conf, made)
+        const config = this.#configOf(made)
         const state = await openState(config, {
             now: () => this.#clock.wall(),
             // What it says of a directory that cannot be used is true of our own doors; see `#kept`.
@@ -248,22 +250,21 @@ class Knockd {
     }
 
     #turn(conf: KnockdConf): boolean {
-        const [before, doors] = [this.#conf, this.#doors]
-        const result = this.#loop!.reload(this.#made(conf), this.#store)
-        if (result.ok) {
-            this.#conf = conf
-            return true
-        }
-        this.#conf = before
-        this.#doors = doors
-        this.#tell(`${result.detail}: nothing has changed`)
-        return false
+        const made = doorsOf(conf)
+        const result = this.#loop!.reload(this.#configOf(made), this.#store)
+        if (result.ok) this.#use(conf, made)
+        else this.#tell(`${result.detail}: nothing has changed`)
+        return result.ok
     }
 
-    #made(conf: KnockdConf): Config {
-        const made = doorsOf(conf)
+    /** This is in force. */
+    #use(conf: KnockdConf, made: readonly MadeDoor[]): void {
+        this.#conf = conf
         this.#doors = new Map(made.map((one) => [one.door.name, one]))
         this.#oneTime.turn(this.#doors)
+    }
+
+    #configOf(made: readonly MadeDoor[]): Config {
         const sources = this.#words.onlyIpv4 ? [parseNetwork("0.0.0.0/0")!] : null
         const doors = made.map(({ door }) => (sources === null ? door : { ...door, sources }))
         return { gateway: this.#gateway(), doors, hooks: [] }

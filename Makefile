@@ -12,8 +12,8 @@ help:
 	@echo "make install       into PREFIX (/usr/local), with its service, as root, after make build; fetches nothing"
 	@echo "                   NAMES=\"knock knockd\" puts the names of knockd's programs there, too"
 	@echo "make uninstall     takes that away; configuration and state stay"
-	@echo "make demo-picture  doc/demo.svg from the real output of the demo"
-	@echo "make bench-picture doc/bench.svg and bench/RESULTS.md from the last make bench"
+	@echo "make demo-picture  docs/demo.svg from the real output of the demo"
+	@echo "make bench-picture docs/bench.svg and bench/RESULTS.md from the last make bench"
 	@echo "make clean         remove what was built"
 
 # Is there a Node.js that is new enough? Nothing else can be said before.
@@ -53,14 +53,14 @@ demo-picture: build
 	@sh tools/setup.sh debian demo
 	@mkdir -p build
 	node --import tsx tools/demo.ts > build/demo.txt
-	node --import tsx tools/draw-terminal.ts "make demo" build/demo.txt > doc/demo.svg
+	node --import tsx tools/draw-terminal.ts "make demo" build/demo.txt > docs/demo.svg
 
 bench: build
 	@sh tools/setup.sh debian bench
 	@exec node --import tsx bench/run.ts $(ROWS)
 
 bench-picture: node
-	node --import tsx bench/picture.ts build/bench.json > doc/bench.svg
+	node --import tsx bench/picture.ts build/bench.json > docs/bench.svg
 	cp build/bench.md bench/RESULTS.md
 
 install:

@@ -99,7 +99,7 @@ install_all() {
     place "$here/systemd/postern.sysusers.conf" "$sysusers/postern.conf"
     place "$here/systemd/postern.tmpfiles.conf" "$tmpfiles/postern.conf"
     # In folders as here, so that their links hold.
-    for folder in doc spec decisions systemd; do
+    for folder in docs spec decisions systemd; do
         mkdir -p "$documents/$folder"
         for page in "$here/$folder"/*.md "$here/$folder"/*.toml "$here/$folder"/*.conf "$here/$folder"/*.service; do
             case $page in */\** | *.sysusers.conf | *.tmpfiles.conf) continue ;; esac
@@ -109,12 +109,12 @@ install_all() {
 
     if [ ! -e "$configuration/postern.toml" ]; then
         [ -d "$configuration" ] || mkdir -p -m 750 "$configuration"
-        (umask 077 && cp "$here/doc/postern.toml" "$configuration/postern.toml")
+        (umask 077 && cp "$here/docs/postern.toml" "$configuration/postern.toml")
         chmod 640 "$configuration/postern.toml"
     fi
     warn_of_node
     [ -n "$DESTDIR" ] || cat <<END
-Installed, with the manual in $documents/doc. As a service of systemd, after you have put
+Installed, with the manual in $documents/docs. As a service of systemd, after you have put
 your own hits into $SYSCONFDIR/postern/postern.toml:
   systemd-sysusers && systemd-tmpfiles --create $tmpfiles/postern.conf
   postern check && systemctl daemon-reload && systemctl enable --now postern

@@ -20,7 +20,7 @@ const markdown = (folder: string) =>
     readdirSync(join(root, folder))
         .filter((name) => name.endsWith(".md"))
         .map((name) => join(folder, name))
-const PAGES = [".", "doc", "spec", "decisions"].flatMap(markdown)
+const PAGES = [".", "docs", "spec", "decisions"].flatMap(markdown)
 
 /** What `postern check --json` prints, as far as it is read here. */
 type Answer = { readonly issues: readonly { readonly code: string; readonly message: string }[] }
@@ -78,31 +78,31 @@ const blocks = (page: string, kind: string) =>
 
 describe("the manual pages", () => {
     it("are there for every command, and for no other", () => {
-        const pages = readdirSync(join(root, "doc")).flatMap(
+        const pages = readdirSync(join(root, "docs")).flatMap(
             (name) => /^postern-([\w-]+)\.1\.md$/.exec(name)?.[1] ?? [],
         )
         expect(pages.toSorted()).toEqual(commands.toSorted())
-        const listed = [...section(read("doc/postern.1.md"), "## Commands").matchAll(/`postern ([\w-]+)`/g)]
+        const listed = [...section(read("docs/postern.1.md"), "## Commands").matchAll(/`postern ([\w-]+)`/g)]
         expect(listed.map(([, name]) => name!).toSorted()).toEqual(commands.toSorted())
     })
 
     it("have every option of the program, and no other", () => {
-        expect(pageOptions(read("doc/postern.1.md"))).toEqual(helpOptions())
+        expect(pageOptions(read("docs/postern.1.md"))).toEqual(helpOptions())
         for (const command of commands) {
             const options = helpOptions(command).filter((option) => option !== "-h --help")
-            expect(pageOptions(read(`doc/postern-${command}.1.md`)), command).toEqual(options)
+            expect(pageOptions(read(`docs/postern-${command}.1.md`)), command).toEqual(options)
         }
     })
 
     it("have the exit codes of the program", () => {
-        const table = [...section(read("doc/postern.1.md"), "## Exit status").matchAll(/^\| (\d+) \| `(\w+)`/gm)]
+        const table = [...section(read("docs/postern.1.md"), "## Exit status").matchAll(/^\| (\d+) \| `(\w+)`/gm)]
         expect(Object.fromEntries(table.map(([, code, name]) => [name, Number(code)]))).toEqual(EXIT)
         const known: readonly number[] = Object.values(EXIT)
         // It takes another program's place, which has its own.
-        expect(codes(read("doc/postern-knockd.1.md"))).toEqual([0, 1, 2, 15])
+        expect(codes(read("docs/postern-knockd.1.md"))).toEqual([0, 1, 2, 15])
         for (const command of commands) {
             if (command === "knockd") continue
-            const said = codes(read(`doc/postern-${command}.1.md`))
+            const said = codes(read(`docs/postern-${command}.1.md`))
             expect(said, command).toEqual(known.filter((code) => said.includes(code)))
             // knock knows two.
             expect(said.length, command).toBeGreaterThan(command === "knock-compat" ? 1 : 3)
@@ -110,7 +110,7 @@ describe("the manual pages", () => {
     })
 
     it("describe every key of a configuration, and no other", () => {
-        const page = read("doc/postern.toml.5.md")
+        const page = read("docs/postern.toml.5.md")
         for (const [table, keys] of KEYS) {
             if (!table.startsWith("[")) continue
             const text = section(page, table.startsWith("[door.") ? `### ${table}` : `## ${table}`).split(
@@ -131,7 +131,7 @@ describe("postern-reload(1)", () => {
         const fixed = fixedSettings(GATEWAY, { ...GATEWAY, ...other, ...more }, "").map(
             ({ path }) => `\`${path.at(-1)}\``,
         )
-        const sentence = /Some settings hold from start to end: ([^.]*)\./.exec(read("doc/postern-reload.1.md"))![1]!
+        const sentence = /Some settings hold from start to end: ([^.]*)\./.exec(read("docs/postern-reload.1.md"))![1]!
         expect([...sentence.matchAll(/`\w+`/g)].map(([key]) => key).toSorted()).toEqual(fixed.toSorted())
     })
 })
@@ -161,7 +161,7 @@ describe("every example", () => {
                 blocks(read(page), "toml"),
             )
             expect(texts.length).toBeGreaterThan(4)
-            for (const text of [read("doc/postern.toml"), ...texts]) {
+            for (const text of [read("docs/postern.toml"), ...texts]) {
                 const file = join(folder, "postern.toml")
                 writeFileSync(file, text, { mode: 0o600 })
                 const { issues }: Answer = JSON.parse(postern("check", "--no-host", "--json", file).stdout)
@@ -175,7 +175,7 @@ describe("every example", () => {
 
     it("of a profile can be read", () => {
         const examples = [
-            ...blocks(read("doc/postern-knock.1.md"), "toml"),
+            ...blocks(read("docs/postern-knock.1.md"), "toml"),
             /^ {2}host = .*?(?=\n\n)/ms.exec(KNOCK_NOTES)?.[0],
         ]
         expect(examples).toHaveLength(2)
@@ -192,7 +192,7 @@ describe("every example", () => {
 
 describe("the log lines of postern-run(1)", () => {
     /** The fixed parts of each line and its level; words in capitals and `…` stand for something. */
-    const lines = [...section(read("doc/postern-run.1.md"), "## The log").matchAll(/^\| (`.*?) \| (\w+) \|/gm)].map(
+    const lines = [...section(read("docs/postern-run.1.md"), "## The log").matchAll(/^\| (`.*?) \| (\w+) \|/gm)].map(
         ([, line, level]) => ({ level, parts: line!.replaceAll("`", "").split(/…|\b[A-Z]{1,}(?:\b|$)/) }),
     )
     const source = parseAddress("198.51.100.7")!
@@ -294,7 +294,7 @@ describe("what a document points to is there", () => {
             expect(anchors, `${page}: ${link}`).toContain(anchor)
         }
         // Files that are named, such as `src/core/errand.ts`.
-        for (const [, path] of text.matchAll(/`((?:src|test|tools|bench|spec|doc|decisions|vectors)\/[\w./-]+)`/g)) {
+        for (const [, path] of text.matchAll(/`((?:src|test|tools|bench|spec|docs|decisions|vectors)\/[\w./-]+)`/g)) {
             expect(existsSync(join(root, path!)), `${page}: ${path}`).toBe(true)
         }
     })

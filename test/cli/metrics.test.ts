@@ -18,7 +18,7 @@ import { session } from "./session.ts"
 
 const reason = whyNoNamespaces()
 const unchecked = whyNoPromtool()
-const PAGE = readFileSync(join(import.meta.dirname, "../../doc/postern-metrics.1.md"), "utf8")
+const PAGE = readFileSync(join(import.meta.dirname, "../../docs/postern-metrics.1.md"), "utf8")
 const HITS = ["32144", "21312:udp", "27015"]
 const door = (extra: string) => `
 [[door]]

@@ -53,7 +53,7 @@ describe("make install", () => {
         const file = join(folder, "etc/postern/postern.toml")
         expect(statSync(file).mode & 0o777).toBe(0o640)
         expect(statSync(join(folder, "etc/postern")).mode & 0o777).toBe(0o750)
-        expect(readFileSync(file, "utf8")).toBe(readFileSync(join(root, "doc/postern.toml"), "utf8"))
+        expect(readFileSync(file, "utf8")).toBe(readFileSync(join(root, "docs/postern.toml"), "utf8"))
         writeFileSync(file, "# mine\n")
         expect(make("install", `PREFIX=${folder}/usr`, `SYSCONFDIR=${folder}/etc`).status).toBe(0)
         expect(readFileSync(file, "utf8")).toBe("# mine\n")

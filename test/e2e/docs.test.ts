@@ -7,7 +7,7 @@ import { startSshd } from "../lab/sshd.ts"
 
 const root = join(import.meta.dirname, "../..")
 const README = readFileSync(join(root, "README.md"), "utf8")
-const RUN = readFileSync(join(root, "doc/postern-run.1.md"), "utf8")
+const RUN = readFileSync(join(root, "docs/postern-run.1.md"), "utf8")
 
 const CONFIGURATION = `
 [[door]]

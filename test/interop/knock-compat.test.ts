@@ -1,6 +1,6 @@
 /**
  * `postern knock-compat` beside the real knock of Debian: the same random command lines to both, and what they print,
- * how they end and which packets they send compared. Every difference must be one that doc/postern-knock-compat.1.md
+ * how they end and which packets they send compared. Every difference must be one that docs/postern-knock-compat.1.md
  * names. A failure prints its seed and path; as `{ seed, path }` beside `numRuns` they play it again.
  *
  *     client                               server
@@ -310,7 +310,7 @@ describe.skipIf(why !== null)("postern knock-compat beside knock", () => {
 
 describe("postern-knock-compat(1)", () => {
     it("names every difference that is shown here, and no other", () => {
-        const page = readFileSync(join(root, "doc/postern-knock-compat.1.md"), "utf8")
+        const page = readFileSync(join(root, "docs/postern-knock-compat.1.md"), "utf8")
         const names = [...page.matchAll(/^\| `([\w-]+)` \|/gm)].map(([, name]) => name!)
         const here = ["resolve-once", "international", "reset", "reader", "program-name"]
         expect(names.toSorted()).toEqual([...Object.keys(EXAMPLES), ...here].toSorted())

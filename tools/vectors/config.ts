@@ -442,5 +442,8 @@ target = "192.0.2.${i}"
 
 /** One file for each scenario. */
 export const configVectors: Readonly<Record<string, unknown>> = Object.fromEntries(
-    SCENARIOS.map((one) => [`config/${one.name.replaceAll("/", "-")}.json`, { spec: "doc/postern.toml.5.md", ...one }]),
+    SCENARIOS.map((one) => [
+        `config/${one.name.replaceAll("/", "-")}.json`,
+        { spec: "docs/postern.toml.5.md", ...one },
+    ]),
 )

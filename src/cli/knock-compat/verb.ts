@@ -1,6 +1,6 @@
 /**
  * `postern knock-compat`, and what runs when the program is called as `knock`: a drop-in for the client of knockd 0.8.
- * The same arguments, texts, packets and exit codes; where it does otherwise on purpose, doc/postern-knock-compat.1.md
+ * The same arguments, texts, packets and exit codes; where it does otherwise on purpose, docs/postern-knock-compat.1.md
  * names it and says why. One file of the program (tools/build.mjs): scripts wait for it.
  */
 import { socketKnocker } from "../../adapters/knocker/sockets.ts"

@@ -118,6 +118,32 @@ const SCENARIOS: readonly KnockVector[] = [
         ],
     },
     {
+        name: "retransmission-90000",
+        spec: "3.4",
+        sequences: [ssh],
+        packets: [
+            at(0, "7000", [], A, 1000),
+            at(1, "8000:udp"),
+            at(2, "icmp:321", ["ssh"]),
+            at(90_000, "7000", [], A, 1000),
+            at(90_001, "8000:udp"),
+            at(90_002, "icmp:321"),
+        ],
+    },
+    {
+        name: "retransmission-90001",
+        spec: "3.4",
+        sequences: [ssh],
+        packets: [
+            at(0, "7000", [], A, 1000),
+            at(1, "8000:udp"),
+            at(2, "icmp:321", ["ssh"]),
+            at(90_001, "7000", [], A, 1000),
+            at(90_002, "8000:udp"),
+            at(90_003, "icmp:321", ["ssh"]),
+        ],
+    },
+    {
         name: "repeat-1500",
         spec: "3.5",
         sequences: [ssh],

@@ -21,6 +21,8 @@ import {
     type Wanted,
 } from "./sequence.ts"
 
+/** The spec's: the same packet again within this time (ms) was sent again, by a system that had no answer. */
+const SENT_AGAIN_MS = 90_000
 /** The spec's: the same hit again so soon (ms) after the last one is a repeat by the client's system, not a new hit. */
 const REPEAT_MS = 1500
 /** The spec's: an attempt spoiled at this stage or later is a near-miss: a guess with inside knowledge, or a slip. */
@@ -341,6 +343,7 @@ export class Matcher {
         const { attempts } = this
         const count = attempts.count(place)
         for (let back = mark === 0 ? count + 1 : 1; back <= count; back++) {
+            if (now - attempts.time(place, back) > SENT_AGAIN_MS) break
             if (attempts.code(place, back) === code && attempts.mark(place, back) === mark) return true
         }
         if (count === 0 || (role & INSISTED) !== 0 || attempts.code(place, 1) !== code) return false

@@ -355,7 +355,26 @@ const wanted = fc
     )
     .map((list) => list.map((s, door): Wanted => ({ door, ...s })))
 /** Gaps sit on the boundaries that the rules name. */
-const gap = fc.constantFrom(0, 1, 1, 2, 100, 499, 500, 501, 1499, 1500, 1501, 4999, 9999, 10_000, 10_001, 600_001)
+const gap = fc.constantFrom(
+    0,
+    1,
+    1,
+    2,
+    100,
+    499,
+    500,
+    501,
+    1499,
+    1500,
+    1501,
+    4999,
+    9999,
+    10_000,
+    10_001,
+    90_000,
+    90_001,
+    600_001,
+)
 const source = fc.constantFrom("192.0.2.1", "192.0.2.2", "2001:db8::1")
 /** Whole knocks, cut knocks, repeats and noise, in one trace. */
 const trace = (sequences: readonly Wanted[]) =>

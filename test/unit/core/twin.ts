@@ -8,6 +8,7 @@ export type TwinPacket = { source: string; code: number; mark: number; time: num
 type Hit = { code: number; mark: number; time: number }
 
 const REPEAT_MS = 1500
+const SENT_AGAIN_MS = 90_000
 const FORGET_MS = 600_000
 const FREE_MISSES = 4
 
@@ -74,7 +75,8 @@ export class Twin {
     }
 
     #isRepeat(hits: readonly Hit[], code: number, mark: number, time: number): boolean {
-        if (mark !== 0 && hits.some((hit) => hit.code === code && hit.mark === mark)) return true
+        const again = (hit: Hit) => hit.code === code && hit.mark === mark && time - hit.time <= SENT_AGAIN_MS
+        if (mark !== 0 && hits.some(again)) return true
         const insisted = this.#sequences.some((s) => s.codes.some((c, i) => c === code && s.codes[i - 1] === code))
         const last = hits.at(-1)
         return !insisted && last !== undefined && last.code === code && time - last.time <= REPEAT_MS

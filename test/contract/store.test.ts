@@ -16,7 +16,7 @@ import {
     writeFileSync,
 } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import fc from "fast-check"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { JOURNAL, openJournal } from "../../src/adapters/store/journal.ts"
@@ -395,6 +395,15 @@ describe("journal, taken away while it is used", () => {
         store.check()
         await store.close()
         expect(await codes((await open()).store.claim("a", SINCE, LATER))).toEqual(["used"])
+    })
+
+    it("is made with the directories above it, for its owner alone, and not where none can be", async () => {
+        const inner = join(directory, "a/b/c")
+        const { store } = await open(() => openDisk(inner))
+        expect(await codes(store.claim("a", SINCE, LATER))).toEqual(["ok"])
+        for (const path of [inner, dirname(inner)]) expect(statSync(path).mode & 0o777).toBe(0o700)
+        // Node's own recursive mkdir would try this one for ever.
+        expect(() => openDisk("/proc/postern/state")).toThrow(/ENOENT/)
     })
 
     it("refuses while what took its place cannot be used, says why, and goes on when it can", async () => {

@@ -1,5 +1,15 @@
 /** The few file operations that journal and audit trail are made of, so that tests can break each of them. */
-import { type BigIntStats, closeSync, constants, fstatSync, fsync, fsyncSync, mkdirSync, openSync } from "node:fs"
+import {
+    type BigIntStats,
+    closeSync,
+    constants,
+    existsSync,
+    fstatSync,
+    fsync,
+    fsyncSync,
+    mkdirSync,
+    openSync,
+} from "node:fs"
 import { type FileHandle, open, readdir, rename, rm, stat } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { promisify } from "node:util"
@@ -60,10 +70,23 @@ export function openDisk(directory: string, taken: (what: string) => void = () =
     return names === null ? null : lockedDisk(directory, names, taken)
 }
 
+/** Makes a directory, and those above it, to stay. Not mkdir's `recursive`: below /proc Node.js tries that for ever. */
+function makeDirectory(directory: string): void {
+    if (existsSync(directory)) return
+    const above = dirname(directory)
+    if (above !== directory) makeDirectory(above)
+    try {
+        mkdirSync(directory, 0o700)
+    } catch (error) {
+        // Somebody else was quicker.
+        if (codeOf(error) !== "EEXIST") throw error
+    }
+    syncDirectory(above)
+}
+
 /** A descriptor of the directory, with its lock; null: another process has it. Throws as above. */
 function takeDirectory(directory: string): number | null {
-    const made = mkdirSync(directory, { recursive: true, mode: 0o700 })
-    if (made !== undefined) syncDirectory(dirname(made))
+    makeDirectory(directory)
     const names = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY)
     try {
         // Not made right by us: it may be a directory that others share, named by mistake.

@@ -28,8 +28,9 @@ async function main(): Promise<number> {
 async function runHere(): Promise<number> {
     const file = configuration("run.toml")
     const devices = defaultInterfaces()
-    const addresses = devices.flatMap((device) => networkInterfaces()[device] ?? [])
-    const outside = addresses.filter(({ address }) => !address.startsWith("fe80:"))
+    const names = devices.length > 0 ? devices : Object.keys(networkInterfaces())
+    const addresses = names.flatMap((device) => networkInterfaces()[device] ?? [])
+    const outside = addresses.filter(({ address, internal }) => !internal && !address.startsWith("fe80:"))
     say(`postern watches ${devices.join(", ") || "no interface yet: this host has no default route"}`)
     introduce(file)
     say("From another machine that reaches this one:")

@@ -28,6 +28,7 @@ const IMPROVEMENTS: Readonly<Record<string, string>> = {
     "own frames":
         "a frame for another host's hardware address is none of ours: the host itself would not take it, either",
     "bad lines": "knockd marks a line that is no sequence instead of the one used, which then works again",
+    "lines alike": "knockd takes lines whose first halves are alike for the same, and marks the wrong one of them",
     "the last sequence": "knockd crashes when the last one-time sequence is used, and takes all doors with it",
     "the next sequence from its beginning": "knockd goes on with the next sequence where the one before was left",
     "one-time sequences by IPv6": "knockd still listens for the ports of the first one",
@@ -37,6 +38,7 @@ const IMPROVEMENTS: Readonly<Record<string, string>> = {
     "any interface": "knockd hears nothing, or every packet to everywhere, on an interface any",
     "interfaces come back": "knockd ends when its interface goes, with an exit code that says that all is well",
     "several interfaces": "knockd can listen on one",
+    "priority tags": "knockd does not look behind the tag of a frame that has a priority and no VLAN; the system does",
     "extension headers": "knockd does not look behind those of IPv6",
     "no children": "stops of commands are ours to run: knockd's wait in processes that a signal ends",
 }

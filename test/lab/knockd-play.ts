@@ -27,6 +27,8 @@ export type Step =
     | { readonly signalChildren: NodeJS.Signals }
     /** Writes another configuration. */
     | { readonly configuration: string }
+    /** Writes another text into a file of the scenario, in place: name and text. */
+    | { readonly file: readonly [string, string] }
     /** A shell's words, on the host. */
     | { readonly run: string }
     /** Asks both to end, and waits until they have. */
@@ -77,15 +79,26 @@ export type Played = { readonly knockd: Outcome; readonly postern: Outcome }
 /** Plays one, each daemon in a directory of its own below `scratch`. */
 export async function play(scenario: Scenario, conf: string, host: WiredHost, scratch: string): Promise<Played> {
     if (scenario.before !== undefined) host.namespace.must(["sh", "-ec", scenario.before])
+    const players = await startBoth(scenario, conf, host, scratch)
+    for (const step of scenario.steps) await act(step, players, host)
+    await Promise.all(players.map((player) => player.quiet()))
+    const [knockd, postern] = await Promise.all([players[0].outcome(), players[1].outcome()])
+    return { knockd, postern }
+}
+
+/** Starts both, knockd first, each in a directory of its own below `scratch`; resolves when both listen. */
+export async function startBoth(
+    scenario: Omit<Scenario, "conf" | "steps">,
+    conf: string,
+    host: WiredHost,
+    scratch: string,
+): Promise<readonly [Player, Player]> {
     const players = [
         new Player([KNOCKD], scenario, conf, host, join(scratch, `${scenario.name}-knockd`)),
         new Player([POSTERN, "knockd"], scenario, conf, host, join(scratch, `${scenario.name}-postern`)),
     ] as const
     await Promise.all(players.map((player) => player.ready()))
-    for (const step of scenario.steps) await act(step, players, host)
-    await Promise.all(players.map((player) => player.quiet()))
-    const [knockd, postern] = await Promise.all([players[0].outcome(), players[1].outcome()])
-    return { knockd, postern }
+    return players
 }
 
 async function act(step: Step, players: readonly Player[], host: WiredHost): Promise<void> {
@@ -111,19 +124,29 @@ async function untilSecond(wanted: number): Promise<void> {
     while (since() > SECOND_LATE_MS) await pause(Math.max(1, 1000 - since()))
 }
 
-class Player {
-    readonly #scenario: Scenario
+/** One of the two, from its start to its end. */
+export class Player {
+    readonly #scenario: Omit<Scenario, "conf" | "steps">
     readonly #directory: string
     readonly #child: ChildProcess
     readonly #ended: Promise<number | string>
     readonly #marks: (readonly [number, string])[] = []
+    /** What an earlier run has left in the log. */
+    readonly #begun: number
     #said = ""
     #end: number | string | null = null
 
-    constructor(program: readonly string[], scenario: Scenario, conf: string, host: WiredHost, directory: string) {
+    constructor(
+        program: readonly string[],
+        scenario: Omit<Scenario, "conf" | "steps">,
+        conf: string,
+        host: WiredHost,
+        directory: string,
+    ) {
         this.#scenario = scenario
         this.#directory = directory
-        mkdirSync(directory)
+        mkdirSync(directory, { recursive: true })
+        this.#begun = this.read("log").length
         for (const [name, text] of Object.entries(scenario.files ?? {})) writeFileSync(join(directory, name), text)
         this.#write(`[options]\n logfile = @DIR@/log\n${conf}`)
         const argv = [...program, "-v", "-i", scenario.interface ?? "lan0", "-c", join(directory, "knockd.conf")]
@@ -143,19 +166,20 @@ class Player {
 
     async ready(): Promise<void> {
         const end = performance.now() + READY_MS
-        while (this.#end === null && !this.#read("log").includes("starting up")) {
+        while (this.#end === null && !this.read("log").slice(this.#begun).includes("starting up")) {
             if (performance.now() > end) throw new Error(`${this.#directory}: it does not start: ${this.#said}`)
             await pause(10)
         }
     }
 
     async act(step: Exclude<Step, Packets>): Promise<void> {
-        if ("mark" in step) this.#marks.push([this.#read("log").length, step.mark])
+        if ("mark" in step) this.#marks.push([this.read("log").length, step.mark])
         if ("signal" in step) this.#child.kill(step.signal)
         if ("signalChildren" in step) {
             for (const pid of childrenOf(this.#child.pid!)) process.kill(pid, step.signalChildren)
         }
         if ("configuration" in step) this.#write(step.configuration)
+        if ("file" in step) writeFileSync(join(this.#directory, step.file[0]), step.file[1])
         if ("end" in step) {
             this.#child.kill(step.end)
             await this.#over()
@@ -166,7 +190,7 @@ class Player {
     async quiet(): Promise<void> {
         let [size, since] = [-1, performance.now()]
         while (performance.now() - since < QUIET_MS) {
-            const now = this.#read("log").length + this.#read("cmd").length
+            const now = this.read("log").length + this.read("cmd").length
             if (now !== size) [size, since] = [now, performance.now()]
             await pause(20)
         }
@@ -174,21 +198,52 @@ class Player {
 
     async outcome(): Promise<Outcome> {
         const alive = this.#end === null
-        this.#child.kill("SIGTERM")
-        const end = await this.#over()
+        const end = await this.stop()
         const lines = this.#lines()
-        const files = Object.entries(this.#scenario.files ?? {}).filter(([name, text]) => this.#read(name) !== text)
+        const files = Object.entries(this.#scenario.files ?? {}).filter(([name, text]) => this.read(name) !== text)
         return {
             log: lines.filter((line) => !PROGRAM_LINES.test(line)),
             programs: lines.filter((line) => PROGRAM_LINES.test(line)).sort(),
-            commands: this.#read("cmd").split("\n").filter(Boolean).sort(),
+            commands: this.read("cmd").split("\n").filter(Boolean).sort(),
             said: this.#plain(this.#said)
                 .split("\n")
                 .filter((line) => line !== "" && line !== OF_THE_KERNEL),
-            files: Object.fromEntries(files.map(([name]) => [name, this.#read(name)])),
+            files: Object.fromEntries(files.map(([name]) => [name, this.read(name)])),
             alive,
             end,
         }
+    }
+
+    /** Its exit code, or the signal that ended it; null while it lives. */
+    get end(): number | string | null {
+        return this.#end
+    }
+
+    /** What it has said on standard error. */
+    get said(): string {
+        return this.#said
+    }
+
+    get pid(): number {
+        return this.#child.pid!
+    }
+
+    /** Its own children, not theirs. */
+    children(): number[] {
+        return this.#end === null ? childrenOf(this.pid) : []
+    }
+
+    /** Ends it and its children without a warning, as a crash of the host does. */
+    async crash(): Promise<void> {
+        const all = [this.pid, ...this.children()]
+        for (const pid of all) process.kill(pid, "SIGKILL")
+        await this.#ended
+    }
+
+    /** How it ends when it is asked to, or "SIGKILL" if it does not. */
+    async stop(): Promise<number | string> {
+        this.#child.kill("SIGTERM")
+        return await this.#over()
     }
 
     async #over(): Promise<number | string> {
@@ -203,13 +258,14 @@ class Player {
         writeFileSync(join(this.#directory, "knockd.conf"), conf.replaceAll("@DIR@", this.#directory))
     }
 
-    #read(name: string): string {
+    /** What is in a file of its directory; "" if there is none. */
+    read(name: string): string {
         const path = join(this.#directory, name)
         return existsSync(path) ? readFileSync(path, "utf8") : ""
     }
 
     #lines(): string[] {
-        let text = this.#read("log")
+        let text = this.read("log")
         for (const [at, mark] of this.#marks.toReversed()) text = `${text.slice(0, at)}-- ${mark}\n${text.slice(at)}`
         const lines = this.#plain(text).replace(/\n$/, "").split("\n")
         return lines.flatMap((line, i) => {

@@ -78,6 +78,7 @@ function configOf(count: number): Config {
             target: [],
             strict: true,
             once: false,
+            knockd: null,
         },
         command: null,
         command6: null,

@@ -9,6 +9,7 @@
 import { soonest } from "./agenda.ts"
 import { AttemptReports, DOORS_PER_REPORT } from "./attempt-reports.ts"
 import type { Config, Door } from "./config/config.ts"
+import { Cooldowns } from "./cooldowns.ts"
 import type { Effect } from "./effect.ts"
 import { codeOf, packetCode, type Service } from "./knock/hit.ts"
 import { Matcher, type MatchListener } from "./knock/matcher.ts"
@@ -17,6 +18,7 @@ import {
     indexSequences,
     NAMED,
     type Prefix,
+    type Rule,
     roleOf,
     type SequenceIndex,
     slotOf,
@@ -25,7 +27,7 @@ import {
 import type { Lease } from "./leases.ts"
 import { Tally } from "./metrics/tally.ts"
 import type { Address } from "./net/address.ts"
-import { type Packet, TCP, UDP } from "./net/packet.ts"
+import { ICMP, type Packet, TCP, UDP } from "./net/packet.ts"
 import { canSend } from "./net/sender.ts"
 import { type OpeningEvent, Openings } from "./openings.ts"
 import { Outbox } from "./outbox.ts"
@@ -67,6 +69,7 @@ export class Engine {
     readonly #outbox: Outbox
     readonly #reports: AttemptReports
     readonly #openings: Openings
+    readonly #cooldowns: Cooldowns
     readonly #tally: Tally
     /** Which hits are services of doors or openly offered: no hits at all. */
     #served = new Uint8Array(CODES)
@@ -97,7 +100,7 @@ export class Engine {
                     const { hits, within } = config.doors[door]!.sequence!
                     return { door, codes: hits.map(codeOf), within }
                 }),
-                view.strict,
+                ruleOf(config, view),
             ),
         )
         this.#strict = this.#views.flatMap((view, i) => (view.strict ? [i] : []))
@@ -105,6 +108,7 @@ export class Engine {
         this.#targeted = this.#views.some((view) => view.target.length > 0)
         this.#outbox = new Outbox(seed, tally)
         this.#openings = new Openings(config, this.#outbox, tally)
+        this.#cooldowns = new Cooldowns(config.doors)
         const listener: MatchListener = {
             recognised: (wanted, place) => {
                 this.#wentOn = true
@@ -145,6 +149,7 @@ export class Engine {
         const views = sameViews(old.config, old.#views, this.config, this.#views)
         this.#matcher.inherit(old.#matcher, views, this.#now)
         this.#openings.inherit(old.#openings, this.#now)
+        this.#cooldowns.inherit(old.#cooldowns)
         return this.#outbox.take()
     }
 
@@ -163,7 +168,10 @@ export class Engine {
         const code = packetCode(packet)
         const slot = slotOf(code)
         const mark = packet.protocol === UDP ? 0 : markOf(packet.sourcePort, packet.sequence)
+        this.#wentOn = false
         for (const view of this.#strict) {
+            // knockd knows no pings: they spoil nothing of its doors.
+            if (packet.protocol === ICMP && this.#indexes[view]!.apart) continue
             // A port that a sequence names counts even if something listens there: otherwise the knock was deaf.
             if (this.#served[slot] !== 0 && (roleOf(this.#indexes[view]!, slot) & NAMED) === 0) continue
             if (!this.#sees(this.#views[view]!, packet)) continue
@@ -171,13 +179,12 @@ export class Engine {
         }
         const lenient = this.#lenient.size === 0 ? undefined : this.#lenient.get(slot)
         if (lenient !== undefined) {
-            this.#wentOn = false
             for (const view of lenient) {
                 if (!this.#sees(this.#views[view]!, packet)) continue
                 this.#matcher.hit(view, source0, source1, source2, source3, code, mark, at)
             }
-            if (this.#begunPlaces.length > 0) this.#tellBegun()
         }
+        if (this.#begunPlaces.length > 0) this.#tellBegun()
         return this.#outbox.take()
     }
 
@@ -239,7 +246,7 @@ export class Engine {
 
     #advanced(prefix: Prefix, place: number, age: number): void {
         this.#tally.stages[prefix.codes.length]!++
-        if (prefix.codes.length === 1 && !this.#views[this.#matcher.attempts.view(place)]!.strict) {
+        if (prefix.codes.length === 1 && this.#indexes[this.#matcher.attempts.view(place)]!.apart) {
             this.#begunPrefixes.push(prefix)
             this.#begunPlaces.push(place)
             return
@@ -278,6 +285,13 @@ export class Engine {
     /** The right knock. */
     #knock(wanted: Wanted, source: Address): void {
         const door = this.config.doors[wanted.door]!
+        const cooldown = this.#cooldowns.ask(door, source, this.#now)
+        if (cooldown !== "over") {
+            // Whoever plays a game sends hundreds of such knocks a second: told once.
+            if (cooldown === "first") this.#openings.refuse(door, source, "cooldown", this.#now)
+            else this.#tally.door(door.name).refused.cooldown++
+            return
+        }
         if (door.sequence!.once) this.#outbox.act({ type: "spend", door: door.name, source })
         else this.#whole(door, source)
     }
@@ -293,7 +307,7 @@ export class Engine {
     #whole(door: Door, source: Address): void {
         const of = door.sequence!.hits.length
         this.#outbox.tell({ type: "stage", door: door.name, source, stage: of, of }, this.#now)
-        this.#openings.knock(door, source, this.#now)
+        if (this.#openings.knock(door, source, this.#now)) this.#cooldowns.begin(door, source, this.#now)
     }
 
     #serve(): void {
@@ -303,6 +317,12 @@ export class Engine {
         for (const service of [...this.config.gateway.services, ...this.#offered])
             this.#served[slotOf(codeOf(service))] = 1
     }
+}
+
+/** How the doors of a view are recognised: all alike. */
+function ruleOf({ doors }: Config, { strict, doors: [first = 0] }: View): Rule {
+    const manner = doors[first]?.sequence?.knockd ?? null
+    return { strict, apart: manner !== null, duplicates: manner?.duplicates === true }
 }
 
 /** Which views that are not strict look at the hit at each slot. */

@@ -61,34 +61,35 @@ export class Openings {
         this.#leases = new Leases(config)
     }
 
-    /** The whole, timely knock of this source at this door. */
-    knock(door: Door, source: Address, now: number): void {
+    /** The whole, timely knock of this source at this door. False: it is refused for what we know ourselves. */
+    knock(door: Door, source: Address, now: number): boolean {
         this.#now = now
         this.#tally.door(door.name).knocks++
         if (!door.sources.some((network) => contains(network, source))) {
             this.refuse(door, source, "source", now)
-            return
+            return false
         }
         for (const name of door.closes) {
             const lease = this.#leases.get(name, source)
             if (lease !== null) this.#close(lease, { by: "knock" })
         }
-        if (door.opens.length === 0 && commandOf(door, source) === null) return
+        if (door.opens.length === 0 && commandOf(door, source) === null) return true
         const lease = this.#leases.claim(door, source, "knock")
         if (typeof lease === "string") {
             this.refuse(door, source, lease, now)
-            return
+            return false
         }
         if (door.opens.length === 0) {
             this.#start(lease, { by: "knock" })
-            return
+            return true
         }
         const left = isOpen(lease) ? lease.grant.due - now : 0
         const fresh = lease.whole && now - lease.renewed < FRESH_MS
-        if (fresh && left > door.for - FRESH_MS) return
+        if (fresh && left > door.for - FRESH_MS) return true
         // A knock never takes time away from what was given by hand.
         if (left > door.for) this.#ask(lease, left, lease.giver)
         else this.#ask(lease, door.for, { by: "knock" })
+        return true
     }
 
     /** A whole knock that opens nothing. */

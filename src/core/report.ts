@@ -163,3 +163,5 @@ export type RefusalCode =
     | "firewall"
     /** Its sequence is good for one knock, and was used before, or it cannot be noted that it is used now. */
     | "used"
+    /** It has opened the door a short time ago, and the door has a cooldown (spec/knockd.md). */
+    | "cooldown"

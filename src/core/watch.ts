@@ -8,8 +8,8 @@ import type { Address } from "./net/address.ts"
 
 /**
  * One way of looking at the traffic: which TCP packets count and whose address they must be sent to. Doors with the
- * same flags and target share a view; views never disturb each other. A door whose sequence is not strict has one of its
- * own, where the hits of its sequence are all there is to see.
+ * same flags and target share a view; views never disturb each other. A door in knockd's place has one of its own, where
+ * the hits of its sequence are all there is to see, if it is not strict.
  */
 export type View = {
     readonly strict: boolean
@@ -93,9 +93,9 @@ function viewKey({ doors }: Doors, view: View): string {
 }
 
 /** Equal for doors of one view, in whatever order their targets are named. */
-function keyOf({ name }: Door, { strict, flags, target }: Sequence): string {
+function keyOf({ name }: Door, { knockd, flags, target }: Sequence): string {
     const targets = [...new Set(target.map((address) => address.join(".")))].sort()
-    return `${strict ? "" : name} ${flags.set} ${flags.clear} ${targets.join(" ")}`
+    return `${knockd === null ? "" : name} ${flags.set} ${flags.clear} ${targets.join(" ")}`
 }
 
 function unique(codes: readonly HitCode[]): HitCode[] {

@@ -13,6 +13,7 @@ const REFUSALS: Readonly<Record<RefusalCode, string>> = {
     grants: "the right knock, but as many grants are open as `grants` allows",
     firewall: "the right knock, but the firewall refused",
     used: "the right knock, but its one-time sequence was used before, or cannot be marked as used",
+    cooldown: "the right knock, but this source has opened the door a short time ago",
 }
 
 const CLOSED: Readonly<Record<Extract<Report, { type: "closed" }>["by"], string>> = {

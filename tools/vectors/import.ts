@@ -238,6 +238,18 @@ ${door("ssh", `command = ${iptables("-I")}\ntarget = 192.0.2.1`)}`,
         door("Options", `command = ${iptables("-I")}`, SIXTH),
     ].join("\n"),
 
+    extras: [
+        `[options]
+	Interface = eth0, wlan0
+	Strict
+	AllowDuplicates
+	On_Start = iptables -P INPUT DROP
+	On_Stop = iptables -P INPUT ACCEPT
+`,
+        door("ssh", `Seq_Cooldown = 60\ncommand = ${iptables("-I")}\nstop_command = ${iptables("-D")}`),
+        door("web", `Strict\ncommand = ${iptables("-I", "-p tcp --dport 443")}`, OTHER),
+    ].join("\n"),
+
     risks: `[no-flags]
 	sequence = 41806,29451
 	command  = ${iptables("-I")}

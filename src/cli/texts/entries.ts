@@ -76,6 +76,7 @@ const REFUSED = {
     grants: "as many grants are open as `grants` allows",
     firewall: "the firewall refused",
     used: "its one-time sequence was used before, or cannot be marked as used",
+    cooldown: "it has opened this door a short time ago",
 } satisfies Readonly<Record<RefusalCode, string>>
 
 /** A later version may have other codes. */

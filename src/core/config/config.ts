@@ -69,6 +69,16 @@ export type Sequence = {
     readonly flags: TcpFlags
     /** Destination addresses that count instead of this host's own; empty: this host's own. */
     readonly target: readonly Address[]
+    /** Recognised as knockd's sequences are, which a sequence is that is not strict (spec/knockd.md); null: as ours. */
+    readonly knockd: KnockdManner | null
+}
+
+/** What a door in knockd's place can ask for beside. */
+export type KnockdManner = {
+    /** The last hit of an attempt again is no wrong one, however late within the window. */
+    readonly duplicates: boolean
+    /** For so long (ms) after a source has opened the door its knocks there do not count. */
+    readonly cooldown: number
 }
 
 /** What a hook can hear. */

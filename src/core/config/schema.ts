@@ -245,7 +245,7 @@ export const doorTable = z.strictObject(
         always: list("networks", network, LIMITS.always, formatNetwork).default([]),
         closes: list("doors", z.string({ error: "name" satisfies Kind }), LIMITS.closes, (text) => text).default([]),
         // Of a door of ours every wrong hit spoils the knock: there is no key for it.
-        sequence: sequenceTable.transform((sequence) => ({ ...sequence, strict: true, once: false })),
+        sequence: sequenceTable.transform((sequence) => ({ ...sequence, strict: true, once: false, knockd: null })),
         // Of programs of ours every argument is one: there is no key for knockd's way.
         command: commandTable
             .transform((command) => ({ ...command, shell: false }))

@@ -71,7 +71,7 @@ export class Matcher {
         counts: MatchCounts = { hits: 0, repeats: 0, paused: 0, noRoom: 0, strays: 0 },
     ) {
         this.#indexes = indexes
-        const depth = Math.max(1, ...indexes.map((index) => (index.strict ? index.depth : index.depth + 1)))
+        const depth = Math.max(1, ...indexes.map((index) => (index.apart ? index.depth + 1 : index.depth)))
         this.attempts = new Attempts(capacity, depth, seed)
         this.#deadlines = new Deadlines(capacity)
         this.#listener = listener
@@ -109,19 +109,17 @@ export class Matcher {
             counts.paused++
             return
         }
-        if (
-            index.strict ? this.#isRepeat(place, role, code, mark, now) : this.#isAgain(place, index, code, mark, now)
-        ) {
-            counts.repeats++
-            if (!index.strict) this.#beginAgain(place, index, now)
-            return
-        }
-        counts.hits++
         // The deadline may not have been looked at yet: what opens, and what is a near-miss, does not depend on that.
         if (attempts.stage(place) > 0) {
             const { within } = index.all[attempts.prefix(place)]!.longer[0]!
             if (now - attempts.time(place, attempts.stage(place)) > within) this.#timeOut(place, now)
         }
+        if (index.apart ? this.#isAgain(place, index, code, mark, now) : this.#isRepeat(place, role, code, mark, now)) {
+            counts.repeats++
+            if (index.apart) this.#beginAgain(place, index, now)
+            return
+        }
+        counts.hits++
         attempts.setTouched(place, now)
         if ((role & NAMED) !== 0) {
             attempts.push(place, code, now, mark)
@@ -201,10 +199,10 @@ export class Matcher {
         if (success) attempts.setMisses(place, 0)
         if (before !== null && !went) this.#end(place, view, stage + 1, attempts.code(place, 1), now)
         // A source that has just been paused stands nowhere.
-        if (attempts.paused(place) > now || (success && !index.strict)) longest = null
+        if (attempts.paused(place) > now || (success && index.apart)) longest = null
         this.#stand(place, longest, now)
         attempts.setQuiet(place, success ? 1 : 0)
-        if (success && !index.strict) attempts.push(place, USED_UP, now, 0)
+        if (success && index.apart) attempts.push(place, USED_UP, now, 0)
         if (success) return
         if (longest !== null) this.#listener.advanced(longest, place, now - began)
         if (overdue !== null && meant) this.#listener.late(overdue, place, overdueAge)
@@ -220,7 +218,7 @@ export class Matcher {
         if (attempts.quiet(place) === 0) this.#listener.spoiled(prefix, place, code, now - last)
         attempts.setStage(place, 0)
         if (stage < NEAR_MISS_STAGE) return
-        if (!this.#indexes[view]!.strict) return
+        if (this.#indexes[view]!.apart) return
         const misses = Math.min(attempts.misses(place) + 1, 255)
         attempts.setMisses(place, misses)
         if (misses <= FREE_MISSES) return
@@ -314,7 +312,7 @@ export class Matcher {
     }
 
     /**
-     * The same where a view is not strict: what the sequence wants next is never a repeat, and a packet that was sent
+     * The same where a view is a door's own: what the sequence wants next is never a repeat, and a packet that was sent
      * again is one for as long as the attempt lives. Hand-made packets are all alike: the next knock must not be taken
      * for the last one.
      */
@@ -323,7 +321,8 @@ export class Matcher {
         const stage = attempts.stage(place)
         if (stage === 0 || index.all[attempts.prefix(place)]!.longer.some(({ codes }) => codes[stage] === code))
             return false
-        if (attempts.code(place, 1) === code && now - attempts.time(place, 1) <= REPEAT_MS) return true
+        if (attempts.code(place, 1) === code && (index.duplicates || now - attempts.time(place, 1) <= REPEAT_MS))
+            return true
         for (let back = mark === 0 ? stage + 1 : 1; back <= stage; back++) {
             if (attempts.code(place, back) === code && attempts.mark(place, back) === mark) return true
         }

@@ -22,13 +22,21 @@ export type Prefix = {
     readonly shortest: number
 }
 
-/** All sequences of a view. Build it with `indexSequences`. */
-export type SequenceIndex = {
-    /**
-     * Every hit counts, whatever it is, and sources that are near too often are paused. If not, as with knockd: what no
-     * sequence of the view names is not seen, nobody is paused, and the hits of a knock that was recognised are used up.
-     */
+/** By which rule a view recognises its sequences. */
+export type Rule = {
+    /** Every hit counts, whatever it is. If not, what no sequence of the view names is not seen. */
     readonly strict: boolean
+    /** As with knockd: nobody is paused, and the hits of a knock that was recognised are used up. */
+    readonly apart: boolean
+    /** Where `apart`: the last hit of an attempt again is no wrong one, however late. */
+    readonly duplicates: boolean
+}
+
+/** Ours. */
+const OURS: Rule = { strict: true, apart: false, duplicates: false }
+
+/** All sequences of a view. Build it with `indexSequences`. */
+export type SequenceIndex = Rule & {
     /** Hits in the longest sequence. */
     readonly depth: number
     readonly all: readonly Prefix[]
@@ -67,7 +75,7 @@ export function roleOf({ roles }: SequenceIndex, slot: number): number {
 }
 
 /** Arranges sequences. An empty sequence throws: the configuration refuses it before. */
-export function indexSequences(sequences: readonly Wanted[], strict = true): SequenceIndex {
+export function indexSequences(sequences: readonly Wanted[], rule = OURS): SequenceIndex {
     type Growing = Prefix & { readonly complete: Wanted[]; readonly longer: Wanted[]; shortest: number }
     const all: Growing[] = []
     const byHash = new Map<number, Growing[]>()
@@ -95,12 +103,12 @@ export function indexSequences(sequences: readonly Wanted[], strict = true): Seq
     }
     for (const prefix of all) prefix.longer.sort((a, b) => b.within - a.within)
     return {
-        strict,
+        ...rule,
         depth: Math.max(0, ...sequences.map((s) => s.codes.length)),
         all,
         byHash,
-        // Views that are not strict are many: one for each door.
-        roles: strict ? spread(roles) : roles,
+        // Views of doors for themselves are many.
+        roles: rule.apart ? roles : spread(roles),
     }
 }
 

@@ -35,8 +35,8 @@ export function checkCommands({ door, places, say }: PlacedDoor, { lacks }: Knoc
         else if (tokens === 0 && key.startsWith("START") && FIREWALLS.test(command)) say(key, { code: "for-everyone" })
         const longest = command.length + tokens * (ADDRESS_LONGEST - "%IP%".length)
         if (longest > COMMAND_MOST) say(key, { code: "too-long-when-expanded" })
-        const program = /^\/[^\s;|&<>()$`"'\\]+/.exec(command)?.[0]
-        if (program !== undefined && lacks?.("program", program)) say(key, { code: "no-program" })
+        const program = programOf(command)
+        if (program !== null && lacks?.("program", program)) say(key, { code: "no-program" })
     }
     for (const [key, command, six] of [
         ["START_COMMAND", start, start6],
@@ -44,4 +44,9 @@ export function checkCommands({ door, places, say }: PlacedDoor, { lacks }: Knoc
     ] as const) {
         if (command !== null && six === null && IPV4_ALONE.test(command)) say(key, { code: "family" })
     }
+}
+
+/** The path that a command begins with, if it is one. */
+export function programOf(command: string): string | null {
+    return /^\/[^\s;|&<>()$`"'\\]+/.exec(command)?.[0] ?? null
 }

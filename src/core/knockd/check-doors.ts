@@ -28,6 +28,7 @@ export function checkDoors(placed: readonly PlacedDoor[], { listening }: KnockdH
         const single = door.hits.length === 1
         if (door.seqTimeout <= 0 && !single) say("SEQ_TIMEOUT", { code: "no-time" })
         if (door.seqTimeout > LONG_WINDOW) say("SEQ_TIMEOUT", { code: "long-window" })
+        if (door.cooldown <= 0 && places.has("SEQ_COOLDOWN")) say("SEQ_COOLDOWN", { code: "no-cooldown" })
         checkFlags(one)
         if (door.oneTime !== null) {
             if (places.has("SEQUENCE")) say("SEQUENCE", { code: "both-sequences" })

@@ -3,10 +3,11 @@
  * the disk and on the host comes as an argument.
  */
 import type { Service } from "../knock/hit.ts"
-import { checkCommands } from "./check-commands.ts"
+import { checkCommands, programOf } from "./check-commands.ts"
 import { checkDoors } from "./check-doors.ts"
 import { checkOneTime } from "./check-one-time.ts"
 import type { FoundFile, KnockdDoor, KnockdSurvey, Places } from "./conf.ts"
+import { readInterfaces } from "./interfaces.ts"
 import { type KnockdIssue, type KnockdProblem, knockdCodeOf, knockdSeverityOf } from "./problems.ts"
 import { lower } from "./text.ts"
 import { knockdText, shownName } from "./texts.ts"
@@ -155,12 +156,23 @@ function checkOptions(
         if (!path.startsWith("/")) say(key, { code: "relative" })
         else if (lacks?.("directory", path.slice(0, path.lastIndexOf("/")) || "/")) say(key, { code: "no-directory" })
     }
-    const said = places.options.has("INTERFACE")
-    // We take several, and words for them.
-    for (const name of (options.interface || INTERFACE).split(",").map((one) => one.trim())) {
-        if (name === "any" || name === "auto" || name === "") continue
-        if (lacks?.("interface", name)) say("INTERFACE", { code: "no-interface", name, said })
+    for (const [key, command] of [
+        ["ON_START", options.onStart],
+        ["ON_STOP", options.onStop],
+    ] as const) {
+        if (command === null) continue
+        if (command === "") say(key, { code: "empty-hook" })
+        if (command.includes("%IP%")) say(key, { code: "no-source" })
+        const program = programOf(command)
+        if (program !== null && lacks?.("program", program)) say(key, { code: "no-program" })
     }
+    const said = places.options.has("INTERFACE")
+    const reading = readInterfaces(options.interface || INTERFACE)
+    if (!reading.ok) say("INTERFACE", { code: "auto-among" })
+    else if (typeof reading.interfaces === "string" || reading.interfaces.length > 1)
+        say("INTERFACE", { code: "interfaces" })
+    const names = reading.ok && typeof reading.interfaces !== "string" ? reading.interfaces : []
+    for (const name of names) if (lacks?.("interface", name)) say("INTERFACE", { code: "no-interface", name, said })
 }
 
 type Entry = {

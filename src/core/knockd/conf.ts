@@ -20,6 +20,12 @@ export type KnockdOptions = {
     readonly logFile: string | null
     readonly pidFile: string | null
     readonly interface: string | null
+    /** Ours: a hit that repeats the last one is no mistake; every other hit ends an attempt, at all doors. */
+    readonly allowDuplicates: boolean
+    readonly strict: boolean
+    /** Ours: shell commands for the beginning and the end of the daemon. */
+    readonly onStart: string | null
+    readonly onStop: string | null
 }
 
 /** One section that is not `[options]`. */
@@ -41,6 +47,10 @@ export type KnockdDoor = {
     readonly cmdTimeout: number
     readonly stop: string | null
     readonly stop6: string | null
+    /** Ours: every other hit ends an attempt at this door. */
+    readonly strict: boolean
+    /** Ours: seconds in which a source that has opened the door does not open it again; 0 and below: none. */
+    readonly cooldown: number
 }
 
 /** A file of one-time sequences as it was found; not `ok`: it cannot be opened, in the words of the system. */

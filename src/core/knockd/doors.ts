@@ -15,7 +15,7 @@ const LONGEST_MS = 2_147_483_647
  * All of them, in their order; a name that comes again is made another, since both doors live. A target that is no
  * address matches nothing, as with knockd: that door is left out.
  */
-export function doorsOf({ doors }: KnockdConf): MadeDoor[] {
+export function doorsOf({ options, doors }: KnockdConf): MadeDoor[] {
     const names = new Set<string>()
     const made: MadeDoor[] = []
     for (const from of doors) {
@@ -36,8 +36,9 @@ export function doorsOf({ doors }: KnockdConf): MadeDoor[] {
                 within: milliseconds(from.seqTimeout),
                 flags: from.flags,
                 target: target === null ? [] : [target],
-                strict: false,
+                strict: options.strict || from.strict,
                 once: from.oneTime !== null,
+                knockd: { duplicates: options.allowDuplicates, cooldown: milliseconds(from.cooldown) },
             },
             command: commandFrom(from.start, from.stop, from.cmdTimeout),
             command6: commandFrom(from.start6 ?? from.start, from.stop6 ?? from.stop, from.cmdTimeout),

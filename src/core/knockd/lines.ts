@@ -5,7 +5,7 @@
  */
 import { commandOf, type Door } from "../config/config.ts"
 import { type Address, formatAddress } from "../net/address.ts"
-import type { Report } from "../report.ts"
+import type { ProgramOutcome, Report } from "../report.ts"
 import { expand, type MadeDoor } from "./doors.ts"
 
 /** The lines for one report; none for what nobody needs to know. `name`: the source as it is called. */
@@ -38,17 +38,10 @@ export function knockdLines(report: Report, doors: ReadonlyMap<string, MadeDoor>
             }
             if (how.step === "crowded") return [`${who}: command not run: too many are waiting`]
             if (how.step === "unnoted") return [`${who}: command not run: its stop cannot be noted: ${how.detail}`]
-            const { outcome } = how
-            if (outcome.ended === "exit") {
-                if (outcome.code === 0) return []
-                return [`${title}: command returned non-zero status code (${outcome.code})`]
-            }
-            if (outcome.ended === "signal") return [`${title}: command was ended by ${outcome.signal}`]
-            if (outcome.ended === "timeout") return [`${title}: command took too long and was ended`]
-            return ["error: command fork failed!", `${title}: ${outcome.detail}`]
+            return outcomeLines(title, how.outcome)
         }
         case "refused":
-            return [`${who}: not opened: ${report.code}`]
+            return [`${who}: not opened: ${report.code === "cooldown" ? "seq_cooldown has not passed" : report.code}`]
         // What is opened is said by the program that opens it.
         case "opened":
         case "given":
@@ -56,6 +49,16 @@ export function knockdLines(report: Report, doors: ReadonlyMap<string, MadeDoor>
         case "closed":
             return []
     }
+}
+
+/** How a command of this door, or of the daemon itself, has ended; none if as it should. */
+export function outcomeLines(title: string, outcome: ProgramOutcome): string[] {
+    if (outcome.ended === "exit") {
+        return outcome.code === 0 ? [] : [`${title}: command returned non-zero status code (${outcome.code})`]
+    }
+    if (outcome.ended === "signal") return [`${title}: command was ended by ${outcome.signal}`]
+    if (outcome.ended === "timeout") return [`${title}: command took too long and was ended`]
+    return ["error: command fork failed!", `${title}: ${outcome.detail}`]
 }
 
 function commandText(door: Door, which: "start" | "stop", source: Address): string {

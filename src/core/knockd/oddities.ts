@@ -6,6 +6,8 @@ export type Oddity = { readonly line: number; readonly door: string | null } & (
     | SequenceOddity
     /** A number with something else in it, or none at all: it counts as this one. */
     | { readonly odd: "number"; readonly key: string; readonly text: string; readonly value: number }
+    /** A directive that we have and knockd has not: it refuses the line. */
+    | { readonly odd: "extra"; readonly key: string }
     /** `#` begins no comment behind a value. */
     | { readonly odd: "comment"; readonly key: string }
     /** A line of more bytes than knockd reads at once: the rest is a line of its own. */

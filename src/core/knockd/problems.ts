@@ -50,6 +50,8 @@ type Mistake =
     /** The filter that knockd makes of it is none. */
     | { readonly code: "target-empty" }
     | { readonly code: "target-network" }
+    /** No such list of interfaces can be followed; knockd finds no interface of this name. */
+    | { readonly code: "auto-among" }
 
 type OwnDoubt =
     | { readonly code: "odd"; readonly oddity: Oddity }
@@ -76,7 +78,11 @@ type OwnDoubt =
     | { readonly code: "too-long-when-expanded" }
     | { readonly code: "no-program" }
     | { readonly code: "no-interface"; readonly name: string; readonly said: boolean }
+    | { readonly code: "interfaces" }
     | { readonly code: "no-directory" }
+    | { readonly code: "empty-hook" }
+    | { readonly code: "no-source" }
+    | { readonly code: "no-cooldown" }
     | { readonly code: "relative" }
     | { readonly code: "replayable"; readonly doors: number }
     | { readonly code: "both-sequences" }
@@ -90,6 +96,7 @@ const SEVERITIES: Readonly<Record<OwnProblem["code"], Severity>> = {
     fault: "error",
     "target-empty": "error",
     "target-network": "error",
+    "auto-among": "error",
     odd: "warning",
     "no-doors": "warning",
     scannable: "warning",
@@ -113,7 +120,11 @@ const SEVERITIES: Readonly<Record<OwnProblem["code"], Severity>> = {
     "too-long-when-expanded": "warning",
     "no-program": "warning",
     "no-interface": "warning",
+    interfaces: "note",
     "no-directory": "warning",
+    "empty-hook": "warning",
+    "no-source": "warning",
+    "no-cooldown": "warning",
     relative: "warning",
     replayable: "note",
     "both-sequences": "warning",
@@ -125,6 +136,8 @@ const SEVERITIES: Readonly<Record<OwnProblem["code"], Severity>> = {
 
 /** How grave a problem is. */
 export function knockdSeverityOf(problem: KnockdProblem): Severity {
+    // Whoever writes one means it.
+    if (problem.code === "odd" && problem.oddity.odd === "extra") return "note"
     return isShared(problem) ? severityOf(problem) : SEVERITIES[problem.code]
 }
 

@@ -26,15 +26,24 @@ const ALIASES = new Map([
     ["TIMEOUT", "SEQ_TIMEOUT"],
     ["COMMAND", "START_COMMAND"],
     ["COMMAND_6", "START_COMMAND_6"],
+    ["COOLDOWN", "SEQ_COOLDOWN"],
 ])
 
-type Option = { readonly field: "logFile" | "pidFile" | "interface"; readonly told: string }
+/** Pairs that knockd 0.8 refuses and we take, because its users have asked for them. */
+const EXTRAS: ReadonlySet<string> = new Set(["ON_START", "ON_STOP", "SEQ_COOLDOWN"])
+
+type Option = {
+    readonly field: "logFile" | "pidFile" | "interface" | "onStart" | "onStop"
+    readonly told: string
+}
 
 /** What can stand in front of a `=` in `[options]`, and what knockd calls it. */
 const OPTIONS: ReadonlyMap<string, Option> = new Map([
     ["LOGFILE", { field: "logFile", told: "log file" }],
     ["PIDFILE", { field: "pidFile", told: "pid file" }],
     ["INTERFACE", { field: "interface", told: "interface" }],
+    ["ON_START", { field: "onStart", told: "on_start" }],
+    ["ON_STOP", { field: "onStop", told: "on_stop" }],
 ])
 
 /** Directives of doors whose values are kept as they are. */
@@ -47,7 +56,9 @@ const TEXTS: ReadonlyMap<string, "target" | "start" | "start6" | "stop" | "stop6
 ])
 
 const DIRECTIVES: ReadonlySet<string> = new Set(
-    ["SEQUENCE", "ONE_TIME_SEQUENCES", "SEQ_TIMEOUT", "CMD_TIMEOUT", "TCPFLAGS"].concat([...TEXTS.keys()]),
+    ["SEQUENCE", "ONE_TIME_SEQUENCES", "SEQ_TIMEOUT", "SEQ_COOLDOWN", "CMD_TIMEOUT", "TCPFLAGS"].concat([
+        ...TEXTS.keys(),
+    ]),
 )
 
 /** knockd's, in seconds. */
@@ -65,6 +76,8 @@ const NEW: Omit<KnockdDoor, "name" | "line"> = {
     cmdTimeout: CMD_TIMEOUT,
     stop: null,
     stop6: null,
+    strict: false,
+    cooldown: 0,
 }
 
 type Writable<T> = { -readonly [key in keyof T]: T[key] }
@@ -98,7 +111,16 @@ export class Reader {
 
     constructor(files: ReadonlyMap<string, FoundFile>, named: string | null) {
         this.#files = files
-        this.#options = { useSyslog: false, logFile: null, pidFile: null, interface: named }
+        this.#options = {
+            useSyslog: false,
+            logFile: null,
+            pidFile: null,
+            interface: named,
+            allowDuplicates: false,
+            strict: false,
+            onStart: null,
+            onStop: null,
+        }
     }
 
     /** What knockd would have stopped at. */
@@ -173,13 +195,27 @@ export class Reader {
 
     /** A key that takes no value. */
     #word(written: string): void {
-        if (upper(written) !== "USESYSLOG") {
-            this.#unknown(written, false)
-            return
-        }
-        if (this.#section !== "options") this.#odd({ odd: "syslog" })
-        this.#options.useSyslog = true
-        this.#tell("usesyslog")
+        const word = upper(written)
+        const section = this.#section
+        if (word === "USESYSLOG") {
+            if (section !== "options") this.#odd({ odd: "syslog" })
+            this.#options.useSyslog = true
+            this.#tell("usesyslog")
+        } else if (word === "ALLOWDUPLICATES" && section === "options") {
+            this.#extra(word, this.#optionPlaces)
+            this.#options.allowDuplicates = true
+            this.#tell("allowduplicates")
+        } else if (word === "STRICT" && section !== null) {
+            this.#extra(word, section === "options" ? this.#optionPlaces : this.#doorPlaces.at(-1)!)
+            if (section === "options") this.#options.strict = true
+            else section.strict = true
+            this.#tell(section === "options" ? "strict" : `${section.name}: strict`)
+        } else this.#unknown(written, false)
+    }
+
+    #extra(key: string, places: Map<string, number>): void {
+        this.#odd({ odd: "extra", key })
+        places.set(key, this.#line)
     }
 
     #pair(section: "options" | Writable<KnockdDoor>, written: string, value: string): void {
@@ -190,6 +226,7 @@ export class Reader {
             return
         }
         this.#once(key, typed)
+        if (EXTRAS.has(key)) this.#odd({ odd: "extra", key: typed })
         if (/[\t-\r ]#/.test(value)) this.#odd({ odd: "comment", key: typed })
         if (section === "options") this.#option(key, value)
         else this.#directive(section, key, typed, value)
@@ -210,7 +247,8 @@ export class Reader {
         if (field === "interface") {
             // The first that is one counts, and that of the command line before it.
             if (this.#options.interface !== null && this.#options.interface !== "") return
-            kept = value.slice(0, INTERFACE_MOST)
+            // A list is ours, and may be longer.
+            kept = value.includes(",") ? value : value.slice(0, INTERFACE_MOST)
         }
         this.#options[field] = kept
         this.#tell(`${told}: ${kept}`)
@@ -225,6 +263,7 @@ export class Reader {
         else if (key === "ONE_TIME_SEQUENCES") this.#oneTime(door, value)
         else if (key === "TCPFLAGS") this.#flags(door, value)
         else if (key === "SEQ_TIMEOUT") door.seqTimeout = this.#number(door, key, typed, value)
+        else if (key === "SEQ_COOLDOWN") door.cooldown = this.#number(door, key, typed, value)
         else if (key === "CMD_TIMEOUT") door.cmdTimeout = this.#number(door, key, typed, value)
     }
 

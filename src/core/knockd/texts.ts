@@ -11,10 +11,12 @@ type Of<P, Key extends string> = {
         problem: Extract<P, { readonly [key in Key]: C }>,
     ) => string
 }
-const OPTION_KEYS = ["LogFile", "PidFile", "Interface", "UseSyslog"]
+const OPTION_KEYS = "LogFile PidFile Interface UseSyslog AllowDuplicates Strict On_Start On_Stop".split(" ")
+/** Those that take no value. */
+const WORDS = ["UseSyslog", "AllowDuplicates", "Strict"]
 const DOOR_KEYS = (
     "Sequence One_Time_Sequences Seq_Timeout Timeout TCPFlags Target Cmd_Timeout Start_Command Command " +
-    "Start_Command_6 Command_6 Stop_Command Stop_Command_6"
+    "Start_Command_6 Command_6 Stop_Command Stop_Command_6 Seq_Cooldown Cooldown Strict"
 ).split(" ")
 const FLAGS = ["fin", "syn", "rst", "psh", "ack", "urg"]
 
@@ -47,6 +49,7 @@ const ODD: Of<Oddity, "odd"> = {
     // A large one could be a port, which came here by mistake.
     number: ({ value }) =>
         `not a plain number: knockd takes it for ${Math.abs(value) < 1000 ? value : "another one"}; write seconds, without a unit`,
+    extra: () => "Postern only: knockd refuses this line, and with it the whole file",
     comment: () => "no comment can stand behind a value: # and what follows belong to it; give it a line of its own",
     long: () => LONG,
     nul: () => "a NUL character: knockd does not see what is behind it; take it out",
@@ -99,6 +102,11 @@ const TEXTS: Of<OwnProblem, "code"> = {
         said
             ? `there is no interface ${shownPath(name)} on this host: knockd does not start without it`
             : `no Interface, so that knockd listens on ${name}, which this host does not have: name one, or start it with -i`,
+    interfaces: () => "Postern only: knockd listens on one interface, which it must find by its name",
+    "auto-among": () => "auto stands for other interfaces, and must stand alone: take it out, or the others",
+    "empty-hook": () => "does nothing: write a command, or take the line out",
+    "no-source": () => "is run when nobody knocks, so that there is no address for %IP%: take it out",
+    "no-cooldown": () => "0 or below is no cooldown: write seconds, or take the line out",
     "no-directory": () =>
         "there is no such directory on this host: the file cannot be written; make it, or mend the path",
     relative: () => "a relative path: with -d knockd reads it from another directory after a SIGHUP; begin it with /",
@@ -151,7 +159,8 @@ function keyText({ key, value, goesOn, door }: Extract<Fault, { fault: "key" }>)
     const inDoor = door !== null
     const [here, there] = inDoor ? [DOOR_KEYS, OPTION_KEYS] : [OPTION_KEYS, DOOR_KEYS]
     const same = (known: string) => upper(known) === upper(key)
-    if (same("UseSyslog")) return "UseSyslog takes no value: write it alone"
+    const bare = WORDS.find(same)
+    if (bare !== undefined && value) return `${bare} takes no value: write it alone`
     const home = inDoor ? "[options]" : "the section of a door"
     const known = here.find(same)
     if (known !== undefined && !value) return `${known} needs a value: write ${known} = …`

@@ -13,6 +13,12 @@ export function isBehind(): boolean {
     return process.env[MARK] !== undefined && process.send !== undefined
 }
 
+/** The environment for commands: nobody whom we start is in our background. */
+export function environmentOf(environment: NodeJS.ProcessEnv): Readonly<Record<string, string | undefined>> {
+    const { [MARK]: _, ...others } = environment
+    return others
+}
+
 /** Begins it; resolves to 0 when it listens, and to its exit code if it never does. */
 export function goBehind(argv: readonly string[]): Promise<number> {
     const program = process.argv[1]!

@@ -6,28 +6,32 @@ import { createHash } from "node:crypto"
 import { rmSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { systemClock } from "../../adapters/clock/system.ts"
-import { spawnCommands } from "../../adapters/commands/spawn.ts"
+import { type Surroundings, spawnCommands } from "../../adapters/commands/spawn.ts"
 import { readKnockdFiles, readOneTime } from "../../adapters/config/knockd.ts"
 import { markUsed } from "../../adapters/config/one-time.ts"
 import { rtnetlinkLinks } from "../../adapters/links/rtnetlink.ts"
+import { allServices } from "../../adapters/services/all.ts"
 import { memoryStore } from "../../adapters/store/memory.ts"
 import type { Config, Gateway } from "../../core/config/config.ts"
 import { GATEWAY } from "../../core/config/defaults.ts"
 import type { KnockdConf } from "../../core/knockd/conf.ts"
 import { doorsOf, type MadeDoor, rollOn } from "../../core/knockd/doors.ts"
+import { interfacesName, readInterfaces } from "../../core/knockd/interfaces.ts"
 import { knockdLines } from "../../core/knockd/lines.ts"
 import { Meter } from "../../core/metrics/meter.ts"
 import { formatAddress, isIPv4, parseNetwork } from "../../core/net/address.ts"
 import type { Report } from "../../core/report.ts"
 import { messageOf } from "../../core/thrown.ts"
 import type { Links } from "../../ports/links.ts"
+import type { Services } from "../../ports/services.ts"
 import type { Store } from "../../ports/store.ts"
 import type { Log } from "../log.ts"
 import type { Loop } from "../loop.ts"
 import { openState } from "../state.ts"
 import { startLoop } from "../taking.ts"
 import type { Listener } from "../told.ts"
-import { goBehind, isBehind, tellReady } from "./behind.ts"
+import { environmentOf, goBehind, isBehind, tellReady } from "./behind.ts"
+import { Hooks } from "./hooks.ts"
 import { Names } from "./names.ts"
 import { OneTime } from "./one-time.ts"
 import { Output } from "./output.ts"
@@ -44,8 +48,6 @@ const STATE = "/var/lib/postern/knockd"
 const LAST_WORDS_MS = 1000
 /** Ours: stops that are due so soon (ms) are waited for at the end. */
 const STOPS_WAITED_FOR_MS = 10_000
-
-const NO_SERVICES = { offered: () => [] }
 
 /** Runs it and returns the exit code, which is knockd's: the number of the signal that ended it, or 1. */
 export async function knockd(argv: readonly string[]): Promise<number> {
@@ -107,7 +109,10 @@ class Knockd {
     readonly #words: KnockdWords
     readonly #clock = systemClock()
     readonly #output: Output
+    readonly #interfaces: Gateway["interfaces"]
+    /** The same as a text. */
     readonly #interface: string
+    readonly #hooks: Hooks
     /** Null: sources are called by their addresses alone. */
     readonly #names: Names | null
     readonly #oneTime: OneTime
@@ -120,7 +125,11 @@ class Knockd {
         this.#words = words
         this.#conf = conf
         this.#names = words.lookup ? new Names() : null
-        this.#interface = words.interface ?? conf.options.interface ?? INTERFACE
+        const interfaces = readInterfaces(conf.options.interface || INTERFACE)
+        if (!interfaces.ok) throw new Error(interfaces.message)
+        this.#interfaces = interfaces.interfaces
+        this.#interface = interfacesName(this.#interfaces)
+        this.#hooks = new Hooks(this.#around(), (...lines) => this.#tell(...lines), complain)
         this.#output = new Output(() => this.#clock.wall(), words.verbose && !words.background)
         this.#oneTime = new OneTime({
             mark: markUsed,
@@ -140,7 +149,7 @@ class Knockd {
             else void this.#reload()
         })
         const links = rtnetlinkLinks()
-        const missing = missingText(this.#interface, links)
+        const missing = missingText(this.#interfaces, links)
         if (missing !== null) throw new Error(missing)
         this.#open()
         const log: Log = (level, text) => {
@@ -156,33 +165,71 @@ class Knockd {
             back: () => this.#loop?.finish(),
         })
         this.#store = this.#kept(state)
-        const behind = this.#words.background
-        const loop = startLoop(config, {
+        const { onStart } = this.#conf.options
+        const first = onStart !== null && onStart !== ""
+        // Before that has run no knock counts: until then there are no doors, and no stops to take over.
+        const loop = startLoop(first ? { ...config, doors: [] } : config, {
             clock: this.#clock,
             log,
             listeners: [this.#listener()],
             meter: new Meter(),
             firewall: null,
             links,
-            services: NO_SERVICES,
-            commands: spawnCommands(undefined, {
-                directory: behind ? "/" : process.cwd(),
-                environment: process.env,
-                output: behind ? "nowhere" : "ours",
-            }),
-            store: this.#store,
+            services: this.#services(log),
+            commands: spawnCommands(undefined, this.#around()),
+            store: first ? null : this.#store,
             spend: (door, source) => this.#oneTime.spend(door, source),
         })
+        if (first && !(await this.#begin(loop, config, ended))) {
+            return await this.#end(await ended, loop, state.ok ? state.close : null)
+        }
         this.#loop = loop
         this.#output.log(`starting up, listening on ${this.#interface}`)
         this.#output.say(`listening on ${this.#interface}...`)
-        if (behind) {
+        for (const text of waitedFor(this.#interfaces, links)) this.#tell(text)
+        if (this.#words.background) {
             this.#writePid()
             tellReady()
         }
         if (waiting) void this.#reload()
         const signal = await ended
         return await this.#end(signal, loop, state.ok ? state.close : null)
+    }
+
+    /** On_Start, and only then the doors. False: we are to end already. */
+    async #begin(loop: Loop, config: Config, ended: Promise<NodeJS.Signals>): Promise<boolean> {
+        let signalled = false
+        const cancel = ended.then(() => {
+            signalled = true
+        })
+        await this.#hooks.run("on_start", this.#conf.options.onStart, cancel)
+        if (signalled) return false
+        const result = loop.reload(config, this.#store)
+        if (result.ok) return true
+        await loop.stop()
+        await this.#hooks.run("on_stop", this.#conf.options.onStop)
+        throw new Error(result.detail)
+    }
+
+    /** What commands find around them. */
+    #around(): Surroundings {
+        const behind = this.#words.background
+        return {
+            directory: behind ? "/" : process.cwd(),
+            environment: environmentOf(process.env),
+            output: behind ? "nowhere" : "ours",
+        }
+    }
+
+    /** What listens on this host spoils no knock at a strict door; nobody else asks. */
+    #services(log: Log): Services {
+        let all: Services | null = null
+        const look = () => {
+            all ??= allServices((what) => log("warning", what))
+            return all.offered()
+        }
+        const strict = () => [...this.#doors.values()].some(({ door }) => door.sequence?.strict === true)
+        return { offered: () => (strict() ? look() : []) }
     }
 
     /** Where stops are kept. knockd needs no place on a disk, so where there is none its doors open all the same. */
@@ -199,9 +246,10 @@ class Knockd {
         await this.#stops(loop)
         await loop.stop()
         await close?.()
+        await this.#hooks.run("on_stop", this.#conf.options.onStop)
         this.#output.say("closing...")
         this.#output.log("shutting down")
-        if (this.#words.background) rmSync(this.#pidFile(), { force: true })
+        if (this.#words.background && this.#loop !== null) rmSync(this.#pidFile(), { force: true })
         await this.#output.close(LAST_WORDS_MS)
         return signal === "SIGINT" ? 2 : 15
     }
@@ -274,9 +322,8 @@ class Knockd {
         const name = createHash("sha256")
             .update(`${resolve(this.#words.config)}\0${this.#interface}`)
             .digest("hex")
-        const interfaces = interfacesOf(this.#interface)
         const state = join(process.env["POSTERN_KNOCKD_STATE"] ?? STATE, name.slice(0, 16))
-        return { ...GATEWAY, interfaces, state, audit: false, capture: "packet-socket" }
+        return { ...GATEWAY, interfaces: this.#interfaces, state, audit: false, capture: "packet-socket" }
     }
 
     #listener(): Listener {
@@ -285,7 +332,7 @@ class Knockd {
             const names = this.#names
             const lines = knockdLines(report, this.#doors, names === null ? formatAddress : (one) => names.of(one))
             this.#tell(...lines)
-            if (isFailure(report)) process.stderr.write(`${lines[0]}\n`)
+            if (isFailure(report)) complain(lines[0] ?? "")
         }
     }
 
@@ -319,22 +366,29 @@ class Knockd {
     }
 }
 
+function complain(text: string): void {
+    process.stderr.write(`${text}\n`)
+}
+
 /** knockd says this on standard error, too. */
 function isFailure(report: Report): boolean {
     if (report.type !== "program" || report.how.step !== "ended") return false
     return report.how.outcome.ended === "exit" && report.how.outcome.code !== 0
 }
 
-function interfacesOf(text: string): Gateway["interfaces"] {
-    if (text === "any" || text === "auto") return text
-    return text.split(",").map((name) => name.trim())
-}
-
 /** In knockd's words, if one interface is named and there is none. */
-function missingText(text: string, links: Links): string | null {
-    const names = interfacesOf(text)
-    if (typeof names === "string" || names.length > 1) return null
-    const [name = ""] = names
+function missingText(interfaces: Gateway["interfaces"], links: Links): string | null {
+    if (typeof interfaces === "string" || interfaces.length > 1) return null
+    const [name = ""] = interfaces
     if (links.current().interfaces.some((one) => one.name === name)) return null
     return `could not open ${name}: ${name}: No such device exists (No such device exists)`
+}
+
+/** What is listened on as soon as it is there. */
+function waitedFor(interfaces: Gateway["interfaces"], links: Links): string[] {
+    const { interfaces: there, defaultRoutes } = links.current()
+    if (interfaces === "auto") return defaultRoutes.length > 0 ? [] : ["auto: there is no default route yet: waiting"]
+    const names = interfaces === "any" ? [] : interfaces
+    const missing = names.filter((name) => !there.some((one) => one.name === name))
+    return missing.map((name) => `${name}: there is no such interface yet: waiting`)
 }

@@ -201,4 +201,232 @@ describe("an engine of doors that are not strict", () => {
     })
 })
 
+describe("an engine of doors that allow duplicates", () => {
+    const patient = { ...open, knockd: { duplicates: true } }
+
+    it("takes the last hit again for none, however late within the window: others fail by it", () => {
+        const late = (door: typeof open) => {
+            const world = new World(config([door]))
+            world.send(A, "7000")
+            world.send(A, "8000")
+            world.pass(4000)
+            world.send(A, "8000")
+            world.send(A, "9000")
+            return world.told().at(-1)
+        }
+        expect(late(patient)).toBe(`opened open ${A}`)
+        expect(late(open)).toBe(`spoiled 2/3 open ${A}`)
+    })
+
+    it("but no earlier hit of the attempt: knocking through all orders opens nothing", () => {
+        expect(knocked([patient], ["7000", "8000", "7000", "9000"]).at(-1)).toBe(`spoiled 1/3 open ${A}`)
+        expect(
+            knocked([patient], "8000 9000 7000 8000 7000 9000".split(" ")).some((line) => line.startsWith("open")),
+        ).toBe(false)
+    })
+
+    it("counts the same hit twice running where the sequence has it so", () => {
+        const twice = { ...patient, hits: ["7000", "7000", "8000"] }
+        const started = (hits: string) => knocked([twice], hits.split(" "), 1600).at(-1)
+        expect(started("7000 7000 8000")).toBe(`opened open ${A}`)
+        expect(started("7000 7000 7000 8000")).toBe(`opened open ${A}`)
+        expect(started("7000 8000")).toMatch(/^spoiled/)
+    })
+
+    it("begins the window anew with a first hit that comes again, and ends it when it has passed", () => {
+        const world = new World(config([patient]))
+        world.knock(A, ["7000"], 4000)
+        world.knock(A, ["7000"], 4000)
+        world.knock(A, ["8000", "9000"])
+        expect(world.told().at(-1)).toBe(`opened open ${A}`)
+        const loop = { ...patient, hits: ["1", "2", "1", "3"] }
+        const other = new World(config([loop]))
+        other.knock(A, ["1", "2", "1"], 100)
+        // Without a tick in between: the window is over all the same, so this is the first hit of the next knock.
+        other.now += 6000
+        other.knock(A, ["1", "2", "1", "3"], 100)
+        expect(other.told().at(-1)).toBe(`opened open ${A}`)
+    })
+})
+
+describe("an engine of strict doors in knockd's place", () => {
+    const strict = { ...open, strict: true, knockd: {} }
+
+    it("ends the attempt at every other hit, which other doors do not see", () => {
+        for (const wrong of ["1234", "23", "8000:udp", "9000"]) {
+            const told = knocked([strict], ["7000", wrong, "8000", "9000"])
+            expect(told[1]).toBe(`spoiled 1/3 open ${A}`)
+            expect(told.some((line) => line.startsWith("opened"))).toBe(false)
+        }
+        const both = knocked([strict, { ...web, hits: open.hits }], ["7000", "1234", "8000", "9000"])
+        expect(both.filter((line) => line.startsWith("opened"))).toEqual([`opened web ${A}`])
+    })
+
+    it("is not spoiled by pings, by other flags, by what this host offers, or by what comes twice", () => {
+        const world = new World(config([strict]))
+        const offered = [{ protocol: "tcp", port: 443 } as const]
+        world.perform(world.engine.step({ type: "offered", services: offered }, 0))
+        world.send(A, "7000")
+        for (const hit of ["icmp:56", "443", "7000"]) world.send(A, hit)
+        world.send(A, "1234", undefined, ACK)
+        world.knock(A, ["8000", "8000", "9000"])
+        expect(world.told()).toEqual(whole)
+    })
+
+    it("opens at the next right knock, whatever went wrong before, and uses its hits up", () => {
+        const world = new World(config([{ ...strict, hits: ["1", "2", "1"], opens: [], command }]))
+        const knocks = () => world.tally.door("open").knocks
+        world.alike = true
+        for (let i = 0; i < 50; i++) world.knock(A, ["1", "2", "3"], 1600)
+        expect(world.told().some((line) => line.startsWith("paused"))).toBe(false)
+        world.knock(A, ["1", "2", "1"])
+        expect(knocks()).toBe(1)
+        world.knock(A, ["2", "1"])
+        expect(knocks()).toBe(1)
+        world.knock(A, ["2", "1"])
+        expect(knocks()).toBe(2)
+    })
+
+    it("keeps doors that begin alike, or end alike, apart", () => {
+        const doors = [named("p2", "1 2", "2"), named("p3", "1 2 3", "3"), named("q", "2 3", "5")]
+        const world = new World(config(doors.map((door) => ({ ...door, strict: true, knockd: {} }))))
+        world.knock(A, ["1", "2", "3"])
+        expect(world.open()).toEqual([`${A} tcp/2`, `${A} tcp/3`, `${A} tcp/5`])
+    })
+
+    it("wants all of a new one-time sequence, also of one that begins as the last one ended", () => {
+        const once = { ...strict, once: true }
+        const world = new World(config([{ ...once, hits: ["1", "2"] }]))
+        world.knock(A, ["1", "2"], 100)
+        world.told()
+        world.spent.clear()
+        world.reload(config([{ ...once, hits: ["2", "3"] }]))
+        world.knock(A, ["3"])
+        expect(world.told()).toEqual([])
+        world.knock(A, ["2", "3"])
+        expect(world.told().at(-1)).toBe(`opened again open ${A}`)
+    })
+
+    it("goes on with half a knock when it becomes strict, or is no more", () => {
+        for (const [before, after] of [
+            [open, strict],
+            [strict, open],
+        ] as const) {
+            const world = new World(config([before]))
+            world.knock(A, ["7000", "8000"])
+            world.reload(config([after]))
+            world.knock(A, ["9000"])
+            expect(world.told().at(-1)).toBe(`opened open ${A}`)
+        }
+    })
+
+    it("never opens to a scan, in whatever order, and opens what a plain reading of the rule opens", () => {
+        const ports = Array.from({ length: 12 }, (_, i) => `${i + 1}`)
+        let [scans, opened] = [0, 0]
+        fc.assert(
+            fc.property(
+                fc.shuffledSubarray(ports, { minLength: 12 }),
+                fc.shuffledSubarray(ports, { minLength: 2, maxLength: 3 }),
+                (order, hits) => {
+                    // Neighbours in the order of the scan are what it sends by itself: said by `postern check`.
+                    const at = hits.map((hit) => order.indexOf(hit))
+                    const neighbours = at.every((place, i) => i === 0 || place === at[i - 1]! + 1)
+                    const loosely = new World(config([{ ...open, hits }]))
+                    const strictly = new World(config([{ ...strict, hits }]))
+                    for (const world of [loosely, strictly]) world.knock(A, order)
+                    scans += loosely.tally.door("open").knocks
+                    expect(strictly.tally.door("open").knocks).toBe(neighbours ? 1 : 0)
+                },
+            ),
+        )
+        expect(scans).toBeGreaterThan(10)
+        const hit = fc.constantFrom("1", "2", "3", "4:udp", "9")
+        fc.assert(
+            fc.property(
+                fc.uniqueArray(hit, { minLength: 1, maxLength: 3 }),
+                fc.array(hit, { maxLength: 30 }),
+                (hits, sent) => {
+                    const trace = sent.filter((text, i) => text !== sent[i - 1])
+                    const world = new World(config([{ ...strict, hits }]))
+                    let seen: string[] = []
+                    let times = 0
+                    for (const text of trace) {
+                        world.send(A, text)
+                        seen.push(text)
+                        if (seen.length < hits.length || hits.some((h, i) => h !== seen.at(i - hits.length))) continue
+                        times++
+                        seen = []
+                    }
+                    expect(world.tally.door("open").knocks).toBe(times)
+                    opened += times
+                },
+            ),
+            { numRuns: 600 },
+        )
+        expect(opened).toBeGreaterThan(100)
+    })
+})
+
+describe("an engine of doors with a cooldown", () => {
+    const cool = { ...open, hits: ["7000:udp"], opens: [], command, knockd: { cooldown: 5000 } }
+
+    it("runs nothing more for the source until it has passed, and says so once", () => {
+        const world = new World(config([{ ...cool, command: { ...command, shell: true } }]))
+        for (let i = 0; i < 100; i++) {
+            world.knock(A, ["7000:udp"], 49)
+            world.ends("start", "open", A)
+        }
+        expect(runs(world)).toBe(1)
+        expect(world.told()).toEqual([`stage 1/1 open ${A}`, `refused cooldown open ${A}`])
+        expect(world.tally.door("open").refused.cooldown).toBe(99)
+        world.knock(B, ["7000:udp"])
+        expect(world.told()).toEqual([`stage 1/1 open ${B}`])
+        world.pass(90)
+        world.knock(A, ["7000:udp"])
+        expect(world.told()).toEqual([`stage 1/1 open ${A}`])
+    })
+
+    it("moves no stop, and uses no one-time sequence up", () => {
+        const stop = { ...command, stop: ["/bin/true"], after: 10_000 }
+        const world = new World(config([{ ...cool, once: true, command: stop }]))
+        world.knock(A, ["7000:udp"])
+        world.ends("start", "open", A)
+        world.spent.clear()
+        world.knock(A, ["7000:udp"])
+        expect([world.dues.length, world.spent.size]).toEqual([1, 0])
+    })
+
+    it("begins when the door opens, not with a knock that is refused", () => {
+        const world = new World(config([{ ...cool, once: true }]))
+        world.spent.add("open")
+        world.knock(A, ["7000:udp", "7000:udp"])
+        expect(world.told()).toEqual([`refused used open ${A}`, `refused used open ${A}`])
+        const strangers = new World(config([{ ...cool, sources: ["198.51.100.0/24"] }]))
+        strangers.knock(A, ["7000:udp", "7000:udp"])
+        const refused = [`stage 1/1 open ${A}`, `refused source open ${A}`]
+        expect(strangers.told()).toEqual([...refused, ...refused])
+    })
+
+    it("is as long as the configuration in force says, also over a reload, and each door has its own", () => {
+        const other = { ...cool, name: "other" }
+        const world = new World(config([cool, other]))
+        world.knock(A, ["7000:udp"])
+        expect(runs(world)).toBe(2)
+        for (const door of ["open", "other"]) world.ends("start", door, A)
+        world.reload(config([{ ...cool, knockd: { cooldown: 1000 } }, other]))
+        world.pass(1000)
+        world.knock(A, ["7000:udp"])
+        expect(world.runs.splice(0)).toEqual([`start open ${A}`])
+        world.reload(config([{ ...cool, knockd: { cooldown: 0 } }]))
+        world.told()
+        world.knock(A, ["7000:udp"])
+        expect(world.told()).toEqual([`stage 1/1 open ${A}`])
+    })
+})
+
+/** Programs asked for since the last time. */
+function runs(world: World): number {
+    return world.runs.splice(0).length
+}
+
 const command = { start: ["/bin/true"], stop: null, after: 0, timeout: 1000 }

@@ -2,7 +2,7 @@
  * A world for the engine: it owns time and sources, sends packets, carries effects out on a model of the kernel's sets
  * and jumps to deadlines. Nothing sleeps.
  */
-import type { Command, Config, Door, Gateway } from "../../../src/core/config/config.ts"
+import type { Command, Config, Door, Gateway, KnockdManner } from "../../../src/core/config/config.ts"
 import { GATEWAY } from "../../../src/core/config/defaults.ts"
 import type { Effect } from "../../../src/core/effect.ts"
 import { Engine } from "../../../src/core/engine.ts"
@@ -24,8 +24,10 @@ type DoorText = Partial<Omit<Door, "sequence" | "opens" | "sources" | "always" |
     readonly within?: number
     readonly flags?: { set: number; clear: number }
     readonly target?: readonly string[]
+    /** Neither this nor `knockd`: a door of ours. */
     readonly strict?: boolean
     readonly once?: boolean
+    readonly knockd?: Partial<KnockdManner>
 }
 
 function value<T>(read: { ok: true; value: T } | { ok: false; code: string }): T {
@@ -59,6 +61,10 @@ export function config(doors: readonly DoorText[], gateway: Partial<Gateway> = {
                 target: (door.target ?? []).map((text) => parseAddress(text)!),
                 strict: door.strict ?? true,
                 once: door.once ?? false,
+                knockd:
+                    door.knockd === undefined && door.strict !== false
+                        ? null
+                        : { duplicates: false, cooldown: 0, ...door.knockd },
             },
         })),
     }

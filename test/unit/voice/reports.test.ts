@@ -117,10 +117,14 @@ describe("reportText()", () => {
     })
 
     it("has a sentence of its own for each refusal", () => {
-        const codes = Object.keys({ source: 1, share: 1, grants: 1, firewall: 1, used: 1 } satisfies Record<
-            RefusalCode,
-            1
-        >)
+        const codes = Object.keys({
+            source: 1,
+            share: 1,
+            grants: 1,
+            firewall: 1,
+            used: 1,
+            cooldown: 1,
+        } satisfies Record<RefusalCode, 1>)
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of the record above
         const texts = (codes as RefusalCode[]).map((code) => reportText({ type: "refused", ...who, code }, wall))
         for (const { level, text } of texts)

@@ -1,6 +1,8 @@
 /** knockd's [options] as [gateway]: keys with the reason for each, and reasons for what is not needed. */
 import { LIMITS } from "../../config/defaults.ts"
 import type { KnockdOptions } from "../conf.ts"
+import { readInterfaces } from "../interfaces.ts"
+import { DUPLICATES_TEXT, hookText } from "./texts.ts"
 import { tomlList, unicode } from "./writing.ts"
 
 /** Lines, each with what is said about it; null: there is none, and that is what is said. */
@@ -11,7 +13,8 @@ function gone(comment: string): Gateway {
 }
 
 /** What becomes of the options. */
-export function gatewayOf({ interface: named, useSyslog, logFile, pidFile }: KnockdOptions): Gateway {
+export function gatewayOf(options: KnockdOptions): Gateway {
+    const { interface: named, useSyslog, logFile, pidFile, strict, allowDuplicates, onStart, onStop } = options
     return [
         interfaces(named),
         ...(useSyslog
@@ -25,7 +28,15 @@ export function gatewayOf({ interface: named, useSyslog, logFile, pidFile }: Kno
         ...(pidFile === null
             ? []
             : gone("PidFile: not needed: postern status asks the daemon, postern reload tells it.")),
+        ...(strict ? gone("Strict: every door is.") : []),
+        ...(allowDuplicates ? gone(DUPLICATES_TEXT) : []),
+        ...hook("On_Start", onStart, "ExecStartPost"),
+        ...hook("On_Stop", onStop, "ExecStopPost"),
     ]
+}
+
+function hook(key: string, command: string | null, unit: string): Gateway {
+    return command === null || command === "" ? [] : gone(hookText(key, unicode(command) ?? "…", unit))
 }
 
 function interfaces(named: string | null): Gateway[number] {
@@ -35,9 +46,10 @@ function interfaces(named: string | null): Gateway[number] {
             "/etc/default/knockd). auto: those of the default routes."
         return { line: 'interfaces = "auto"', comment }
     }
-    if (named === "any" || named === "auto")
-        return { line: `interfaces = "${named}"`, comment: "interfaces: Interface." }
-    const names = [...new Set(named.split(",").map((name) => name.trim()))]
+    const reading = readInterfaces(named)
+    if (reading.ok && typeof reading.interfaces === "string")
+        return { line: `interfaces = "${reading.interfaces}"`, comment: "interfaces: Interface." }
+    const names = reading.ok && typeof reading.interfaces !== "string" ? reading.interfaces : []
     const known = names.filter((name) => /^(?!\.\.?$|auto$|any$)[\w.:@-]{1,15}$/.test(name))
     if (known.length === 0 || known.length < names.length || known.length > LIMITS.interfaces[1]) {
         const comment = "interfaces: what Interface names cannot be an interface. auto: those of the default routes."

@@ -145,7 +145,8 @@ function oddRisks(oddities: readonly Oddity[], doors: readonly KnockdDoor[]): Ma
     // Both are in the order of their lines.
     for (const oddity of oddities) {
         const { odd, line } = oddity
-        if (odd === "again" || odd === "name") continue
+        // Those are told where they are taken over.
+        if (odd === "again" || odd === "name" || odd === "extra") continue
         while ((doors[at + 1]?.line ?? Number.POSITIVE_INFINITY) <= line) at++
         const door = oddity.door === null ? 0 : (doors[at]?.line ?? 0)
         const risk = { where: `line ${line}`, message: knockdText({ code: "odd", oddity }) }

@@ -7,6 +7,7 @@ import type { Draft } from "./door.ts"
 import type { Gateway } from "./gateway.ts"
 import {
     alikeText,
+    cooldownText,
     cutText,
     familyText,
     HEAD,
@@ -77,6 +78,8 @@ function doorLines(
         ...(alike.length === 0 ? [] : remark(alikeText(alike))),
         ...riskLines(risks.filter((risk) => !ofHits(risk))),
         ...familyLines(draft),
+        ...(was.strict ? remark("strict: every door is.") : []),
+        ...(was.cooldown > 0 ? remark(cooldownText(was.cooldown)) : []),
         ...deedLines(draft),
         "[door.sequence]",
         ...sequenceLines(draft, risks.filter(ofHits)),

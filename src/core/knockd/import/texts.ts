@@ -168,3 +168,20 @@ export function readableText(name: string): string {
 export const RIGHTS_TEXT =
     "differs: knockd runs commands as root; here they have the rights of the daemon, and the service is not root: " +
     "postern-run(1) says how it can be."
+
+/** Of knockd's `AllowDuplicates`. */
+export const DUPLICATES_TEXT =
+    "differs: AllowDuplicates: the same hit again counts once here, too, but only for 1.5 s: later it spoils the knock."
+
+/** Of a command for the beginning or the end of the daemon; `unit`: what systemd calls it. */
+export function hookText(key: string, command: string, unit: string): string {
+    return (
+        `differs: ${key}: ${command}: not taken over. What is hidden here is closed to strangers, whether the daemon ` +
+        `runs or not; what else has to be run with it belongs into a drop-in of postern.service: ${unit}=+…`
+    )
+}
+
+/** Of a door that rests after it was opened. */
+export function cooldownText(seconds: number): string {
+    return `differs: seq_cooldown = ${seconds}: there is none here: another knock while it is open moves the end.`
+}

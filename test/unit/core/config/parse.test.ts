@@ -115,6 +115,7 @@ describe("readConfig()", () => {
                             flags: { set: SYN, clear: ACK | 4 },
                             strict: true,
                             once: false,
+                            knockd: null,
                             target: [
                                 [0, 0, 0xffff, 0xc0000201],
                                 [0x20010db8, 0, 0, 1],
@@ -180,6 +181,7 @@ describe("readConfig()", () => {
                         target: [],
                         strict: true,
                         once: false,
+                        knockd: null,
                     },
                     command: null,
                     command6: null,

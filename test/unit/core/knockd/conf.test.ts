@@ -69,7 +69,16 @@ describe("readKnockdConf() says what knockd says", () => {
 describe("readKnockdConf()", () => {
     it("has knockd's defaults", () => {
         expect(good("[d]\nsequence = 1:udp, 2")).toEqual({
-            options: { useSyslog: false, logFile: null, pidFile: null, interface: null },
+            options: {
+                useSyslog: false,
+                logFile: null,
+                pidFile: null,
+                interface: null,
+                allowDuplicates: false,
+                strict: false,
+                onStart: null,
+                onStop: null,
+            },
             doors: [
                 {
                     name: "d",
@@ -87,6 +96,8 @@ describe("readKnockdConf()", () => {
                     cmdTimeout: 10,
                     stop: null,
                     stop6: null,
+                    strict: false,
+                    cooldown: 0,
                 },
             ],
         })
@@ -98,7 +109,7 @@ describe("readKnockdConf()", () => {
         const times = "seq_timeout = 1\ntimeout = 2\ncmd_timeout = 3\n"
         const commands = "command = a\nstart_command = b\ncommand_6 = c\nstart_command_6 = d\nstop_command = e\n"
         const conf = good(`${options}${door}${times}${commands}stop_command_6 =\n`)
-        expect(conf.options).toEqual({ useSyslog: true, logFile: "l", pidFile: "p", interface: "i" })
+        expect(conf.options).toMatchObject({ useSyslog: true, logFile: "l", pidFile: "p", interface: "i" })
         expect(conf.doors).toEqual([
             expect.objectContaining({
                 flags: { set: SYN, clear: ACK },
@@ -120,6 +131,73 @@ describe("readKnockdConf()", () => {
         expect(good(text, {}, "").options.interface).toBe("one")
         expect(read(text, {}, "three").told).toEqual(["config: new section: 'options'"])
         expect(good(`[options]\ninterface = ${"i".repeat(40)}\n`).options.interface).toBe("i".repeat(31))
+    })
+
+    it("reads what knockd has not, tells of it, and finds each of them odd", () => {
+        const options = "[options]\nALLOWDUPLICATES\n Strict \non_start = a b\nOn_Stop = c\non_start = d # e\n"
+        const text = `${options}[one]\nsequence = 1\ncooldown = 1\nSeq_Cooldown = 2\n[two]\nstrict\nsequence = 3\n`
+        const reading = read(text)
+        expect(reading).toMatchObject({
+            ok: true,
+            conf: {
+                options: { allowDuplicates: true, strict: true, onStart: "d # e", onStop: "c" },
+                doors: [
+                    { strict: false, cooldown: 2 },
+                    { strict: true, cooldown: 0 },
+                ],
+            },
+        })
+        expect(reading.told).toEqual([
+            "config: new section: 'options'",
+            "config: allowduplicates",
+            "config: strict",
+            "config: on_start: a b",
+            "config: on_stop: c",
+            "config: on_start: d # e",
+            "config: new section: 'one'",
+            "config: one: sequence: 1:tcp",
+            "config: one: seq_cooldown: 1",
+            "config: one: seq_cooldown: 2",
+            "config: new section: 'two'",
+            "config: two: strict",
+            "config: two: sequence: 3:tcp",
+        ])
+        expect(reading.oddities.map(({ odd, line }) => `${line} ${odd}`)).toEqual([
+            "2 extra",
+            "3 extra",
+            "4 extra",
+            "5 extra",
+            "6 twice",
+            "6 extra",
+            "6 comment",
+            "9 extra",
+            "10 twice",
+            "10 extra",
+            "12 extra",
+        ])
+    })
+
+    it("refuses them where they do not belong, or with a value, or without one, as knockd refuses what it does not know", () => {
+        for (const line of ["strict = yes", "on_start", "allowduplicates =", "cooldown = 5", "seq_cooldown"])
+            expect([line, read(`[options]\n${line}\n`)]).toMatchObject([
+                line,
+                { line: 2, message: "config: line 2: syntax error" },
+            ])
+        for (const line of [
+            "strict =",
+            "on_start = x",
+            "on_stop = x",
+            "allowduplicates",
+            "seq_cooldown",
+            "cool_down = 1",
+        ])
+            expect([line, read(`[d]\n${line}\n`)]).toMatchObject([line, { line: 2, oddities: [] }])
+        expect(read("strict\n")).toMatchObject({ line: 1 })
+    })
+
+    it("takes a list of interfaces whole, where knockd cuts a name", () => {
+        const list = Array.from({ length: 9 }, (_, i) => `lan${i}`).join(", ")
+        expect(good(`[options]\ninterface = ${list}\n`).options.interface).toBe(list)
     })
 
     it("asks for a file of one-time sequences only when it comes to it", () => {

@@ -422,7 +422,8 @@ describe("importKnockdConf()", () => {
         ["any", "any"],
         ["eth0, wg0,eth0", "eth0 wg0"],
         ["eth0,no name", "auto"],
-        ["any,eth0", "auto"],
+        ["any,eth0", "any"],
+        ["eth0,auto", "auto"],
     ])("Interface = %s becomes %s", async (named, wanted) => {
         const { text } = await imported(`[options]\ninterface = ${named}\n[d]\nsequence = 7,9,8\n`)
         const reading = await checked(text)

@@ -1,0 +1,44 @@
+/**
+ * `On_Start` and `On_Stop`: commands for the beginning and the end of the daemon itself, such as a firewall that is shut
+ * only while somebody is there to open it (spec/knockd.md, "Beginning and end"). One at a time, and never for long: who
+ * waits for the daemon waits for them.
+ */
+import { type Surroundings, spawnCommands } from "../../adapters/commands/spawn.ts"
+import { outcomeLines } from "../../core/knockd/lines.ts"
+import type { CommandOutcome } from "../../ports/commands.ts"
+
+/** Ours: milliseconds that each may take before it is ended. */
+const TIMES = { on_start: 30_000, on_stop: 10_000 } as const
+const ONE = { running: 1, waiting: 1, groupRunning: 1, groupWaiting: 1 }
+
+/** See the head of the file. */
+export class Hooks {
+    readonly #around: Surroundings
+    readonly #tell: (...lines: readonly string[]) => void
+    readonly #complain: (line: string) => void
+
+    /** `around`: as for commands of doors; `tell`: lines for the log; `complain`: for who has started us. */
+    constructor(around: Surroundings, tell: (...lines: readonly string[]) => void, complain: (line: string) => void) {
+        this.#around = around
+        this.#tell = tell
+        this.#complain = complain
+    }
+
+    /**
+     * Runs a command by the shell, unless there is none, and tells how that went. Resolves when it has ended; a time that
+     * is over, or `cancel`, ends it. Never rejects.
+     */
+    async run(name: keyof typeof TIMES, command: string | null, cancel?: Promise<unknown>): Promise<void> {
+        if (command === null || command === "") return
+        this.#tell(`${name}: running command: ${command}`, "")
+        const commands = spawnCommands(ONE, this.#around)
+        const ended = new Promise<CommandOutcome>((resolve) => {
+            const argv = ["/bin/sh", "-c", command]
+            commands.run({ lane: name, argv, timeout: TIMES[name], output: () => {} }, resolve)
+        })
+        void cancel?.then(() => commands.stop())
+        const lines = outcomeLines(name, await ended)
+        this.#tell(...lines)
+        for (const line of lines) this.#complain(line)
+    }
+}

@@ -96,6 +96,7 @@ install_all() {
     done
 
     place "$here/systemd/postern.service" "$units/postern.service"
+    place "$here/systemd/postern-knockd.service" "$units/postern-knockd.service"
     place "$here/systemd/postern.sysusers.conf" "$sysusers/postern.conf"
     place "$here/systemd/postern.tmpfiles.conf" "$tmpfiles/postern.conf"
     # In folders as here, so that their links hold.
@@ -119,23 +120,27 @@ your own hits into $SYSCONFDIR/postern/postern.toml:
   systemd-sysusers && systemd-tmpfiles --create $tmpfiles/postern.conf
   postern check && systemctl daemon-reload && systemctl enable --now postern
 If it was running: systemctl daemon-reload && systemctl restart postern. What is open stays open.
+In the place of knockd: $documents/docs/from-knockd.md
 END
 }
 
 uninstall_all() {
     need_writable "$DESTDIR$PREFIX/lib" "$DESTDIR$PREFIX/bin" "$DESTDIR$PREFIX/share"
     # Without its program it would run on until it ends, and then nobody could knock.
-    for link in "$DESTDIR$SYSCONFDIR"/systemd/system/*.wants/postern.service; do
-        [ ! -h "$link" ] || fail "the service is still enabled" "systemctl disable --now postern, then again"
+    for service in postern postern-knockd; do
+        for link in "$DESTDIR$SYSCONFDIR"/systemd/system/*.wants/$service.service; do
+            [ ! -h "$link" ] || fail "the service is still enabled" "systemctl disable --now $service, then again"
+        done
     done
     rm -rf "$library" "$documents"
     for name in knock knockd; do
         link=$(link_of "$name")
         ! is_ours "$link" || rm -f "$link"
     done
-    rm -f "$DESTDIR$PREFIX/bin/postern" "$units/postern.service" "$sysusers/postern.conf" "$tmpfiles/postern.conf"
+    rm -f "$DESTDIR$PREFIX/bin/postern" "$units/postern.service" "$units/postern-knockd.service"
+    rm -f "$sysusers/postern.conf" "$tmpfiles/postern.conf"
     [ -n "$DESTDIR" ] || cat <<END
-Uninstalled. These are yours to remove: $SYSCONFDIR/postern, /var/lib/postern, the user postern, drop-ins in
+Uninstalled. These are yours to remove: $SYSCONFDIR/postern, /var/lib/postern, /var/lib/postern-knockd, the user postern, drop-ins in
 $SYSCONFDIR/systemd/system/postern.service.d, and what is hidden: nft delete table inet postern
 END
 }

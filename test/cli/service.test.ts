@@ -127,12 +127,39 @@ describe("make install", () => {
     it("leaves an enabled service its program: make uninstall says to disable it first", () => {
         const wants = join(folder, "etc/systemd/system/multi-user.target.wants")
         mkdirSync(wants, { recursive: true })
-        symlinkSync(unit, join(wants, "postern.service"))
-        const { status, text } = make("uninstall", `PREFIX=${folder}/usr`, `SYSCONFDIR=${folder}/etc`)
-        expect(status).not.toBe(0)
-        expect(text).toContain("systemctl disable --now postern")
-        expect(existsSync(unit)).toBe(true)
+        for (const name of ["postern", "postern-knockd"]) {
+            symlinkSync(unit, join(wants, `${name}.service`))
+            const { status, text } = make("uninstall", `PREFIX=${folder}/usr`, `SYSCONFDIR=${folder}/etc`)
+            expect(status).not.toBe(0)
+            expect(text).toContain(`systemctl disable --now ${name},`)
+            expect(existsSync(unit)).toBe(true)
+            rmSync(join(wants, `${name}.service`))
+        }
         rmSync(wants, { recursive: true })
+    })
+})
+
+/** The unit that stands in for knockd's. */
+const standIn = () => join(dirname(unit), "postern-knockd.service")
+const settings = (file: string) => readFileSync(file, "utf8").match(/^(?:CapabilityBoundingSet|ProtectSystem)=.*$/gm)
+
+describe("postern-knockd.service", () => {
+    it("is without a fault: systemd-analyze verify", (ctx) => {
+        const reason = without("systemd-analyze")
+        if (reason !== null) ctx.skip(reason)
+        expect(run("systemd-analyze", "verify", standIn())).toEqual({ status: 0, text: "" })
+    })
+
+    it("lets commands do what Debian's unit lets them do, and is less exposed", (ctx) => {
+        const debian = "/lib/systemd/system/knockd.service"
+        const reason = existsSync(debian) ? without("systemd-analyze") : "needs knockd (Debian package knockd)"
+        if (reason !== null) ctx.skip(reason)
+        expect(settings(standIn())).toEqual(expect.arrayContaining(settings(debian)!))
+        const [theirs, here] = [debian, standIn()].map((file) => {
+            const { text } = run("systemd-analyze", "security", "--offline=true", "--no-pager", file)
+            return Number(/exposure level for .*: (\d+\.\d+)/.exec(text)?.[1])
+        })
+        expect(here).toBeLessThan(theirs! - 1)
     })
 })
 

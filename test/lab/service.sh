@@ -38,9 +38,15 @@ systemd-tmpfiles --create /usr/local/lib/tmpfiles.d/postern.conf >&2
 # A user manager finds its directories in other variables than that of the system.
 export XDG_RUNTIME_DIR=/run XDG_CONFIG_HOME=/var/lib XDG_STATE_HOME=/var/lib
 mkdir -p /run/systemd/system /run/systemd/user/postern.service.d
-ln -s /usr/local/lib/systemd/system/postern.service /run/systemd/user/
+ln -s /usr/local/lib/systemd/system/*.service /run/systemd/user/
+# Debian's, for those who come from there.
+[ ! -e /lib/systemd/system/knockd.service ] || ln -s /lib/systemd/system/knockd.service /run/systemd/user/
 # There is no journal here.
 printf '[Service]\nStandardError=append:/run/postern.log\n' >/run/systemd/user/postern.service.d/00-log.conf
+for unit in knockd postern-knockd; do
+    mkdir /run/systemd/user/$unit.service.d
+    printf '[Service]\nStandardOutput=append:/run/%s.log\nStandardError=inherit\n' $unit >/run/systemd/user/$unit.service.d/00-log.conf
+done
 printf '[Unit]\nDefaultDependencies=no\n' >/run/systemd/user/default.target
 : >/run/postern.log
 unset NOTIFY_SOCKET

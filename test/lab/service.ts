@@ -9,6 +9,8 @@ const ROOT = join(import.meta.dirname, "..", "..")
 const UNITS = "/run/systemd/user/postern.service.d"
 
 export type Service = {
+    /** The argument vector that runs a program there: for `start` of its namespace. */
+    readonly inside: (argv: readonly string[]) => string[]
     /** Runs a program as root where the service runs: its files, its network. */
     readonly exec: (argv: readonly string[], options?: ExecOptions) => Result
     readonly systemctl: (...args: readonly string[]) => Result
@@ -39,10 +41,15 @@ export async function makeService(host: Namespace, scratch: string, configuratio
             resolve()
         })
     })
-    const exec = (argv: readonly string[], options?: ExecOptions) => {
-        const run = ["nsenter", `--mount=/proc/${child.pid}/ns/mnt`, "--", "env", "XDG_RUNTIME_DIR=/run", ...argv]
-        return host.exec(run, options)
-    }
+    const inside = (argv: readonly string[]) => [
+        "nsenter",
+        `--mount=/proc/${child.pid}/ns/mnt`,
+        "--",
+        "env",
+        "XDG_RUNTIME_DIR=/run",
+        ...argv,
+    ]
+    const exec = (argv: readonly string[], options?: ExecOptions) => host.exec(inside(argv), options)
     const systemctl = (...args: readonly string[]) => exec(["systemctl", "--user", "--no-pager", ...args])
     const write = (path: string, text: string) => {
         const { status, stderr } = exec(["sh", "-c", 'cat >"$0"', path], { input: text })
@@ -50,7 +57,7 @@ export async function makeService(host: Namespace, scratch: string, configuratio
     }
     const remove = async () => {
         if (!over) {
-            systemctl("stop", "postern")
+            systemctl("stop", "postern", "postern-knockd", "knockd")
             child.kill("SIGTERM")
             await Promise.race([ended, eventually(() => over, 10_000)])
             child.kill("SIGKILL")
@@ -71,6 +78,7 @@ export async function makeService(host: Namespace, scratch: string, configuratio
         return "this systemd, as the manager of a user, puts every confined service into a user namespace: no root there"
     }
     return {
+        inside,
         exec,
         systemctl,
         show(...names) {

@@ -12,7 +12,7 @@ export type Syslog = { readonly line: (text: string) => void; readonly close: ()
 export function openSyslog(name: string): Syslog {
     // The C library keeps the pointer: the name must stay where it is for as long as there are lines.
     const ident = ffi().alloc("char", name.length + 1)
-    ffi().encode(ident, `${name}\0`, "char", name.length + 1)
+    ffi().encode(ident, "char", `${name}\0`, name.length + 1)
     libcFunction("void openlog(void *ident, int option, int facility)")(ident, 0, LOG_USER)
     const syslog = libcFunction("void syslog(int priority, str format, ...)")
     const close = libcFunction("void closelog()")

@@ -3,9 +3,9 @@
  * only while somebody is there to open it (spec/knockd.md, "Beginning and end"). One at a time, and never for long: who
  * waits for the daemon waits for them.
  */
-import { type Surroundings, spawnCommands } from "../../adapters/commands/spawn.ts"
+import type { Room } from "../../adapters/commands/lanes.ts"
 import { outcomeLines } from "../../core/knockd/lines.ts"
-import type { CommandOutcome } from "../../ports/commands.ts"
+import type { CommandOutcome, Commands } from "../../ports/commands.ts"
 
 /** Ours: milliseconds that each may take before it is ended. */
 const TIMES = { on_start: 30_000, on_stop: 10_000 } as const
@@ -13,13 +13,17 @@ const ONE = { running: 1, waiting: 1, groupRunning: 1, groupWaiting: 1 }
 
 /** See the head of the file. */
 export class Hooks {
-    readonly #around: Surroundings
+    readonly #commands: (room: Room) => Commands
     readonly #tell: (...lines: readonly string[]) => void
     readonly #complain: (line: string) => void
 
-    /** `around`: as for commands of doors; `tell`: lines for the log; `complain`: for who has started us. */
-    constructor(around: Surroundings, tell: (...lines: readonly string[]) => void, complain: (line: string) => void) {
-        this.#around = around
+    /** `commands`: what runs those of doors, with room of its own; `tell`: lines for the log; `complain`: for who has started us. */
+    constructor(
+        commands: (room: Room) => Commands,
+        tell: (...lines: readonly string[]) => void,
+        complain: (line: string) => void,
+    ) {
+        this.#commands = commands
         this.#tell = tell
         this.#complain = complain
     }
@@ -31,7 +35,7 @@ export class Hooks {
     async run(name: keyof typeof TIMES, command: string | null, cancel?: Promise<unknown>): Promise<void> {
         if (command === null || command === "") return
         this.#tell(`${name}: running command: ${command}`, "")
-        const commands = spawnCommands(ONE, this.#around)
+        const commands = this.#commands(ONE)
         const ended = new Promise<CommandOutcome>((resolve) => {
             const argv = ["/bin/sh", "-c", command]
             commands.run({ lane: name, argv, timeout: TIMES[name], output: () => {} }, resolve)

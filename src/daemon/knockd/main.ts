@@ -6,10 +6,12 @@ import { createHash } from "node:crypto"
 import { rmSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { systemClock } from "../../adapters/clock/system.ts"
+import type { Room } from "../../adapters/commands/lanes.ts"
 import { type Surroundings, spawnCommands } from "../../adapters/commands/spawn.ts"
 import { readKnockdFiles, readOneTime } from "../../adapters/config/knockd.ts"
 import { markUsed } from "../../adapters/config/one-time.ts"
 import { rtnetlinkLinks } from "../../adapters/links/rtnetlink.ts"
+import { systemdNotifier } from "../../adapters/notify/systemd.ts"
 import { allServices } from "../../adapters/services/all.ts"
 import { memoryStore } from "../../adapters/store/memory.ts"
 import type { Config, Gateway } from "../../core/config/config.ts"
@@ -22,15 +24,19 @@ import { Meter } from "../../core/metrics/meter.ts"
 import { formatAddress, isIPv4, parseNetwork } from "../../core/net/address.ts"
 import type { Report } from "../../core/report.ts"
 import { messageOf } from "../../core/thrown.ts"
+import type { Commands } from "../../ports/commands.ts"
 import type { Links } from "../../ports/links.ts"
+import type { Notifier } from "../../ports/notifier.ts"
 import type { Services } from "../../ports/services.ts"
 import type { Store } from "../../ports/store.ts"
+import { Herald } from "../herald.ts"
 import type { Log } from "../log.ts"
 import type { Loop } from "../loop.ts"
 import { openState } from "../state.ts"
 import { startLoop } from "../taking.ts"
 import type { Listener } from "../told.ts"
 import { environmentOf, goBehind, isBehind, tellReady } from "./behind.ts"
+import { DRY_RUN, DryFiles, dryLine, idleCommands } from "./dry-run.ts"
 import { Hooks } from "./hooks.ts"
 import { Names } from "./names.ts"
 import { OneTime } from "./one-time.ts"
@@ -42,8 +48,11 @@ declare const POSTERN_VERSION: string
 /** knockd's. */
 const INTERFACE = "eth0"
 const PID_FILE = "/var/run/knockd.pid"
-/** Ours: where stops are kept that must run whatever happens to us. A directory of its own for each that may run. */
-const STATE = "/var/lib/postern/knockd"
+/**
+ * Ours: where stops are kept that must run whatever happens to us. A directory of its own for each that may run, and none
+ * of `postern run`'s, which belongs to another user.
+ */
+const STATE = "/var/lib/postern-knockd"
 /** Lines that nobody has read yet are offered so long at the end (ms). */
 const LAST_WORDS_MS = 1000
 /** Ours: stops that are due so soon (ms) are waited for at the end. */
@@ -67,8 +76,10 @@ export async function knockd(argv: readonly string[]): Promise<number> {
         process.stdout.write(HELP)
         return 1
     }
+    // Its variables are not for commands.
+    const notifier = systemdNotifier(process.env, process.pid)
     try {
-        return await new Knockd(run, first.conf).live()
+        return await new Knockd(run, first.conf, notifier).live()
     } catch (error) {
         process.stderr.write(`${messageOf(error)}\n`)
         return 1
@@ -116,12 +127,15 @@ class Knockd {
     /** Null: sources are called by their addresses alone. */
     readonly #names: Names | null
     readonly #oneTime: OneTime
+    /** Null: this is no dry run. */
+    readonly #dry: DryFiles | null
+    readonly #herald: Herald
     #conf: KnockdConf
     #doors: ReadonlyMap<string, MadeDoor> = new Map()
     #loop: Loop | null = null
     #store: Store | null = null
 
-    constructor(words: KnockdWords, conf: KnockdConf) {
+    constructor(words: KnockdWords, conf: KnockdConf, notifier: Notifier) {
         this.#words = words
         this.#conf = conf
         this.#names = words.lookup ? new Names() : null
@@ -129,10 +143,22 @@ class Knockd {
         if (!interfaces.ok) throw new Error(interfaces.message)
         this.#interfaces = interfaces.interfaces
         this.#interface = interfacesName(this.#interfaces)
-        this.#hooks = new Hooks(this.#around(), (...lines) => this.#tell(...lines), complain)
+        this.#hooks = new Hooks(
+            (room) => this.#commands(room),
+            (...lines) => this.#tell(...lines),
+            complain,
+        )
+        this.#dry = words.dryRun ? new DryFiles() : null
+        this.#herald = new Herald({
+            notifier,
+            clock: systemClock(),
+            status: () => `listening on ${this.#interface}`,
+            trouble: () => this.#loop?.standing.trouble() ?? null,
+            log: (_level, text) => this.#tell(text),
+        })
         this.#output = new Output(() => this.#clock.wall(), words.verbose && !words.background)
         this.#oneTime = new OneTime({
-            mark: markUsed,
+            mark: this.#dry?.mark ?? markUsed,
             log: (text) => this.#tell(text),
             // Not within the act of the knock: first its door opens.
             used: () => void setImmediate(() => this.#roll()),
@@ -155,16 +181,12 @@ class Knockd {
         const log: Log = (level, text) => {
             if (level === "error" || level === "warning" || this.#words.debug) this.#tell(text)
         }
+        if (this.#dry !== null) this.#output.say(DRY_RUN)
         const made = doorsOf(this.#conf)
         this.#use(this.#conf, made)
         const config = this.#configOf(made)
-        const state = await openState(config, {
-            now: () => this.#clock.wall(),
-            // What it says of a directory that cannot be used is true of our own doors; see `#kept`.
-            log: this.#words.debug ? log : () => {},
-            back: () => this.#loop?.finish(),
-        })
-        this.#store = this.#kept(state)
+        const state = this.#dry === null ? await this.#openState(config, log) : null
+        this.#store = state === null ? this.#forgetful() : this.#kept(state)
         const { onStart } = this.#conf.options
         const first = onStart !== null && onStart !== ""
         // Before that has run no knock counts: until then there are no doors, and no stops to take over.
@@ -176,12 +198,12 @@ class Knockd {
             firewall: null,
             links,
             services: this.#services(log),
-            commands: spawnCommands(undefined, this.#around()),
+            commands: this.#commands(),
             store: first ? null : this.#store,
             spend: (door, source) => this.#oneTime.spend(door, source),
         })
         if (first && !(await this.#begin(loop, config, ended))) {
-            return await this.#end(await ended, loop, state.ok ? state.close : null)
+            return await this.#end(await ended, loop, state?.ok ? state.close : null)
         }
         this.#loop = loop
         this.#output.log(`starting up, listening on ${this.#interface}`)
@@ -191,9 +213,28 @@ class Knockd {
             this.#writePid()
             tellReady()
         }
+        if (this.#dry === null) takeName()
+        this.#herald.ready()
         if (waiting) void this.#reload()
         const signal = await ended
-        return await this.#end(signal, loop, state.ok ? state.close : null)
+        return await this.#end(signal, loop, state?.ok ? state.close : null)
+    }
+
+    #commands(room?: Room): Commands {
+        return this.#dry === null ? spawnCommands(room, this.#around()) : idleCommands()
+    }
+
+    #openState(config: Config, log: Log): ReturnType<typeof openState> {
+        return openState(config, {
+            now: () => this.#clock.wall(),
+            // What it says of a directory that cannot be used is true of our own doors; see `#kept`.
+            log: this.#words.debug ? log : () => {},
+            back: () => this.#loop?.finish(),
+        })
+    }
+
+    #forgetful(): Store {
+        return memoryStore(() => this.#clock.wall())
     }
 
     /** On_Start, and only then the doors. False: we are to end already. */
@@ -238,12 +279,13 @@ class Knockd {
         if (state.ok && health?.why !== "away") return state.store
         const why = state.ok ? health?.trouble : state.detail
         this.#tell(`stops of commands will be forgotten if this process dies: ${why ?? "nowhere to keep them"}`)
-        return memoryStore(() => this.#clock.wall())
+        return this.#forgetful()
     }
 
     async #end(signal: NodeJS.Signals, loop: Loop, close: (() => Promise<void>) | null): Promise<number> {
+        this.#herald.stopping()
         this.#output.say("waiting for child processes...")
-        await this.#stops(loop)
+        if (this.#dry === null) await this.#stops(loop)
         await loop.stop()
         await close?.()
         await this.#hooks.run("on_stop", this.#conf.options.onStop)
@@ -269,12 +311,12 @@ class Knockd {
     async #reload(): Promise<void> {
         const { config } = this.#words
         this.#tell(`re-reading config file: ${config}`, "")
+        this.#herald.reloading()
         const next = read(this.#words)
-        if (next.conf === null) {
-            this.#tell(`${next.message}: nothing has changed`)
-            return
-        }
-        if (!this.#turn(next.conf)) return
+        if (next.conf === null) this.#tell(`${next.message}: nothing has changed`)
+        const turned = next.conf !== null && this.#turn(next.conf)
+        this.#herald.ready()
+        if (!turned) return
         const wish = next.conf.options.logFile ?? this.#words.logFile
         if (wish !== null) this.#output.say(`re-opening log file: ${wish}`)
         this.#open()
@@ -290,7 +332,7 @@ class Knockd {
                 this.#tell(`${path}: ${file.detail}`)
                 continue
             }
-            const rolling = rollOn(conf, path, file.text)
+            const rolling = rollOn(conf, path, this.#dry?.text(path, file.text) ?? file.text)
             conf = rolling.conf
             for (const line of rolling.told) this.#tell(line)
         }
@@ -337,13 +379,15 @@ class Knockd {
     }
 
     #tell(...lines: readonly string[]): void {
-        for (const line of lines) {
+        for (const one of lines) {
+            const line = this.#dry === null ? one : dryLine(one)
             this.#output.log(line)
             this.#output.say(line)
         }
     }
 
     #open(): void {
+        if (this.#dry !== null) return
         const { logFile, useSyslog } = this.#conf.options
         const trouble = this.#output.open({
             logFile: logFile ?? this.#words.logFile,
@@ -368,6 +412,15 @@ class Knockd {
 
 function complain(text: string): void {
     process.stderr.write(`${text}\n`)
+}
+
+/** The name by which killall(1), pidof(8) and their like find it: scripts tell knockd so to read its configuration anew. */
+function takeName(): void {
+    try {
+        writeFileSync("/proc/self/comm", "knockd")
+    } catch {
+        // Its process number is in its file.
+    }
 }
 
 /** knockd says this on standard error, too. */

@@ -12,6 +12,8 @@ export type KnockdWords = {
     readonly logFile: string | null
     readonly verbose: boolean
     readonly onlyIpv4: boolean
+    /** Ours: in the foreground, and nothing is done but said. */
+    readonly dryRun: boolean
 }
 
 /** Run so; or there is something to say instead, on standard error and on standard output. */
@@ -29,6 +31,7 @@ const OPTIONS: readonly OptionSpec[] = [
     { short: "g", long: "logfile", value: true },
     { short: "v", long: "verbose", value: false },
     { short: "4", long: "only-ip-v4", value: false },
+    { short: "n", long: "dry-run", value: false },
     { short: "V", long: "version", value: false },
     { short: "h", long: "help", value: false },
 ]
@@ -48,14 +51,15 @@ export function readKnockdWords(words: readonly string[], strict: boolean): Word
     return {
         run: {
             interface: values.get("i") ?? null,
-            background: values.has("d"),
+            background: values.has("d") && !values.has("n"),
             config: values.get("c") ?? CONFIG,
             debug: values.has("D"),
             lookup: values.has("l"),
             pidFile: values.get("p") ?? null,
             logFile: values.get("g") ?? null,
-            verbose: values.has("v"),
+            verbose: values.has("v") || values.has("n"),
             onlyIpv4: values.has("4"),
+            dryRun: values.has("n"),
         },
     }
 }
@@ -72,6 +76,7 @@ options:
   -g, --logfile FILE    where lines are written, if the configuration says nothing
   -v, --verbose         say what happens, on standard output
   -4, --only-ip-v4      leave IPv6 alone
+  -n, --dry-run         say what would be done, on standard output, and change nothing
   -V, --version         which version this is
   -h, --help            this help
 `

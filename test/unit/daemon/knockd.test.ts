@@ -2,7 +2,9 @@ import { describe, expect, it } from "vitest"
 import type { Marking } from "../../../src/adapters/config/one-time.ts"
 import { readKnockdConf } from "../../../src/core/knockd/conf.ts"
 import { doorsOf } from "../../../src/core/knockd/doors.ts"
+import { readOneTimeFile } from "../../../src/core/knockd/one-time.ts"
 import { parseAddress } from "../../../src/core/net/address.ts"
+import { DryFiles, dryLine, idleCommands } from "../../../src/daemon/knockd/dry-run.ts"
 import { OneTime } from "../../../src/daemon/knockd/one-time.ts"
 import { readKnockdWords } from "../../../src/daemon/knockd/words.ts"
 
@@ -20,6 +22,7 @@ describe("readKnockdWords()", () => {
             logFile: null,
             verbose: false,
             onlyIpv4: false,
+            dryRun: false,
         })
     })
 
@@ -35,7 +38,13 @@ describe("readKnockdWords()", () => {
             logFile: "/g",
             verbose: true,
             onlyIpv4: true,
+            dryRun: false,
         })
+    })
+
+    it("a dry run stays in the foreground, and says what it does", () => {
+        expect(read("-dn").run).toMatchObject({ dryRun: true, background: false, verbose: true })
+        expect(read("--dry-run").run).toEqual(read("-n").run)
     })
 
     it("shows the help after a mistake, and looks no further than what is to be shown", () => {
@@ -43,6 +52,38 @@ describe("readKnockdWords()", () => {
         expect(read("-v", "-V", "-x")).toEqual({ run: null, mistakes: [], show: "version" })
         expect(read("--help")).toEqual({ run: null, mistakes: [], show: "help" })
         expect(read("-c")).toMatchObject({ run: null, show: "help" })
+    })
+})
+
+describe("a dry run", () => {
+    it("remembers what is used of a file, and leaves the rest of its text as it is", () => {
+        const files = new DryFiles()
+        const text = "# mine\n 1,2\n3,4\n 1,2\n bad\n"
+        const hits = readOneTimeFile(text).unused.map((line) => line.hits)
+        expect(files.text("/f", text)).toBe(text)
+        expect(files.mark("/f", hits[0]!)).toEqual({ ok: true })
+        expect(files.text("/f", text)).toBe("# mine\n#1,2\n3,4\n#1,2\n bad\n")
+        expect(files.text("/g", text)).toBe(text)
+        files.mark("/f", hits[1]!)
+        expect(files.text("/f", "9,9\n3,4\n")).toBe("9,9\n#,4\n")
+    })
+
+    it("has every command end well, and runs none", async () => {
+        const commands = idleCommands()
+        const job = { lane: "a", argv: ["/bin/false"], timeout: 1, output: () => {} }
+        const outcome = new Promise((resolve) => {
+            expect(commands.run(job, resolve)).toBe(true)
+        })
+        expect(await outcome).toEqual({ ended: "exit", code: 0 })
+        expect(commands.load()).toEqual({ running: 0, waiting: 0 })
+        await commands.stop()
+    })
+
+    it("says what it would run", () => {
+        expect(dryLine("ssh: running command: echo : running command: x")).toBe(
+            "ssh: would run command: echo : running command: x",
+        )
+        expect(dryLine("192.0.2.1: ssh: Stage 1")).toBe("192.0.2.1: ssh: Stage 1")
     })
 })
 

@@ -9,7 +9,6 @@ import { openOutlet } from "../adapters/log/outlet.ts"
 import { LogWriter } from "../adapters/log/writer.ts"
 import { systemdNotifier } from "../adapters/notify/systemd.ts"
 import { allServices } from "../adapters/services/all.ts"
-import { trimMemory } from "../adapters/system/trim.ts"
 import type { Config, Door } from "../core/config/config.ts"
 import { type ConfigFile, readConfig } from "../core/config/parse.ts"
 import { formatService } from "../core/knock/language.ts"
@@ -29,6 +28,7 @@ import { type Opening, openingOf, Refusal } from "./opening.ts"
 import { interfacesText } from "./outlook.ts"
 import { howLastEnded, recorder } from "./recorder.ts"
 import { type ReloadKeeping, type ReloadOutcome, reloadOnce } from "./reload.ts"
+import { trimWhenSettled } from "./settled.ts"
 import { openState } from "./state.ts"
 import { overfull, summary } from "./status.ts"
 import { logSurprises } from "./surprises.ts"
@@ -41,8 +41,6 @@ declare const POSTERN_VERSION: string
 
 /** Ours: ten thousand lines at once would be more than a log has room for, and `ready` would be lost among them. */
 const DOORS_TOLD = 100
-/** So long (ms) after the start nothing of it is under way any more. */
-const SETTLED_MS = 1000
 
 /** The log's descriptor. */
 const STDERR = 2
@@ -195,7 +193,7 @@ async function live(
     log("notice", "ready")
     hooks.begin()
     herald.ready()
-    setTimeout(trimMemory, SETTLED_MS).unref()
+    trimWhenSettled()
     const signal = await ended
     log("notice", `${signal}: stopping`)
     herald.stopping()

@@ -2,6 +2,7 @@
  * The commands port: one suite on each adapter. Real programs are small shell scripts that wait for a file; the model's
  * are ended by hand.
  */
+import { spawnSync } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -11,6 +12,7 @@ import { memoryCommands } from "../../src/adapters/commands/memory.ts"
 import { LONGEST_LINE, MOST_LINES } from "../../src/adapters/commands/output.ts"
 import { spawnCommands } from "../../src/adapters/commands/spawn.ts"
 import { nftFirewall } from "../../src/adapters/firewall/nft.ts"
+import { goingTo } from "../../src/adapters/system/program.ts"
 import type { CommandJob, CommandOutcome, Commands } from "../../src/ports/commands.ts"
 
 /** What the suite needs besides the port: programs by what they do, and a way to let the waiting ones go on. */
@@ -206,6 +208,14 @@ describe("memory", () => {
     })
 })
 
+describe("goingTo()", () => {
+    it("is a shell that becomes the program in that directory, and names what it cannot", () => {
+        expect(go("/usr/bin", "/usr/bin/printf", "%s|", "a b", "$HOME", "").stdout).toBe("a b|$HOME||")
+        expect(go("/usr/lib", "/bin/sh", "-c", "pwd").stdout).toBe("/usr/lib\n")
+        expect(go("/nowhere", "/bin/true")).toMatchObject({ status: 2, stderr: expect.stringContaining("/nowhere") })
+    })
+})
+
 describe("spawn", () => {
     let scratch: string
     let commands: Commands
@@ -270,11 +280,30 @@ describe("spawn", () => {
         const open = lines.flatMap((line) => /(\d+) -> (.*)$/.exec(line)?.slice(1, 3).join(" ") ?? [])
         expect(open.map((text) => text.replace(/\[\d+\]$/, "").replace(/\/proc\/\d+/, "/proc/…"))).toEqual([
             "0 /dev/null",
-            "1 socket:",
-            "2 socket:",
+            "1 pipe:",
+            "2 pipe:",
             "3 /proc/…/fd",
         ])
     })
+
+    it("holds back and ignores no signal for a program, whatever Node does for itself", async () => {
+        const { lines } = await runOnce(["/bin/grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"])
+        // Signals 32 and 33 are the C library's.
+        expect(lines.map((line) => BigInt(`0x${line.split(/\s+/)[1]}`) & 0x7fff_ffffn)).toEqual([0n, 0n])
+    })
+
+    it.each(["ours", "nowhere"] as const)(
+        "in knockd's place a program has our surroundings, and what it prints is %s",
+        async (output) => {
+            commands = spawnCommands(undefined, { directory: scratch, environment: { PATH: "/bin", A: "ö" }, output })
+            const argv = sh(`{ pwd; env | sort; readlink /proc/self/fd/0 /proc/self/fd/1; } > '${file("seen")}'`)
+            const outcomes: CommandOutcome[] = []
+            commands.run({ lane: "x", argv, timeout: 20_000, output: () => {} }, (outcome) => outcomes.push(outcome))
+            await settled(() => outcomes).toEqual([{ ended: "exit", code: 0 }])
+            const seen = readFileSync(file("seen"), "utf8")
+            expect(seen).toContain(`${scratch}\nA=ö\nPATH=/bin\nPWD=${scratch}\n`)
+        },
+    )
 
     it("both streams reach the log", async () => {
         const { lines } = await runOnce(sh("echo out; echo err >&2"))
@@ -296,10 +325,12 @@ describe("spawn", () => {
         const missing = await runOnce(["/nonexistent/page"])
         expect(missing.outcome).toEqual({
             ended: "error",
-            detail: "spawn /nonexistent/page ENOENT: there is no such program, or what it is written for is missing",
+            detail: "spawn /nonexistent/page: ENOENT (no such file or directory): there is no such program, or what it is written for is missing",
         })
         const plain = await runOnce([file("plain")])
         expect(plain.outcome).toMatchObject({ detail: expect.stringContaining("it is not executable") })
+        const cut = await runOnce(["/usr/bin/printf", "whole\0cut"])
+        expect(cut.outcome).toEqual({ ended: "error", detail: "/usr/bin/printf: a NUL in a word" })
     })
 
     it("says which signal ended a program", async () => {
@@ -334,6 +365,11 @@ describe("spawn", () => {
         expect(outcomes).toEqual([{ ended: "signal", signal: "SIGKILL" }])
     })
 })
+
+function go(directory: string, ...argv: string[]) {
+    const [shell = "", ...words] = goingTo(directory, argv)
+    return spawnSync(shell, words, { encoding: "utf8" })
+}
 
 function settled(test: () => unknown) {
     return expect.poll(test, { timeout: 20_000, interval: 10 })

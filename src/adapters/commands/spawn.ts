@@ -1,11 +1,15 @@
 /**
  * The commands port over real processes: argument vectors without a shell, a process group of their own so that a time
  * limit ends all of it, no input but what the job brings, a small fixed environment, and no descriptor but the three
- * standard ones (Node and our system calls open everything close-on-exec). A program may leave something running in the
+ * standard ones (Node and our system calls open everything close-on-exec). They are begun without a copy of this process
+ * (system/program.ts). A program may leave something running in the
  * background on purpose: what it prints after the program itself has ended is not read.
  */
-import { type ChildProcess, spawn } from "node:child_process"
+import { Socket } from "node:net"
 import type { CommandJob, CommandOutcome, Commands } from "../../ports/commands.ts"
+import { EACCES, EAGAIN, EMFILE, ENFILE, ENOENT, ENOMEM, SystemError } from "../system/errno.ts"
+import { beginProgram, openPipe, type ProgramEnd, type Standard } from "../system/program.ts"
+import { closeSocket } from "../system/socket.ts"
 import { laneCommands, type Room, type Running } from "./lanes.ts"
 import { OutputLines } from "./output.ts"
 import { patient } from "./patient.ts"
@@ -48,95 +52,118 @@ function start(
     around: Surroundings,
     ended: (outcome: CommandOutcome, passing: boolean) => void,
 ): Running {
-    const child = tryToSpawn(job.argv, job.input !== undefined, around)
+    const lines = new OutputLines(job.output)
+    const child = tryToBegin(job, around, (end) => over(outcomeOf(end)))
     if (child instanceof Error) {
         setImmediate(() => ended({ ended: "error", detail: whyNot(child) }, isPassing(child)))
         return { kill: () => {} }
     }
     // A program that ends, or closes its input, before it has read all of it, wants no more.
-    child.stdin?.on("error", () => {}).end(job.input)
-    const lines = new OutputLines(job.output)
+    child.input?.on("error", () => {}).end(job.input ?? "")
+    let open = child.outputs.length
+    let outcome: CommandOutcome | null = null
     let read = 0
-    for (const name of ["stdout", "stderr"] as const) {
-        const stream = child[name]
+    for (const [name, stream] of child.outputs) {
         // A stream that breaks has no more lines; the program's end is told by the program.
-        stream?.on("error", () => {})
-        stream?.on("data", (bytes: Buffer) => {
+        stream.on("error", () => {})
+        stream.on("data", (bytes: Buffer) => {
             lines.bytes(name, bytes)
             read += bytes.length
             if (read <= READ_FREELY) return
             stream.pause()
             setTimeout(() => stream.resume(), READ_PAUSE)
         })
+        stream.once("close", () => {
+            open--
+            tellIfDone()
+        })
     }
     let late: NodeJS.Timeout | undefined
+    let last: NodeJS.Timeout | undefined
     let timedOut = false
     const kill = () => {
         if (late !== undefined) return
-        signalGroup(child, "SIGTERM")
-        late = setTimeout(() => signalGroup(child, "SIGKILL"), GRACE)
+        signalGroup(child.pid, "SIGTERM")
+        late = setTimeout(() => signalGroup(child.pid, "SIGKILL"), GRACE)
     }
     const limit = setTimeout(() => {
         timedOut = true
         kill()
     }, job.timeout)
-    let over = false
-    const end = (outcome: CommandOutcome, passing = false) => {
-        if (over) return
-        over = true
-        clearTimeout(limit)
-        clearTimeout(late)
-        child.stdin?.destroy()
-        child.stdout?.destroy()
-        child.stderr?.destroy()
-        lines.end()
-        ended(timedOut ? { ended: "timeout" } : outcome, passing)
-    }
-    child.once("error", (error) => end({ ended: "error", detail: whyNot(error) }, isPassing(error)))
-    child.once("exit", (code, signal) => {
-        const outcome: CommandOutcome =
-            code === null ? { ended: "signal", signal: signal ?? "SIGKILL" } : { ended: "exit", code }
+    const over = (how: CommandOutcome) => {
         // We ended it: then all of it, now that nobody will wait for the group's last member.
-        if (late !== undefined) signalGroup(child, "SIGKILL")
-        const last = setTimeout(() => end(outcome), LAST_WORDS)
-        child.once("close", () => {
-            clearTimeout(last)
-            end(outcome)
-        })
-    })
+        if (late !== undefined) signalGroup(child.pid, "SIGKILL")
+        outcome = how
+        last = setTimeout(() => {
+            open = 0
+            tellIfDone()
+        }, LAST_WORDS)
+        tellIfDone()
+    }
+    const tellIfDone = () => {
+        if (outcome === null || open > 0) return
+        const told = timedOut ? ({ ended: "timeout" } as const) : outcome
+        outcome = null
+        for (const timer of [limit, late, last]) clearTimeout(timer)
+        child.input?.destroy()
+        for (const [, stream] of child.outputs) stream.destroy()
+        lines.end()
+        ended(told, false)
+    }
     return { kill }
+}
+
+function outcomeOf({ code, signal }: ProgramEnd): CommandOutcome {
+    return code === null ? { ended: "signal", signal: signal ?? "SIGKILL" } : { ended: "exit", code }
 }
 
 /** Not the program's fault: there is no descriptor, no process or no memory left, for the moment. */
 function isPassing(error: Error): boolean {
-    return "code" in error && ["EAGAIN", "EMFILE", "ENFILE", "ENOMEM"].includes(String(error.code))
+    return error instanceof SystemError && [EAGAIN, EMFILE, ENFILE, ENOMEM].includes(error.errno)
 }
 
+/** A program under way, with our ends of its pipes. */
+type Child = { readonly pid: number; readonly input: Socket | null; readonly outputs: readonly Output[] }
+type Output = readonly [name: "stdout" | "stderr", stream: Socket]
+
 /** The child, or why there is none. */
-function tryToSpawn(
-    [program, ...args]: readonly string[],
-    input: boolean,
+function tryToBegin(
+    { argv, input }: CommandJob,
     { directory, environment, output }: Surroundings,
-): ChildProcess | Error {
-    const where = output === "lines" ? "pipe" : output === "ours" ? "inherit" : "ignore"
-    if (program === undefined || program === "") return new Error("no program is named")
+    ended: (end: ProgramEnd) => void,
+): Child | Error {
+    if (argv.length === 0 || argv[0] === "") return new Error("no program is named")
+    /** Its ends of the pipes: of no use to us once it has them. */
+    const its: number[] = []
+    const streams: Socket[] = []
+    const pipe = (which: "we read" | "we write"): number => {
+        const [from, to] = openPipe()
+        const [ours, theirs] = which === "we read" ? [from, to] : [to, from]
+        its.push(theirs)
+        streams.push(new Socket({ fd: ours, readable: ours === from, writable: ours === to }))
+        return theirs
+    }
     try {
-        return spawn(program, args, {
-            cwd: directory,
-            env: environment,
-            stdio: [input ? "pipe" : "ignore", where, where],
-            detached: true,
-        })
+        const others = output === "ours" ? "ours" : "nothing"
+        const standard: readonly Standard[] = [
+            input === undefined ? "nothing" : pipe("we write"),
+            ...(output === "lines" ? [pipe("we read"), pipe("we read")] : ([others, others] as const)),
+        ]
+        const pid = beginProgram({ argv, directory, environment, standard }, ended)
+        const first = input === undefined ? 0 : 1
+        const outputs = streams.slice(first).map((stream, i): Output => [i === 0 ? "stdout" : "stderr", stream])
+        return { pid, input: first === 0 ? null : streams[0]!, outputs }
     } catch (error) {
-        // A NUL in an argument, or no memory.
+        for (const stream of streams) stream.destroy()
         return error instanceof Error ? error : new Error(String(error))
+    } finally {
+        for (const fd of its) closeSocket(fd)
     }
 }
 
-function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
-    if (child.pid === undefined) return
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
     try {
-        process.kill(-child.pid, signal)
+        process.kill(-pid, signal)
     } catch {
         // All of the group has ended.
     }
@@ -144,7 +171,8 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
 
 /** What keeps a program from running, for people. */
 function whyNot(error: Error): string {
-    const code = "code" in error ? error.code : ""
-    if (code === "ENOENT") return `${error.message}: there is no such program, or what it is written for is missing`
-    return code === "EACCES" ? `${error.message}: it is not executable for this user` : error.message
+    if (!(error instanceof SystemError)) return error.message
+    if (error.errno === ENOENT)
+        return `${error.message}: there is no such program, or what it is written for is missing`
+    return error.errno === EACCES ? `${error.message}: it is not executable for this user` : error.message
 }

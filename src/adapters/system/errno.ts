@@ -7,9 +7,11 @@ export const EPERM = 1
 export const ENOENT = 2
 export const EINTR = 4
 export const EAGAIN = 11
+export const ENOMEM = 12
 export const EACCES = 13
 export const EBUSY = 16
 export const ENFILE = 23
+export const EMFILE = 24
 export const ENOBUFS = 105
 
 /** A system call that failed: its name, the error number, and the system's words. */

@@ -32,6 +32,7 @@ import type { Store } from "../../ports/store.ts"
 import { Herald } from "../herald.ts"
 import type { Log } from "../log.ts"
 import type { Loop } from "../loop.ts"
+import { trimWhenSettled } from "../settled.ts"
 import { openState } from "../state.ts"
 import { startLoop } from "../taking.ts"
 import type { Listener } from "../told.ts"
@@ -215,6 +216,7 @@ class Knockd {
         }
         if (this.#dry === null) takeName()
         this.#herald.ready()
+        trimWhenSettled()
         if (waiting) void this.#reload()
         const signal = await ended
         return await this.#end(signal, loop, state?.ok ? state.close : null)

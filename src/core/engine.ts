@@ -38,6 +38,8 @@ export type EngineEvent =
     | OpeningEvent
     /** A deadline has come (see `nextDeadline`). */
     | { readonly type: "tick" }
+    /** There will be no other event: what is still to be told is told. */
+    | { readonly type: "end" }
     /** The sequence of this door is used up now, by this source; or it was used before, or nobody can tell. */
     | { readonly type: "spent"; readonly door: string; readonly source: Address }
     | { readonly type: "unspent"; readonly door: string; readonly source: Address }
@@ -192,6 +194,7 @@ export class Engine {
     step(event: EngineEvent, now: number): readonly Effect[] {
         this.#now = Math.max(this.#now, now)
         if (event.type === "tick") this.#tick()
+        else if (event.type === "end") this.#outbox.sumUp(this.#now, true)
         else if (event.type === "spent" || event.type === "unspent") this.#spent(event)
         else if (event.type === "offered") {
             this.#offered = event.services

@@ -61,9 +61,9 @@ export class Outbox {
         return false
     }
 
-    /** Tells how many were left out, once it is time to. */
-    sumUp(now: number): void {
-        const omitted = this.#ration.takeOmitted(now)
+    /** Tells how many were left out, once it is time to, or if this is the last time. */
+    sumUp(now: number, last = false): void {
+        const omitted = this.#ration.takeOmitted(now, last)
         if (omitted !== null) this.say({ type: "suppressed", ...omitted })
     }
 

@@ -68,9 +68,9 @@ export class Ration {
         return false
     }
 
-    /** What was left out, once it is time to say so; else null. */
-    takeOmitted(now: number): Omitted | null {
-        if (this.#due === null || now < this.#due) return null
+    /** What was left out, once it is time to say so, or if there will be no other time; else null. */
+    takeOmitted(now: number, last = false): Omitted | null {
+        if (this.#due === null || (now < this.#due && !last)) return null
         const kinds = [...this.#kinds].map(([kind, count]) => ({ kind, count })).sort((x, y) => y.count - x.count)
         const count = kinds.reduce((sum, one) => sum + one.count, 0)
         const omitted = { count, sources: Math.min(count, this.#sources.estimate()), ms: now - this.#since, kinds }

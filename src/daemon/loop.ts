@@ -292,6 +292,7 @@ export class Loop {
      */
     async stop(): Promise<"kept" | "cleared"> {
         if (this.#stopped) return "kept"
+        this.#acts.perform(this.#engine.step({ type: "end" }, this.#now()))
         this.#listenNoMore()
         this.#ports.clock.wake(null, () => {})
         try {

@@ -269,6 +269,12 @@ describe("Engine", () => {
         expect(world.told()).toEqual([])
         world.pass(1)
         expect(world.told()).toEqual(["suppressed 10"])
+        // And at the end, however soon that comes.
+        for (let i = 0; i < 1000; i++) world.send(`10.2.${i >> 8}.${i & 255}`, "7000")
+        world.told()
+        world.perform(world.engine.step({ type: "end" }, world.now))
+        expect(world.told()).toEqual(["suppressed 900"])
+        expect(world.engine.step({ type: "end" }, world.now)).toEqual([])
     })
 
     it("says of how many sources it left reports out, and of which kinds", () => {

@@ -76,6 +76,8 @@ describe("Ration.takeOmitted()", () => {
         expect(ration.takeOmitted(11_000)).toMatchObject({ count: 180, ms: 10_000 })
         flood(60_000)
         expect(ration.due).toBe(61_000)
+        expect(ration.takeOmitted(60_000, true)).toMatchObject({ count: 100, ms: 0 })
+        expect(ration.takeOmitted(60_000, true)).toBeNull()
     })
 
     it("says first what was left out most", () => {

@@ -7,7 +7,7 @@ help:
 	@echo "make test          everything that is checked: types, lint, and every tier of tests; a quarter of an hour, set-up included"
 	@echo "make soak          ten minutes of floods, faults and honest knocks at once; SOAK=60 for a minute (root)"
 	@echo "make demo          a hidden sshd, a scan, a knock, a session: under a minute, in a private network"
-	@echo "make bench         everything that is promised in figures, beside Debian's knockd (root, under ten minutes)"
+	@echo "make bench         everything that is promised in figures, beside Debian's knockd (root, under a quarter of an hour)"
 	@echo "make build         dist/postern.js, which ./postern runs"
 	@echo "make install       into PREFIX (/usr/local), with its service, as root, after make build; fetches nothing"
 	@echo "                   NAMES=\"knock knockd\" puts the names of knockd's programs there, too"

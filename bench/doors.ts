@@ -1,3 +1,13 @@
+import type { Subject } from "./row.ts"
+
+/** What a knock opens. */
+export const PORTS: Readonly<Record<Subject, number>> = {
+    postern: 2201,
+    "packet-socket": 2201,
+    "drop-in": 2202,
+    knockd: 2202,
+}
+
 /** The hits of the first door: those that the knocker and the floods send. */
 export const HITS: readonly number[] = [27_001, 21_502, 24_003]
 

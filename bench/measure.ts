@@ -1,10 +1,13 @@
 /**
  * The measuring process of the benchmark, in the knocker's namespace: knocks with plain connection attempts, the last
- * one timed, and tries the port again and again until it opens. System calls go straight to libc, blocking: on this
+ * one timed, and tries the port again and again until it opens, or waits for the time that the door's command has noted
+ * when it began. System calls go straight to libc, blocking: on this
  * link an answer is there when the call returns, and nothing of Node's event loop is in the figures.
  *
  * argv[2]: a JSON `Order`; prints a JSON array of milliseconds, null for a knock that opened nothing in time.
  */
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import koffi from "koffi"
 import { isIPv4, parseAddress } from "../src/core/net/address.ts"
 
@@ -13,6 +16,8 @@ export type Order = {
     readonly gateway: string
     readonly hits: readonly number[]
     readonly port: number
+    /** Where commands leave a file for each source with the time in it; null: the port is tried. */
+    readonly stamps: string | null
     readonly sources: readonly string[]
     /** Between the hits of a knock, in milliseconds. */
     readonly gap: number
@@ -38,6 +43,7 @@ const bind = libc.func("int bind(int fd, const uint8_t *address, uint32_t length
 const connect = libc.func("int connect(int fd, const uint8_t *address, uint32_t length)")
 const setsockopt = libc.func("int setsockopt(int fd, int level, int name, const uint8_t *value, uint32_t length)")
 const close = libc.func("int close(int fd)")
+const clock = libc.func("int clock_gettime(int clock, int64_t *time)")
 
 const order: Order = JSON.parse(process.argv[2] ?? "null")
 process.stdout.write(`${JSON.stringify(knocks(order))}\n`)
@@ -53,24 +59,44 @@ function knocks({ sources, every, until }: Order): (number | null)[] {
     return times
 }
 
-/** Milliseconds from just before the last hit is sent until a connection is made; null: not in time. */
-function knock({ gateway, hits, port, gap, patience }: Order, source: string): number | null {
+/** Milliseconds from just before the last hit is sent until a connection is made or a command begins; null: too late. */
+function knock({ gateway, hits, port, stamps, gap, patience }: Order, source: string): number | null {
     for (const hit of hits.slice(0, -1)) {
         attempt(source, gateway, hit)
         sleep(gap)
     }
+    const sent = wall()
     const begun = now()
     attempt(source, gateway, hits.at(-1)!)
     for (;;) {
-        const open = attempt(source, gateway, port)
-        const milliseconds = now() - begun
-        if (open) return milliseconds
-        if (milliseconds > patience) return null
+        if (stamps !== null) {
+            const stamp = stampIn(join(stamps, source))
+            if (stamp !== null) return Number(stamp - sent) / 1e6
+            sleep(1)
+        } else if (attempt(source, gateway, port)) return now() - begun
+        if (now() - begun > patience) return null
     }
 }
 
 function now(): number {
     return Number(process.hrtime.bigint()) / 1e6
+}
+
+/** The time of day that date(1) knows, too, in nanoseconds since 1970. */
+function wall(): bigint {
+    const time = new BigInt64Array(2)
+    if (clock(0, time) !== 0) throw new Error(`clock_gettime: errno ${koffi.errno()}`)
+    return time[0]! * 1_000_000_000n + time[1]!
+}
+
+/** What `date +%s%N` has written to a file, once it is all there. */
+function stampIn(file: string): bigint | null {
+    try {
+        const text = readFileSync(file, "utf8")
+        return text.endsWith("\n") ? BigInt(text.trim()) : null
+    } catch {
+        return null
+    }
 }
 
 function sleep(ms: number): void {

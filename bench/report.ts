@@ -1,15 +1,15 @@
 /** What a run has found: as data, and as a table that people read. */
-import { type Measure, NAMES, type Row, type Samples, SUBJECTS, type Subject } from "./row.ts"
+import { type Measure, NAMES, OURS, type Row, type Samples, SUBJECTS, type Subject } from "./row.ts"
 
 /** A figure of each subject; null: it has none. */
 export type Figure = Pick<Measure, "id" | "what" | "unit" | "better"> & {
     readonly values: Readonly<Record<Subject, number | null>>
-    /** How many times better postern is than knockd; null where that says nothing. */
-    readonly ratio: number | null
+    /** How many times better each of ours is than knockd; none where that says nothing. */
+    readonly ratios: Readonly<Partial<Record<Subject, number>>>
     readonly goal: string | null
-    /** Does postern reach it? With the packet socket? */
-    readonly met: boolean | null
-    readonly metByPacketSocket: boolean | null
+    /** Who was held to it, and who of them has missed it. */
+    readonly held: readonly Subject[]
+    readonly missed: readonly Subject[]
     readonly drawn: boolean
 }
 
@@ -54,26 +54,29 @@ function figureOf(
         const figure = found === undefined ? Number.NaN : value(found)
         return Number.isFinite(figure) ? round(figure) : null
     }
-    const values = { postern: of("postern"), "packet-socket": of("packet-socket"), knockd: of("knockd") }
-    const { postern, knockd } = values
-    const compared =
-        unit !== "" && (goal !== undefined || drawn) && postern !== null && knockd !== null && postern > 0 && knockd > 0
-    const met = (subject: Subject) => {
-        const figure = values[subject]
-        return goal === undefined || figure === null || !(goal.of ?? SUBJECTS).includes(subject)
-            ? null
-            : goal.holds(figure)
+    const values: Figure["values"] = {
+        postern: of("postern"),
+        "packet-socket": of("packet-socket"),
+        "drop-in": of("drop-in"),
+        knockd: of("knockd"),
     }
+    const { knockd } = values
+    const ratio = (subject: Subject): [Subject, number][] => {
+        const figure = values[subject]
+        if (unit === "" || (goal === undefined && !drawn) || !figure || !knockd) return []
+        return [[subject, round(better === "less" ? knockd / figure : figure / knockd)]]
+    }
+    const held = OURS.filter((one) => values[one] !== null && (goal?.of ?? OURS).includes(one))
     return {
         id,
         what,
         unit,
         better,
         values,
-        ratio: compared ? round(better === "less" ? knockd / postern : postern / knockd) : null,
+        ratios: Object.fromEntries(OURS.flatMap(ratio)),
         goal: goal?.text ?? null,
-        met: met("postern"),
-        metByPacketSocket: met("packet-socket"),
+        held: goal === undefined ? [] : held,
+        missed: goal === undefined ? [] : held.filter((one) => !goal.holds(values[one]!)),
         drawn,
     }
 }
@@ -100,8 +103,10 @@ export function markdown({ machine, versions, load, seconds, rows }: Report): st
 
 function table({ title, how, subjects, rounds, figures, failures }: RowReport): string[] {
     const shown = SUBJECTS.filter((subject) => subjects.includes(subject))
-    const compares = figures.some(({ ratio }) => ratio !== null)
-    const head = ["", ...shown.map((subject) => NAMES[subject]), ...(compares ? ["better by"] : []), "goal"]
+    // Two columns of them at most: the packet socket's figures stand beside those of the log group.
+    const compared = shown.filter((one) => one !== "packet-socket" && figures.some(({ ratios }) => ratios[one]))
+    const betterBy = compared.map((one) => (compared.length > 1 ? `${NAMES[one]} better by` : "better by"))
+    const head = ["", ...shown.map((subject) => NAMES[subject]), ...betterBy, "goal"]
     return [
         `## ${title}`,
         "",
@@ -113,7 +118,7 @@ function table({ title, how, subjects, rounds, figures, failures }: RowReport): 
             line([
                 figure.what,
                 ...shown.map((subject) => amount(figure.values[subject], figure.unit)),
-                ...(compares ? [figure.ratio === null ? "" : `${number(figure.ratio)}×`] : []),
+                ...compared.map((one) => times(figure.ratios[one])),
                 verdict(figure),
             ]),
         ),
@@ -126,15 +131,16 @@ function line(cells: readonly string[]): string {
     return `| ${cells.join(" | ")} |`
 }
 
-/** `goal`, and whether it is met; by the one capture and not the other, if so. */
-function verdict({ goal, met, metByPacketSocket }: Figure): string {
-    if (goal === null) return ""
-    const both = [met, metByPacketSocket].filter((one) => one !== null)
-    if (both.length === 0) return goal
-    if (both.every(Boolean)) return `${goal}: met`
-    return both.some(Boolean)
-        ? `${goal}: met by ${met === true ? "log group" : "packet socket"} alone`
-        : `${goal}: **missed**`
+function times(ratio: number | undefined): string {
+    return ratio === undefined ? "" : `${number(ratio)}×`
+}
+
+/** `goal`, and whether it is met; by whom it is missed, if others meet it. */
+function verdict({ goal, held, missed }: Figure): string {
+    if (goal === null || held.length === 0) return goal ?? ""
+    if (missed.length === 0) return `${goal}: met`
+    const by = missed.length === held.length ? "" : ` by ${missed.map((one) => NAMES[one]).join(" and ")}`
+    return `${goal}: **missed**${by}`
 }
 
 /** A figure with its unit. */

@@ -8,10 +8,11 @@ import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import type { Flooded } from "../test/lab/flood.ts"
 import { floodFrom, makeLab, shield } from "../test/lab/lab.ts"
-import { HITS } from "./doors.ts"
+import { HITS, PORTS } from "./doors.ts"
 import type { Order } from "./measure.ts"
 import type { Subject } from "./row.ts"
-import { type Options, PORTS, type Running, serverCpu, startSubject } from "./subjects.ts"
+import { type Options, type Running, serverCpu, stampsIn } from "./running.ts"
+import { startSubject } from "./subjects.ts"
 
 export type Family = 4 | 6
 
@@ -24,6 +25,8 @@ export type Knocking = {
     /** See `Order`. */
     readonly every?: number
     readonly until?: number
+    /** The door was started with `stamps`: the time is that at which its command begins. */
+    readonly stamps?: boolean
 }
 
 /** A flood of TCP SYNs. */
@@ -94,11 +97,12 @@ export function makeRig(): Rig {
         return made
     }
 
-    const knock: Rig["knock"] = async ({ subject, family = 4, count, every = 0, until = 1e9 }) => {
+    const knock: Rig["knock"] = async ({ subject, family = 4, count, every = 0, until = 1e9, stamps = false }) => {
         const order: Order = {
             gateway: family === 4 ? gateway.v4 : gateway.v6,
             hits: HITS,
             port: PORTS[subject],
+            stamps: stamps ? stampsIn(scratch) : null,
             sources: addresses(family, count),
             gap: 5,
             every,

@@ -1,14 +1,18 @@
 /** What a benchmark is: a row measures its subjects in interleaved rounds; its measures make figures of the samples. */
 import type { Rig } from "./rig.ts"
 
-/** Whose figures these are. The two captures of postern are subjects of their own. */
-export const SUBJECTS = ["postern", "packet-socket", "knockd"] as const
+/** Whose figures these are. The two captures of postern are subjects of their own; the drop-in is `postern knockd`. */
+export const SUBJECTS = ["postern", "packet-socket", "drop-in", "knockd"] as const
 export type Subject = (typeof SUBJECTS)[number]
+
+/** Those that goals are for. */
+export const OURS: readonly Subject[] = ["postern", "packet-socket", "drop-in"]
 
 /** As tables and pictures call them. */
 export const NAMES: Readonly<Record<Subject, string>> = {
     postern: "postern",
     "packet-socket": "postern, packet socket",
+    "drop-in": "postern knockd",
     knockd: "knockd",
 }
 
@@ -25,7 +29,7 @@ export type Measure = {
     readonly value: (samples: Samples) => number
     /** Which is better. */
     readonly better: "less" | "more"
-    /** What postern is held to: with either capture, unless it says with which. */
+    /** What is promised: of all of ours, unless it says of which. */
     readonly goal?: {
         readonly text: string
         readonly holds: (value: number) => boolean

@@ -10,9 +10,10 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { cpus, loadavg, release } from "node:os"
 import { join } from "node:path"
 import { POSTERN } from "../test/lab/lab.ts"
-import { type Figure, markdown, type Report, type RowReport, reportRow } from "./report.ts"
+import { markdown, type Report, type RowReport, reportRow } from "./report.ts"
 import { makeRig, type Rig } from "./rig.ts"
 import type { Row, Samples } from "./row.ts"
+import { command } from "./rows/command.ts"
 import { core } from "./rows/core.ts"
 import { doors } from "./rows/doors.ts"
 import { fast, flood4, flood6 } from "./rows/flood.ts"
@@ -22,9 +23,9 @@ import { knocks } from "./rows/knocks.ts"
 import { latency } from "./rows/latency.ts"
 import { silent } from "./rows/silent.ts"
 
-const ROWS: readonly Row[] = [latency, flood4, flood6, fast, silent, knocks, hammer, doors, core, idle]
-/** Ours: who runs it must not wait for longer than ten minutes. On a slow or busy machine there are fewer rounds. */
-const BUDGET_MS = 540_000
+const ROWS: readonly Row[] = [latency, command, flood4, flood6, fast, silent, knocks, hammer, doors, core, idle]
+/** Ours: who runs it must not wait for longer than a quarter of an hour. On a busy machine there are fewer rounds. */
+const BUDGET_MS = 840_000
 const out = join(import.meta.dirname, "..", "build")
 
 process.exitCode = await main(process.argv.slice(2))
@@ -53,12 +54,9 @@ async function main(names: readonly string[]): Promise<number> {
     }
     process.stdout.write(readFileSync(join(out, "bench.md")))
     const figures = rows.flatMap((row) => row.figures.map((figure) => [row, figure] as const))
-    for (const [row, figure] of figures) if (missed(figure)) say(`${row.name}: ${figure.what}: missed: ${figure.goal}`)
+    for (const [row, { what, goal, missed }] of figures)
+        if (missed.length > 0) say(`${row.name}: ${what}: missed by ${missed.join(", ")}: ${goal}`)
     return rows.every(({ failures }) => failures.length === 0) ? 0 : 1
-}
-
-function missed({ met, metByPacketSocket }: Figure): boolean {
-    return met === false || metByPacketSocket === false
 }
 
 /**

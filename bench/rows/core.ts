@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process"
 import { join } from "node:path"
 import type { Load } from "../engine.ts"
 import { type Measure, median, type Row, type Samples } from "../row.ts"
-import { serverCpu } from "../subjects.ts"
+import { serverCpu } from "../running.ts"
 
 const LOADS: readonly (Load & { readonly what: string })[] = [
     { doors: 1, sources: 1000, what: "1 door, 1 000 sources" },

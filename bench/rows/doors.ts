@@ -1,10 +1,14 @@
 import { HITS } from "../doors.ts"
-import { type Measure, median, type Row } from "../row.ts"
-import { atRest } from "../subjects.ts"
+import { type Measure, median, type Row, type Subject } from "../row.ts"
+import { atRest } from "../running.ts"
 import { usageOf } from "../usage.ts"
 
 /** knockd needs 28 s to begin with a thousand doors here: libpcap makes a better filter of them. */
-const DOORS = { postern: [1, 100, 10_000], "packet-socket": [1, 100, 10_000], knockd: [1, 100] } as const
+const DOORS: Readonly<Partial<Record<Subject, readonly number[]>>> = {
+    postern: [1, 100, 10_000],
+    "packet-socket": [1, 100, 10_000],
+    knockd: [1, 100],
+}
 const SECONDS = 2
 
 const measure = (doors: number): Measure => ({
@@ -35,7 +39,7 @@ export const doors: Row = {
     ],
     async sample(rig, subject) {
         const costs: Record<string, number[]> = {}
-        for (const count of DOORS[subject]) {
+        for (const count of DOORS[subject] ?? []) {
             const running = await rig.start(subject, { doors: count })
             const { pid } = running
             await rig.knock({ subject, count: 2 })

@@ -2,8 +2,8 @@
 
 import { HITS } from "../doors.ts"
 import type { Family, Rig } from "../rig.ts"
-import { came, type Measure, median, quantile, type Row, type Samples, type Subject } from "../row.ts"
-import { atRest } from "../subjects.ts"
+import { came, type Measure, median, quantile, type Row, type Samples, SUBJECTS, type Subject } from "../row.ts"
+import { atRest } from "../running.ts"
 import { forgetPeak, peakOf, usageOf } from "../usage.ts"
 import { lostKnocks } from "./legitimate.ts"
 
@@ -52,7 +52,7 @@ function row({ name, title, family, rate, seconds, rounds, drawn }: Wish): Row {
         name,
         title,
         how: `${rate * seconds} SYNs to the first port of the knock in ${seconds} s, from random sources of ${family === 4 ? "a /9" : "a /32"}; up to 10 legitimate knocks meanwhile. "Handled" are packets that the daemon looked at, per second of processor time that it used, what it did after the flood included. Memory before, at its peak, and when it is at rest again.`,
-        subjects: ["postern", "packet-socket", "knockd"],
+        subjects: family === 4 ? SUBJECTS : SUBJECTS.filter((one) => one !== "drop-in"),
         rounds,
         measures: measures(name, drawn, rate > 20_000),
         sample: (rig, subject) => flooded(rig, subject, { family, rate, seconds }),

@@ -1,6 +1,6 @@
 import { HITS } from "../doors.ts"
 import { median, type Row } from "../row.ts"
-import { atRest } from "../subjects.ts"
+import { atRest } from "../running.ts"
 import { usageOf } from "../usage.ts"
 import { lostKnocks, medianKnock } from "./legitimate.ts"
 
@@ -11,7 +11,7 @@ export const hammer: Row = {
     name: "hammer",
     title: "One source that hammers, 20 000 packets per second",
     how: `SYNs to the first port of the knock from one source for ${SECONDS} s, each a new one; legitimate knocks meanwhile.`,
-    subjects: ["postern", "packet-socket", "knockd"],
+    subjects: ["postern", "packet-socket", "drop-in", "knockd"],
     rounds: 2,
     measures: [
         {

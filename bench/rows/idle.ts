@@ -17,6 +17,10 @@ const CLIENTS: Readonly<Record<Subject, Readonly<Record<string, readonly string[
         floor: [process.execPath, "-e", "0"],
     },
     "packet-socket": {},
+    "drop-in": {
+        help: [POSTERN, "knockd", "--help"],
+        client: [POSTERN, "knock-compat", "-d", "0", "127.0.0.1", "7000:udp"],
+    },
     knockd: { help: ["knockd", "--help"], client: ["knock", "-d", "0", "127.0.0.1", "7000:udp"] },
 }
 
@@ -25,7 +29,7 @@ export const idle: Row = {
     name: "idle",
     title: "At rest, and starting",
     how: `Memory and voluntary context switches of all threads in ${SECONDS} s without traffic; from the start of the program until it watches; and clients: \`postern knock --dry-run\` beside \`knock\` sending one hit, and an empty Node.js program, which is the floor.`,
-    subjects: ["postern", "knockd"],
+    subjects: ["postern", "drop-in", "knockd"],
     rounds: 2,
     measures: [
         {

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises"
 import { median, type Row } from "../row.ts"
-import { atRest } from "../subjects.ts"
+import { atRest } from "../running.ts"
 import { usageOf } from "../usage.ts"
 
 const SECONDS = 4
@@ -12,7 +12,7 @@ export const silent: Row = {
     name: "silent",
     title: "20 000 packets per second to ports of no door",
     how: `SYNs from random sources to ports of no sequence, for ${SECONDS} s, beside the same time without a flood, which is subtracted. A wake-up is a voluntary context switch of any of the daemon's threads. The packet socket has no memory in the kernel of who is knocking, so every new packet is passed up: wake-ups are bounded by batching.`,
-    subjects: ["postern", "packet-socket", "knockd"],
+    subjects: ["postern", "packet-socket", "drop-in", "knockd"],
     rounds: 2,
     measures: [
         {

@@ -80,6 +80,7 @@ describe("from knockd to Postern, as the page says", () => {
     /** Sample's doors, from outside: opened, by one rule, and closed again. */
     async function opensAndCloses(first = "7000"): Promise<void> {
         knock(first, "8000", "9000")
+        expect(await eventually(() => openings().length > 0), log()).toBe(true)
         expect(await seen("open")).toBe("open")
         expect(openings()).toHaveLength(1)
         await closes()
@@ -157,6 +158,35 @@ describe("from knockd to Postern, as the page says", () => {
         shell(section("### The way back").sh[0]!)
         expect(active()).toEqual(["knockd"])
         await opensAndCloses()
+    })
+
+    it("fails to start aloud, and then the way back is open", () => {
+        shell("sed -i 's/eth0/nosuch0/' /etc/default/knockd")
+        expect(service.systemctl("start", "postern-knockd").status).not.toBe(0)
+        expect(log()).toContain("could not open nosuch0")
+        shell("sed -i 's/nosuch0/eth0/' /etc/default/knockd")
+        const [back, stays] = section("### The way back").sh
+        shell(`${back}${stays}`)
+        expect(active()).toEqual(["knockd"])
+        expect(service.systemctl("is-enabled", "postern-knockd").stdout).not.toBe("enabled\n")
+    })
+
+    it("runs without systemd, and ends", async () => {
+        const [start, end] = section("### Without systemd").sh
+        service.systemctl("stop", "knockd")
+        shell(start!)
+        await opensAndCloses()
+        const pid = Number(shell("cat /var/run/knockd.pid"))
+        shell(end!)
+        expect(await eventually(() => !existsSync(`/proc/${pid}`))).toBe(true)
+        expect(service.exec(["test", "-e", "/var/run/knockd.pid"]).status).toBe(1)
+    })
+
+    it("shows a knockd.conf against which there is nothing to say but that it can be repeated", () => {
+        const conf = /^```\n(\[ssh\].*?)^```/ms.exec(PAGE)![1]!
+        const check = "umask 077; cat >/run/shown.conf; postern check --knockd /run/shown.conf"
+        const { stdout } = service.exec(["sh", "-c", check], { input: conf })
+        expect(stdout.split("\n").filter((line) => !/: note: /.test(line))).toEqual([""])
     })
 
     it("has doors of its own beside those of knockd.conf", async () => {

@@ -12,7 +12,7 @@ import { setTimeout as pause } from "node:timers/promises"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { hex, ipv6, tcp } from "../../tools/vectors/bytes.ts"
 import { account } from "../lab/account.ts"
-import { KNOCKD, type Player, startBoth } from "../lab/knockd-play.ts"
+import { KNOCKD, Player, startBoth } from "../lab/knockd-play.ts"
 import { makeWire, type Packets, type Wire, type WiredHost } from "../lab/knockd-wire.ts"
 import { eventually, POSTERN } from "../lab/lab.ts"
 import { whyNoNamespaces } from "../lab/namespace.ts"
@@ -24,7 +24,7 @@ const STORM = 200
 const CROWD = 200
 const FLOOD = 5000
 const KNOCKS = 12
-const PLAYS = 7
+const PLAYS = 8
 /** Who knocks as one should, whatever the others do. */
 const GUEST = "10.77.0.9"
 
@@ -139,6 +139,24 @@ async function speed(host: WiredHost, scratch: string) {
     return at.knockd.map((ms, i) => ms - at.postern[i]!)
 }
 
+/** A scan of ascending ports, the sequence among them; ours has what knockd refuses, a strict door. */
+async function scan(host: WiredHost, scratch: string) {
+    const folder = (side: string) => join(scratch, `scan-${side}`)
+    const both: Both = [
+        new Player([KNOCKD], { name: "scan" }, door(TELLS), host, folder("knockd")),
+        new Player([POSTERN, "knockd"], { name: "scan" }, door(` Strict\n${TELLS}`), host, folder("postern")),
+    ]
+    await each(both, (one) => one.ready())
+    const ports = Array.from({ length: 1100 }, (_, i) => 950 + i)
+    await host.send(syn(ports.join(" "), stranger(0)), 0)
+    await each(both, (one) => one.quiet())
+    const scanned = await each(both, (one) => words(one.read("cmd")))
+    await host.send(syn("1000 2000", GUEST), 5)
+    const opened = await each(both, (one) => opensTo(one, GUEST))
+    await each(both, (one) => one.stop())
+    return { scanned, opened }
+}
+
 /** A link without hardware addresses, as those of VPNs are, and a knock by IPv6. */
 async function raw(host: WiredHost, scratch: string) {
     host.namespace.must(["ip", "tuntap", "add", "mode", "tun", "name", "tun0"])
@@ -222,6 +240,7 @@ describe.skipIf(why !== null)("where knockd fails, postern knockd", () => {
             crowd: begin(crowd),
             flood: begin(flood),
             speed: begin(speed),
+            scan: begin(scan),
             raw: begin(raw),
             oddities: begin(oddities),
         }
@@ -277,6 +296,12 @@ describe.skipIf(why !== null)("where knockd fails, postern knockd", () => {
         const median = sooner[KNOCKS / 2]!
         expect(median).toBeGreaterThan(0)
         account(`command run ${median.toFixed(0)} ms sooner than knockd's (median of ${KNOCKS} knocks)`)
+    })
+
+    it("opens no strict door to a scan: knockd opens to all who hit its ports in order, whatever else they hit", async () => {
+        const { scanned, opened } = await begun.scan
+        expect(scanned).toEqual({ knockd: [stranger(0)], postern: [] })
+        expect(opened).toEqual({ knockd: true, postern: true })
     })
 
     it("hears IPv6 on links without hardware addresses: knockd says that it does not", async () => {

@@ -41,12 +41,13 @@ mkdir -p /run/systemd/system /run/systemd/user/postern.service.d
 ln -s /usr/local/lib/systemd/system/*.service /run/systemd/user/
 # Debian's, for those who come from there.
 [ ! -e /lib/systemd/system/knockd.service ] || ln -s /lib/systemd/system/knockd.service /run/systemd/user/
-# There is no journal here.
+# There is no journal here; and nobody waits for what starts again.
 printf '[Service]\nStandardError=append:/run/postern.log\n' >/run/systemd/user/postern.service.d/00-log.conf
 for unit in knockd postern-knockd; do
     mkdir /run/systemd/user/$unit.service.d
     printf '[Service]\nStandardOutput=append:/run/%s.log\nStandardError=inherit\n' $unit >/run/systemd/user/$unit.service.d/00-log.conf
 done
+printf 'RestartSec=100ms\n' >>/run/systemd/user/postern-knockd.service.d/00-log.conf
 printf '[Unit]\nDefaultDependencies=no\n' >/run/systemd/user/default.target
 : >/run/postern.log
 unset NOTIFY_SOCKET

@@ -3,8 +3,8 @@
  * that for one source, so that one that is noisy does not use up what all have. What is left out is counted, to be said
  * in one line a little later.
  *
- * There are four rations, so that who floods with little knowledge does not silence those with more: whoever can touch
- * a first port, who knows two hits of a sequence, who knows all of it and is refused, and who has opened a door.
+ * There are five rations, so that who floods with little knowledge does not silence those with more: whoever can touch
+ * a first port, who knows two hits of a sequence, who knows all of it, who does and is refused, and who has opened a door.
  */
 import { Budget } from "./budget.ts"
 import { Distinct } from "./distinct.ts"
@@ -12,13 +12,14 @@ import { mix } from "./mix.ts"
 import type { Omitted, OmittedKind } from "./report.ts"
 
 /** Which ration a line is taken from. */
-export type RationName = "first" | "further" | "refused" | "grant"
+export type RationName = "first" | "further" | "whole" | "refused" | "grant"
 
 /** Ours: lines at once and per second, of all sources and of one. */
 const RATIONS = {
     first: { all: [100, 20], one: [10, 1] },
     further: { all: [100, 20], one: [40, 2] },
     refused: { all: [100, 20], one: [40, 2] },
+    whole: { all: [1000, 100], one: [100, 5] },
     grant: { all: [1000, 100], one: [100, 5] },
 } as const
 /** Ours: sources that share a number here share a share. */
@@ -43,6 +44,7 @@ export class Ration {
         this.#rations = {
             first: new Shared("first"),
             further: new Shared("further"),
+            whole: new Shared("whole"),
             refused: new Shared("refused"),
             grant: new Shared("grant"),
         }

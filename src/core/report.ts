@@ -114,7 +114,7 @@ export type DaemonReport =
 /** Who has asked for it: a user over the control socket, or SIGHUP (null); and others whose requests it answers, too. */
 type Askers = { readonly uid: number | null; readonly others?: readonly (number | null)[] }
 
-/** A program of the door began, ended or was not run. Never says with which arguments. */
+/** A program of the door began, ended or was not run. */
 export type ProgramReport = {
     readonly type: "program"
     readonly door: string
@@ -123,7 +123,7 @@ export type ProgramReport = {
     readonly how: ProgramStep
 }
 
-/** How far a program is. `program`: its file, without arguments. */
+/** How far a program is. `program`: its file, without arguments; of a door that runs the shell's words, these words. */
 export type ProgramStep =
     | { readonly step: "began"; readonly program: string }
     | { readonly step: "ended"; readonly outcome: ProgramOutcome }

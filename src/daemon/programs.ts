@@ -6,6 +6,7 @@ import { Budget } from "../core/budget.ts"
 import { commandOf } from "../core/config/config.ts"
 import type { Effect } from "../core/effect.ts"
 import type { EngineEvent } from "../core/engine.ts"
+import { shellText } from "../core/knockd/shell.ts"
 import type { Meter } from "../core/metrics/meter.ts"
 import { formatAddress, networkOf } from "../core/net/address.ts"
 import type { ProgramReport } from "../core/report.ts"
@@ -85,8 +86,9 @@ export class Programs {
             command?.shell === true
                 ? argument.replaceAll("%IP%", address)
                 : argument.replace(/\{(source|door|knocker)\}/g, (_, key: string) => values[key]!)
-        const argv = (which === "start" ? command?.start : command?.stop)?.map(fill)
-        if (argv === undefined) throw new Error(`door ${name} has no ${which} program`)
+        const words = (which === "start" ? command?.start : command?.stop)?.map(fill)
+        if (words === undefined) throw new Error(`door ${name} has no ${which} program`)
+        const argv = command?.shell === true ? words.map(shellText) : words
         const queued = commands.run(
             {
                 lane: who,
@@ -107,7 +109,8 @@ export class Programs {
             },
         )
         if (queued) {
-            this.#report({ ...about, how: { step: "began", program: argv[0] ?? "" } })
+            const program = (command?.shell === true ? words.at(-1) : words[0]) ?? ""
+            this.#report({ ...about, how: { step: "began", program } })
             return
         }
         this.#report({ ...about, how: { step: "crowded" } })

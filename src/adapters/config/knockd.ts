@@ -35,16 +35,20 @@ const ERRORS: Readonly<Record<string, string>> = {
     EMFILE: "Too many open files",
     ETXTBSY: "Text file busy",
     EFBIG: "File too large",
+    ENOSPC: "No space left on device",
     EROFS: "Read-only file system",
     ENAMETOOLONG: "File name too long",
     ELOOP: "Too many levels of symbolic links",
 }
 
-/** Reads all of it, up to the first mistake; nothing throws. `named`: the interface that the command line names. */
-export function readKnockdFiles(path: string, named: string | null = null): KnockdFiles {
-    const conf = readBytes(path, constants.O_RDONLY)
+/**
+ * Reads all of it, up to the first mistake; nothing throws. `named`: the interface that the command line names; `place`:
+ * where a path of one character per byte leads.
+ */
+export function readKnockdFiles(path: string, named: string | null = null, place = asBytes): KnockdFiles {
+    const conf = readBytes(place(path), constants.O_RDONLY)
     const oneTime = new Map<string, ByteFile>()
-    const reading = conf.ok ? withFiles(oneTime, () => readKnockdConf(conf.text, oneTime, named)) : null
+    const reading = conf.ok ? withFiles(oneTime, place, () => readKnockdConf(conf.text, oneTime, named)) : null
     return { conf, oneTime, reading }
 }
 
@@ -52,7 +56,7 @@ export function readKnockdFiles(path: string, named: string | null = null): Knoc
 export function surveyKnockdFiles(path: string): KnockdSource & { readonly refused: boolean } {
     const conf = readBytes(path, constants.O_RDONLY)
     const oneTime = new Map<string, ByteFile>()
-    const survey = conf.ok ? withFiles(oneTime, () => surveyKnockdConf(conf.text, oneTime)) : null
+    const survey = conf.ok ? withFiles(oneTime, asBytes, () => surveyKnockdConf(conf.text, oneTime)) : null
     const refused = [conf, ...oneTime.values()].some(({ code }) => code === "EACCES" || code === "EPERM")
     return { file: path, conf, survey, oneTime, refused }
 }
@@ -60,6 +64,7 @@ export function surveyKnockdFiles(path: string): KnockdSource & { readonly refus
 /** Reads what is wanted until nothing more is. */
 function withFiles<Result extends object>(
     files: Map<string, ByteFile>,
+    place: (path: string) => Buffer,
     read: () => Result | { readonly wants: string },
 ): Exclude<Result, { readonly wants: string }> {
     for (;;) {
@@ -67,13 +72,23 @@ function withFiles<Result extends object>(
         // The only cast: TypeScript does not narrow a type that is a parameter.
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion
         if (!("wants" in result)) return result as Exclude<Result, { readonly wants: string }>
-        files.set(result.wants, readOneTime(result.wants))
+        files.set(result.wants, readOneTime(place(result.wants)))
     }
 }
 
 /** A file of one-time sequences. knockd opens it to write, since it marks used lines: what it may not write it does not take. */
-export function readOneTime(path: string): ByteFile {
-    return readBytes(Buffer.from(path, "latin1"), constants.O_RDWR)
+export function readOneTime(path: Buffer): ByteFile {
+    return readBytes(path, constants.O_RDWR)
+}
+
+function asBytes(path: string): Buffer {
+    return Buffer.from(path, "latin1")
+}
+
+/** What strerror(3) says of what the system has refused, as knockd says it. */
+export function systemText(error: unknown): string {
+    const code = codeOf(error)
+    return ERRORS[code] ?? code
 }
 
 function readBytes(path: string | Buffer, access: number): ByteFile {
@@ -86,10 +101,14 @@ function readBytes(path: string | Buffer, access: number): ByteFile {
         if (stat.size > MOST) return refused("EFBIG")
         return { ok: true, text: readFileSync(fd, "latin1"), mode: stat.mode & 0o777 }
     } catch (error) {
-        return refused(error instanceof Error && "code" in error ? String(error.code) : String(error))
+        return refused(codeOf(error))
     } finally {
         if (fd !== undefined) closeSync(fd)
     }
+}
+
+function codeOf(error: unknown): string {
+    return error instanceof Error && "code" in error ? String(error.code) : String(error)
 }
 
 function refused(code: string): ByteFile {

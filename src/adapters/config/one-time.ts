@@ -17,7 +17,7 @@ export type Marking =
  * Marks the first unused line of this sequence as used. `ok` is on the disk. The file is read anew each time: an editor
  * may have put another in its place, and whoever marks a line that has moved marks somebody else's.
  */
-export function markUsed(path: string, hits: readonly Hit[]): Marking {
+export function markUsed(path: string | Buffer, hits: readonly Hit[]): Marking {
     let fd: number | undefined
     try {
         fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)

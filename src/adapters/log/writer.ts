@@ -12,6 +12,7 @@ const RETRY_FIRST = 10
 const RETRY_MOST = 1000
 
 const END = Uint8Array.of(0x0a)
+const asLine = (text: string) => Buffer.from(`${text}\n`)
 
 /** A line that waits; `lost` lines went before it and are told by it. */
 type Waiting = { readonly bytes: Uint8Array; readonly lost: number }
@@ -19,6 +20,10 @@ type Waiting = { readonly bytes: Uint8Array; readonly lost: number }
 export type WriterOptions = {
     /** The line that tells of lines that were lost, and why. */
     readonly missed: (count: number, why: string) => string
+    /** The bytes of a line, with their end; UTF-8 and a newline, if nothing is said. */
+    readonly encode?: (line: string) => Uint8Array
+    /** Goes before a line after one that broke off: the end of that, if nothing is said. */
+    readonly mend?: Uint8Array
     /** Other than ROOM: for tests. */
     readonly room?: number
 }
@@ -28,6 +33,8 @@ export class LogWriter {
     readonly #outlet: Outlet
     readonly #missed: WriterOptions["missed"]
     readonly #room: number
+    readonly #encode: (line: string) => Uint8Array
+    readonly #mend: Uint8Array
     #waiting: Waiting[] = []
     #bytes = 0
     /** How much of the first line has been written. */
@@ -39,10 +46,12 @@ export class LogWriter {
     #retry: NodeJS.Timeout | undefined
     #closed = false
 
-    constructor(outlet: Outlet, { missed, room = ROOM }: WriterOptions) {
+    constructor(outlet: Outlet, { missed, room = ROOM, encode = asLine, mend = END }: WriterOptions) {
         this.#outlet = outlet
         this.#missed = missed
         this.#room = room
+        this.#encode = encode
+        this.#mend = mend
     }
 
     /** Writes a line (without its end), now or later. Never waits and never throws. */
@@ -74,7 +83,7 @@ export class LogWriter {
     }
 
     #entry(text: string, lost: number): Waiting {
-        return { bytes: Buffer.from(`${text}\n`), lost }
+        return { bytes: this.#encode(text), lost }
     }
 
     #gap(): Waiting | null {
@@ -104,7 +113,7 @@ export class LogWriter {
                 this.#push(gap)
                 continue
             }
-            const start = this.#torn ? Buffer.concat([END, first.bytes]) : first.bytes
+            const start = this.#torn ? Buffer.concat([this.#mend, first.bytes]) : first.bytes
             const result = this.#outlet.write(start.subarray(this.#written))
             if (typeof result === "string") {
                 this.#giveUp(result, this.#written === start.length - 1)

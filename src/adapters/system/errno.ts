@@ -12,6 +12,7 @@ export const EACCES = 13
 export const EBUSY = 16
 export const ENFILE = 23
 export const EMFILE = 24
+export const EPROTOTYPE = 91
 export const ENOBUFS = 105
 
 /** A system call that failed: its name, the error number, and the system's words. */

@@ -11,6 +11,7 @@ import { allocate, type Memory } from "./memory.ts"
 export const AF_UNIX = 1
 export const AF_NETLINK = 16
 export const AF_PACKET = 17
+export const SOCK_STREAM = 1
 export const SOCK_DGRAM = 2
 export const SOCK_RAW = 3
 export const SOCK_CLOEXEC = 0o2000000
@@ -36,6 +37,7 @@ function loadCalls() {
     return {
         socket: libcFunction("int socket(int domain, int type, int protocol)"),
         close: libcFunction("int close(int fd)"),
+        connect: libcFunction("int connect(int fd, const void *address, unsigned int length)"),
         bind: libcFunction("int bind(int fd, const void *address, unsigned int length)"),
         setsockopt: libcFunction("int setsockopt(int fd, int level, int name, const void *value, unsigned int length)"),
         getsockopt: libcFunction("int getsockopt(int fd, int level, int name, void *value, void *length)"),
@@ -83,6 +85,11 @@ export function closeSocket(fd: number): void {
 /** Binds to a socket address as the kernel lays it out. Throws SystemError. */
 export function bindSocket(fd: number, address: Uint8Array): void {
     if (libc().bind(fd, address, address.length) < 0) throw new SystemError("bind", lastErrno())
+}
+
+/** Connects to a socket address as the kernel lays it out. Throws SystemError. */
+export function connectSocket(fd: number, address: Uint8Array): void {
+    if (libc().connect(fd, address, address.length) < 0) throw new SystemError("connect", lastErrno())
 }
 
 /** Sets an option to raw bytes. Throws SystemError with `what` as the name of the option. */

@@ -21,7 +21,7 @@ export function doorsOf({ options, doors }: KnockdConf): MadeDoor[] {
     for (const from of doors) {
         const target = from.target === null ? null : parseAddress(from.target)
         if (from.target !== null && target === null) continue
-        const name = unused(from.name, names)
+        const name = unused(plain(from.name), names)
         names.add(name)
         const door: Door = {
             name,
@@ -48,11 +48,6 @@ export function doorsOf({ options, doors }: KnockdConf): MadeDoor[] {
     return made
 }
 
-/** Both commands with the address in place of every `%IP%`, as the log tells them. */
-export function expand(command: string, address: string): string {
-    return command.replaceAll("%IP%", address)
-}
-
 /** A start that is missing or empty runs nothing, and then nothing is stopped; an empty stop is run. */
 function commandFrom(start: string | null, stop: string | null, seconds: number): Command | null {
     if (start === null || start === "") return null
@@ -74,26 +69,43 @@ function milliseconds(seconds: number): number {
     return Math.min(Math.max(0, seconds) * 1000, LONGEST_MS)
 }
 
+/** Ours: so much of a long name is enough, since `unused` tells doors apart. */
+const NAME_MOST = 150
+
+/** A section's name in letters that a name of ours may have (`isStoreName`): other bytes as in `%20`. */
+function plain(name: string): string {
+    return name
+        .replace(/[^\x21-\x24\x26-\x7e]/g, (byte) => `%${byte.charCodeAt(0).toString(16).padStart(2, "0")}`)
+        .slice(0, NAME_MOST)
+}
+
 function unused(name: string, names: ReadonlySet<string>): string {
     if (!names.has(name)) return name
-    for (let n = 2; ; n++) if (!names.has(`${name} (${n})`)) return `${name} (${n})`
+    for (let n = 2; ; n++) if (!names.has(`${name}#${n}`)) return `${name}#${n}`
 }
 
 /** What a configuration becomes when a file of one-time sequences has changed, and what is to be said of it. */
-export type Rolling = { readonly conf: KnockdConf; readonly told: readonly string[] }
+export type Rolling = {
+    readonly conf: KnockdConf
+    /** Lines that are no sequences. */
+    readonly told: readonly string[]
+    /** Doors that have none left. */
+    readonly ended: readonly string[]
+}
 
 /** Every door with this file takes the first sequence that is left in it; where none is, the door is no more. */
 export function rollOn(conf: KnockdConf, path: string, text: string): Rolling {
     const { unused, bad } = readOneTimeFile(text)
     const [next] = unused
+    const ended: string[] = []
     const told = bad.map(({ line, message }) => `${path}: line ${line}: ${message}: left out`)
     const doors = conf.doors.flatMap((door) => {
         if (door.oneTime !== path) return [door]
         if (next === undefined) {
-            told.push(noneLeftText(door.name), "")
+            ended.push(noneLeftText(door.name), "")
             return []
         }
         return [{ ...door, hits: next.hits }]
     })
-    return { conf: { ...conf, doors }, told }
+    return { conf: { ...conf, doors }, told, ended }
 }

@@ -3,20 +3,19 @@
  * as why a knock went no further, is said in lines of the same form. An empty text is an empty line, which knockd
  * writes after some of its lines.
  */
-import { commandOf, type Door } from "../config/config.ts"
-import { type Address, formatAddress } from "../net/address.ts"
+import { formatAddress } from "../net/address.ts"
 import type { ProgramOutcome, Report } from "../report.ts"
-import { expand, type MadeDoor } from "./doors.ts"
 
-/** The lines for one report; none for what nobody needs to know. `name`: the source as it is called. */
-export function knockdLines(report: Report, doors: ReadonlyMap<string, MadeDoor>, name = formatAddress): string[] {
+/**
+ * The lines for one report; none for what nobody needs to know. `titles`: what the configuration calls doors that have
+ * another name here; `name`: the source as it is called.
+ */
+export function knockdLines(report: Report, titles: ReadonlyMap<string, string>, name = formatAddress): string[] {
     if (report.type === "suppressed") {
         return [`${report.count} more lines of ${report.sources} sources were left out in ${seconds(report.ms)} s`]
     }
     if (!("door" in report)) return []
-    const made = doors.get(report.door)
-    if (made === undefined) return []
-    const title = made.from.name
+    const title = titles.get(report.door) ?? report.door
     const who = `${name(report.source)}: ${title}`
     switch (report.type) {
         case "stage": {
@@ -30,10 +29,9 @@ export function knockdLines(report: Report, doors: ReadonlyMap<string, MadeDoor>
         case "spoiled":
             return [`${who}: failed after stage ${report.stage}: a wrong hit, ${report.after} ms later`]
         case "program": {
-            const command = commandText(made.door, report.which, report.source)
             const { how } = report
             if (how.step === "began") {
-                const running = [`${title}: running command: ${command}`, ""]
+                const running = [`${title}: running command: ${how.program}`, ""]
                 return report.which === "stop" ? [`${who}: command timeout`, ...running] : running
             }
             if (how.step === "crowded") return [`${who}: command not run: too many are waiting`]
@@ -59,11 +57,6 @@ export function outcomeLines(title: string, outcome: ProgramOutcome): string[] {
     if (outcome.ended === "signal") return [`${title}: command was ended by ${outcome.signal}`]
     if (outcome.ended === "timeout") return [`${title}: command took too long and was ended`]
     return ["error: command fork failed!", `${title}: ${outcome.detail}`]
-}
-
-function commandText(door: Door, which: "start" | "stop", source: Address): string {
-    const words = commandOf(door, source)?.[which]
-    return expand(words?.at(-1) ?? "", formatAddress(source))
 }
 
 function seconds(ms: number): string {

@@ -39,10 +39,11 @@ export function goBehind(argv: readonly string[]): Promise<number> {
 }
 
 /**
- * Says that it listens, and lets go of the terminal: whoever waits for the end of our output must not wait for ours. The
- * directory stays, since paths of the configuration may be relative to it.
+ * Says that it listens, and lets go of the directory and of the terminal: whoever waits for the end of our output must
+ * not wait for ours.
  */
 export function tellReady(): void {
+    process.chdir("/")
     delete process.env[MARK]
     const nowhere = openSync("/dev/null", "r+")
     for (const fd of [1, 2]) putOver(nowhere, fd)

@@ -5,6 +5,7 @@
  */
 import type { Room } from "../../adapters/commands/lanes.ts"
 import { outcomeLines } from "../../core/knockd/lines.ts"
+import { shellText } from "../../core/knockd/shell.ts"
 import type { CommandOutcome, Commands } from "../../ports/commands.ts"
 
 /** Ours: milliseconds that each may take before it is ended. */
@@ -37,7 +38,7 @@ export class Hooks {
         this.#tell(`${name}: running command: ${command}`, "")
         const commands = this.#commands(ONE)
         const ended = new Promise<CommandOutcome>((resolve) => {
-            const argv = ["/bin/sh", "-c", command]
+            const argv = ["/bin/sh", "-c", shellText(command)]
             commands.run({ lane: name, argv, timeout: TIMES[name], output: () => {} }, resolve)
         })
         void cancel?.then(() => commands.stop())

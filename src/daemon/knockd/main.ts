@@ -8,7 +8,7 @@ import { join, resolve } from "node:path"
 import { systemClock } from "../../adapters/clock/system.ts"
 import type { Room } from "../../adapters/commands/lanes.ts"
 import { type Surroundings, spawnCommands } from "../../adapters/commands/spawn.ts"
-import { readKnockdFiles, readOneTime } from "../../adapters/config/knockd.ts"
+import { readKnockdFiles, readOneTime, systemText } from "../../adapters/config/knockd.ts"
 import { markUsed } from "../../adapters/config/one-time.ts"
 import { rtnetlinkLinks } from "../../adapters/links/rtnetlink.ts"
 import { systemdNotifier } from "../../adapters/notify/systemd.ts"
@@ -20,6 +20,7 @@ import type { KnockdConf } from "../../core/knockd/conf.ts"
 import { doorsOf, type MadeDoor, rollOn } from "../../core/knockd/doors.ts"
 import { interfacesName, readInterfaces } from "../../core/knockd/interfaces.ts"
 import { knockdLines } from "../../core/knockd/lines.ts"
+import { sequenceText } from "../../core/knockd/sequence.ts"
 import { Meter } from "../../core/metrics/meter.ts"
 import { formatAddress, isIPv4, parseNetwork } from "../../core/net/address.ts"
 import type { Report } from "../../core/report.ts"
@@ -37,11 +38,13 @@ import { openState } from "../state.ts"
 import { startLoop } from "../taking.ts"
 import type { Listener } from "../told.ts"
 import { environmentOf, goBehind, isBehind, tellReady } from "./behind.ts"
+import { bytesOf, textOf } from "./bytes.ts"
 import { DRY_RUN, DryFiles, dryLine, idleCommands } from "./dry-run.ts"
 import { Hooks } from "./hooks.ts"
 import { Names } from "./names.ts"
 import { OneTime } from "./one-time.ts"
 import { Output } from "./output.ts"
+import { type Places, placesFrom } from "./places.ts"
 import { HELP, type KnockdWords, readKnockdWords } from "./words.ts"
 
 declare const POSTERN_VERSION: string
@@ -54,35 +57,34 @@ const PID_FILE = "/var/run/knockd.pid"
  * of `postern run`'s, which belongs to another user.
  */
 const STATE = "/var/lib/postern-knockd"
-/** Lines that nobody has read yet are offered so long at the end (ms). */
-const LAST_WORDS_MS = 1000
 /** Ours: stops that are due so soon (ms) are waited for at the end. */
 const STOPS_WAITED_FOR_MS = 10_000
 
 /** Runs it and returns the exit code, which is knockd's: the number of the signal that ended it, or 1. */
 export async function knockd(argv: readonly string[]): Promise<number> {
-    const reading = readKnockdWords(argv, process.env["POSIXLY_CORRECT"] !== undefined)
+    const reading = readKnockdWords(argv.map(textOf), process.env["POSIXLY_CORRECT"] !== undefined)
     if (reading.run === null) {
-        for (const text of reading.mistakes) process.stderr.write(`knockd: ${text}\n`)
+        for (const text of reading.mistakes) complain(`knockd: ${text}`)
         process.stdout.write(reading.show === "help" ? HELP : `knockd 0.8\nas done by Postern ${POSTERN_VERSION}\n`)
         return 0
     }
     const { run } = reading
     if (run.background && !isBehind()) return await goBehind(argv)
-    const first = read(run)
-    if (run.debug) for (const line of first.told) process.stdout.write(`${line}\n`)
-    for (const line of first.warned) process.stderr.write(`${line}\n`)
+    const places = placesFrom(process.cwd())
+    const first = read(run, places)
+    if (run.debug) for (const line of first.told) process.stdout.write(bytesOf(`${line}\n`))
+    for (const line of first.warned) complain(line)
     if (first.conf === null) {
-        process.stderr.write(`${first.message}\n`)
+        complain(first.message)
         process.stdout.write(HELP)
         return 1
     }
     // Its variables are not for commands.
     const notifier = systemdNotifier(process.env, process.pid)
     try {
-        return await new Knockd(run, first.conf, notifier).live()
+        return await new Knockd(run, places, first.conf, notifier).live()
     } catch (error) {
-        process.stderr.write(`${messageOf(error)}\n`)
+        complain(messageOf(error))
         return 1
     }
 }
@@ -95,8 +97,8 @@ type Read = {
     readonly warned: readonly string[]
 }
 
-function read(words: KnockdWords): Read {
-    const { conf, reading } = readKnockdFiles(words.config, words.interface)
+function read(words: KnockdWords, places: Places): Read {
+    const { conf, reading } = readKnockdFiles(words.config, words.interface, places.of)
     if (reading === null) {
         const detail = conf.ok ? "" : conf.detail
         return { conf: null, message: `${words.config}: ${detail}`, told: [], warned: [] }
@@ -119,6 +121,7 @@ function targetText({ doors }: KnockdConf): string | null {
 /** One run, from the configuration to the signal. */
 class Knockd {
     readonly #words: KnockdWords
+    readonly #places: Places
     readonly #clock = systemClock()
     readonly #output: Output
     readonly #interfaces: Gateway["interfaces"]
@@ -131,13 +134,17 @@ class Knockd {
     /** Null: this is no dry run. */
     readonly #dry: DryFiles | null
     readonly #herald: Herald
+    readonly #state = resolve(process.env["POSTERN_KNOCKD_STATE"] ?? STATE)
     #conf: KnockdConf
     #doors: ReadonlyMap<string, MadeDoor> = new Map()
+    /** What the configuration calls doors that have another name here; also those of before, whose stops may still run. */
+    readonly #titles = new Map<string, string>()
     #loop: Loop | null = null
     #store: Store | null = null
 
-    constructor(words: KnockdWords, conf: KnockdConf, notifier: Notifier) {
+    constructor(words: KnockdWords, places: Places, conf: KnockdConf, notifier: Notifier) {
         this.#words = words
+        this.#places = places
         this.#conf = conf
         this.#names = words.lookup ? new Names() : null
         const interfaces = readInterfaces(conf.options.interface || INTERFACE)
@@ -147,7 +154,7 @@ class Knockd {
         this.#hooks = new Hooks(
             (room) => this.#commands(room),
             (...lines) => this.#tell(...lines),
-            complain,
+            (line) => this.#output.complain(line),
         )
         this.#dry = words.dryRun ? new DryFiles() : null
         this.#herald = new Herald({
@@ -157,9 +164,9 @@ class Knockd {
             trouble: () => this.#loop?.standing.trouble() ?? null,
             log: (_level, text) => this.#tell(text),
         })
-        this.#output = new Output(() => this.#clock.wall(), words.verbose && !words.background)
+        this.#output = new Output(this.#clock, words)
         this.#oneTime = new OneTime({
-            mark: this.#dry?.mark ?? markUsed,
+            mark: this.#dry?.mark ?? ((path, hits) => markUsed(places.of(path), hits)),
             log: (text) => this.#tell(text),
             // Not within the act of the knock: first its door opens.
             used: () => void setImmediate(() => this.#roll()),
@@ -180,7 +187,8 @@ class Knockd {
         if (missing !== null) throw new Error(missing)
         this.#open()
         const log: Log = (level, text) => {
-            if (level === "error" || level === "warning" || this.#words.debug) this.#tell(text)
+            if (level === "error" || level === "warning") this.#tell(text)
+            else this.#output.detail(text)
         }
         if (this.#dry !== null) this.#output.say(DRY_RUN)
         const made = doorsOf(this.#conf)
@@ -293,8 +301,9 @@ class Knockd {
         await this.#hooks.run("on_stop", this.#conf.options.onStop)
         this.#output.say("closing...")
         this.#output.log("shutting down")
-        if (this.#words.background && this.#loop !== null) rmSync(this.#pidFile(), { force: true })
-        await this.#output.close(LAST_WORDS_MS)
+        if (this.#words.background && this.#loop !== null) rmSync(this.#pidFile().at, { force: true })
+        this.#names?.close()
+        await this.#output.close()
         return signal === "SIGINT" ? 2 : 15
     }
 
@@ -314,12 +323,14 @@ class Knockd {
         const { config } = this.#words
         this.#tell(`re-reading config file: ${config}`, "")
         this.#herald.reloading()
-        const next = read(this.#words)
-        if (next.conf === null) this.#tell(`${next.message}: nothing has changed`)
-        const turned = next.conf !== null && this.#turn(next.conf)
+        const next = read(this.#words, this.#places)
+        for (const line of next.told) this.#output.detail(line)
+        for (const line of next.warned) this.#output.complain(line)
+        if (next.conf === null) this.#stay(next.message)
+        else this.#turn(next.conf)
         this.#herald.ready()
-        if (!turned) return
-        const wish = next.conf.options.logFile ?? this.#words.logFile
+        // Also after a mistake: whoever asks may have put the log file elsewhere.
+        const wish = this.#conf.options.logFile ?? this.#words.logFile
         if (wish !== null) this.#output.say(`re-opening log file: ${wish}`)
         this.#open()
     }
@@ -329,30 +340,40 @@ class Knockd {
         const paths = new Set(this.#conf.doors.flatMap(({ oneTime }) => oneTime ?? []))
         let conf = this.#conf
         for (const path of paths) {
-            const file = readOneTime(path)
+            const file = readOneTime(this.#places.of(path))
             if (!file.ok) {
-                this.#tell(`${path}: ${file.detail}`)
+                this.#fail(`${path}: ${file.detail}`)
                 continue
             }
             const rolling = rollOn(conf, path, this.#dry?.text(path, file.text) ?? file.text)
             conf = rolling.conf
-            for (const line of rolling.told) this.#tell(line)
+            for (const { name, hits, oneTime } of conf.doors) {
+                if (oneTime === path) this.#output.detail(`new sequence for door ${name}: ${sequenceText(hits)}`)
+            }
+            this.#tell(...rolling.told)
+            this.#fail(...rolling.ended)
         }
         this.#turn(conf)
     }
 
-    #turn(conf: KnockdConf): boolean {
+    #turn(conf: KnockdConf): void {
         const made = doorsOf(conf)
         const result = this.#loop!.reload(this.#configOf(made), this.#store)
         if (result.ok) this.#use(conf, made)
-        else this.#tell(`${result.detail}: nothing has changed`)
-        return result.ok
+        else this.#stay(result.detail)
+    }
+
+    /** What was read cannot be used: knockd says so on standard error, and ends. */
+    #stay(why: string): void {
+        this.#output.complain(why)
+        this.#tell(`${why}: nothing has changed`)
     }
 
     /** This is in force. */
     #use(conf: KnockdConf, made: readonly MadeDoor[]): void {
         this.#conf = conf
         this.#doors = new Map(made.map((one) => [one.door.name, one]))
+        for (const { door, from } of made) if (door.name !== from.name) this.#titles.set(door.name, from.name)
         this.#oneTime.turn(this.#doors)
     }
 
@@ -364,9 +385,10 @@ class Knockd {
 
     #gateway(): Gateway {
         const name = createHash("sha256")
-            .update(`${resolve(this.#words.config)}\0${this.#interface}`)
+            .update(this.#places.resolved(this.#words.config))
+            .update(`\0${this.#interface}`)
             .digest("hex")
-        const state = join(process.env["POSTERN_KNOCKD_STATE"] ?? STATE, name.slice(0, 16))
+        const state = join(this.#state, name.slice(0, 16))
         return { ...GATEWAY, interfaces: this.#interfaces, state, audit: false, capture: "packet-socket" }
     }
 
@@ -374,9 +396,9 @@ class Knockd {
         return (report, aloud) => {
             if (!aloud || (this.#words.onlyIpv4 && "source" in report && !isIPv4(report.source))) return
             const names = this.#names
-            const lines = knockdLines(report, this.#doors, names === null ? formatAddress : (one) => names.of(one))
-            this.#tell(...lines)
-            if (isFailure(report)) complain(lines[0] ?? "")
+            const lines = knockdLines(report, this.#titles, names === null ? formatAddress : (one) => names.of(one))
+            if (isFailure(report)) this.#fail(...lines)
+            else this.#tell(...lines)
         }
     }
 
@@ -384,36 +406,45 @@ class Knockd {
         for (const one of lines) {
             const line = this.#dry === null ? one : dryLine(one)
             this.#output.log(line)
-            this.#output.say(line)
+            // Empty lines are of the log alone.
+            if (line !== "") this.#output.say(line)
+        }
+    }
+
+    /** What knockd says on standard error, and not on standard output. */
+    #fail(...lines: readonly string[]): void {
+        for (const line of lines) {
+            this.#output.log(line)
+            if (line !== "") this.#output.complain(line)
         }
     }
 
     #open(): void {
         if (this.#dry !== null) return
         const { logFile, useSyslog } = this.#conf.options
-        const trouble = this.#output.open({
-            logFile: logFile ?? this.#words.logFile,
-            syslog: useSyslog,
-            verbose: this.#words.verbose,
-        })
-        if (trouble !== null) process.stderr.write(`warning: cannot open logfile: ${trouble}\n`)
+        const path = logFile ?? this.#words.logFile
+        const trouble = this.#output.open({ logFile: path === null ? null : this.#places.of(path), syslog: useSyslog })
+        if (trouble !== null) this.#output.complain(`warning: cannot open logfile: ${trouble}`)
     }
 
-    #pidFile(): string {
-        return this.#conf.options.pidFile ?? this.#words.pidFile ?? PID_FILE
+    #pidFile(): { readonly path: string; readonly at: Buffer } {
+        const path = this.#conf.options.pidFile ?? this.#words.pidFile ?? PID_FILE
+        return { path, at: this.#places.of(path) }
     }
 
     #writePid(): void {
+        const { path, at } = this.#pidFile()
         try {
-            writeFileSync(this.#pidFile(), `${process.pid}\n`)
+            writeFileSync(at, `${process.pid}\n`)
         } catch (error) {
-            this.#tell(`could not create pid file ${this.#pidFile()}: ${messageOf(error)}`)
+            this.#tell(`could not create pid file ${path}: ${systemText(error)}`)
         }
     }
 }
 
+/** Before there is an output. */
 function complain(text: string): void {
-    process.stderr.write(`${text}\n`)
+    process.stderr.write(bytesOf(`${text}\n`))
 }
 
 /** The name by which killall(1), pidof(8) and their like find it: scripts tell knockd so to read its configuration anew. */

@@ -53,6 +53,8 @@ describe("Ration.afford()", () => {
         for (let i = 0; i < 5000; i++) ration.afford("first", "stage", ...v4(i), 0)
         expect(ration.afford("further", "stage", ...v4(1), 0)).toBe(true)
         for (let i = 0; i < 5000; i++) ration.afford("further", "stage", ...v4(i), 0)
+        expect(ration.afford("whole", "stage", ...v4(1), 0)).toBe(true)
+        for (let i = 0; i < 5000; i++) ration.afford("whole", "stage", ...v4(i), 0)
         expect(ration.afford("refused", "refused", ...v4(1), 0)).toBe(true)
         for (let i = 0; i < 5000; i++) ration.afford("refused", "refused", ...v4(i), 0)
         expect(ration.afford("grant", "opened", ...v4(1), 0)).toBe(true)

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest"
 import { commandOf } from "../../../../src/core/config/config.ts"
 import { type KnockdConf, readKnockdConf } from "../../../../src/core/knockd/conf.ts"
-import { doorsOf, expand, rollOn } from "../../../../src/core/knockd/doors.ts"
+import { doorsOf, rollOn } from "../../../../src/core/knockd/doors.ts"
 import { parseAddress } from "../../../../src/core/net/address.ts"
+import { isStoreName } from "../../../../src/core/store/record.ts"
 
 const [four, six] = ["192.0.2.7", "2001:db8::7"].map((text) => parseAddress(text)!)
 
@@ -57,11 +58,21 @@ describe("doorsOf()", () => {
 
     it("keeps doors of one name apart, and leaves out those whose target no packet can have", () => {
         const text =
-            "[a]\nsequence = 1\n[a]\nsequence = 2\n[a (2)]\nsequence = 3\n[b]\nsequence = 4\ntarget = host.example\n"
+            "[a]\nsequence = 1\n[a]\nsequence = 2\n[a#2]\nsequence = 3\n[b]\nsequence = 4\ntarget = host.example\n"
         const made = doorsOf(conf(`${text}[c]\nsequence = 5\ntarget = FD77:0::9\n`))
-        expect(made.map(({ door }) => door.name)).toEqual(["a", "a (2)", "a (2) (2)", "c"])
-        expect(made.map(({ from }) => from.name)).toEqual(["a", "a", "a (2)", "c"])
+        expect(made.map(({ door }) => door.name)).toEqual(["a", "a#2", "a#2#2", "c"])
+        expect(made.map(({ from }) => from.name)).toEqual(["a", "a", "a#2", "c"])
         expect(made[3]!.door.sequence!.target).toEqual([parseAddress("fd77::9")])
+    })
+
+    it("gives every door a name that the journal can hold, whatever its section is called", () => {
+        const titles = [" my door ", "50%", "b\xc3\xbccher", "\x80\x81", "\x7f\x01", "ä".repeat(120), "ä".repeat(119)]
+        const made = doorsOf(conf(titles.map((title) => `[${title}]\nsequence = 1\n`).join("")))
+        const names = made.map(({ door }) => door.name)
+        expect(names.slice(0, 4)).toEqual(["%20my%20door%20", "50%25", "b%c3%bccher", "%80%81"])
+        expect(names.filter((name) => !isStoreName(name))).toEqual([])
+        expect(new Set(names).size).toBe(titles.length)
+        expect(made.map(({ from }) => from.name)).toEqual(titles)
     })
 
     it("makes times of all numbers that knockd takes", () => {
@@ -71,14 +82,6 @@ describe("doorsOf()", () => {
         expect(made!.door.command!.after).toBe(2_147_483_647)
         const [never] = doorsOf(conf(text.replace("99999999999", "-1")))
         expect(never!.door.command!.after).toBe(2_147_483_647)
-    })
-})
-
-describe("expand()", () => {
-    it("replaces every %IP%, and nothing else", () => {
-        expect(expand("a '%IP%' %IP%%IP% %ip% {source} $&", "192.0.2.7")).toBe(
-            "a '192.0.2.7' 192.0.2.7192.0.2.7 %ip% {source} $&",
-        )
     })
 })
 
@@ -96,9 +99,9 @@ describe("rollOn()", () => {
     })
 
     it("ends the doors of a file that is used up, and no others", () => {
-        const { conf: next, told } = rollOn(conf(text, " 1,2\n"), "/ots", "#1,2\n")
+        const { conf: next, ended } = rollOn(conf(text, " 1,2\n"), "/ots", "#1,2\n")
         expect(next.doors.map(({ name }) => name)).toEqual(["two"])
-        expect(told[0]).toBe(
+        expect(ended[0]).toBe(
             "no more sequences left in the one time sequences file for door one --> disabling the door",
         )
     })

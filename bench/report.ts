@@ -21,7 +21,7 @@ export type RowReport = Pick<Row, "name" | "title" | "how" | "subjects" | "round
     readonly failures: readonly string[]
 }
 
-/** `quiet`: how much of the processors others used before it began, in percent. */
+/** `load`: how much else there was to do for the processors before it began, in words. */
 export type Report = {
     readonly machine: string
     readonly versions: string

@@ -125,7 +125,8 @@ describe("from knockd to Postern, as the page says", () => {
         expect(shell("systemctl is-active knockd-back.timer")).toBe("active\n")
         await opensAndCloses()
         const pid = /MainPID=(\d+)/.exec(service.systemctl("show", "postern-knockd").stdout)![1]!
-        expect(readFileSync(`/proc/${pid}/comm`, "utf8")).toBe("knockd\n")
+        const [comm, words] = ["comm", "cmdline"].map((name) => readFileSync(`/proc/${pid}/${name}`, "utf8"))
+        expect([comm, words]).toEqual(["knockd\n", expect.stringMatching(/^knockd -i eth0 -v/)])
         // What the timer does when its time has come.
         shell("systemctl start knockd-back.service")
         expect(await eventually(() => active().join() === "knockd")).toBe(true)

@@ -3,7 +3,7 @@
  * listens: until then whoever started us sees what it says, and learns how it ended.
  */
 import { spawn } from "node:child_process"
-import { closeSync, openSync } from "node:fs"
+import { closeSync, openSync, writeFileSync } from "node:fs"
 import { putOver } from "../../adapters/system/descriptor.ts"
 
 const MARK = "POSTERN_KNOCKD_BEHIND"
@@ -11,6 +11,19 @@ const MARK = "POSTERN_KNOCKD_BEHIND"
 /** Is this the process in the background? */
 export function isBehind(): boolean {
     return process.env[MARK] !== undefined && process.send !== undefined
+}
+
+/**
+ * The name by which killall(1), pidof(8), ps(1) and their like find it, as they find knockd: scripts tell it so to read
+ * its configuration anew. `argv`: its words, which ps shows.
+ */
+export function takeName(argv: readonly string[]): void {
+    process.title = ["knockd", ...argv].join(" ")
+    try {
+        writeFileSync("/proc/self/comm", "knockd")
+    } catch {
+        // Its process number is in its file.
+    }
 }
 
 /** The environment for commands: nobody whom we start is in our background. */

@@ -37,7 +37,7 @@ import { trimWhenSettled } from "../settled.ts"
 import { openState } from "../state.ts"
 import { startLoop } from "../taking.ts"
 import type { Listener } from "../told.ts"
-import { environmentOf, goBehind, isBehind, tellReady } from "./behind.ts"
+import { environmentOf, goBehind, isBehind, takeName, tellReady } from "./behind.ts"
 import { bytesOf, textOf } from "./bytes.ts"
 import { DRY_RUN, DryFiles, dryLine, idleCommands } from "./dry-run.ts"
 import { Hooks } from "./hooks.ts"
@@ -79,6 +79,7 @@ export async function knockd(argv: readonly string[]): Promise<number> {
         process.stdout.write(HELP)
         return 1
     }
+    if (!run.dryRun) takeName(argv)
     // Its variables are not for commands.
     const notifier = systemdNotifier(process.env, process.pid)
     try {
@@ -222,7 +223,6 @@ class Knockd {
             this.#writePid()
             tellReady()
         }
-        if (this.#dry === null) takeName()
         this.#herald.ready()
         trimWhenSettled()
         if (waiting) void this.#reload()
@@ -445,15 +445,6 @@ class Knockd {
 /** Before there is an output. */
 function complain(text: string): void {
     process.stderr.write(bytesOf(`${text}\n`))
-}
-
-/** The name by which killall(1), pidof(8) and their like find it: scripts tell knockd so to read its configuration anew. */
-function takeName(): void {
-    try {
-        writeFileSync("/proc/self/comm", "knockd")
-    } catch {
-        // Its process number is in its file.
-    }
 }
 
 /** knockd says this on standard error, too. */

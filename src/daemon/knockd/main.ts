@@ -8,7 +8,7 @@ import { join, resolve } from "node:path"
 import { systemClock } from "../../adapters/clock/system.ts"
 import type { Room } from "../../adapters/commands/lanes.ts"
 import { type Surroundings, spawnCommands } from "../../adapters/commands/spawn.ts"
-import { readKnockdFiles, readOneTime, systemText } from "../../adapters/config/knockd.ts"
+import { readOneTime, systemText } from "../../adapters/config/knockd.ts"
 import { markUsed } from "../../adapters/config/one-time.ts"
 import { rtnetlinkLinks } from "../../adapters/links/rtnetlink.ts"
 import { systemdNotifier } from "../../adapters/notify/systemd.ts"
@@ -45,6 +45,7 @@ import { Names } from "./names.ts"
 import { OneTime } from "./one-time.ts"
 import { Output } from "./output.ts"
 import { type Places, placesFrom } from "./places.ts"
+import { read } from "./reading.ts"
 import { HELP, type KnockdWords, readKnockdWords } from "./words.ts"
 
 declare const POSTERN_VERSION: string
@@ -88,35 +89,6 @@ export async function knockd(argv: readonly string[]): Promise<number> {
         complain(messageOf(error))
         return 1
     }
-}
-
-/** What a configuration file says, or in one sentence why it cannot be used. */
-type Read = {
-    readonly conf: KnockdConf | null
-    readonly message: string
-    readonly told: readonly string[]
-    readonly warned: readonly string[]
-}
-
-function read(words: KnockdWords, places: Places): Read {
-    const { conf, reading } = readKnockdFiles(words.config, words.interface, places.of)
-    if (reading === null) {
-        const detail = conf.ok ? "" : conf.detail
-        return { conf: null, message: `${words.config}: ${detail}`, told: [], warned: [] }
-    }
-    const { told, warned } = reading
-    const target = reading.ok ? targetText(reading.conf) : null
-    if (target !== null) return { conf: null, message: target, told, warned }
-    return reading.ok
-        ? { conf: reading.conf, message: "", told, warned }
-        : { conf: null, message: reading.message, told, warned }
-}
-
-/** In knockd's words: a target of which it can make no filter. */
-function targetText({ doors }: KnockdConf): string | null {
-    const targets = doors.map(({ target }) => target)
-    if (targets.includes("")) return "pcap_compile: syntax error"
-    return targets.some((target) => target?.includes("/")) ? "pcap_compile: Mask syntax for networks only" : null
 }
 
 /** One run, from the configuration to the signal. */

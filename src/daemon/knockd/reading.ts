@@ -1,0 +1,35 @@
+/** A configuration with the files that it names, read for the daemon: all of it, or in one sentence why not. */
+import { readKnockdFiles } from "../../adapters/config/knockd.ts"
+import type { KnockdConf } from "../../core/knockd/conf.ts"
+import type { Places } from "./places.ts"
+import type { KnockdWords } from "./words.ts"
+
+/** What a configuration file says, or in one sentence why it cannot be used. */
+type Read = {
+    readonly conf: KnockdConf | null
+    readonly message: string
+    readonly told: readonly string[]
+    readonly warned: readonly string[]
+}
+
+/** Reads it; nothing throws. `places`: where its paths lead. */
+export function read(words: KnockdWords, places: Places): Read {
+    const { conf, reading } = readKnockdFiles(words.config, words.interface, places.of)
+    if (reading === null) {
+        const detail = conf.ok ? "" : conf.detail
+        return { conf: null, message: `${words.config}: ${detail}`, told: [], warned: [] }
+    }
+    const { told, warned } = reading
+    const target = reading.ok ? targetText(reading.conf) : null
+    if (target !== null) return { conf: null, message: target, told, warned }
+    return reading.ok
+        ? { conf: reading.conf, message: "", told, warned }
+        : { conf: null, message: reading.message, told, warned }
+}
+
+/** In knockd's words: a target of which it can make no filter. */
+function targetText({ doors }: KnockdConf): string | null {
+    const targets = doors.map(({ target }) => target)
+    if (targets.includes("")) return "pcap_compile: syntax error"
+    return targets.some((target) => target?.includes("/")) ? "pcap_compile: Mask syntax for networks only" : null
+}

@@ -105,6 +105,16 @@ const option = one(
     [1, useSyslog],
     [1, comment],
 )
+/** What we take and knockd refuses. */
+const bare = (...words: readonly string[]) => join(blank, pick(...words).chain(anyCase), blank)
+const extraOption = one(
+    [2, bare("allowduplicates", "strict")],
+    [2, pick("on_start", "on_stop").chain((key) => directive(key, text))],
+)
+const extraDoorLine = one(
+    [2, pick("seq_cooldown", "cooldown").chain((key) => directive(key, number))],
+    [1, bare("strict")],
+)
 const doorLine = one(
     [6, pick("seq_timeout", "timeout", "cmd_timeout").chain((key) => directive(key, number))],
     [5, pick("start_command", "command", "stop_command", "target").chain((key) => directive(key, text))],
@@ -139,6 +149,21 @@ const mistake = one(
             "usesyslog =",
         ),
     ],
+    [
+        1,
+        pick(
+            "allowduplicates",
+            "on_stop = x",
+            "cooldown = 5",
+            "strict =",
+            "strict = yes",
+            "allowduplicates = 1",
+            "on_start",
+            "seq_cooldown",
+            "on stop = x",
+            "on_start: x",
+        ),
+    ],
     [1, pick("\xef\xbb\xbf", "interface = lo", "logfile = log", "sequence: 1,2", "[options] # one", "tcp flags = syn")],
     [2, directive("sequence", badSequence)],
     [2, directive("tcpflags", badFlags)],
@@ -149,13 +174,22 @@ const mistake = one(
 
 type Lines = fc.Arbitrary<readonly string[]>
 
-const options: Lines = fc.array(option, { maxLength: 4 }).map((lines) => ["[options]", ...lines])
+const optionsOf = (line: Text): Lines => fc.array(line, { maxLength: 4 }).map((lines) => ["[options]", ...lines])
 const knock = one([4, directive("sequence", sequence)], [1, directive("one_time_sequences", goodPath)])
 /** What a door needs stands anywhere among the rest. */
-const door: Lines = fc
-    .tuple(header, knock, fc.array(doorLine, { maxLength: 6 }), fc.nat(6))
-    .map(([head, needed, lines, at]) => [head, ...lines.toSpliced(at, 0, needed)])
-const section = fc.oneof({ weight: 1, arbitrary: options }, { weight: 4, arbitrary: door })
+const doorOf = (line: Text): Lines =>
+    fc
+        .tuple(header, knock, fc.array(line, { maxLength: 6 }), fc.nat(6))
+        .map(([head, needed, lines, at]) => [head, ...lines.toSpliced(at, 0, needed)])
+const sectionsOf = (option: Text, doorLine: Text) =>
+    fc.array(fc.oneof({ weight: 1, arbitrary: optionsOf(option) }, { weight: 4, arbitrary: doorOf(doorLine) }), {
+        maxLength: 4,
+    })
+/** One of seven may have what only we take, and then more than one line of it. */
+const sections = fc.oneof(
+    { weight: 6, arbitrary: sectionsOf(option, doorLine) },
+    { weight: 1, arbitrary: sectionsOf(one([2, option], [2, extraOption]), one([6, doorLine], [1, extraDoorLine])) },
+)
 
 const oneTimeLine = one(
     [30, join(blank, sequence, blank)],
@@ -174,7 +208,7 @@ const file = (line: Text, maxLength: number) =>
 /** Any of them, whole or broken. */
 export const confCase: fc.Arbitrary<ConfCase> = fc
     .record({
-        sections: fc.array(section, { maxLength: 4 }),
+        sections,
         wrong: fc.option(fc.tuple(mistake, fc.nat(40))),
         end: lineEnd,
         last: fc.boolean(),

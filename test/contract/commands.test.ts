@@ -296,12 +296,16 @@ describe("spawn", () => {
         "in knockd's place a program has our surroundings, and what it prints is %s",
         async (output) => {
             commands = spawnCommands(undefined, { directory: scratch, environment: { PATH: "/bin", A: "ö" }, output })
-            const argv = sh(`{ pwd; env | sort; readlink /proc/self/fd/0 /proc/self/fd/1; } > '${file("seen")}'`)
+            const argv = sh(
+                `{ pwd; env | sort; readlink /proc/self/fd/0 /proc/self/fd/1; : >&2 && echo open; } > '${file("seen")}'`,
+            )
             const outcomes: CommandOutcome[] = []
             commands.run({ lane: "x", argv, timeout: 20_000, output: () => {} }, (outcome) => outcomes.push(outcome))
             await settled(() => outcomes).toEqual([{ ended: "exit", code: 0 }])
             const seen = readFileSync(file("seen"), "utf8")
             expect(seen).toContain(`${scratch}\nA=ö\nPATH=/bin\nPWD=${scratch}\n`)
+            // Each of the three is there: what a program opens next must not be taken for its errors.
+            expect(seen.endsWith("open\n")).toBe(true)
         },
     )
 

@@ -123,7 +123,8 @@ export function beginProgram(beginning: Beginning, ended: (end: ProgramEnd) => v
 
 function addStandard(actions: Memory, fd: number, given: Standard): void {
     if (given === "nothing") libc().open(actions.address, fd, "/dev/null", fd === 0 ? O_RDONLY : O_RDWR, 0)
-    else if (given !== "ours") libc().dup2(actions.address, given, fd)
+    // Onto itself: Node has set close-on-exec for ours, and so that is taken back.
+    else libc().dup2(actions.address, given === "ours" ? fd : given, fd)
 }
 
 /** A pipe that no program inherits: the end to read from, and the end to write to. Throws SystemError. */

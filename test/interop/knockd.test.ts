@@ -40,6 +40,7 @@ const IMPROVEMENTS: Readonly<Record<string, string>> = {
     "several interfaces": "knockd can listen on one",
     "priority tags": "knockd does not look behind the tag of a frame that has a priority and no VLAN; the system does",
     "extension headers": "knockd does not look behind those of IPv6",
+    "wished for": "directives that knockd's users have asked for: it refuses a file that has one",
     "no children": "stops of commands are ours to run: knockd's wait in processes that a signal ends",
 }
 

@@ -161,7 +161,7 @@ function checkOptions(
         ["ON_STOP", options.onStop],
     ] as const) {
         if (command === null) continue
-        if (command === "") say(key, { code: "empty-hook" })
+        if (command === "") say(key, { code: "runs-nothing" })
         if (command.includes("%IP%")) say(key, { code: "no-source" })
         const program = programOf(command)
         if (program !== null && lacks?.("program", program)) say(key, { code: "no-program" })

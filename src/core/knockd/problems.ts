@@ -80,7 +80,7 @@ type OwnDoubt =
     | { readonly code: "no-interface"; readonly name: string; readonly said: boolean }
     | { readonly code: "interfaces" }
     | { readonly code: "no-directory" }
-    | { readonly code: "empty-hook" }
+    | { readonly code: "runs-nothing" }
     | { readonly code: "no-source" }
     | { readonly code: "no-cooldown" }
     | { readonly code: "relative" }
@@ -122,7 +122,7 @@ const SEVERITIES: Readonly<Record<OwnProblem["code"], Severity>> = {
     "no-interface": "warning",
     interfaces: "note",
     "no-directory": "warning",
-    "empty-hook": "warning",
+    "runs-nothing": "warning",
     "no-source": "warning",
     "no-cooldown": "warning",
     relative: "warning",

@@ -1,6 +1,6 @@
 /** Reads a knockd.conf line by line, in one pass, as knockd does: what comes first decides, also which mistake it tells. */
-import { ACK, FIN, PSH, RST, SYN, URG } from "../net/packet.ts"
 import type { FoundFile, Heard, KnockdDoor, KnockdOptions, KnockdReading, KnockdSurvey } from "./conf.ts"
+import { ALIASES, DIRECTIVES, EXTRAS, FLAGS, OPTIONS, TEXTS } from "./keys.ts"
 import { readNumber } from "./number.ts"
 import type { Fault, Oddity } from "./oddities.ts"
 import { noneLeftText, readOneTimeFile } from "./one-time.ts"
@@ -11,55 +11,6 @@ import { lower, type Piece, trimmed, upper } from "./text.ts"
 const SECTION_MOST = 254
 const NAME_MOST = 127
 const INTERFACE_MOST = 31
-
-const FLAGS = new Map([
-    ["FIN", FIN],
-    ["SYN", SYN],
-    ["RST", RST],
-    ["PSH", PSH],
-    ["ACK", ACK],
-    ["URG", URG],
-])
-
-/** Keys that have another name. */
-const ALIASES = new Map([
-    ["TIMEOUT", "SEQ_TIMEOUT"],
-    ["COMMAND", "START_COMMAND"],
-    ["COMMAND_6", "START_COMMAND_6"],
-    ["COOLDOWN", "SEQ_COOLDOWN"],
-])
-
-/** Pairs that knockd 0.8 refuses and we take, because its users have asked for them. */
-const EXTRAS: ReadonlySet<string> = new Set(["ON_START", "ON_STOP", "SEQ_COOLDOWN"])
-
-type Option = {
-    readonly field: "logFile" | "pidFile" | "interface" | "onStart" | "onStop"
-    readonly told: string
-}
-
-/** What can stand in front of a `=` in `[options]`, and what knockd calls it. */
-const OPTIONS: ReadonlyMap<string, Option> = new Map([
-    ["LOGFILE", { field: "logFile", told: "log file" }],
-    ["PIDFILE", { field: "pidFile", told: "pid file" }],
-    ["INTERFACE", { field: "interface", told: "interface" }],
-    ["ON_START", { field: "onStart", told: "on_start" }],
-    ["ON_STOP", { field: "onStop", told: "on_stop" }],
-])
-
-/** Directives of doors whose values are kept as they are. */
-const TEXTS: ReadonlyMap<string, "target" | "start" | "start6" | "stop" | "stop6"> = new Map([
-    ["TARGET", "target"],
-    ["START_COMMAND", "start"],
-    ["START_COMMAND_6", "start6"],
-    ["STOP_COMMAND", "stop"],
-    ["STOP_COMMAND_6", "stop6"],
-])
-
-const DIRECTIVES: ReadonlySet<string> = new Set(
-    ["SEQUENCE", "ONE_TIME_SEQUENCES", "SEQ_TIMEOUT", "SEQ_COOLDOWN", "CMD_TIMEOUT", "TCPFLAGS"].concat([
-        ...TEXTS.keys(),
-    ]),
-)
 
 /** knockd's, in seconds. */
 const SEQ_TIMEOUT = 25

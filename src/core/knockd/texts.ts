@@ -104,7 +104,7 @@ const TEXTS: Of<OwnProblem, "code"> = {
             : `no Interface, so that knockd listens on ${name}, which this host does not have: name one, or start it with -i`,
     interfaces: () => "Postern only: knockd listens on one interface, which it must find by its name",
     "auto-among": () => "auto stands for other interfaces, and must stand alone: take it out, or the others",
-    "empty-hook": () => "does nothing: write a command, or take the line out",
+    "runs-nothing": () => "does nothing: write a command, or take the line out",
     "no-source": () => "is run when nobody knocks, so that there is no address for %IP%: take it out",
     "no-cooldown": () => "0 or below is no cooldown: write seconds, or take the line out",
     "no-directory": () =>

@@ -26,7 +26,6 @@ import { formatAddress, isIPv4, parseNetwork } from "../../core/net/address.ts"
 import type { Report } from "../../core/report.ts"
 import { messageOf } from "../../core/thrown.ts"
 import type { Commands } from "../../ports/commands.ts"
-import type { Links } from "../../ports/links.ts"
 import type { Notifier } from "../../ports/notifier.ts"
 import type { Services } from "../../ports/services.ts"
 import type { Store } from "../../ports/store.ts"
@@ -37,10 +36,11 @@ import { trimWhenSettled } from "../settled.ts"
 import { openState } from "../state.ts"
 import { startLoop } from "../taking.ts"
 import type { Listener } from "../told.ts"
+import { BeginAndEnd } from "./begin-and-end.ts"
 import { environmentOf, goBehind, isBehind, takeName, tellReady } from "./behind.ts"
 import { bytesOf, textOf } from "./bytes.ts"
 import { DRY_RUN, DryFiles, dryLine, idleCommands } from "./dry-run.ts"
-import { Hooks } from "./hooks.ts"
+import { missingText, waitedFor } from "./interfaces.ts"
 import { Names } from "./names.ts"
 import { OneTime } from "./one-time.ts"
 import { Output } from "./output.ts"
@@ -100,7 +100,7 @@ class Knockd {
     readonly #interfaces: Gateway["interfaces"]
     /** The same as a text. */
     readonly #interface: string
-    readonly #hooks: Hooks
+    readonly #beginAndEnd: BeginAndEnd
     /** Null: sources are called by their addresses alone. */
     readonly #names: Names | null
     readonly #oneTime: OneTime
@@ -124,7 +124,7 @@ class Knockd {
         if (!interfaces.ok) throw new Error(interfaces.message)
         this.#interfaces = interfaces.interfaces
         this.#interface = interfacesName(this.#interfaces)
-        this.#hooks = new Hooks(
+        this.#beginAndEnd = new BeginAndEnd(
             (room) => this.#commands(room),
             (...lines) => this.#tell(...lines),
             (line) => this.#output.complain(line),
@@ -225,12 +225,12 @@ class Knockd {
         const cancel = ended.then(() => {
             signalled = true
         })
-        await this.#hooks.run("on_start", this.#conf.options.onStart, cancel)
+        await this.#beginAndEnd.run("on_start", this.#conf.options.onStart, cancel)
         if (signalled) return false
         const result = loop.reload(config, this.#store)
         if (result.ok) return true
         await loop.stop()
-        await this.#hooks.run("on_stop", this.#conf.options.onStop)
+        await this.#beginAndEnd.run("on_stop", this.#conf.options.onStop)
         throw new Error(result.detail)
     }
 
@@ -270,7 +270,7 @@ class Knockd {
         if (this.#dry === null) await this.#stops(loop)
         await loop.stop()
         await close?.()
-        await this.#hooks.run("on_stop", this.#conf.options.onStop)
+        await this.#beginAndEnd.run("on_stop", this.#conf.options.onStop)
         this.#output.say("closing...")
         this.#output.log("shutting down")
         if (this.#words.background && this.#loop !== null) rmSync(this.#pidFile().at, { force: true })
@@ -423,21 +423,4 @@ function complain(text: string): void {
 function isFailure(report: Report): boolean {
     if (report.type !== "program" || report.how.step !== "ended") return false
     return report.how.outcome.ended === "exit" && report.how.outcome.code !== 0
-}
-
-/** In knockd's words, if one interface is named and there is none. */
-function missingText(interfaces: Gateway["interfaces"], links: Links): string | null {
-    if (typeof interfaces === "string" || interfaces.length > 1) return null
-    const [name = ""] = interfaces
-    if (links.current().interfaces.some((one) => one.name === name)) return null
-    return `could not open ${name}: ${name}: No such device exists (No such device exists)`
-}
-
-/** What is listened on as soon as it is there. */
-function waitedFor(interfaces: Gateway["interfaces"], links: Links): string[] {
-    const { interfaces: there, defaultRoutes } = links.current()
-    if (interfaces === "auto") return defaultRoutes.length > 0 ? [] : ["auto: there is no default route yet: waiting"]
-    const names = interfaces === "any" ? [] : interfaces
-    const missing = names.filter((name) => !there.some((one) => one.name === name))
-    return missing.map((name) => `${name}: there is no such interface yet: waiting`)
 }

@@ -2,7 +2,7 @@
 import { LIMITS } from "../../config/defaults.ts"
 import type { KnockdOptions } from "../conf.ts"
 import { readInterfaces } from "../interfaces.ts"
-import { DUPLICATES_TEXT, hookText } from "./texts.ts"
+import { DUPLICATES_TEXT, ownCommandText } from "./texts.ts"
 import { tomlList, unicode } from "./writing.ts"
 
 /** Lines, each with what is said about it; null: there is none, and that is what is said. */
@@ -30,13 +30,13 @@ export function gatewayOf(options: KnockdOptions): Gateway {
             : gone("PidFile: not needed: postern status asks the daemon, postern reload tells it.")),
         ...(strict ? gone("Strict: every door is.") : []),
         ...(allowDuplicates ? gone(DUPLICATES_TEXT) : []),
-        ...hook("On_Start", onStart, "ExecStartPost"),
-        ...hook("On_Stop", onStop, "ExecStopPost"),
+        ...ownCommand("On_Start", onStart, "ExecStartPost"),
+        ...ownCommand("On_Stop", onStop, "ExecStopPost"),
     ]
 }
 
-function hook(key: string, command: string | null, unit: string): Gateway {
-    return command === null || command === "" ? [] : gone(hookText(key, unicode(command) ?? "…", unit))
+function ownCommand(key: string, command: string | null, unit: string): Gateway {
+    return command === null || command === "" ? [] : gone(ownCommandText(key, unicode(command) ?? "…", unit))
 }
 
 function interfaces(named: string | null): Gateway[number] {

@@ -174,7 +174,7 @@ export const DUPLICATES_TEXT =
     "differs: AllowDuplicates: the same hit again counts once here, too, but only for 1.5 s: later it spoils the knock."
 
 /** Of a command for the beginning or the end of the daemon; `unit`: what systemd calls it. */
-export function hookText(key: string, command: string, unit: string): string {
+export function ownCommandText(key: string, command: string, unit: string): string {
     return (
         `differs: ${key}: ${command}: not taken over. What is hidden here is closed to strangers, whether the daemon ` +
         `runs or not; what else has to be run with it belongs into a drop-in of postern.service: ${unit}=+…`

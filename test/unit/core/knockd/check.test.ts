@@ -271,7 +271,7 @@ const DOUBTS: readonly Case[] = [
             "2 warning no-source options.on_start",
             "2 warning no-program options.on_start",
             "3 note extra options.on_stop",
-            "3 warning empty-hook options.on_stop",
+            "3 warning runs-nothing options.on_stop",
         ],
         {},
         ["program /x"],

@@ -13,7 +13,7 @@ const TIMES = { on_start: 30_000, on_stop: 10_000 } as const
 const ONE = { running: 1, waiting: 1, groupRunning: 1, groupWaiting: 1 }
 
 /** See the head of the file. */
-export class Hooks {
+export class BeginAndEnd {
     readonly #commands: (room: Room) => Commands
     readonly #tell: (...lines: readonly string[]) => void
     readonly #complain: (line: string) => void

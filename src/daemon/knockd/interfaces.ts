@@ -1,0 +1,20 @@
+/** What is said of interfaces that are not there when the daemon begins. */
+import type { Gateway } from "../../core/config/config.ts"
+import type { Links } from "../../ports/links.ts"
+
+/** In knockd's words, if one interface is named and there is none. */
+export function missingText(interfaces: Gateway["interfaces"], links: Links): string | null {
+    if (typeof interfaces === "string" || interfaces.length > 1) return null
+    const [name = ""] = interfaces
+    if (links.current().interfaces.some((one) => one.name === name)) return null
+    return `could not open ${name}: ${name}: No such device exists (No such device exists)`
+}
+
+/** What is listened on as soon as it is there, in sentences for the log. */
+export function waitedFor(interfaces: Gateway["interfaces"], links: Links): string[] {
+    const { interfaces: there, defaultRoutes } = links.current()
+    if (interfaces === "auto") return defaultRoutes.length > 0 ? [] : ["auto: there is no default route yet: waiting"]
+    const names = interfaces === "any" ? [] : interfaces
+    const missing = names.filter((name) => !there.some((one) => one.name === name))
+    return missing.map((name) => `${name}: there is no such interface yet: waiting`)
+}

@@ -1,0 +1,105 @@
+/**
+ * Commands for the beginning and the end of `postern knockd`, as processes: who waits for them, what reaches them, and
+ * what is left of one that hangs. In a namespace of its own, on loopback.
+ */
+import { once } from "node:events"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { eventually, POSTERN } from "../lab/lab.ts"
+import { makeNamespace, type Namespace, whyNoNamespaces } from "../lab/namespace.ts"
+
+const why = whyNoNamespaces()
+
+describe.skipIf(why !== null)("postern knockd with On_Start and On_Stop", () => {
+    let host: Namespace
+    let folder: string
+    beforeEach(() => {
+        host = makeNamespace("host")
+        folder = mkdtempSync(join(tmpdir(), "postern-knockd-"))
+    })
+    afterEach(() => {
+        host.remove()
+        rmSync(folder, { recursive: true, force: true })
+    })
+
+    const read = (name: string) => (existsSync(join(folder, name)) ? readFileSync(join(folder, name), "utf8") : "")
+    const start = (options: string, ...words: readonly string[]) => {
+        const conf = join(folder, "knockd.conf")
+        const door = `[door]\n sequence = 7000,8000\n command = echo opened >> ${folder}/done\n`
+        writeFileSync(conf, `[options]\n interface = lo\n logfile = ${folder}/log\n${options}${door}`)
+        const env = { ...process.env, POSTERN_KNOCKD_STATE: join(folder, "state") }
+        const child = host.start([POSTERN, "knockd", "-c", conf, ...words], { env })
+        return { child, ended: once(child, "exit") }
+    }
+    const knock = () => {
+        // Nobody answers, which is what bash then says.
+        for (const port of [7000, 8000]) host.exec(["bash", "-c", `: </dev/tcp/127.0.0.1/${port}`])
+    }
+
+    it("counts no hit before On_Start has ended, and begins in the background only then", async () => {
+        const onStart = `ls /proc/self/fd > ${folder}/fds; env > ${folder}/env; while [ ! -e ${folder}/go ]; do sleep .02; done`
+        const options = ` on_start = ${onStart}\n on_stop = echo ended >> ${folder}/done\n pidfile = ${folder}/pid\n`
+        const { child, ended } = start(options, "-d")
+        expect(await eventually(() => existsSync(join(folder, "env")))).toBe(true)
+        knock()
+        expect([child.exitCode, read("pid")]).toEqual([null, ""])
+        writeFileSync(join(folder, "go"), "")
+        expect((await ended)[0]).toBe(0)
+        expect(read("log")).not.toContain("Stage")
+        knock()
+        expect(await eventually(() => read("done") === "opened\n")).toBe(true)
+        // What we have inherited ourselves, and that of ls.
+        expect(numbers(read("fds"))).toEqual(numbers(host.must(["ls", "/proc/self/fd"])))
+        expect(read("env")).not.toMatch(/POSTERN_KNOCKD_BEHIND|NODE_CHANNEL/)
+        process.kill(Number(read("pid")), "SIGTERM")
+        expect(await eventually(() => read("log").endsWith("shutting down\n"))).toBe(true)
+        expect([read("done"), read("pid")]).toEqual(["opened\nended\n", ""])
+    })
+
+    it("ends with a signal during an On_Start that hangs, which leaves nothing running, and runs On_Stop", async () => {
+        const onStart = `trap "" TERM; echo $$ > ${folder}/group; sleep 600 & sleep 600`
+        const { child, ended } = start(` on_start = ${onStart}\n on_stop = echo ended >> ${folder}/done; exit 7\n`)
+        expect(await eventually(() => read("group").endsWith("\n"))).toBe(true)
+        child.kill("SIGTERM")
+        expect((await ended)[0]).toBe(15)
+        expect(read("done")).toBe("ended\n")
+        const lines = read("log").split("\n").filter(Boolean)
+        expect(lines.map((line) => line.replace(/^\[[^\]]*\] /, "").split(folder)[0])).toEqual([
+            'on_start: running command: trap "" TERM; echo $$ > ',
+            "on_start: command was ended by SIGKILL",
+            "on_stop: running command: echo ended >> ",
+            "on_stop: command returned non-zero status code (7)",
+            "shutting down",
+        ])
+        expect(alive(Number(read("group")))).toEqual([])
+    })
+
+    it("runs neither where it cannot begin", async () => {
+        const { ended } = start(
+            ` on_start = echo began >> ${folder}/done\n on_stop = echo ended >> ${folder}/done\n`,
+            "-i",
+            "none0",
+        )
+        expect((await ended)[0]).toBe(1)
+        expect(read("done")).toBe("")
+    })
+})
+
+/** Processes of this group that are more than an entry that nobody has asked for. */
+function alive(group: number): string[] {
+    const all = readdirSync("/proc").filter((name) => /^\d+$/.test(name))
+    return all.filter((pid) => {
+        try {
+            const [state, , itsGroup] = readFileSync(`/proc/${pid}/stat`, "latin1").replace(/.*\) /s, "").split(" ")
+            return Number(itsGroup) === group && state !== "Z"
+        } catch {
+            return false
+        }
+    })
+}
+
+function numbers(text: string): string[] {
+    return text.trim().split("\n").sort()
+}

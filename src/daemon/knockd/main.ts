@@ -36,6 +36,7 @@ import { trimWhenSettled } from "../settled.ts"
 import { openState } from "../state.ts"
 import { startLoop } from "../taking.ts"
 import type { Listener } from "../told.ts"
+import { type Asker, oneByOne } from "../turns.ts"
 import { BeginAndEnd } from "./begin-and-end.ts"
 import { environmentOf, goBehind, isBehind, takeName, tellReady } from "./behind.ts"
 import { bytesOf, textOf } from "./bytes.ts"
@@ -58,6 +59,8 @@ const PID_FILE = "/var/run/knockd.pid"
  * of `postern run`'s, which belongs to another user.
  */
 const STATE = "/var/lib/postern-knockd"
+/** Who asks for a reload: there is nobody else. */
+const SIGNAL: Asker = { uid: null, gone: () => false }
 /** Ours: stops that are due so soon (ms) are waited for at the end. */
 const STOPS_WAITED_FOR_MS = 10_000
 
@@ -151,9 +154,11 @@ class Knockd {
             for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, resolve)
         })
         let waiting = false
+        // A storm of them leaves time for packets.
+        const reload = oneByOne(async () => this.#reload())
         process.on("SIGHUP", () => {
             if (this.#loop === null) waiting = true
-            else void this.#reload()
+            else void reload(SIGNAL)
         })
         const links = rtnetlinkLinks()
         const missing = missingText(this.#interfaces, links)
@@ -197,7 +202,7 @@ class Knockd {
         }
         this.#herald.ready()
         trimWhenSettled()
-        if (waiting) void this.#reload()
+        if (waiting) void reload(SIGNAL)
         const signal = await ended
         return await this.#end(signal, loop, state?.ok ? state.close : null)
     }

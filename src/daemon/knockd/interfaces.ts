@@ -1,4 +1,4 @@
-/** What is said of interfaces that are not there when the daemon begins. */
+/** What is said of interfaces that are not there, or not for us, when the daemon begins. */
 import type { Gateway } from "../../core/config/config.ts"
 import type { Links } from "../../ports/links.ts"
 
@@ -8,6 +8,12 @@ export function missingText(interfaces: Gateway["interfaces"], links: Links): st
     const [name = ""] = interfaces
     if (links.current().interfaces.some((one) => one.name === name)) return null
     return `could not open ${name}: ${name}: No such device exists (No such device exists)`
+}
+
+/** In knockd's words, without the right to listen anywhere. */
+export function deniedText(name: string): string {
+    const denied = "You don't have permission to perform this capture on that device"
+    return `could not open ${name}: ${name}: ${denied} (socket: Operation not permitted)`
 }
 
 /** What is listened on as soon as it is there, in sentences for the log. */

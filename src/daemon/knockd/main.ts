@@ -14,6 +14,7 @@ import { rtnetlinkLinks } from "../../adapters/links/rtnetlink.ts"
 import { systemdNotifier } from "../../adapters/notify/systemd.ts"
 import { allServices } from "../../adapters/services/all.ts"
 import { memoryStore } from "../../adapters/store/memory.ts"
+import { hasCapability } from "../../adapters/system/capabilities.ts"
 import type { Config, Gateway } from "../../core/config/config.ts"
 import { GATEWAY } from "../../core/config/defaults.ts"
 import type { KnockdConf } from "../../core/knockd/conf.ts"
@@ -41,7 +42,7 @@ import { BeginAndEnd } from "./begin-and-end.ts"
 import { environmentOf, goBehind, isBehind, takeName, tellReady } from "./behind.ts"
 import { bytesOf, textOf } from "./bytes.ts"
 import { DRY_RUN, DryFiles, dryLine, idleCommands } from "./dry-run.ts"
-import { missingText, waitedFor } from "./interfaces.ts"
+import { deniedText, missingText, waitedFor } from "./interfaces.ts"
 import { Names } from "./names.ts"
 import { OneTime } from "./one-time.ts"
 import { Output } from "./output.ts"
@@ -80,7 +81,7 @@ export async function knockd(argv: readonly string[]): Promise<number> {
     for (const line of first.warned) complain(line)
     if (first.conf === null) {
         complain(first.message)
-        process.stdout.write(HELP)
+        if (first.help) process.stdout.write(HELP)
         return 1
     }
     if (!run.dryRun) takeName(argv)
@@ -161,6 +162,7 @@ class Knockd {
             else void reload(SIGNAL)
         })
         const links = rtnetlinkLinks()
+        if (!hasCapability("CAP_NET_RAW")) throw new Error(deniedText(this.#interface))
         const missing = missingText(this.#interfaces, links)
         if (missing !== null) throw new Error(missing)
         this.#open()
@@ -300,6 +302,7 @@ class Knockd {
         const { config } = this.#words
         this.#tell(`re-reading config file: ${config}`, "")
         this.#herald.reloading()
+        const before = this.#logFile()
         const next = read(this.#words, this.#places)
         for (const line of next.told) this.#output.detail(line)
         for (const line of next.warned) this.#output.complain(line)
@@ -307,8 +310,12 @@ class Knockd {
         else this.#turn(next.conf)
         this.#herald.ready()
         // Also after a mistake: whoever asks may have put the log file elsewhere.
-        const wish = this.#conf.options.logFile ?? this.#words.logFile
-        if (wish !== null) this.#output.say(`re-opening log file: ${wish}`)
+        if (before !== null) this.#output.say(`closing log file: ${before}`)
+        const after = this.#logFile()
+        if (after !== null) {
+            this.#output.say(`re-opening log file: ${after}`)
+            this.#output.toSyslog(`re-opening log file: ${after}`)
+        }
         this.#open()
     }
 
@@ -398,10 +405,14 @@ class Knockd {
 
     #open(): void {
         if (this.#dry !== null) return
-        const { logFile, useSyslog } = this.#conf.options
-        const path = logFile ?? this.#words.logFile
-        const trouble = this.#output.open({ logFile: path === null ? null : this.#places.of(path), syslog: useSyslog })
+        const path = this.#logFile()
+        const logFile = path === null ? null : this.#places.of(path)
+        const trouble = this.#output.open({ logFile, syslog: this.#conf.options.useSyslog })
         if (trouble !== null) this.#output.complain(`warning: cannot open logfile: ${trouble}`)
+    }
+
+    #logFile(): string | null {
+        return this.#conf.options.logFile ?? this.#words.logFile
     }
 
     #pidFile(): { readonly path: string; readonly at: Buffer } {

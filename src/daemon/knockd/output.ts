@@ -69,7 +69,12 @@ export class Output {
     log(text: string): void {
         const line = text.slice(0, LINE_MOST)
         this.#file?.writer.line(line === "" ? "" : `[${logStamp(this.#clock.wall())}] ${line}`)
-        if (line !== "") this.#syslog?.line(syslogText(this.#clock.wall(), line))
+        if (text !== "") this.toSyslog(text)
+    }
+
+    /** A line that is not for the log file. */
+    toSyslog(line: string): void {
+        this.#syslog?.line(syslogText(this.#clock.wall(), line.slice(0, LINE_MOST)))
     }
 
     /** What happens, on standard output. */

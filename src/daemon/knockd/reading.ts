@@ -8,6 +8,8 @@ import type { KnockdWords } from "./words.ts"
 type Read = {
     readonly conf: KnockdConf | null
     readonly message: string
+    /** The mistake is in its text: knockd shows its help. */
+    readonly help: boolean
     readonly told: readonly string[]
     readonly warned: readonly string[]
 }
@@ -17,19 +19,19 @@ export function read(words: KnockdWords, places: Places): Read {
     const { conf, reading } = readKnockdFiles(words.config, words.interface, places.of)
     if (reading === null) {
         const detail = conf.ok ? "" : conf.detail
-        return { conf: null, message: `${words.config}: ${detail}`, told: [], warned: [] }
+        return { conf: null, message: `${words.config}: ${detail}`, help: true, told: [], warned: [] }
     }
     const { told, warned } = reading
     const target = reading.ok ? targetText(reading.conf) : null
-    if (target !== null) return { conf: null, message: target, told, warned }
+    if (target !== null) return { conf: null, message: target, help: false, told, warned }
     return reading.ok
-        ? { conf: reading.conf, message: "", told, warned }
-        : { conf: null, message: reading.message, told, warned }
+        ? { conf: reading.conf, message: "", help: false, told, warned }
+        : { conf: null, message: reading.message, help: true, told, warned }
 }
 
 /** In knockd's words: a target of which it can make no filter. */
 function targetText({ doors }: KnockdConf): string | null {
     const targets = doors.map(({ target }) => target)
-    if (targets.includes("")) return "pcap_compile: syntax error"
+    if (targets.includes("")) return "pcap_compile: can't parse filter expression: syntax error"
     return targets.some((target) => target?.includes("/")) ? "pcap_compile: Mask syntax for networks only" : null
 }

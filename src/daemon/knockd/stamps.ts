@@ -1,7 +1,7 @@
 /** Times as logs have them: local, in the form of the C locale. */
 
-/** LOG_USER and LOG_NOTICE (RFC 3164, section 4.1.1), which knockd's lines have. */
-const PRIORITY = (1 << 3) | 5
+/** LOG_DAEMON and LOG_NOTICE (RFC 3164, section 4.1.1), which knockd's lines have. */
+const PRIORITY = (3 << 3) | 5
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 /** knockd's, `YYYY-MM-DD HH:MM`. `wall`: milliseconds since 1970. */

@@ -57,6 +57,17 @@ describe("realTime()", () => {
     })
 })
 
+describe("beginProgram()", () => {
+    it("keeps a process that waits for nothing else until the program has ended, and no longer", () => {
+        const module = `
+            import { beginProgram } from "./src/adapters/system/program.ts"
+            const standard = ["nothing", "nothing", "nothing"]
+            const program = { argv: ["/bin/sleep", "0.3"], directory: "/", environment: {}, standard }
+            console.log((await new Promise((resolve) => beginProgram(program, resolve))).code)`
+        expect(run(module)).toBe("0\n")
+    })
+})
+
 describe("trimMemory()", () => {
     it("gives most of the program's file back, and everything works as before", () => {
         const { before, after, works } = JSON.parse(

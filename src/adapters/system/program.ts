@@ -18,6 +18,8 @@ const WNOHANG = 1
 const O_CLOEXEC = 0o2000000
 const O_RDONLY = 0
 const O_RDWR = 2
+/** What a timer can hold. */
+const LONGEST_MS = 2_147_483_647
 /** More than posix_spawnattr_t, posix_spawn_file_actions_t and sigset_t have on any libc. */
 const STRUCT_BYTES = 1024
 
@@ -118,6 +120,7 @@ export function beginProgram(beginning: Beginning, ended: (end: ProgramEnd) => v
     }
     const number = new DataView(pid.buffer).getInt32(0, LITTLE)
     waitedFor.set(number, ended)
+    awake ??= setInterval(() => {}, LONGEST_MS)
     return number
 }
 
@@ -136,6 +139,8 @@ export function openPipe(): readonly [from: number, to: number] {
 
 const waitedFor = new Map<number, (end: ProgramEnd) => void>()
 let listening = false
+/** Whoever hears signals and nothing else is not kept alive by that: until all have ended this is there for it. */
+let awake: NodeJS.Timeout | null = null
 
 /** One signal may stand for several ends, and for those of other children, which are not ours to ask for. */
 function listen(): void {
@@ -148,6 +153,9 @@ function listen(): void {
             waitedFor.delete(pid)
             ended(end)
         }
+        if (waitedFor.size > 0 || awake === null) return
+        clearInterval(awake)
+        awake = null
     })
 }
 

@@ -424,6 +424,101 @@ describe("an engine of doors with a cooldown", () => {
     })
 })
 
+/** What one source opens at one door, by a plain reading of spec/knockd.md: a list of hits that is looked through. */
+class Plainly {
+    #seen: { code: string; at: number }[] = []
+    #opened = Number.NEGATIVE_INFINITY
+    opened = 0
+    again = 0
+    cooled = 0
+
+    hit(code: string, now: number, { hits, within, strict, duplicates, cooldown }: Manner): void {
+        const seen = this.#seen
+        if (!hits.includes(code)) {
+            if (strict) this.#seen = []
+            return
+        }
+        const ends = (length: number) =>
+            length <= seen.length &&
+            now - seen.at(-length)!.at <= within &&
+            seen.slice(-length).every((one, i) => one.code === hits[i])
+        const stage = hits.map((_, i) => (i > 0 && ends(i) ? i : 0)).reduce((a, b) => Math.max(a, b))
+        const last = seen.at(-1)
+        if (stage > 0 && hits[stage] !== code && last?.code === code && (duplicates || now - last.at <= 1500)) {
+            this.again += now - last.at > 1500 ? 1 : 0
+            if (stage === 1) last.at = now
+            return
+        }
+        seen.push({ code, at: now })
+        if (!ends(hits.length)) return
+        this.#seen = []
+        if (now - this.#opened < cooldown) {
+            this.cooled++
+            return
+        }
+        this.#opened = now
+        this.opened++
+    }
+}
+
+type Manner = {
+    readonly hits: readonly string[]
+    readonly within: number
+    readonly strict: boolean
+    readonly duplicates: boolean
+    readonly cooldown: number
+}
+
+describe("an engine in knockd's place", () => {
+    it("opens what a plain reading of the rules opens, whatever the door asks for", () => {
+        const hit = fc.constantFrom("1:udp", "2:udp", "3:udp")
+        const manner = fc.record({
+            hits: fc.array(hit, { minLength: 1, maxLength: 4 }),
+            within: fc.constantFrom(4000, 10_000),
+            strict: fc.boolean(),
+            duplicates: fc.boolean(),
+            cooldown: fc.constantFrom(0, 0, 3000, 20_000),
+        })
+        const gap = fc.constantFrom(1, 20, 1499, 1500, 1501, 2000, 4001)
+        /** Noise, the last one again, or the whole knock with what may come in between. */
+        const piece = fc.oneof(
+            { weight: 3, arbitrary: fc.tuple(fc.oneof(hit, fc.constant("9:udp"))) },
+            { weight: 2, arbitrary: fc.constant(["last"]) },
+            { weight: 3, arbitrary: fc.constantFrom(["knock"], ["twice"], ["between"]) },
+        )
+        const reached = { opened: 0, again: 0, cooled: 0, strict: 0 }
+        fc.assert(
+            fc.property(manner, fc.array(fc.tuple(piece, gap), { maxLength: 25 }), (how, pieces) => {
+                const { hits, within, strict, duplicates, cooldown } = how
+                const door = { ...open, opens: [], hits, within, strict, knockd: { duplicates, cooldown } }
+                const world = new World(config([door]))
+                const plainly = new Plainly()
+                const loosely = new Plainly()
+                let last = "1:udp"
+                for (const [[what = ""], wait] of pieces) {
+                    const between = what === "between" ? ["9:udp"] : what === "twice" ? ["last"] : []
+                    const whole = hits.flatMap((one, i) => (i === 0 ? [one] : [...between, one]))
+                    const sent = ["knock", "twice", "between"].includes(what) ? whole : [what]
+                    for (const text of sent) {
+                        last = text === "last" ? last : text
+                        world.send(A, last)
+                        plainly.hit(last, world.now, how)
+                        loosely.hit(last, world.now, { ...how, strict: false })
+                        expect(world.tally.door("open").knocks).toBe(plainly.opened)
+                        world.pass(wait)
+                    }
+                }
+                reached.opened += plainly.opened
+                reached.again += plainly.again
+                reached.cooled += plainly.cooled
+                reached.strict += loosely.opened > plainly.opened ? 1 : 0
+            }),
+            { numRuns: 1000 },
+        )
+        for (const [what, times] of Object.entries(reached)) expect([what, times > 50]).toEqual([what, true])
+    })
+})
+
 /** Programs asked for since the last time. */
 function runs(world: World): number {
     return world.runs.splice(0).length

@@ -94,11 +94,12 @@ function start(
         // We ended it: then all of it, now that nobody will wait for the group's last member.
         if (late !== undefined) signalGroup(child.pid, "SIGKILL")
         outcome = how
+        tellIfDone()
+        if (outcome === null) return
         last = setTimeout(() => {
             open = 0
             tellIfDone()
         }, LAST_WORDS)
-        tellIfDone()
     }
     const tellIfDone = () => {
         if (outcome === null || open > 0) return

@@ -11,7 +11,7 @@ export const command: Row = {
     title: "Last hit to the start of the command",
     how: "Knocks of three hits, 5 ms apart, each from an address that has never knocked; from just before the last SYN is sent until `date`, run by `/bin/sh`, reads the clock. Where a stop command is to come, ours note it on the disk before the start begins.",
     subjects: ["postern", "packet-socket", "drop-in", "knockd"],
-    rounds: 4,
+    rounds: 2,
     measures: KINDS.flatMap(({ key, what }): Measure[] => [
         {
             id: `command.${key}.count`,

@@ -7,8 +7,8 @@ import { formatAddress } from "../net/address.ts"
 import type { ProgramOutcome, Report } from "../report.ts"
 
 /**
- * The lines for one report; none for what nobody needs to know. `titles`: what the configuration calls doors that have
- * another name here; `name`: the source as it is called.
+ * The lines for one report; none for what nobody needs to know. `titles`: what the configuration calls doors, if not
+ * what they are called here; `name`: the source as it is called.
  */
 export function knockdLines(report: Report, titles: ReadonlyMap<string, string>, name = formatAddress): string[] {
     if (report.type === "suppressed") {

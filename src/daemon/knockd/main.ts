@@ -114,7 +114,7 @@ class Knockd {
     readonly #state = resolve(process.env["POSTERN_KNOCKD_STATE"] ?? STATE)
     #conf: KnockdConf
     #doors: ReadonlyMap<string, MadeDoor> = new Map()
-    /** What the configuration calls doors that have another name here; also those of before, whose stops may still run. */
+    /** What the configuration calls doors; also those of before, whose stops may still run. */
     readonly #titles = new Map<string, string>()
     #loop: Loop | null = null
     #store: Store | null = null
@@ -357,7 +357,7 @@ class Knockd {
     #use(conf: KnockdConf, made: readonly MadeDoor[]): void {
         this.#conf = conf
         this.#doors = new Map(made.map((one) => [one.door.name, one]))
-        for (const { door, from } of made) if (door.name !== from.name) this.#titles.set(door.name, from.name)
+        for (const { door, from } of made) this.#titles.set(door.name, from.name)
         this.#oneTime.turn(this.#doors)
     }
 

@@ -55,7 +55,7 @@ export class Output {
         if (syslog) this.#syslog ??= this.#openSyslog()
         const path = logFile !== null && logFile.length > 0 ? logFile : null
         try {
-            const file = path === null ? null : openLog(path)
+            const file = path === null ? null : this.#openFile(path)
             this.#letGo()
             this.#file = file
             return null
@@ -67,8 +67,7 @@ export class Output {
 
     /** A line of the log, "" for an empty one. */
     log(text: string): void {
-        const line = text.slice(0, LINE_MOST)
-        this.#file?.writer.line(line === "" ? "" : `[${logStamp(this.#clock.wall())}] ${line}`)
+        this.#file?.writer.line(text === "" ? "" : this.#stamped(text.slice(0, LINE_MOST)))
         if (text !== "") this.toSyslog(text)
     }
 
@@ -101,6 +100,20 @@ export class Output {
         await Promise.all([...writers.map((writer) => writer?.close(LAST_WORDS_MS)), ...this.#closing])
     }
 
+    #stamped(line: string): string {
+        return `[${logStamp(this.#clock.wall())}] ${line}`
+    }
+
+    #openFile(path: Buffer): LogFile {
+        const { O_RDWR, O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK, O_NOCTTY } = constants
+        // Both ends of a FIFO: it opens without a reader, and what nobody reads stays in it for the next one.
+        const isFifo = statSync(path, { throwIfNoEntry: false })?.isFIFO() === true
+        const flags = (isFifo ? O_RDWR : O_WRONLY | O_CREAT) | O_APPEND | O_NONBLOCK | O_NOCTTY
+        const fd = openSync(path, flags, LOG_MODE)
+        const told = (count: number, why: string) => this.#stamped(missed(count, why))
+        return { path, fd, writer: new LogWriter(openOutlet(fd), { missed: told, encode: asLine }) }
+    }
+
     #openSyslog(): LogWriter {
         // Messages are told apart by a NUL, so what has broken off needs no other end.
         const socket = new SyslogSocket(() => this.#clock.monotonic())
@@ -121,15 +134,6 @@ export class Output {
         })
         this.#closing.add(closing)
     }
-}
-
-function openLog(path: Buffer): LogFile {
-    const { O_RDWR, O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK, O_NOCTTY } = constants
-    // Both ends of a FIFO: it opens without a reader, and what nobody reads stays in it for the next one.
-    const isFifo = statSync(path, { throwIfNoEntry: false })?.isFIFO() === true
-    const flags = (isFifo ? O_RDWR : O_WRONLY | O_CREAT) | O_APPEND | O_NONBLOCK | O_NOCTTY
-    const fd = openSync(path, flags, LOG_MODE)
-    return { path, fd, writer: new LogWriter(openOutlet(fd), { missed, encode: asLine }) }
 }
 
 function asLine(text: string): Buffer {

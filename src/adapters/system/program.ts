@@ -94,8 +94,8 @@ export function goingTo(directory: string, argv: readonly string[]): string[] {
 
 /**
  * Begins a program in a session and process group of its own, and returns its number. `ended` is called once, later.
- * It inherits no descriptor but the three. Waiting for it does not keep this process alive. Throws SystemError if it cannot
- * be begun: what the system says of it.
+ * It inherits no descriptor but the three. Waiting for it keeps this process alive: whoever ends a program that does not want
+ * to end, last of all, still hears that it has. Throws SystemError if it cannot be begun: what the system says of it.
  */
 export function beginProgram(beginning: Beginning, ended: (end: ProgramEnd) => void): number {
     const { attributes, actions, init, destroy, goTo, spawn } = libc()

@@ -79,8 +79,12 @@ describe("from knockd to Postern, as the page says", () => {
     }
     /** Sample's doors, from outside: opened, by one rule, and closed again. */
     async function opensAndCloses(first = "7000"): Promise<void> {
-        knock(first, "8000", "9000")
-        expect(await eventually(() => openings().length > 0), log()).toBe(true)
+        // Whoever has just started knockd may knock before it listens: its unit does not tell.
+        const opens = () => {
+            knock(first, "8000", "9000")
+            return eventually(() => openings().length > 0, 3000)
+        }
+        expect(await eventually(opens), log()).toBe(true)
         expect(await seen("open")).toBe("open")
         expect(openings()).toHaveLength(1)
         await closes()
@@ -117,6 +121,42 @@ describe("from knockd to Postern, as the page says", () => {
         await closes()
         child.kill("SIGTERM")
         expect(active()).toEqual(["knockd"])
+    })
+
+    it("tries one-time sequences in step with knockd, which alone marks them", async () => {
+        const { gateway, scratch } = lab
+        const [list, conf, ran] = ["sequences", "one.conf", "ran"].map((name) => join(scratch, name))
+        writeFileSync(list!, " 1000,2000\n 3000,4000\n 5000,6000\n")
+        const door = `[one]\n one_time_sequences = ${list}\n tcpflags = syn\n command = echo %IP% >>${ran}\n`
+        writeFileSync(conf!, `[options]\n logfile = ${scratch}/one.log\n${door}`)
+        const started = [
+            ["/usr/sbin/knockd", "-v"],
+            [POSTERN, "knockd", "-n"],
+        ].map((program) => gateway.start([...program, "-i", "eth0", "-c", conf!]))
+        const [, dry] = started.map((child) => collectLines(child, child.stdout!))
+        await dry!.waitFor(/listening on eth0/, { timeout: 20_000 })
+        const log = join(scratch, "one.log")
+        const listens = () => existsSync(log) && readFileSync(log, "utf8").includes("starting up")
+        expect(await eventually(listens)).toBe(true)
+        const would = () => dry!.all.filter((line) => line.includes("would run command")).length
+        for (const [index, ports] of [
+            ["1000", "2000"],
+            ["3000", "4000"],
+        ].entries()) {
+            // Between two sequences knockd is deaf for a moment: whoever knocks then knocks again.
+            const marked = () => readFileSync(list!, "utf8").split("#").length === index + 2
+            const uses = async () => {
+                knock(...ports)
+                return await eventually(marked, 500)
+            }
+            expect(await eventually(uses)).toBe(true)
+            expect(await eventually(() => would() === index + 1)).toBe(true)
+        }
+        expect(readFileSync(list!, "utf8")).toBe("#1000,2000\n#3000,4000\n 5000,6000\n")
+        const twice = `${lab.hosts.knocker.v4}\n`.repeat(2)
+        expect(await eventually(() => existsSync(ran!) && readFileSync(ran!, "utf8") === twice)).toBe(true)
+        for (const child of started) child.kill("SIGTERM")
+        expect(readFileSync(ran!, "utf8")).toBe(twice)
     })
 
     it("4. changes over, with a way back that needs nobody", async () => {

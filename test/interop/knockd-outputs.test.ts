@@ -12,6 +12,7 @@ import {
     realpathSync,
     renameSync,
     rmSync,
+    statSync,
     truncateSync,
     writeFileSync,
 } from "node:fs"
@@ -240,11 +241,13 @@ describe.skipIf(why !== null)("what postern knockd says, beside knockd", () => {
 
     it("what of the background is the same, and whose words count; ours keeps relative paths over SIGHUP, too", async () => {
         const { knockd, ours } = startTwo(wire.hosts[0]!, mkdtempSync(join(scratch, "two-")), behind)
+        let pids: readonly number[] = []
         const two = [knockd, ours]
         try {
             expect(await Promise.all(two.map((one) => one.ended))).toEqual([0, 0])
             expect([ours.out, ours.err]).toEqual([knockd.out, knockd.err])
             await until("process number", two, (one) => pidOf(one) > 0)
+            pids = two.map(pidOf)
             expect(two.map((one) => realpathSync(`/proc/${pidOf(one)}/cwd`))).toEqual(["/", "/"])
             await until("start", two, (one) => one.file("log").includes("starting up"))
             await send("7000")
@@ -255,7 +258,8 @@ describe.skipIf(why !== null)("what postern knockd says, beside knockd", () => {
             await send("7001")
             await until("command", two, (one) => one.file("where") === "/\n/\n")
             await until("mark", two, (one) => one.file("once") === "#7000\n#7001\n 7002\n")
-            const pids = two.map(pidOf)
+            // Whoever was started since has its number there; knockd takes that away, too.
+            for (const one of two) writeFileSync(join(one.directory, "pid"), "another's\n")
             for (const one of pids) process.kill(one, "SIGTERM")
             await until("end", two, (one) => one.file("log").includes("shutting down"))
             for (const one of pids) expect(await eventually(() => !existsSync(`/proc/${one}`))).toBe(true)
@@ -263,10 +267,11 @@ describe.skipIf(why !== null)("what postern knockd says, beside knockd", () => {
                 const [theirs, mine] = two.map((one) => lines(plain(one.file(name), one)))
                 expect([name, mine]).toEqual([name, theirs])
             }
-            const left = ["pid", "pid.other", "log.other"]
-            expect(two.flatMap(({ directory }) => left.filter((name) => existsSync(join(directory, name))))).toEqual([])
+            const written = ["pid", "pid.other", "log.other"]
+            const left = two.map(({ directory }) => written.filter((name) => existsSync(join(directory, name))))
+            expect(left).toEqual([[], ["pid"]])
         } finally {
-            for (const one of two) if (pidOf(one) > 0) spawnSync("kill", ["-KILL", String(pidOf(one))])
+            for (const one of pids) if (existsSync(`/proc/${one}`)) process.kill(one, "SIGKILL")
         }
     })
 
@@ -279,6 +284,8 @@ describe.skipIf(why !== null)("what postern knockd says, beside knockd", () => {
                 await crowd(DOOR)
                 await until("every one", two, (one) => count(one.file("log"), ": d: OPEN SESAME") === CROWD)
                 expect(two.map((one) => count(one.file("log"), "Stage 1"))).toEqual([CROWD, CROWD])
+                const [theirs, mine] = two.map(({ directory }) => statSync(join(directory, "log")).mode)
+                expect(mine).toBe(theirs)
                 for (const { directory } of two) {
                     copyFileSync(join(directory, "log"), join(directory, "log.1"))
                     truncateSync(join(directory, "log"))

@@ -3,12 +3,11 @@
  * has (spec/knockd.md).
  */
 import { createHash } from "node:crypto"
-import { rmSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { systemClock } from "../../adapters/clock/system.ts"
 import type { Room } from "../../adapters/commands/lanes.ts"
 import { type Surroundings, spawnCommands } from "../../adapters/commands/spawn.ts"
-import { readOneTime, systemText } from "../../adapters/config/knockd.ts"
+import { readOneTime } from "../../adapters/config/knockd.ts"
 import { markUsed } from "../../adapters/config/one-time.ts"
 import { rtnetlinkLinks } from "../../adapters/links/rtnetlink.ts"
 import { systemdNotifier } from "../../adapters/notify/systemd.ts"
@@ -46,6 +45,7 @@ import { deniedText, missingText, waitedFor } from "./interfaces.ts"
 import { Names } from "./names.ts"
 import { OneTime } from "./one-time.ts"
 import { Output } from "./output.ts"
+import { PidFile } from "./pid-file.ts"
 import { type Places, placesFrom } from "./places.ts"
 import { read } from "./reading.ts"
 import { HELP, type KnockdWords, readKnockdWords } from "./words.ts"
@@ -117,6 +117,7 @@ class Knockd {
     /** What the configuration calls doors; also those of before, whose stops may still run. */
     readonly #titles = new Map<string, string>()
     #loop: Loop | null = null
+    #pidFile: PidFile | null = null
     #store: Store | null = null
 
     constructor(words: KnockdWords, places: Places, conf: KnockdConf, notifier: Notifier) {
@@ -280,7 +281,7 @@ class Knockd {
         await this.#beginAndEnd.run("on_stop", this.#conf.options.onStop)
         this.#output.say("closing...")
         this.#output.log("shutting down")
-        if (this.#words.background && this.#loop !== null) rmSync(this.#pidFile().at, { force: true })
+        this.#pidFile?.remove()
         this.#names?.close()
         await this.#output.close()
         return signal === "SIGINT" ? 2 : 15
@@ -415,18 +416,11 @@ class Knockd {
         return this.#conf.options.logFile ?? this.#words.logFile
     }
 
-    #pidFile(): { readonly path: string; readonly at: Buffer } {
-        const path = this.#conf.options.pidFile ?? this.#words.pidFile ?? PID_FILE
-        return { path, at: this.#places.of(path) }
-    }
-
     #writePid(): void {
-        const { path, at } = this.#pidFile()
-        try {
-            writeFileSync(at, `${process.pid}\n`)
-        } catch (error) {
-            this.#tell(`could not create pid file ${path}: ${systemText(error)}`)
-        }
+        const path = this.#conf.options.pidFile ?? this.#words.pidFile ?? PID_FILE
+        this.#pidFile = new PidFile(this.#places.of(path))
+        const trouble = this.#pidFile.write()
+        if (trouble !== null) this.#tell(`could not create pid file ${path}: ${trouble}`)
     }
 }
 

@@ -47,8 +47,12 @@ const ODD: Of<Oddity, "odd"> = {
     port: (oddity) => portText(oddity.text, oddity.port),
     rest: () => "more than a port and a protocol: knockd does not look at the rest; take it out",
     // A large one could be a port, which came here by mistake.
-    number: ({ value }) =>
-        `not a plain number: knockd takes it for ${Math.abs(value) < 1000 ? value : "another one"}; write seconds, without a unit`,
+    number: ({ key, value }) => {
+        const counts = Math.abs(value) < 1000 ? value : "another one"
+        // knockd has never heard of a cooldown.
+        const who = key.endsWith("COOLDOWN") ? "it counts as" : "knockd takes it for"
+        return `not a plain number: ${who} ${counts}; write seconds, without a unit`
+    },
     extra: () => "Postern only: knockd refuses this line, and with it the whole file",
     comment: () => "no comment can stand behind a value: # and what follows belong to it; give it a line of its own",
     long: () => LONG,

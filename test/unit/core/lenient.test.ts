@@ -408,16 +408,20 @@ describe("an engine of doors with a cooldown", () => {
     })
 
     it("is as long as the configuration in force says, also over a reload, and each door has its own", () => {
-        const other = { ...cool, name: "other" }
-        const world = new World(config([cool, other]))
+        // As knockd's commands are: without a rest.
+        const eager = { ...cool, command: { ...command, shell: true } }
+        const other = { ...eager, name: "other" }
+        const world = new World(config([eager, other]))
         world.knock(A, ["7000:udp"])
         expect(runs(world)).toBe(2)
         for (const door of ["open", "other"]) world.ends("start", door, A)
-        world.reload(config([{ ...cool, knockd: { cooldown: 1000 } }, other]))
-        world.pass(1000)
+        world.reload(config([{ ...eager, knockd: { cooldown: 1000 } }, other]))
+        world.pass(980)
+        world.knock(A, ["7000:udp"])
+        expect(runs(world)).toBe(0)
         world.knock(A, ["7000:udp"])
         expect(world.runs.splice(0)).toEqual([`start open ${A}`])
-        world.reload(config([{ ...cool, knockd: { cooldown: 0 } }]))
+        world.reload(config([{ ...eager, knockd: { cooldown: 0 } }]))
         world.told()
         world.knock(A, ["7000:udp"])
         expect(world.told()).toEqual([`stage 1/1 open ${A}`])

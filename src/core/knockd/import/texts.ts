@@ -183,5 +183,8 @@ export function ownCommandText(key: string, command: string, unit: string): stri
 
 /** Of a door that rests after it was opened. */
 export function cooldownText(seconds: number): string {
-    return `differs: seq_cooldown = ${seconds}: there is none here: another knock while it is open moves the end.`
+    return (
+        `differs: seq_cooldown = ${seconds}: there is none here: another knock moves the end of what is open, and runs a ` +
+        "start that has no stop again, once a second at most."
+    )
 }

@@ -395,6 +395,11 @@ describe("checkKnockd() finds", () => {
 })
 
 describe("checkKnockd()", () => {
+    it("says who takes a number for another one: knockd knows no cooldown", () => {
+        expect(messages("seq_timeout = 1m")).toContain("not a plain number: knockd takes it for 1;")
+        expect(messages("cooldown = 5m")).toContain("not a plain number: it counts as 5;")
+    })
+
     it("has the words that spec/knockd.md lists, and no others", () => {
         const page = readFileSync(join(import.meta.dirname, "../../../../spec/knockd.md"), "utf8").split(
             "## What is odd",

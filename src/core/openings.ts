@@ -140,7 +140,9 @@ export class Openings {
     inherit(from: Openings, now: number): void {
         this.#now = now
         this.#leases = from.#leases
-        for (const lease of this.#leases.move(this.#config, staysWith)) this.#close(lease, { by: "reload" })
+        for (const lease of this.#leases.move(this.#config, staysWith)) {
+            if (!endsByItself(lease)) this.#close(lease, { by: "reload" })
+        }
     }
 
     /** Ends what the time ends. */
@@ -345,6 +347,11 @@ function staysWith({ door: old, source, giver }: Lease, door: Door): boolean {
     if (!holds(door.opens, old.opens) || !holds(old.opens, door.opens)) return false
     if (!sameData(commandOf(door, source), commandOf(old, source))) return false
     return giver.by !== "knock" || door.sources.some((network) => contains(network, source))
+}
+
+/** knockd's commands end what they began, at their time, whatever has become of their door. */
+function endsByItself({ door, source }: Lease): boolean {
+    return door.opens.length === 0 && commandOf(door, source)?.shell === true
 }
 
 function holds(all: readonly Service[], some: readonly Service[]): boolean {

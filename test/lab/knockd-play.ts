@@ -289,8 +289,8 @@ export class Player {
 /** knockd says so of what the kernel itself sends on an interface "any", as often as that happens. */
 const OF_THE_KERNEL = "IPv6 is not supported under this link-layer type"
 /** What knockd's children write. */
-const PROGRAM_LINES = /: (running command: |command timeout$|command returned non-zero|command was ended)/
+export const PROGRAM_LINES = /: (running command: |command timeout$|command returned non-zero|command was ended)/
 
-function childrenOf(pid: number): number[] {
+export function childrenOf(pid: number): number[] {
     return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number)
 }

@@ -37,8 +37,8 @@ export type WiredHost = {
     readonly namespace: Namespace
     /** Sends frames, `gap` milliseconds apart; 0: as fast as they go. Resolves when they have left. */
     readonly send: (packets: Packets, gap: number) => Promise<void>
-    /** Sends all of these in one go. */
-    readonly burst: (all: readonly Packets[]) => Promise<void>
+    /** Sends all of these in one go. Resolves to when that began and ended (ms since 1970). */
+    readonly burst: (all: readonly Packets[]) => Promise<readonly [number, number]>
 }
 
 /** All of them. */
@@ -65,9 +65,11 @@ export function makeWire(count: number): Wire {
         let last: Promise<unknown> = Promise.resolve()
         // One at a time: whoever asks hears of his own packet.
         const transmit = (command: Readonly<Record<string, unknown>>) => {
-            const sent = last.then(() => {
+            const sent = last.then(async () => {
+                const began = Date.now()
                 sender.send(command)
-                return sender.next("sent")
+                await sender.next("sent")
+                return [began, Date.now()] as const
             })
             last = sent.catch(() => {})
             return sent
@@ -84,7 +86,7 @@ export function makeWire(count: number): Wire {
                 namespace,
                 async burst(all) {
                     const packets = all.flatMap((one) => one.send.split(" ").map((hit) => hex(packetOf(hit, one))))
-                    await transmit({ via, mac, packets })
+                    return await transmit({ via, mac, packets })
                 },
                 async send(packets, gap) {
                     const hits = packets.send.split(" ")

@@ -230,6 +230,32 @@ describe("Engine.succeed(), programs", () => {
     })
 })
 
+describe("Engine.succeed(), commands of knockd", () => {
+    const old = { name: "old", hits: ["4:udp"], strict: false, command: { ...command, shell: true } }
+    const changed = { ...old, command: { ...old.command, stop: ["/bin/other"] } }
+
+    it.each([
+        ["is no more", web],
+        ["has others now", changed],
+    ])("stops at its time what a door began that %s", (_, door) => {
+        const world = new World(config([old, web]))
+        world.knock(me, ["4:udp"], 0)
+        world.ends("start", "old", me)
+        world.knock(other, ["4:udp"], 0)
+        expect(world.runs.splice(0)).toEqual([`start old ${me}`, `start old ${other}`])
+        world.reload(config([door]))
+        world.ends("start", "old", other)
+        world.pass(4999)
+        expect(world.runs).toEqual([])
+        world.pass(1)
+        expect(world.runs.splice(0)).toEqual([`stop old ${me}`, `stop old ${other}`])
+        world.ends("stop", "old", me)
+        world.ends("stop", "old", other)
+        expect(world.engine.facts().leases).toEqual([])
+        expect(world.told().filter((line) => line.startsWith("closed"))).toEqual([])
+    })
+})
+
 const SOURCES = ["192.0.2.1", "192.0.2.2", "2001:db8::1"]
 const DOORS = [ssh, web, wake]
 const KNOCKS = DOORS.map(({ hits }) => hits)

@@ -15,11 +15,13 @@ export class OneTimeText {
         return this.#lines.join("\n")
     }
 
-    /** The sequence that is to be knocked next, and the first line that is not used: a bad one stands before it. */
+    /** The sequence that is to be knocked next, and the line that knockd marks for it: the first bad one right before it. */
     next(): { readonly hits: readonly string[]; readonly first: number } | null {
-        const first = this.#lines.findIndex(isUnused)
-        const active = this.#lines.find((line) => isUnused(line) && !isBad(line))
-        return active === undefined ? null : { hits: hitsOf(active), first }
+        const active = this.#lines.findIndex((line) => isUnused(line) && !isBad(line))
+        if (active < 0) return null
+        // What is empty, a comment or used is passed for good; a bad line is not.
+        const passed = this.#lines.slice(0, active).findLastIndex((line) => !isUnused(line))
+        return { hits: hitsOf(this.#lines[active]!), first: passed + 1 }
     }
 
     /** The first unused line of this sequence. */

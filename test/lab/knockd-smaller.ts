@@ -1,6 +1,7 @@
 /** The smallest case that still goes wrong, out of one that did. */
 import type { Case, Round } from "./knockd-cases.ts"
 import type { ModelDoor } from "./knockd-model.ts"
+import { OneTimeText } from "./knockd-one-time.ts"
 
 /** Takes away what can be, for as long as it still goes wrong, until `mayGoOn` says no. */
 export async function smallest(
@@ -10,9 +11,14 @@ export async function smallest(
 ): Promise<Case> {
     for (const some of smaller(one)) {
         if (!mayGoOn()) return one
-        if (await isWrong(some)) return await smallest(some, isWrong, mayGoOn)
+        if (isUsable(some) && (await isWrong(some))) return await smallest(some, isWrong, mayGoOn)
     }
     return one
+}
+
+/** No daemon begins with a file in which no sequence is left. */
+function isUsable({ files }: Case): boolean {
+    return Object.values(files).every((text) => new OneTimeText(text).next() !== null)
 }
 
 /** With one thing less, the most first. */

@@ -119,6 +119,7 @@ class Knockd {
     #loop: Loop | null = null
     #pidFile: PidFile | null = null
     #store: Store | null = null
+    #rolling: NodeJS.Immediate | null = null
 
     constructor(words: KnockdWords, places: Places, conf: KnockdConf, notifier: Notifier) {
         this.#words = words
@@ -146,8 +147,10 @@ class Knockd {
         this.#oneTime = new OneTime({
             mark: this.#dry?.mark ?? ((path, hits) => markUsed(places.of(path), hits)),
             log: (text) => this.#tell(text),
-            // Not within the act of the knock: first its door opens.
-            used: () => void setImmediate(() => this.#roll()),
+            // Not within the act of the knock: first its door opens. One packet can use sequences of several files.
+            used: () => {
+                this.#rolling ??= setImmediate(() => this.#roll())
+            },
         })
     }
 
@@ -322,6 +325,7 @@ class Knockd {
 
     /** A one-time sequence was used: those who have its file go on with the next. */
     #roll(): void {
+        this.#rolling = null
         const paths = new Set(this.#conf.doors.flatMap(({ oneTime }) => oneTime ?? []))
         let conf = this.#conf
         for (const path of paths) {

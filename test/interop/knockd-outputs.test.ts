@@ -330,7 +330,7 @@ describe.skipIf(why !== null)("what postern knockd says, beside knockd", () => {
     })
 
     it("says what the stop of a door does that a reload took away, by the command that it had", async () => {
-        const conf = `[options]\nlogfile = @DIR@/log\n[a b]\nsequence = ${DOOR}\ncommand = :\ncmd_timeout = 60\nstop_command = sh -c 'exit 3'\n`
+        const conf = `[options]\nlogfile = @DIR@/log\n[a b]\nsequence = ${DOOR}\ncommand = :\ncmd_timeout = 2\nstop_command = sh -c 'exit 3'\n`
         await alone(
             () => ({ conf, options: ["-v", "-i", "lan0"] }),
             async (ours) => {

@@ -4,6 +4,7 @@
  */
 import { spawn } from "node:child_process"
 import { closeSync, openSync, writeFileSync } from "node:fs"
+import type { Surroundings } from "../../adapters/commands/spawn.ts"
 import { putOver } from "../../adapters/system/descriptor.ts"
 
 const MARK = "POSTERN_KNOCKD_BEHIND"
@@ -26,10 +27,13 @@ export function takeName(argv: readonly string[]): void {
     }
 }
 
-/** The environment for commands: nobody whom we start is in our background. */
-export function environmentOf(environment: NodeJS.ProcessEnv): Readonly<Record<string, string | undefined>> {
-    const { [MARK]: _, ...others } = environment
-    return others
+/** What commands find around them. */
+export function surroundings(background: boolean): Surroundings {
+    // Nobody whom we start is in our background.
+    const { [MARK]: _, ...environment } = process.env
+    return background
+        ? { directory: "/", environment, output: "nowhere" }
+        : { directory: process.cwd(), environment, output: "ours" }
 }
 
 /** Begins it; resolves to 0 when it listens, and to its exit code if it never does. */

@@ -1,0 +1,280 @@
+/** One run in knockd's place, from the configuration to the signal: the loop of `postern run` in knockd's manner. */
+import { resolve } from "node:path"
+import { systemClock } from "../../adapters/clock/system.ts"
+import type { Room } from "../../adapters/commands/lanes.ts"
+import { spawnCommands } from "../../adapters/commands/spawn.ts"
+import { readOneTime } from "../../adapters/config/knockd.ts"
+import { markUsed } from "../../adapters/config/one-time.ts"
+import { rtnetlinkLinks } from "../../adapters/links/rtnetlink.ts"
+import { allServices } from "../../adapters/services/all.ts"
+import { hasCapability } from "../../adapters/system/capabilities.ts"
+import type { Config } from "../../core/config/config.ts"
+import type { KnockdConf } from "../../core/knockd/conf.ts"
+import { doorsOf, type MadeDoor, rollOn } from "../../core/knockd/doors.ts"
+import { interfacesName, readInterfaces } from "../../core/knockd/interfaces.ts"
+import { sequenceText } from "../../core/knockd/sequence.ts"
+import { Meter } from "../../core/metrics/meter.ts"
+import type { Commands } from "../../ports/commands.ts"
+import type { Notifier } from "../../ports/notifier.ts"
+import type { Services } from "../../ports/services.ts"
+import type { Store } from "../../ports/store.ts"
+import { Herald } from "../herald.ts"
+import type { Loop } from "../loop.ts"
+import { trimWhenSettled } from "../settled.ts"
+import { startLoop } from "../taking.ts"
+import { type Asker, oneByOne } from "../turns.ts"
+import { BeginAndEnd } from "./begin-and-end.ts"
+import { surroundings, tellReady } from "./behind.ts"
+import { configOf, type Lasting } from "./configuration.ts"
+import { DRY_RUN, DryFiles, idleCommands } from "./dry-run.ts"
+import { deniedText, missingText, waitedFor } from "./interfaces.ts"
+import { OneTime } from "./one-time.ts"
+import { PidFile } from "./pid-file.ts"
+import type { Places } from "./places.ts"
+import { read } from "./reading.ts"
+import { forgetfulStops, keepStops, runSoonStops } from "./stops.ts"
+import { Telling } from "./telling.ts"
+import type { KnockdWords } from "./words.ts"
+
+/** knockd's. */
+const INTERFACE = "eth0"
+const PID_FILE = "/var/run/knockd.pid"
+/** Ours: where stops are kept that must run whatever happens to us. None of `postern run`'s, which is another user's. */
+const STATE = "/var/lib/postern-knockd"
+/** Who asks for a reload: there is nobody else. */
+const SIGNAL: Asker = { uid: null, gone: () => false }
+
+/** See the head of the file. */
+export class Knockd {
+    readonly #lasting: Lasting
+    readonly #clock = systemClock()
+    readonly #telling: Telling
+    readonly #beginAndEnd: BeginAndEnd
+    readonly #oneTime: OneTime
+    /** Null: this is no dry run. */
+    readonly #dry: DryFiles | null
+    readonly #herald: Herald
+    #conf: KnockdConf
+    #doors: ReadonlyMap<string, MadeDoor> = new Map()
+    #loop: Loop | null = null
+    #pidFile: PidFile | null = null
+    #store: Store | null = null
+    #rolling: NodeJS.Immediate | null = null
+
+    /** `conf`: read already. Throws if its interfaces cannot be. */
+    constructor(words: KnockdWords, places: Places, conf: KnockdConf, notifier: Notifier) {
+        const reading = readInterfaces(conf.options.interface || INTERFACE)
+        if (!reading.ok) throw new Error(reading.message)
+        const { interfaces } = reading
+        this.#lasting = { words, places, interfaces, state: resolve(process.env["POSTERN_KNOCKD_STATE"] ?? STATE) }
+        this.#conf = conf
+        this.#telling = new Telling(words, places, conf.options, this.#clock)
+        const tell = (...lines: readonly string[]) => this.#telling.tell(...lines)
+        this.#beginAndEnd = new BeginAndEnd(
+            (room) => this.#commands(room),
+            tell,
+            (line) => this.#telling.output.complain(line),
+        )
+        this.#dry = words.dryRun ? new DryFiles() : null
+        this.#herald = new Herald({
+            notifier,
+            clock: systemClock(),
+            status: () => `listening on ${this.#interface}`,
+            trouble: () => this.#loop?.standing.trouble() ?? null,
+            log: (_level, text) => tell(text),
+        })
+        this.#oneTime = new OneTime({
+            mark: this.#dry?.mark ?? ((path, hits) => markUsed(places.of(path), hits)),
+            log: tell,
+            // Not within the act of the knock: first its door opens. One packet can use sequences of several files.
+            used: () => {
+                this.#rolling ??= setImmediate(() => this.#roll())
+            },
+        })
+    }
+
+    /** Lives until a signal comes; the exit code. Throws what keeps it from starting. */
+    async live(): Promise<number> {
+        const { words, interfaces } = this.#lasting
+        const { output, log } = this.#telling
+        const ended = new Promise<NodeJS.Signals>((resolve) => {
+            for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, resolve)
+        })
+        let waiting = false
+        // A storm of them leaves time for packets.
+        const reload = oneByOne(async () => this.#reload())
+        process.on("SIGHUP", () => {
+            if (this.#loop === null) waiting = true
+            else void reload(SIGNAL)
+        })
+        const links = rtnetlinkLinks()
+        if (!hasCapability("CAP_NET_RAW")) throw new Error(deniedText(this.#interface))
+        const missing = missingText(interfaces, links)
+        if (missing !== null) throw new Error(missing)
+        this.#telling.open()
+        if (this.#dry !== null) output.say(DRY_RUN)
+        const made = doorsOf(this.#conf)
+        this.#use(this.#conf, made)
+        const config = configOf(made, this.#lasting)
+        const stops = await this.#stops(config)
+        this.#store = stops.store
+        const { onStart } = this.#conf.options
+        const begins = onStart !== null && onStart !== ""
+        // Before that has run no knock counts: until then there are no doors, and no stops to take over.
+        const loop = startLoop(begins ? { ...config, doors: [] } : config, {
+            clock: this.#clock,
+            log,
+            listeners: [this.#telling.listener],
+            meter: new Meter(),
+            firewall: null,
+            links,
+            services: this.#services(),
+            commands: this.#commands(),
+            store: begins ? null : this.#store,
+            spend: (door, source) => this.#oneTime.spend(door, source),
+        })
+        if (begins && !(await this.#begin(loop, config, ended))) return await this.#end(await ended, loop, stops.close)
+        this.#loop = loop
+        output.log(`starting up, listening on ${this.#interface}`)
+        output.say(`listening on ${this.#interface}...`)
+        this.#telling.tell(...waitedFor(interfaces, links))
+        if (words.background) {
+            this.#writePid()
+            tellReady()
+        }
+        this.#herald.ready()
+        trimWhenSettled()
+        if (waiting) void reload(SIGNAL)
+        return await this.#end(await ended, loop, stops.close)
+    }
+
+    get #interface(): string {
+        return interfacesName(this.#lasting.interfaces)
+    }
+
+    #commands(room?: Room): Commands {
+        return this.#dry === null ? spawnCommands(room, surroundings(this.#lasting.words.background)) : idleCommands()
+    }
+
+    #stops(config: Config): ReturnType<typeof keepStops> | ReturnType<typeof forgetfulStops> {
+        if (this.#dry !== null) return forgetfulStops(this.#clock)
+        return keepStops(config, {
+            clock: this.#clock,
+            // What it says of a directory that cannot be used is true of our own doors, and not of knockd's.
+            log: this.#lasting.words.debug ? this.#telling.log : () => {},
+            tell: (line) => this.#telling.tell(line),
+            back: () => this.#loop?.finish(),
+        })
+    }
+
+    /** What listens on this host spoils no knock at a strict door; nobody else asks. */
+    #services(): Services {
+        let all: Services | null = null
+        const look = () => {
+            all ??= allServices((what) => this.#telling.log("warning", what))
+            return all.offered()
+        }
+        const strict = () => [...this.#doors.values()].some(({ door }) => door.sequence?.strict === true)
+        return { offered: () => (strict() ? look() : []) }
+    }
+
+    /** On_Start, and only then the doors. False: we are to end already. */
+    async #begin(loop: Loop, config: Config, ended: Promise<NodeJS.Signals>): Promise<boolean> {
+        let signalled = false
+        const cancel = ended.then(() => {
+            signalled = true
+        })
+        await this.#beginAndEnd.run("on_start", this.#conf.options.onStart, cancel)
+        if (signalled) return false
+        const result = loop.reload(config, this.#store)
+        if (result.ok) return true
+        await loop.stop()
+        await this.#beginAndEnd.run("on_stop", this.#conf.options.onStop)
+        throw new Error(result.detail)
+    }
+
+    async #end(signal: NodeJS.Signals, loop: Loop, close: () => Promise<void>): Promise<number> {
+        const { output } = this.#telling
+        this.#herald.stopping()
+        output.say("waiting for child processes...")
+        if (this.#dry === null) await runSoonStops(loop.standing, this.#clock)
+        await loop.stop()
+        await close()
+        await this.#beginAndEnd.run("on_stop", this.#conf.options.onStop)
+        output.say("closing...")
+        output.log("shutting down")
+        this.#pidFile?.remove()
+        await this.#telling.close()
+        return signal === "SIGINT" ? 2 : 15
+    }
+
+    /** All or nothing, as `postern run` does it. */
+    async #reload(): Promise<void> {
+        const { words, places } = this.#lasting
+        const { output } = this.#telling
+        this.#telling.tell(`re-reading config file: ${words.config}`, "")
+        this.#herald.reloading()
+        const before = this.#telling.logFile
+        const next = read(words, places)
+        for (const line of next.told) output.detail(line)
+        for (const line of next.warned) output.complain(line)
+        if (next.conf === null) this.#stay(next.message)
+        else this.#turn(next.conf)
+        this.#herald.ready()
+        // Also after a mistake: whoever asks may have put the log file elsewhere.
+        this.#telling.reopen(before)
+    }
+
+    /** A one-time sequence was used: those who have its file go on with the next. */
+    #roll(): void {
+        this.#rolling = null
+        const paths = new Set(this.#conf.doors.flatMap(({ oneTime }) => oneTime ?? []))
+        let conf = this.#conf
+        for (const path of paths) {
+            const file = readOneTime(this.#lasting.places.of(path))
+            if (!file.ok) {
+                this.#telling.fail(`${path}: ${file.detail}`)
+                continue
+            }
+            const rolling = rollOn(conf, path, this.#dry?.text(path, file.text) ?? file.text)
+            conf = rolling.conf
+            for (const { name, hits, oneTime } of conf.doors) {
+                if (oneTime === path) {
+                    this.#telling.output.detail(`new sequence for door ${name}: ${sequenceText(hits)}`)
+                }
+            }
+            this.#telling.tell(...rolling.told)
+            this.#telling.fail(...rolling.ended)
+        }
+        this.#turn(conf)
+    }
+
+    #turn(conf: KnockdConf): void {
+        const made = doorsOf(conf)
+        const result = this.#loop!.reload(configOf(made, this.#lasting), this.#store)
+        if (result.ok) this.#use(conf, made)
+        else this.#stay(result.detail)
+    }
+
+    /** What was read cannot be used: knockd says so on standard error, and ends. */
+    #stay(why: string): void {
+        this.#telling.output.complain(why)
+        this.#telling.tell(`${why}: nothing has changed`)
+    }
+
+    /** This is in force. */
+    #use(conf: KnockdConf, made: readonly MadeDoor[]): void {
+        this.#conf = conf
+        this.#doors = new Map(made.map((one) => [one.door.name, one]))
+        this.#telling.turn(conf, made)
+        this.#oneTime.turn(this.#doors)
+    }
+
+    #writePid(): void {
+        const { words, places } = this.#lasting
+        const path = this.#conf.options.pidFile ?? words.pidFile ?? PID_FILE
+        this.#pidFile = new PidFile(places.of(path))
+        const trouble = this.#pidFile.write()
+        if (trouble !== null) this.#telling.tell(`could not create pid file ${path}: ${trouble}`)
+    }
+}

@@ -1,5 +1,5 @@
 /** The thin layer over the system: each trap of waking the event loop, and refusals in words. */
-import { spawnSync } from "node:child_process"
+import { type StdioOptions, spawnSync } from "node:child_process"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { pace } from "../../src/adapters/capture/pace.ts"
@@ -35,9 +35,9 @@ function fall(trap: string): unknown {
 }
 
 /** Runs a module of its own, and gives what it printed. */
-function run(module: string): string {
+function run(module: string, stdio: StdioOptions = "pipe"): string {
     const args = ["--import", "tsx", "--input-type=module", "-e", module]
-    const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8" })
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8", stdio })
     expect(status, stderr).toBe(0)
     return stdout
 }
@@ -65,6 +65,36 @@ describe("beginProgram()", () => {
             const program = { argv: ["/bin/sleep", "0.3"], directory: "/", environment: {}, standard }
             console.log((await new Promise((resolve) => beginProgram(program, resolve))).code)`
         expect(run(module)).toBe("0\n")
+    })
+
+    it("gives a program our own standard descriptors, open, and no other, also none that we were begun with", () => {
+        const module = `
+            import { beginProgram } from "./src/adapters/system/program.ts"
+            const standard = ["nothing", "ours", "ours"]
+            const argv = ["/bin/sh", "-c", "ls /proc/self/fd; : >&2 && echo errors"]
+            beginProgram({ argv, directory: "/", environment: {}, standard }, () => {})`
+        // The last one is what ls reads.
+        const left = Array.from({ length: 41 }, (_, fd) => (fd < 3 || fd === 40 ? "pipe" : "ignore"))
+        expect(run(module, left)).toBe("0\n1\n2\n3\nerrors\n")
+    })
+
+    it("takes the end of none of Node's own children, and Node that of none of ours", () => {
+        const module = `
+            import { spawn, spawnSync } from "node:child_process"
+            import { beginProgram } from "./src/adapters/system/program.ts"
+            const standard = ["nothing", "nothing", "nothing"]
+            const begin = (code) => ({ argv: ["/bin/sh", "-c", "exit " + code], directory: "/", environment: {}, standard })
+            const ends = []
+            for (let code = 0; code < 40; code++) {
+                ends.push(new Promise((resolve) => beginProgram(begin(code), (end) => resolve(end.code === code))))
+                ends.push(new Promise((resolve) => {
+                    spawn("/bin/sh", ["-c", "exit " + code]).once("exit", (found) => resolve(found === code))
+                }))
+                if (code % 8 === 0) ends.push(spawnSync("/bin/sh", ["-c", "exit " + code]).status === code)
+            }
+            const told = await Promise.all(ends)
+            console.log(told.length, told.every((one) => one))`
+        expect(run(module)).toBe("85 true\n")
     })
 })
 

@@ -1,9 +1,8 @@
 /**
  * The commands port over real processes: argument vectors without a shell, a process group of their own so that a time
- * limit ends all of it, no input but what the job brings, a small fixed environment, and no descriptor but the three
- * standard ones (Node and our system calls open everything close-on-exec). They are begun without a copy of this process
- * (system/program.ts). A program may leave something running in the
- * background on purpose: what it prints after the program itself has ended is not read.
+ * limit ends all of it, no input but what the job brings, a small fixed environment unless they are to have ours, and no
+ * descriptor but the three standard ones. A program may leave something running in the background on purpose: what it
+ * prints after the program itself has ended is not read.
  */
 import { Socket } from "node:net"
 import type { CommandJob, CommandOutcome, Commands } from "../../ports/commands.ts"

@@ -1,9 +1,6 @@
 /**
- * Programs begun with posix_spawn(3). Node's own way is fork(2), which copies the page tables of a process that may have
- * a hundred megabytes, and makes each page that is written afterwards cost again: 2 ms of standstill for each program,
- * measured, and more after a flood. posix_spawn lends the memory out until the program is there: 0.4 ms, whatever the
- * size. What libuv would do for a child besides is done here: signals as a program expects them, a session of its own,
- * and that its end is heard.
+ * Programs begun with posix_spawn(3), without a copy of this process (decision 20). What libuv would do for a child
+ * besides is done here: signals as a program expects them, a session of its own, and that its end is heard.
  */
 import { constants } from "node:os"
 import { EINTR, lastErrno, SystemError } from "./errno.ts"
@@ -61,10 +58,14 @@ function loadCalls() {
         init: libcFunction("int posix_spawn_file_actions_init(uintptr_t actions)"),
         destroy: libcFunction("int posix_spawn_file_actions_destroy(uintptr_t actions)"),
         dup2: libcFunction("int posix_spawn_file_actions_adddup2(uintptr_t actions, int from, int to)"),
+        close: libcFunction("int posix_spawn_file_actions_addclose(uintptr_t actions, int fd)"),
         open: libcFunction(
             "int posix_spawn_file_actions_addopen(uintptr_t actions, int fd, const char *path, int flags, uint32_t mode)",
         ),
-        goTo: chdirAction(),
+        // glibc 2.29.
+        goTo: action("addchdir_np(uintptr_t actions, const char *path)"),
+        // glibc 2.34.
+        closeFrom: action("addclosefrom_np(uintptr_t actions, int from)"),
         spawn: libcFunction(
             "int posix_spawn(void *pid, const char *path, uintptr_t actions, uintptr_t attributes, const char **argv, const char **environment)",
         ),
@@ -73,10 +74,10 @@ function loadCalls() {
     }
 }
 
-/** Null: glibc before 2.29 has none. */
-function chdirAction(): ReturnType<typeof libcFunction> | null {
+/** Null: this libc has no such action. */
+function action(prototype: string): ReturnType<typeof libcFunction> | null {
     try {
-        return libcFunction("int posix_spawn_file_actions_addchdir_np(uintptr_t actions, const char *path)")
+        return libcFunction(`int posix_spawn_file_actions_${prototype}`)
     } catch {
         return null
     }
@@ -98,7 +99,7 @@ export function goingTo(directory: string, argv: readonly string[]): string[] {
  * to end, last of all, still hears that it has. Throws SystemError if it cannot be begun: what the system says of it.
  */
 export function beginProgram(beginning: Beginning, ended: (end: ProgramEnd) => void): number {
-    const { attributes, actions, init, destroy, goTo, spawn } = libc()
+    const { attributes, actions, init, destroy, goTo, closeFrom, spawn } = libc()
     const { directory, environment, standard } = beginning
     const argv = goTo === null ? goingTo(directory, beginning.argv) : beginning.argv
     const [path = ""] = argv
@@ -111,7 +112,10 @@ export function beginProgram(beginning: Beginning, ended: (end: ProgramEnd) => v
     const pid = new Uint8Array(4)
     init(actions.address)
     try {
-        for (const [fd, given] of standard.entries()) addStandard(actions, fd, given)
+        const spare = Math.max(...standard.map((given, fd) => (typeof given === "number" ? given : fd))) + 1
+        for (const [fd, given] of standard.entries()) addStandard(actions, fd, given, spare)
+        // Ours are close-on-exec. Those that whoever started us has left open above the first 16 Node does not know of.
+        closeFrom?.(actions.address, standard.length)
         goTo?.(actions.address, directory)
         const words = [...argv, null]
         const errno = spawn(pid, path, actions.address, attributes.address, words, [...names, null])
@@ -125,10 +129,22 @@ export function beginProgram(beginning: Beginning, ended: (end: ProgramEnd) => v
     return number
 }
 
-function addStandard(actions: Memory, fd: number, given: Standard): void {
-    if (given === "nothing") libc().open(actions.address, fd, "/dev/null", fd === 0 ? O_RDONLY : O_RDWR, 0)
-    // Onto itself: Node has set close-on-exec for ours, and so that is taken back.
-    else libc().dup2(actions.address, given === "ours" ? fd : given, fd)
+/** `spare`: a descriptor that the program does not get. */
+function addStandard({ address }: Memory, fd: number, given: Standard, spare: number): void {
+    const { open, dup2, close } = libc()
+    if (given === "nothing") {
+        open(address, fd, "/dev/null", fd === 0 ? O_RDONLY : O_RDWR, 0)
+        return
+    }
+    const from = given === "ours" ? fd : given
+    if (from !== fd) {
+        dup2(address, from, fd)
+        return
+    }
+    // Node has set close-on-exec for ours. Onto itself only later libcs than glibc 2.28 take that back; there and back all do.
+    dup2(address, fd, spare)
+    dup2(address, spare, fd)
+    close(address, spare)
 }
 
 /** A pipe that no program inherits: the end to read from, and the end to write to. Throws SystemError. */

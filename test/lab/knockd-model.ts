@@ -310,9 +310,12 @@ export class KnockdModel {
 
     #goOn(attempt: Attempt, packet: ModelPacket, now: number): void {
         const { door, hits, place } = attempt
+        const meant = !place.quiet
         if (packet.hit === door.hits[hits.length]) {
             const hit = this.#push(place, packet, now)
             this.#advance(attempt, [...hits, hit], now)
+            // It may go on with a later beginning than the one that took too long.
+            if (meant && attempt.hits.length < door.hits.length) this.#tellLate(door, attempt.source, place, now)
             return
         }
         if (this.#cures.has("repeats") && isAgain(hits, packet, now)) {
@@ -322,7 +325,6 @@ export class KnockdModel {
             hits[0]!.at = now
             return
         }
-        const meant = !place.quiet
         const hit = this.#push(place, packet, now)
         attempt.failed = true
         if (this.#cures.has("why a knock failed") && meant) {

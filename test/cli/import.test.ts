@@ -57,7 +57,7 @@ test("postern import: what is no knockd.conf is refused, by its name where that 
         `
         $ postern import bad.conf
         ! postern: error: bad.conf: config: line 3: syntax error
-        ! postern: hint: mend that: knockd would not start with it
+        ! postern: hint: postern check --knockd bad.conf names all that knockd refuses
         ? 3
         $ postern import empty.conf
         ! postern: error: empty.conf: there is no door in it
@@ -84,11 +84,11 @@ test("postern import: what is no knockd.conf is refused, by its name where that 
         ! postern: hint: is it the right file?
         ? 3
         $ postern import nowhere.conf
-        ! postern: error: nowhere.conf: cannot be read: ENOENT
+        ! postern: error: nowhere.conf: cannot be read: there is no such file or directory
         ! postern: hint: name a knockd.conf, such as /etc/knockd.conf
         ? 3
         $ postern import .
-        ! postern: error: .: cannot be read: EISDIR
+        ! postern: error: .: cannot be read: it is a directory
         ! postern: hint: name a knockd.conf, such as /etc/knockd.conf
         ? 3
         $ postern import

@@ -54,6 +54,7 @@ const behind: Starts = (name, directory) => {
     const conf = `${options}[d]\none_time_sequences = ${at}once\ncommand = pwd >> @DIR@/where\n`
     return { conf, options: ["-d", "-v", "-i", "lan0", "-g", "@DIR@/log.other", "-p", "@DIR@/pid.other"] }
 }
+const behindWith = (more: string) => `[options]\nlogfile = @DIR@/log\npidfile = @DIR@/pid\n${more}[d]\nsequence = 1\n`
 const pidOf = (one: Running) => Number(one.file("pid"))
 const stopped = (times: number) => (one: Running) => count(one.out, "running command: true") === times
 const logsTo = (path: string) =>
@@ -353,6 +354,66 @@ describe.skipIf(why !== null)("what postern knockd says, beside knockd", () => {
                     "a b: running command: sh -c 'exit 3'",
                     "re-reading config file: @DIR@/conf",
                 ])
+            },
+        )
+    })
+
+    it("a file of one-time sequences with none left: knockd does not start, ours is without that door until there are more", async () => {
+        const conf =
+            `[options]\nlogfile = @DIR@/log\n[one]\none_time_sequences = @DIR@/once\ncommand = echo 1 >> @DIR@/cmd\n` +
+            `[other]\nsequence = ${DOOR}\ncommand = echo %IP% >> @DIR@/cmd\n`
+        const start: Starts = (_, directory) => {
+            mkdirSync(directory)
+            writeFileSync(join(directory, "once"), "#7001\n")
+            return { conf, options: ["-v", "-i", "lan0"] }
+        }
+        await both(start, async ({ knockd, ours }) => {
+            const said = "no more sequences left in the one time sequences file for door one --> disabling the door\n"
+            expect([knockd.end, knockd.err, ours.end, ours.err]).toEqual([1, said, null, said])
+            await opens([ours])
+            ours.child.kill("SIGHUP")
+            await until("the same again", [ours], (one) => one.err === said.repeat(2))
+            writeFileSync(join(ours.directory, "once"), "#7001\n 7002\n")
+            ours.child.kill("SIGHUP")
+            await until("reload", [ours], (one) => count(one.file("log"), "re-reading") === 2)
+            await until("more", [ours], (one) => count(one.out, "re-opening log file") === 2)
+            await send("7002")
+            await until("the door again", [ours], (one) => one.file("cmd") === `${GUEST}\n1\n`)
+            await until("the end again", [ours], (one) => one.err === said.repeat(3))
+            expect(count(ours.file("log"), said)).toBe(3)
+        })
+    })
+
+    it("says of a SIGHUP what it cannot take, and of the background that a knockd runs already", async () => {
+        await alone(
+            () => ({ conf: behindWith("interface = lan0\n"), options: ["-v"] }),
+            async (ours) => {
+                const again = (more: string) => {
+                    writeFileSync(join(ours.directory, "conf"), behindWith(more).replaceAll("@DIR@", ours.directory))
+                    ours.child.kill("SIGHUP")
+                }
+                again("interface = lo, lan0\n")
+                const later = "listening on lan0 until the next start, and then on lo,lan0"
+                await until("interfaces", [ours], (one) => lines(one.out).includes(later))
+                again("interface = lo,auto\n")
+                const wrong = "could not open lo,auto: auto stands for others and must stand alone"
+                await until("a mistake", [ours], (one) => lines(one.out).includes(`${wrong}: nothing has changed`))
+                again("interface = lan0\n")
+                await until("back", [ours], (one) => count(one.out, "re-opening log file") === 3)
+                expect(count(ours.out, "until the next start")).toBe(1)
+                writeFileSync(join(ours.directory, "pid"), `${ours.child.pid}\n`)
+                const { namespace } = wire.hosts[0]!
+                const env = { POSTERN_KNOCKD_STATE: join(ours.directory, "state.2") }
+                const program = [POSTERN, "knockd", "-d", "-c", join(ours.directory, "conf")]
+                const second = await namespace.run(program, { env })
+                const number = Number(ours.file("pid"))
+                try {
+                    const running = `${ours.directory}/pid: knockd runs already, as process ${ours.child.pid}: what both do is done twice\n`
+                    expect([second.status, second.stderr]).toEqual([0, running])
+                    expect(number).not.toBe(ours.child.pid)
+                } finally {
+                    if (number !== ours.child.pid) process.kill(number, "SIGKILL")
+                }
             },
         )
     })

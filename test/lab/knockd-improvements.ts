@@ -13,7 +13,8 @@ export const IMPROVEMENTS = {
         "a frame for another host's hardware address is none of ours: the host itself would not take it, either",
     "bad lines": "knockd marks a line that is no sequence instead of the one used, which then works again",
     "lines alike": "knockd takes lines whose first halves are alike for the same, and marks the wrong one of them",
-    "the last sequence": "knockd crashes when the last one-time sequence is used, and takes all doors with it",
+    "the last sequence":
+        "knockd crashes when the last one-time sequence is used, takes all doors with it, and starts with none while it is so",
     "the next sequence from its beginning": "knockd goes on with the next sequence where the one before was left",
     "one-time sequences by IPv6": "knockd still listens for the ports of the first one",
     "reload keeps": "half a knock goes on over a SIGHUP: knockd forgets it, and its next hit may begin another",

@@ -188,14 +188,18 @@ export class KnockdModel {
         this.tick(now)
         if (!this.alive) return
         this.log.push("re-reading config file: @DIR@/conf\n")
-        const used = doors?.find(({ file }) => file !== null && this.files.get(file)!.next() === null)
-        const why = used === undefined ? mistake : noneLeft(used)
-        if (doors === null || used !== undefined) {
-            if (this.#cures.has("reload refuses")) this.log.push(`${why}: nothing has changed`)
+        if (doors === null) {
+            if (this.#cures.has("reload refuses")) this.log.push(`${mistake}: nothing has changed`)
             else this.alive = false
             return
         }
-        this.#turn(this.#read(doors), now)
+        const used = doors.filter(({ file }) => file !== null && this.files.get(file)!.next() === null)
+        if (used.length > 0 && !this.#cures.has("the last sequence")) {
+            this.alive = false
+            return
+        }
+        for (const door of used) this.log.push(`${noneLeft(door)}\n`)
+        this.#turn(this.#read(doors.filter((door) => !used.includes(door))), now)
     }
 
     #read(doors: readonly ModelDoor[]): Door[] {

@@ -4,7 +4,13 @@
  */
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs"
 import type { KnockdSource } from "../../core/knockd/check.ts"
-import { type FoundFile, type KnockdReading, readKnockdConf, surveyKnockdConf } from "../../core/knockd/conf.ts"
+import {
+    type FoundFile,
+    type KnockdReading,
+    readKnockdConf,
+    type Spent,
+    surveyKnockdConf,
+} from "../../core/knockd/conf.ts"
 
 /** A file of bytes, with its permission bits where it could be opened. */
 export type ByteFile = FoundFile & { readonly mode?: number; readonly code?: string }
@@ -43,12 +49,17 @@ const ERRORS: Readonly<Record<string, string>> = {
 
 /**
  * Reads all of it, up to the first mistake; nothing throws. `named`: the interface that the command line names; `place`:
- * where a path of one character per byte leads.
+ * where a path of one character per byte leads; `spent`: what becomes of a door with no one-time sequence left.
  */
-export function readKnockdFiles(path: string, named: string | null = null, place = asBytes): KnockdFiles {
+export function readKnockdFiles(
+    path: string,
+    named: string | null = null,
+    place = asBytes,
+    spent: Spent = "refused",
+): KnockdFiles {
     const conf = readBytes(place(path), constants.O_RDONLY)
     const oneTime = new Map<string, ByteFile>()
-    const reading = conf.ok ? withFiles(oneTime, place, () => readKnockdConf(conf.text, oneTime, named)) : null
+    const reading = conf.ok ? withFiles(oneTime, place, () => readKnockdConf(conf.text, oneTime, named, spent)) : null
     return { conf, oneTime, reading }
 }
 

@@ -43,7 +43,10 @@ async function act(file: string, options: Options, terminal: Terminal): Promise<
         const { foreignFormat } = await import("../../core/knockd/import/foreign.ts")
         const foreign = foreignFormat(found.text)
         if (foreign === null)
-            terminal.error(`${file}: ${imported.message}`, "mend that: knockd would not start with it")
+            terminal.error(
+                `${file}: ${imported.message}`,
+                `postern check --knockd ${file} names all that knockd refuses`,
+            )
         else terminal.error(`${file}: ${FOREIGN[foreign][0]}`, FOREIGN[foreign][1])
         return EXIT.configuration
     }
@@ -84,8 +87,10 @@ async function readFile(file: string, terminal: Terminal) {
         return EXIT.configuration
     } catch (error) {
         if (!(error instanceof Error && "code" in error)) throw error
-        terminal.error(`${file}: cannot be read: ${String(error.code)}`, "name a knockd.conf, such as /etc/knockd.conf")
-        return isDenied(error.code) ? EXIT.permission : EXIT.configuration
+        const denied = isDenied(error.code)
+        const hint = denied ? "do it as root, or as its owner" : "name a knockd.conf, such as /etc/knockd.conf"
+        terminal.error(`${file}: cannot be read: ${reason(error.code)}`, hint)
+        return denied ? EXIT.permission : EXIT.configuration
     } finally {
         if (fd !== null) closeSync(fd)
     }
@@ -100,9 +105,16 @@ async function write(file: string, text: string, force: boolean, terminal: Termi
         if (!(error instanceof Error && "code" in error)) throw error
         if (error.code === "EEXIST")
             terminal.error(`${file}: is there already`, "name another, or replace it with --force")
-        else terminal.error(`${file}: cannot be written: ${String(error.code)}`, "name a place that you may write to")
+        else terminal.error(`${file}: cannot be written: ${reason(error.code)}`, "name a place that you may write to")
         return isDenied(error.code) ? EXIT.permission : EXIT.failed
     }
+}
+
+/** Why the system would not, in words where it is one of the usual mistakes. */
+function reason(code: unknown): string {
+    if (isDenied(code)) return "no permission"
+    if (code === "ENOENT") return "there is no such file or directory"
+    return code === "EISDIR" ? "it is a directory" : String(code)
 }
 
 function isDenied(code: unknown): boolean {

@@ -66,13 +66,17 @@ export type Heard = {
 }
 
 export type KnockdReading =
-    | (Heard & { readonly ok: true; readonly conf: KnockdConf })
+    /** `spent`: doors that were left out, since their files of one-time sequences hold no unused one. */
+    | (Heard & { readonly ok: true; readonly conf: KnockdConf; readonly spent: readonly KnockdDoor[] })
     /** The first mistake, in knockd's words; it looks no further. */
     | (Heard & { readonly ok: false; readonly line: number; readonly message: string })
     | Wants
 
 /** This file of one-time sequences has to be read first. */
 type Wants = { readonly ok: false; readonly wants: string }
+
+/** What becomes of a door when its file of one-time sequences holds no unused one. */
+export type Spent = "refused" | "left-out"
 
 /** Where the directives stand that count, as lines from 1, by their first names in capitals. */
 export type Places = ReadonlyMap<string, number>
@@ -90,14 +94,16 @@ export type KnockdSurvey = {
 /**
  * Reads a whole file, one character per byte. `files`: the files of one-time sequences that are known already, by the
  * path that the configuration has for them; whoever calls reads what is wanted and calls again. `named`: the interface
- * that the command line names, if it does; those of the file do not count then.
+ * that the command line names, if it does; those of the file do not count then. `spent`: what becomes of a door with no
+ * one-time sequence left; knockd refuses the file.
  */
 export function readKnockdConf(
     text: string,
     files: ReadonlyMap<string, FoundFile>,
     named: string | null = null,
+    spent: Spent = "refused",
 ): KnockdReading {
-    const reader = new Reader(files, named)
+    const reader = new Reader(files, named, spent)
     for (const piece of pieces(text)) {
         reader.line(piece)
         if (reader.stopped !== null) return reader.stopped
@@ -108,7 +114,7 @@ export function readKnockdConf(
 
 /** Reads a whole file as `readKnockdConf` does, and does not stop at a mistake: the line that has it counts for nothing. */
 export function surveyKnockdConf(text: string, files: ReadonlyMap<string, FoundFile>): KnockdSurvey | Wants {
-    const reader = new Reader(files, null)
+    const reader = new Reader(files, null, "refused")
     for (const piece of pieces(text)) {
         reader.line(piece)
         if (reader.stopped !== null && "wants" in reader.stopped) return reader.stopped

@@ -1,5 +1,5 @@
 /** Reads a knockd.conf line by line, in one pass, as knockd does: what comes first decides, also which mistake it tells. */
-import type { FoundFile, Heard, KnockdDoor, KnockdOptions, KnockdReading, KnockdSurvey } from "./conf.ts"
+import type { FoundFile, Heard, KnockdDoor, KnockdOptions, KnockdReading, KnockdSurvey, Spent } from "./conf.ts"
 import { ALIASES, DIRECTIVES, EXTRAS, FLAGS, OPTIONS, TEXTS } from "./keys.ts"
 import { readNumber } from "./number.ts"
 import type { Fault, Oddity } from "./oddities.ts"
@@ -40,6 +40,7 @@ type Only<T, More extends string> = T extends infer One
 
 export class Reader {
     readonly #files: ReadonlyMap<string, FoundFile>
+    readonly #spent: Spent
     readonly #options: Writable<KnockdOptions>
     readonly #doors: Writable<KnockdDoor>[] = []
     readonly #names = new Set<string>()
@@ -60,8 +61,9 @@ export class Reader {
     #keys = new Set<string>()
     #stopped: Exclude<KnockdReading, { readonly ok: true }> | null = null
 
-    constructor(files: ReadonlyMap<string, FoundFile>, named: string | null) {
+    constructor(files: ReadonlyMap<string, FoundFile>, named: string | null, spent: Spent) {
         this.#files = files
+        this.#spent = spent
         this.#options = {
             useSyslog: false,
             logFile: null,
@@ -109,7 +111,10 @@ export class Reader {
     }
 
     result(): KnockdReading {
-        return { ok: true, conf: { options: this.#options, doors: this.#doors }, ...this.#heard() }
+        // Without a sequence are only those whose files are used up: others were refused.
+        const doors = this.#doors.filter(({ hits }) => hits.length > 0)
+        const spent = this.#doors.filter(({ hits }) => hits.length === 0)
+        return { ok: true, conf: { options: this.#options, doors }, spent, ...this.#heard() }
     }
 
     survey(): KnockdSurvey {
@@ -253,7 +258,8 @@ export class Reader {
         }
         if (next === undefined) {
             this.#tell(`no more sequences left in the one time sequences file ${path}`)
-            this.#wrong(noneLeftText(door.name), { fault: "used-up", path })
+            door.hits = []
+            if (this.#spent === "refused") this.#wrong(noneLeftText(door.name), { fault: "used-up", path })
             return
         }
         door.hits = next.hits

@@ -1,5 +1,6 @@
 /** What is said of interfaces that are not there, or not for us, when the daemon begins. */
 import type { Gateway } from "../../core/config/config.ts"
+import { interfacesName } from "../../core/knockd/interfaces.ts"
 import type { Links } from "../../ports/links.ts"
 
 /** In knockd's words, if one interface is named and there is none. */
@@ -23,4 +24,10 @@ export function waitedFor(interfaces: Gateway["interfaces"], links: Links): stri
     const names = interfaces === "any" ? [] : interfaces
     const missing = names.filter((name) => !there.some((one) => one.name === name))
     return missing.map((name) => `${name}: there is no such interface yet: waiting`)
+}
+
+/** What is said after SIGHUP of others than those that we listen on; null: they are the same. */
+export function laterText(now: Gateway["interfaces"], later: Gateway["interfaces"]): string | null {
+    const [here, there] = [interfacesName(now), interfacesName(later)]
+    return here === there ? null : `listening on ${here} until the next start, and then on ${there}`
 }

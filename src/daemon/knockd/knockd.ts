@@ -11,7 +11,7 @@ import { hasCapability } from "../../adapters/system/capabilities.ts"
 import type { Config } from "../../core/config/config.ts"
 import type { KnockdConf } from "../../core/knockd/conf.ts"
 import { doorsOf, type MadeDoor, rollOn } from "../../core/knockd/doors.ts"
-import { interfacesName, readInterfaces } from "../../core/knockd/interfaces.ts"
+import { type InterfacesReading, interfacesName, readInterfaces } from "../../core/knockd/interfaces.ts"
 import { sequenceText } from "../../core/knockd/sequence.ts"
 import { Meter } from "../../core/metrics/meter.ts"
 import type { Commands } from "../../ports/commands.ts"
@@ -27,7 +27,7 @@ import { BeginAndEnd } from "./begin-and-end.ts"
 import { surroundings, tellReady } from "./behind.ts"
 import { configOf, type Lasting } from "./configuration.ts"
 import { DRY_RUN, DryFiles, idleCommands } from "./dry-run.ts"
-import { deniedText, missingText, waitedFor } from "./interfaces.ts"
+import { deniedText, laterText, missingText, waitedFor } from "./interfaces.ts"
 import { OneTime } from "./one-time.ts"
 import { PidFile } from "./pid-file.ts"
 import type { Places } from "./places.ts"
@@ -63,7 +63,7 @@ export class Knockd {
 
     /** `conf`: read already. Throws if its interfaces cannot be. */
     constructor(words: KnockdWords, places: Places, conf: KnockdConf, notifier: Notifier) {
-        const reading = readInterfaces(conf.options.interface || INTERFACE)
+        const reading = interfacesOf(conf)
         if (!reading.ok) throw new Error(reading.message)
         const { interfaces } = reading
         this.#lasting = { words, places, interfaces, state: resolve(process.env["POSTERN_KNOCKD_STATE"] ?? STATE) }
@@ -93,8 +93,11 @@ export class Knockd {
         })
     }
 
-    /** Lives until a signal comes; the exit code. Throws what keeps it from starting. */
-    async live(): Promise<number> {
+    /**
+     * Lives until a signal comes; the exit code. Throws what keeps it from starting. `leftOut`: what there is to say of
+     * doors that are not there from the start.
+     */
+    async live(leftOut: readonly string[]): Promise<number> {
         const { words, interfaces } = this.#lasting
         const { output, log } = this.#telling
         const ended = new Promise<NodeJS.Signals>((resolve) => {
@@ -113,6 +116,7 @@ export class Knockd {
         if (missing !== null) throw new Error(missing)
         this.#telling.open()
         if (this.#dry !== null) output.say(DRY_RUN)
+        this.#telling.fail(...leftOut)
         const made = doorsOf(this.#conf)
         this.#use(this.#conf, made)
         const config = configOf(made, this.#lasting)
@@ -219,10 +223,23 @@ export class Knockd {
         for (const line of next.told) output.detail(line)
         for (const line of next.warned) output.complain(line)
         if (next.conf === null) this.#stay(next.message)
-        else this.#turn(next.conf)
+        else this.#follow(next.conf, next.ended)
         this.#herald.ready()
         // Also after a mistake: whoever asks may have put the log file elsewhere.
         this.#telling.reopen(before)
+    }
+
+    /** What SIGHUP has found. `leftOut`: as in `live`. */
+    #follow(conf: KnockdConf, leftOut: readonly string[]): void {
+        const reading = interfacesOf(conf)
+        if (!reading.ok) {
+            this.#stay(reading.message)
+            return
+        }
+        this.#telling.fail(...leftOut)
+        this.#turn(conf)
+        const later = laterText(this.#lasting.interfaces, reading.interfaces)
+        if (later !== null) this.#telling.tell(later)
     }
 
     /** A one-time sequence was used: those who have its file go on with the next. */
@@ -274,7 +291,16 @@ export class Knockd {
         const { words, places } = this.#lasting
         const path = this.#conf.options.pidFile ?? words.pidFile ?? PID_FILE
         this.#pidFile = new PidFile(places.of(path))
+        const other = this.#pidFile.other()
+        if (other !== null) {
+            this.#telling.fail(`${path}: knockd runs already, as process ${other}: what both do is done twice`)
+        }
         const trouble = this.#pidFile.write()
         if (trouble !== null) this.#telling.tell(`could not create pid file ${path}: ${trouble}`)
     }
+}
+
+/** Where to listen; the command line is in `conf` already, before the file. */
+function interfacesOf(conf: KnockdConf): InterfacesReading {
+    return readInterfaces(conf.options.interface || INTERFACE)
 }

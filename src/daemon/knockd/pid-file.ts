@@ -10,6 +10,17 @@ export class PidFile {
         this.#at = at
     }
 
+    /** The process number that is in it, if that is a knockd that runs: the real one, or one of us. Null: there is none. */
+    other(): number | null {
+        try {
+            const number = Number.parseInt(readFileSync(this.#at, "latin1"), 10)
+            if (number === process.pid) return null
+            return readFileSync(`/proc/${number}/comm`, "latin1") === "knockd\n" ? number : null
+        } catch {
+            return null
+        }
+    }
+
     /** Writes it. Null, or why it cannot be written. */
     write(): string | null {
         try {

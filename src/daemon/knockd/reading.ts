@@ -1,6 +1,7 @@
 /** A configuration with the files that it names, read for the daemon: all of it, or in one sentence why not. */
 import { readKnockdFiles } from "../../adapters/config/knockd.ts"
 import type { KnockdConf } from "../../core/knockd/conf.ts"
+import { noneLeftText } from "../../core/knockd/one-time.ts"
 import type { Places } from "./places.ts"
 import type { KnockdWords } from "./words.ts"
 
@@ -12,21 +13,23 @@ type Read = {
     readonly help: boolean
     readonly told: readonly string[]
     readonly warned: readonly string[]
+    /** What there is to say of doors that are left out, since none of their one-time sequences is left. */
+    readonly ended: readonly string[]
 }
 
 /** Reads it; nothing throws. `places`: where its paths lead. */
 export function read(words: KnockdWords, places: Places): Read {
-    const { conf, reading } = readKnockdFiles(words.config, words.interface, places.of)
+    const { conf, reading } = readKnockdFiles(words.config, words.interface, places.of, "left-out")
     if (reading === null) {
         const detail = conf.ok ? "" : conf.detail
-        return { conf: null, message: `${words.config}: ${detail}`, help: true, told: [], warned: [] }
+        return { conf: null, message: `${words.config}: ${detail}`, help: true, told: [], warned: [], ended: [] }
     }
     const { told, warned } = reading
-    const target = reading.ok ? targetText(reading.conf) : null
-    if (target !== null) return { conf: null, message: target, help: false, told, warned }
-    return reading.ok
-        ? { conf: reading.conf, message: "", help: false, told, warned }
-        : { conf: null, message: reading.message, help: true, told, warned }
+    if (!reading.ok) return { conf: null, message: reading.message, help: true, told, warned, ended: [] }
+    const target = targetText(reading.conf)
+    if (target !== null) return { conf: null, message: target, help: false, told, warned, ended: [] }
+    const ended = reading.spent.flatMap(({ name }) => [noneLeftText(name), ""])
+    return { conf: reading.conf, message: "", help: false, told, warned, ended }
 }
 
 /** In knockd's words: a target of which it can make no filter. */

@@ -67,6 +67,20 @@ describe("readKnockdConf() says what knockd says", () => {
 })
 
 describe("readKnockdConf()", () => {
+    it("leaves out doors with no one-time sequence left, if asked to, and goes on", () => {
+        const conf = "[a]\none_time_sequences = once\n[b]\nsequence = 1\n[c]\nsequence = 2\none_time_sequences = once\n"
+        const files = new Map([["once", { ok: true, text: "#1,2\n" }]] as const)
+        const reading = readKnockdConf(conf, files, null, "left-out")
+        if (!reading.ok) throw new Error("not read")
+        expect(reading.conf.doors.map(({ name }) => name)).toEqual(["b"])
+        expect(reading.spent.map(({ name }) => name)).toEqual(["a", "c"])
+        expect(readKnockdConf(`${conf}sequence = 3\n`, files, null, "left-out")).toMatchObject({
+            spent: [{ name: "a" }],
+        })
+        expect(readKnockdConf(`${conf}foo\n`, files, null, "left-out")).toMatchObject({ ok: false, line: 8 })
+        expect(readKnockdConf(conf, files)).toMatchObject({ ok: false, line: 2 })
+    })
+
     it("has knockd's defaults", () => {
         expect(good("[d]\nsequence = 1:udp, 2")).toEqual({
             options: {

@@ -1,6 +1,6 @@
 /**
- * The program: joins the two shells, daemon and command line, which do not know each other. Those whose place it takes
- * read their words themselves, and wait for nothing that they do not need.
+ * The program: joins the two shells, daemon and command line, which do not know each other. In knockd's place and in
+ * knock's it reads their words by their rules, and waits for nothing that they do not need.
  */
 const [verb, ...words] = process.argv.slice(2)
 

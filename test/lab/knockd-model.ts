@@ -425,7 +425,7 @@ export class KnockdModel {
         for (const name of new Set(before.flatMap(({ is }) => is.file ?? []))) {
             for (const bad of this.files.get(name)!.bad()) {
                 if (this.#cures.has("bad lines"))
-                    this.log.push(`@DIR@/${name}: line ${bad}: port 99999 is invalid: left out`)
+                    this.log.push(`@DIR@/${name}: line ${bad}: a port is invalid: left out`)
             }
             for (const door of before) if (door.is.file === name && spent.has(name)) this.#roll(door)
         }

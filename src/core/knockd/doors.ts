@@ -4,6 +4,7 @@ import { DOOR } from "../config/defaults.ts"
 import { parseAddress } from "../net/address.ts"
 import type { KnockdConf, KnockdDoor } from "./conf.ts"
 import { noneLeftText, readOneTimeFile } from "./one-time.ts"
+import { withoutPort } from "./sequence.ts"
 
 /** A door of ours with what it was made of. */
 export type MadeDoor = { readonly door: Door; readonly from: KnockdDoor }
@@ -98,7 +99,7 @@ export function rollOn(conf: KnockdConf, path: string, text: string): Rolling {
     const { unused, bad } = readOneTimeFile(text)
     const [next] = unused
     const ended: string[] = []
-    const told = bad.map(({ line, message }) => `${path}: line ${line}: ${message}: left out`)
+    const told = bad.map(({ line, message }) => `${path}: line ${line}: ${withoutPort(message)}: left out`)
     const doors = conf.doors.flatMap((door) => {
         if (door.oneTime !== path) return [door]
         if (next === undefined) {

@@ -46,6 +46,11 @@ export function readSequence(text: string): SequenceReading {
     return { ok: true, hits, oddities }
 }
 
+/** What knockd says of a mistake, fit for a log: without the port, which may be one of a sequence but for a slip. */
+export function withoutPort(message: string): string {
+    return message.replace(/port .* is invalid$/s, "a port is invalid")
+}
+
 /** As knockd prints it: every port with its protocol. */
 export function sequenceText(hits: readonly Hit[]): string {
     return hits.map(({ port, protocol }) => `${port}:${protocol}`).join(",")

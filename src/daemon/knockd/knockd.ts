@@ -12,7 +12,7 @@ import type { Config } from "../../core/config/config.ts"
 import type { KnockdConf } from "../../core/knockd/conf.ts"
 import { doorsOf, type MadeDoor, rollOn } from "../../core/knockd/doors.ts"
 import { type InterfacesReading, interfacesName, readInterfaces } from "../../core/knockd/interfaces.ts"
-import { sequenceText } from "../../core/knockd/sequence.ts"
+import { sequenceText, withoutPort } from "../../core/knockd/sequence.ts"
 import { Meter } from "../../core/metrics/meter.ts"
 import type { Commands } from "../../ports/commands.ts"
 import type { Notifier } from "../../ports/notifier.ts"
@@ -276,7 +276,7 @@ export class Knockd {
     /** What was read cannot be used: knockd says so on standard error, and ends. */
     #stay(why: string): void {
         this.#telling.output.complain(why)
-        this.#telling.tell(`${why}: nothing has changed`)
+        this.#telling.tell(`${withoutPort(why)}: nothing has changed`)
     }
 
     /** This is in force. */

@@ -95,7 +95,7 @@ describe("rollOn()", () => {
             "two 9",
             "too 3,4",
         ])
-        expect(told).toEqual(["/ots: line 2: port 99999 is invalid: left out"])
+        expect(told).toEqual(["/ots: line 2: a port is invalid: left out"])
     })
 
     it("ends the doors of a file that is used up, and no others", () => {

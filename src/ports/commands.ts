@@ -11,6 +11,8 @@ export interface Commands {
     load(): { readonly running: number; readonly waiting: number }
     /** Ends what runs (SIGTERM, then SIGKILL after a grace time) and forgets what waits. Resolves when all is gone. */
     stop(): Promise<void>
+    /** Lets go of what runs, which goes on by itself and is not heard of again, and forgets what waits. */
+    leave(): void
 }
 
 /** One program to run. */

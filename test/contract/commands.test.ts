@@ -3,7 +3,7 @@
  * are ended by hand.
  */
 import { spawnSync } from "node:child_process"
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
@@ -308,6 +308,39 @@ describe("spawn", () => {
             expect(seen.endsWith("open\n")).toBe(true)
         },
     )
+
+    it("a program in our directory is there, whatever has become of it", () => {
+        const module = `
+            import { rmdirSync } from "node:fs"
+            import { beginProgram } from "${join(import.meta.dirname, "../../src/adapters/system/program.ts")}"
+            rmdirSync("${scratch}/gone")
+            const argv = ["/bin/readlink", "/proc/self/cwd"]
+            beginProgram({ argv, directory: null, environment: {}, standard: ["nothing", "ours", "ours"] }, () => {})`
+        mkdirSync(file("gone"))
+        const argv = ["--import", import.meta.resolve("tsx"), "--input-type=module", "-e", module]
+        const { stdout, stderr } = spawnSync(process.execPath, argv, { cwd: file("gone"), encoding: "utf8" })
+        expect([stdout, stderr]).toEqual([`${scratch}/gone (deleted)\n`, ""])
+    })
+
+    it("leave() lets a program go on that keeps nobody waiting", async () => {
+        const module = `
+            import { spawnCommands } from "${join(import.meta.dirname, "../../src/adapters/commands/spawn.ts")}"
+            const commands = spawnCommands()
+            const argv = ["/bin/sh", "-c", "until [ -e '${file("go")}' ]; do sleep 0.05; done; echo $$ > '${file("went")}'"]
+            const job = { lane: "x", argv, timeout: 60_000, output: () => {} }
+            commands.run(job, () => console.log("heard"))
+            commands.run({ ...job, argv: ["/bin/sh", "-c", "echo > '${file("second")}'"] }, () => console.log("heard"))
+            commands.leave()
+            await commands.stop()
+            console.log(commands.run(job, () => {}), commands.load())`
+        const argv = ["--import", import.meta.resolve("tsx"), "--input-type=module", "-e", module]
+        const { stdout, stderr } = spawnSync(process.execPath, argv, { encoding: "utf8", timeout: 30_000 })
+        expect([stdout, stderr]).toEqual(["false { running: 0, waiting: 0 }\n", ""])
+        expect(existsSync(file("went"))).toBe(false)
+        writeFileSync(file("go"), "")
+        await settled(() => existsSync(file("went"))).toBe(true)
+        expect(existsSync(file("second"))).toBe(false)
+    })
 
     it("both streams reach the log", async () => {
         const { lines } = await runOnce(sh("echo out; echo err >&2"))

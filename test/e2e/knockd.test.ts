@@ -3,7 +3,16 @@
  * what is left of one that hangs. In a namespace of its own, on loopback.
  */
 import { once } from "node:events"
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import {
+    existsSync,
+    mkdirSync,
+    mkdtempSync,
+    readdirSync,
+    readFileSync,
+    rmdirSync,
+    rmSync,
+    writeFileSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
@@ -25,12 +34,13 @@ describe.skipIf(why !== null)("postern knockd with On_Start and On_Stop", () => 
     })
 
     const read = (name: string) => (existsSync(join(folder, name)) ? readFileSync(join(folder, name), "utf8") : "")
-    const start = (options: string, ...words: readonly string[]) => {
+    const start = (options: string, ...words: readonly string[]) => startIn(folder, options, ...words)
+    const startIn = (cwd: string, options: string, ...words: readonly string[]) => {
         const conf = join(folder, "knockd.conf")
         const door = `[door]\n sequence = 7000,8000\n command = echo opened >> ${folder}/done\n`
         writeFileSync(conf, `[options]\n interface = lo\n logfile = ${folder}/log\n${options}${door}`)
         const env = { ...process.env, POSTERN_KNOCKD_STATE: join(folder, "state") }
-        const child = host.start([POSTERN, "knockd", "-c", conf, ...words], { env })
+        const child = host.start([POSTERN, "knockd", "-c", conf, ...words], { env, cwd })
         return { child, ended: once(child, "exit") }
     }
     const knock = () => {
@@ -50,8 +60,8 @@ describe.skipIf(why !== null)("postern knockd with On_Start and On_Stop", () => 
         expect(read("log")).not.toContain("Stage")
         knock()
         expect(await eventually(() => read("done") === "opened\n")).toBe(true)
-        // What we have inherited ourselves, and that of ls.
-        expect(numbers(read("fds"))).toEqual(numbers(host.must(["ls", "/proc/self/fd"])))
+        // The last is that of ls.
+        expect(read("fds")).toBe("0\n1\n2\n3\n")
         expect(read("env")).not.toMatch(/POSTERN_KNOCKD_BEHIND|NODE_CHANNEL/)
         process.kill(Number(read("pid")), "SIGTERM")
         expect(await eventually(() => read("log").endsWith("shutting down\n"))).toBe(true)
@@ -74,6 +84,24 @@ describe.skipIf(why !== null)("postern knockd with On_Start and On_Stop", () => 
             "shutting down",
         ])
         expect(alive(Number(read("group")))).toEqual([])
+    })
+
+    it("lets a command that runs come to its end, and its stop run, also where our directory is gone", async () => {
+        mkdirSync(join(folder, "gone"))
+        const sleeper = `echo began >> ${folder}/done; until [ -e ${folder}/go ]; do sleep .02; done; echo went >> ${folder}/done`
+        const stop = ` stop_command = echo stopped >> ${folder}/done\n cmd_timeout = 0\n`
+        const slow = `[slow]\n sequence = 7000\n start_command = ${sleeper}\n${stop}`
+        const { child, ended } = startIn(join(folder, "gone"), slow)
+        expect(await eventually(() => read("log").includes("starting up"))).toBe(true)
+        rmdirSync(join(folder, "gone"))
+        knock()
+        expect(await eventually(() => read("done").split("\n").length === 3)).toBe(true)
+        child.kill("SIGTERM")
+        // From then on nothing else is told.
+        expect(await eventually(() => !sigCaught(child.pid!))).toBe(true)
+        writeFileSync(join(folder, "go"), "")
+        expect((await ended)[0]).toBe(15)
+        expect(read("done").split("\n").sort()).toEqual(["", "began", "opened", "stopped", "went"])
     })
 
     it("runs neither where it cannot begin", async () => {
@@ -100,6 +128,8 @@ function alive(group: number): string[] {
     })
 }
 
-function numbers(text: string): string[] {
-    return text.trim().split("\n").sort()
+/** Does this process still wait for a SIGTERM? */
+function sigCaught(pid: number): boolean {
+    const [, mask = "0"] = /^SigCgt:\s+(\w+)/m.exec(readFileSync(`/proc/${pid}/status`, "latin1")) ?? []
+    return (BigInt(`0x${mask}`) & (1n << 14n)) !== 0n
 }

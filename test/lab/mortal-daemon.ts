@@ -73,6 +73,7 @@ const counted: Commands = {
             ended++
         }),
     load: () => commands.load(),
+    leave: () => commands.leave(),
     stop: () => commands.stop(),
 }
 let opened = false

@@ -26,8 +26,8 @@ const ROOM: Room = {
     groupWaiting: GROUP_WAITING,
 }
 
-/** A job under way. */
-export type Running = { readonly kill: () => void }
+/** A job under way. `leave`: it goes on by itself, and `ended` is not called. */
+export type Running = { readonly kill: () => void; readonly leave: () => void }
 
 /** Begins a job; calls `ended` once, never before it has returned. Does not throw. */
 export type Start = (job: CommandJob, ended: (outcome: CommandOutcome) => void) => Running
@@ -38,6 +38,7 @@ type Waiting = { readonly job: CommandJob; readonly done: (outcome: CommandOutco
 export function laneCommands(start: Start, room = ROOM): Commands {
     let waiting: Waiting[] = []
     let stopped = false
+    let left = false
     const lanes = new Map<string, Running>()
     /** Running jobs by group. */
     const groups = new Map<string, number>()
@@ -61,6 +62,8 @@ export function laneCommands(start: Start, room = ROOM): Commands {
     const begin = ({ job, done }: Waiting) => {
         count(job.group, 1)
         const running = start(job, (outcome) => {
+            // It was about to be told.
+            if (left) return
             lanes.delete(job.lane)
             count(job.group, -1)
             pump()
@@ -91,6 +94,14 @@ export function laneCommands(start: Start, room = ROOM): Commands {
             waiting = []
             for (const running of lanes.values()) running.kill()
             return lanes.size === 0 ? Promise.resolve() : new Promise((resolve) => idle.push(resolve))
+        },
+        leave() {
+            stopped = true
+            left = true
+            waiting = []
+            for (const running of lanes.values()) running.leave()
+            lanes.clear()
+            for (const resolve of idle.splice(0)) resolve()
         },
     }
 }

@@ -34,7 +34,13 @@ export function memoryCommands(begin: (started: MemoryJob) => void = () => {}, r
         }
         running.push(started)
         queueMicrotask(() => begin(started))
-        return { kill: () => started.end({ ended: "signal", signal: "SIGTERM" }) }
+        return {
+            kill: () => started.end({ ended: "signal", signal: "SIGTERM" }),
+            leave() {
+                over = true
+                running.splice(running.indexOf(started), 1)
+            },
+        }
     }, room)
     return { ...commands, running }
 }

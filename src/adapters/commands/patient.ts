@@ -38,6 +38,11 @@ export function patient(attempt: Attempt, ms: number): Start {
                 const outcome = last!
                 setImmediate(() => ended(outcome))
             },
+            leave() {
+                killed = true
+                clearTimeout(again)
+                running.leave()
+            },
         }
     }
 }

@@ -7,7 +7,7 @@
 import { Socket } from "node:net"
 import type { CommandJob, CommandOutcome, Commands } from "../../ports/commands.ts"
 import { EACCES, EAGAIN, EMFILE, ENFILE, ENOENT, ENOMEM, SystemError } from "../system/errno.ts"
-import { beginProgram, openPipe, type ProgramEnd, type Standard } from "../system/program.ts"
+import { beginProgram, forgetProgram, openPipe, type ProgramEnd, type Standard } from "../system/program.ts"
 import { closeSocket } from "../system/socket.ts"
 import { laneCommands, type Room, type Running } from "./lanes.ts"
 import { OutputLines } from "./output.ts"
@@ -30,7 +30,8 @@ const ENVIRONMENT = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/
 
 /** What programs find around them. */
 export type Surroundings = {
-    readonly directory: string
+    /** Null: ours, whatever becomes of it. */
+    readonly directory: string | null
     readonly environment: Readonly<Record<string, string | undefined>>
     /** What they print is read as lines, goes where ours goes, or nowhere. */
     readonly output: "lines" | "ours" | "nowhere"
@@ -55,7 +56,7 @@ function start(
     const child = tryToBegin(job, around, (end) => over(outcomeOf(end)))
     if (child instanceof Error) {
         setImmediate(() => ended({ ended: "error", detail: whyNot(child) }, isPassing(child)))
-        return { kill: () => {} }
+        return { kill: () => {}, leave: () => {} }
     }
     // A program that ends, or closes its input, before it has read all of it, wants no more.
     child.input?.on("error", () => {}).end(job.input ?? "")
@@ -104,13 +105,20 @@ function start(
         if (outcome === null || open > 0) return
         const told = timedOut ? ({ ended: "timeout" } as const) : outcome
         outcome = null
-        for (const timer of [limit, late, last]) clearTimeout(timer)
-        child.input?.destroy()
-        for (const [, stream] of child.outputs) stream.destroy()
+        letGo()
         lines.end()
         ended(told, false)
     }
-    return { kill }
+    const letGo = () => {
+        for (const timer of [limit, late, last]) clearTimeout(timer)
+        child.input?.destroy()
+        for (const [, stream] of child.outputs) stream.destroy()
+    }
+    const leave = () => {
+        forgetProgram(child.pid)
+        letGo()
+    }
+    return { kill, leave }
 }
 
 function outcomeOf({ code, signal }: ProgramEnd): CommandOutcome {

@@ -21,8 +21,11 @@ export type KnockdFiles = {
     /** By the paths that the configuration has for them. */
     readonly oneTime: ReadonlyMap<string, ByteFile>
     /** Null: the configuration itself could not be read. */
-    readonly reading: Exclude<KnockdReading, { readonly wants: string }> | null
+    readonly reading: Exclude<KnockdReading, Wants> | null
 }
+
+/** What has to be read before a configuration can be. */
+type Wants = { readonly wants: readonly string[] }
 
 /** Ours: larger than any sensible file (bytes). One-time sequences for ten years of knocks fit in. */
 const MOST = 16 * 1_048_576
@@ -76,14 +79,14 @@ export function surveyKnockdFiles(path: string): KnockdSource & { readonly refus
 function withFiles<Result extends object>(
     files: Map<string, ByteFile>,
     place: (path: string) => Buffer,
-    read: () => Result | { readonly wants: string },
-): Exclude<Result, { readonly wants: string }> {
+    read: () => Result | Wants,
+): Exclude<Result, Wants> {
     for (;;) {
         const result = read()
         // The only cast: TypeScript does not narrow a type that is a parameter.
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-        if (!("wants" in result)) return result as Exclude<Result, { readonly wants: string }>
-        files.set(result.wants, readOneTime(place(result.wants)))
+        if (!("wants" in result)) return result as Exclude<Result, Wants>
+        for (const path of result.wants) files.set(path, readOneTime(place(path)))
     }
 }
 

@@ -27,7 +27,8 @@ export type Standard = "ours" | "nothing" | number
 export type Beginning = {
     /** The program, a path, and its arguments. */
     readonly argv: readonly string[]
-    readonly directory: string
+    /** Null: ours, also if it has been moved or removed since we came there. */
+    readonly directory: string | null
     readonly environment: Readonly<Record<string, string | undefined>>
     /** Three: input, output, errors. */
     readonly standard: readonly Standard[]
@@ -101,12 +102,13 @@ export function goingTo(directory: string, argv: readonly string[]): string[] {
 export function beginProgram(beginning: Beginning, ended: (end: ProgramEnd) => void): number {
     const { attributes, actions, init, destroy, goTo, closeFrom, spawn } = libc()
     const { directory, environment, standard } = beginning
-    const argv = goTo === null ? goingTo(directory, beginning.argv) : beginning.argv
+    const argv = goTo === null && directory !== null ? goingTo(directory, beginning.argv) : beginning.argv
     const [path = ""] = argv
     const names = Object.entries(environment).flatMap(([name, value]) =>
         value === undefined ? [] : `${name}=${value}`,
     )
-    if ([...argv, ...names, directory].some((text) => text.includes("\0"))) throw new Error(`${path}: a NUL in a word`)
+    if ([...argv, ...names, directory ?? ""].some((text) => text.includes("\0")))
+        throw new Error(`${path}: a NUL in a word`)
     // Before there is anything to hear: a program can be over before we go on.
     listen()
     const pid = new Uint8Array(4)
@@ -116,7 +118,7 @@ export function beginProgram(beginning: Beginning, ended: (end: ProgramEnd) => v
         for (const [fd, given] of standard.entries()) addStandard(actions, fd, given, spare)
         // Ours are close-on-exec. Those that whoever started us has left open above the first 16 Node does not know of.
         closeFrom?.(actions.address, standard.length)
-        goTo?.(actions.address, directory)
+        if (directory !== null) goTo?.(actions.address, directory)
         const words = [...argv, null]
         const errno = spawn(pid, path, actions.address, attributes.address, words, [...names, null])
         if (errno !== 0) throw new SystemError(`spawn ${path}`, errno)
@@ -127,6 +129,12 @@ export function beginProgram(beginning: Beginning, ended: (end: ProgramEnd) => v
     waitedFor.set(number, ended)
     awake ??= setInterval(() => {}, LONGEST_MS)
     return number
+}
+
+/** Nobody waits for this program any more: its end is not heard, and it keeps nobody alive. */
+export function forgetProgram(pid: number): void {
+    waitedFor.delete(pid)
+    sleepIfNobodyWaits()
 }
 
 /** `spare`: a descriptor that the program does not get. */
@@ -170,10 +178,14 @@ function listen(): void {
             waitedFor.delete(pid)
             ended(end)
         }
-        if (waitedFor.size > 0 || awake === null) return
-        clearInterval(awake)
-        awake = null
+        sleepIfNobodyWaits()
     })
+}
+
+function sleepIfNobodyWaits(): void {
+    if (waitedFor.size > 0 || awake === null) return
+    clearInterval(awake)
+    awake = null
 }
 
 /** Null: it has not ended. */

@@ -72,8 +72,8 @@ export type KnockdReading =
     | (Heard & { readonly ok: false; readonly line: number; readonly message: string })
     | Wants
 
-/** This file of one-time sequences has to be read first. */
-type Wants = { readonly ok: false; readonly wants: string }
+/** These files of one-time sequences have to be read first, each once: all that are named before the first mistake. */
+type Wants = { readonly ok: false; readonly wants: readonly string[] }
 
 /** What becomes of a door when its file of one-time sequences holds no unused one. */
 export type Spent = "refused" | "left-out"
@@ -106,19 +106,18 @@ export function readKnockdConf(
     const reader = new Reader(files, named, spent)
     for (const piece of pieces(text)) {
         reader.line(piece)
-        if (reader.stopped !== null) return reader.stopped
+        if (reader.stopped !== null) break
     }
-    reader.end()
+    if (reader.wants.length > 0) return { ok: false, wants: reader.wants }
+    if (reader.stopped === null) reader.end()
     return reader.stopped ?? reader.result()
 }
 
 /** Reads a whole file as `readKnockdConf` does, and does not stop at a mistake: the line that has it counts for nothing. */
 export function surveyKnockdConf(text: string, files: ReadonlyMap<string, FoundFile>): KnockdSurvey | Wants {
     const reader = new Reader(files, null, "refused")
-    for (const piece of pieces(text)) {
-        reader.line(piece)
-        if (reader.stopped !== null && "wants" in reader.stopped) return reader.stopped
-    }
+    for (const piece of pieces(text)) reader.line(piece)
+    if (reader.wants.length > 0) return { ok: false, wants: reader.wants }
     reader.end()
     return reader.survey()
 }

@@ -17,13 +17,12 @@ const LONGEST_MS = 2_147_483_647
  * address matches nothing, as with knockd: that door is left out.
  */
 export function doorsOf({ options, doors }: KnockdConf): MadeDoor[] {
-    const names = new Set<string>()
+    const names = new Map<string, number>()
     const made: MadeDoor[] = []
     for (const from of doors) {
         const target = from.target === null ? null : parseAddress(from.target)
         if (from.target !== null && target === null) continue
         const name = unused(plain(from.name), names)
-        names.add(name)
         const door: Door = {
             name,
             opens: [],
@@ -80,9 +79,18 @@ function plain(name: string): string {
         .slice(0, NAME_MOST)
 }
 
-function unused(name: string, names: ReadonlySet<string>): string {
-    if (!names.has(name)) return name
-    for (let n = 2; ; n++) if (!names.has(`${name}#${n}`)) return `${name}#${n}`
+/** `names`: those that are taken, each with the last number that was put behind it; this one is taken then, too. */
+function unused(name: string, names: Map<string, number>): string {
+    const last = names.get(name)
+    if (last === undefined) {
+        names.set(name, 1)
+        return name
+    }
+    let n = last + 1
+    while (names.has(`${name}#${n}`)) n++
+    names.set(name, n)
+    names.set(`${name}#${n}`, 1)
+    return `${name}#${n}`
 }
 
 /** What a configuration becomes when a file of one-time sequences has changed, and what is to be said of it. */

@@ -59,7 +59,8 @@ export class Reader {
     #section: "options" | Writable<KnockdDoor> | null = null
     /** Keys that this section has had. */
     #keys = new Set<string>()
-    #stopped: Exclude<KnockdReading, { readonly ok: true }> | null = null
+    #stopped: Extract<KnockdReading, { readonly message: string }> | null = null
+    readonly #wants = new Set<string>()
 
     constructor(files: ReadonlyMap<string, FoundFile>, named: string | null, spent: Spent) {
         this.#files = files
@@ -77,8 +78,13 @@ export class Reader {
     }
 
     /** What knockd would have stopped at. */
-    get stopped(): Exclude<KnockdReading, { readonly ok: true }> | null {
+    get stopped(): Extract<KnockdReading, { readonly message: string }> | null {
         return this.#stopped
+    }
+
+    /** Files that it would have looked into; what it has read without them does not count. */
+    get wants(): readonly string[] {
+        return [...this.#wants]
     }
 
     /** One line, or what knockd takes for one. */
@@ -238,7 +244,7 @@ export class Reader {
     #oneTime(door: Writable<KnockdDoor>, path: string): void {
         const file = this.#files.get(path)
         if (file === undefined) {
-            this.#stopped = { ok: false, wants: path }
+            this.#wants.add(path)
             return
         }
         if (!file.ok) {

@@ -33,7 +33,7 @@ export function surroundings(background: boolean): Surroundings {
     const { [MARK]: _, ...environment } = process.env
     return background
         ? { directory: "/", environment, output: "nowhere" }
-        : { directory: process.cwd(), environment, output: "ours" }
+        : { directory: null, environment, output: "ours" }
 }
 
 /** Begins it; resolves to 0 when it listens, and to its exit code if it never does. */

@@ -20,6 +20,7 @@ export function idleCommands(): Commands {
         },
         load: () => ({ running: 0, waiting: 0 }),
         stop: () => Promise.resolve(),
+        leave: () => {},
     }
 }
 

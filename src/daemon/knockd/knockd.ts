@@ -32,7 +32,7 @@ import { OneTime } from "./one-time.ts"
 import { PidFile } from "./pid-file.ts"
 import type { Places } from "./places.ts"
 import { read } from "./reading.ts"
-import { forgetfulStops, keepStops, runSoonStops } from "./stops.ts"
+import { endPrograms, forgetfulStops, keepStops } from "./stops.ts"
 import { Telling } from "./telling.ts"
 import type { KnockdWords } from "./words.ts"
 
@@ -51,6 +51,8 @@ export class Knockd {
     readonly #telling: Telling
     readonly #beginAndEnd: BeginAndEnd
     readonly #oneTime: OneTime
+    /** Those of doors. */
+    readonly #programs: Commands
     /** Null: this is no dry run. */
     readonly #dry: DryFiles | null
     readonly #herald: Herald
@@ -76,6 +78,7 @@ export class Knockd {
             (line) => this.#telling.output.complain(line),
         )
         this.#dry = words.dryRun ? new DryFiles() : null
+        this.#programs = this.#commands()
         this.#herald = new Herald({
             notifier,
             clock: systemClock(),
@@ -133,7 +136,7 @@ export class Knockd {
             firewall: null,
             links,
             services: this.#services(),
-            commands: this.#commands(),
+            commands: this.#programs,
             store: begins ? null : this.#store,
             spend: (door, source) => this.#oneTime.spend(door, source),
         })
@@ -201,7 +204,9 @@ export class Knockd {
         const { output } = this.#telling
         this.#herald.stopping()
         output.say("waiting for child processes...")
-        if (this.#dry === null) await runSoonStops(loop.standing, this.#clock)
+        if (this.#dry === null) await endPrograms(loop.standing, this.#clock)
+        // A command that takes longer, such as `open; sleep 60; close`, is not cut off in the middle.
+        this.#programs.leave()
         await loop.stop()
         await close()
         await this.#beginAndEnd.run("on_stop", this.#conf.options.onStop)

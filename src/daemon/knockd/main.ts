@@ -20,7 +20,7 @@ export async function knockd(argv: readonly string[]): Promise<number> {
     }
     const { run } = reading
     if (run.background && !isBehind()) return await goBehind(argv)
-    const places = placesFrom(process.cwd())
+    const places = placesFrom(directory())
     const first = read(run, places)
     if (run.debug) for (const line of first.told) process.stdout.write(bytesOf(`${line}\n`))
     for (const line of first.warned) complain(line)
@@ -37,6 +37,15 @@ export async function knockd(argv: readonly string[]): Promise<number> {
     } catch (error) {
         complain(messageOf(error))
         return 1
+    }
+}
+
+/** Where we are; one that is gone has nothing in it, but absolute paths are as good as ever. */
+function directory(): string {
+    try {
+        return process.cwd()
+    } catch {
+        return "."
     }
 }
 

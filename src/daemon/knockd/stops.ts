@@ -1,4 +1,4 @@
-/** Stops of commands that are still to run: where they are kept, and that those due soon run before we go. */
+/** Stops of commands that are still to run: where they are kept, and what is waited for before we go. */
 import { memoryStore } from "../../adapters/store/memory.ts"
 import type { Config } from "../../core/config/config.ts"
 import type { Clock } from "../../ports/clock.ts"
@@ -42,12 +42,13 @@ export async function keepStops(config: Config, { clock, log, tell, back }: Stop
     return { store, close: state.ok ? state.close : close }
 }
 
-/** Waits for stops that are due soon: whoever stops us for good wants his doors closed. */
-export async function runSoonStops(standing: Standing, clock: Clock): Promise<void> {
+/** Waits for what runs, and for stops that are due soon: whoever stops us for good wants his doors closed. */
+export async function endPrograms(standing: Standing, clock: Clock): Promise<void> {
     const end = clock.monotonic() + WAITED_FOR_MS
     const soon = () =>
         standing.facts().leases.some(({ errand }) => {
-            return errand.phase === "stopping" || (errand.phase === "started" && errand.until <= end)
+            if (errand.phase === "started") return errand.until <= end
+            return errand.phase === "starting" || errand.phase === "stopping"
         })
     while (soon() && clock.monotonic() < end + WAITED_FOR_MS)
         await new Promise((resolve) => setTimeout(resolve, LOOK_MS))

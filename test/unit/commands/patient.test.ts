@@ -16,13 +16,13 @@ const job = (more: Partial<CommandJob> = {}): CommandJob => ({
 /** Fails so many times for a passing reason, then works. */
 function short(of: number) {
     let tries = 0
-    const killed = vi.fn()
+    const [killed, left] = [vi.fn(), vi.fn()]
     const start = patient((_, ended) => {
         const lacks = ++tries <= of
         setImmediate(() => ended(lacks ? LACK : DONE, lacks))
-        return { kill: killed }
+        return { kill: killed, leave: left }
     }, 1)
-    return { start, killed, tries: () => tries }
+    return { start, killed, left, tries: () => tries }
 }
 
 describe("patient()", () => {
@@ -42,7 +42,7 @@ describe("patient()", () => {
         const missing = { ended: "error", detail: "spawn ENOENT" } as const
         const gone = patient((_, ended) => {
             setImmediate(() => ended(missing, false))
-            return { kill: () => {} }
+            return { kill: () => {}, leave: () => {} }
         }, 1)
         expect(await new Promise((resolve) => void gone(job(), resolve))).toEqual(missing)
     })
@@ -61,8 +61,27 @@ describe("patient()", () => {
         })
         await vi.waitFor(() => expect(ended).toHaveBeenCalledWith(LACK))
         expect(ended).toHaveBeenCalledTimes(1)
-        const other = patient(() => ({ kill: killed }), 1)
+        const other = patient(() => ({ kill: killed, leave: () => {} }), 1)
         other(job(), ended).kill()
         expect(killed).toHaveBeenCalledTimes(1)
+    })
+
+    it("leaves what runs, and tries no more", async () => {
+        const { start, left, tries } = short(Number.POSITIVE_INFINITY)
+        const ended = vi.fn()
+        await new Promise<void>((resolve) => {
+            const running = start(
+                job({
+                    late: () =>
+                        setImmediate(() => {
+                            running.leave()
+                            resolve()
+                        }),
+                }),
+                ended,
+            )
+        })
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        expect([tries(), ended.mock.calls.length, left.mock.calls.length]).toEqual([1, 0, 1])
     })
 })

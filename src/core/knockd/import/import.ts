@@ -12,6 +12,7 @@ import { type Draft, draftDoors } from "./door.ts"
 import { type Gateway, gatewayOf } from "./gateway.ts"
 import { type Risk, renderImport } from "./render.ts"
 import { GRANTS_TEXT, leftText, RIGHTS_TEXT, readableText } from "./texts.ts"
+import { seen } from "./writing.ts"
 
 /** What became of a file. */
 export type Imported =
@@ -37,7 +38,7 @@ export type Origin = {
 /** Imports a knockd.conf, one character per byte. Never throws on any text. */
 export async function importKnockdConf(text: string, origin: Origin): Promise<Imported> {
     const reading = readWithoutFiles(text)
-    if (!reading.ok) return { ok: false, message: "message" in reading ? reading.message : "" }
+    if (!reading.ok) return { ok: false, message: "message" in reading ? seen(reading.message) : "" }
     const { conf, oddities } = reading
     if (conf.doors.length > MAX_DOORS) return { ok: false, message: `more than ${MAX_DOORS} doors` }
     const gateway = gatewayOf(conf.options)
@@ -56,7 +57,9 @@ export async function importKnockdConf(text: string, origin: Origin): Promise<Im
         ...(origin.readable ? [readableText(origin.name)] : []),
         ...(odd.get(0) ?? []).map(({ where, message }) => `risk: ${where}: ${message}.`),
     ]
-    const left = drafts.flatMap(({ was, out }) => (out === null ? [] : [{ name: was.name, why: leftText(out) }]))
+    const left = drafts.flatMap(({ was, out }) =>
+        out === null ? [] : [{ name: seen(was.name), why: seen(leftText(out)) }],
+    )
     const written = renderImport(origin.name, heads, gateway, drafts, risks)
     return { ok: true, text: written, doors: drafts.length - left.length, left }
 }
@@ -67,7 +70,7 @@ function readWithoutFiles(text: string): KnockdReading {
     for (;;) {
         const reading = readKnockdConf(text, files)
         if (reading.ok || !("wants" in reading)) return reading
-        files.set(reading.wants, { ok: true, text: "1\n" })
+        for (const path of reading.wants) files.set(path, { ok: true, text: "1\n" })
     }
 }
 

@@ -30,9 +30,14 @@ export function tomlList(texts: readonly string[]): string {
 /** Columns that a comment may take. */
 const WIDTH = 116
 
-/** A comment on one line. What others wrote cannot end it, nor move the cursor of who reads it. */
+/** What others wrote, on one line: it cannot end that, nor move the cursor of who reads it. */
+export function seen(text: string): string {
+    return text.replaceAll(UNSEEN, "\ufffd")
+}
+
+/** A comment on one line. */
 export function commentLine(text: string): string {
-    return `# ${text.replaceAll(UNSEEN, "\ufffd")}`.trimEnd()
+    return `# ${seen(text)}`.trimEnd()
 }
 
 /** A comment on as many lines as it takes; those after the first begin with `indent`. */

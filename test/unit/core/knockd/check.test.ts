@@ -18,13 +18,15 @@ function check(conf: string, there: Files = {}, host = NOWHERE, mode = 0o600): r
         const survey = surveyKnockdConf(conf, oneTime)
         if (survey.ok)
             return checkKnockd({ file: "k.conf", conf: { ok: true, text: conf, mode }, survey, oneTime }, host)
-        const file = there[survey.wants]
-        const found = typeof file === "string" ? { text: file, mode: 0o600 } : file
-        expect(oneTime.has(survey.wants)).toBe(false)
-        oneTime.set(
-            survey.wants,
-            found === undefined ? { ok: false, detail: "No such file or directory" } : { ok: true, ...found },
-        )
+        for (const path of survey.wants) {
+            const file = there[path]
+            const found = typeof file === "string" ? { text: file, mode: 0o600 } : file
+            expect(oneTime.has(path)).toBe(false)
+            oneTime.set(
+                path,
+                found === undefined ? { ok: false, detail: "No such file or directory" } : { ok: true, ...found },
+            )
+        }
     }
 }
 

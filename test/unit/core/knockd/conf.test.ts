@@ -26,7 +26,7 @@ const vectors: readonly Vector[] = JSON.parse(
     readFileSync(join(import.meta.dirname, "../../../../vectors/knockd/configurations.json"), "utf8"),
 )
 
-type Read = Exclude<KnockdReading, { readonly wants: string }>
+type Read = Exclude<KnockdReading, { readonly wants: readonly string[] }>
 
 /** Reads with all the files there are. */
 function read(conf: string, there: Readonly<Record<string, string>> = {}, named: string | null = null): Read {
@@ -34,12 +34,14 @@ function read(conf: string, there: Readonly<Record<string, string>> = {}, named:
     for (;;) {
         const reading = readKnockdConf(conf, files, named)
         if (!("wants" in reading)) return reading
-        const { wants } = reading
-        const text = there[wants.replace(/^\.\//, "")]
-        const detail = wants === "." ? "Is a directory" : "No such file or directory"
-        // What was wanted once and is known is not wanted again: this loop ends.
-        expect(files.has(wants)).toBe(false)
-        files.set(wants, text === undefined ? { ok: false, detail } : { ok: true, text })
+        expect(reading.wants.length).toBeGreaterThan(0)
+        for (const wants of reading.wants) {
+            const text = there[wants.replace(/^\.\//, "")]
+            const detail = wants === "." ? "Is a directory" : "No such file or directory"
+            // What was wanted once and is known is not wanted again: this loop ends.
+            expect(files.has(wants)).toBe(false)
+            files.set(wants, text === undefined ? { ok: false, detail } : { ok: true, text })
+        }
     }
 }
 
@@ -214,8 +216,10 @@ describe("readKnockdConf()", () => {
         expect(good(`[options]\ninterface = ${list}\n`).options.interface).toBe(list)
     })
 
-    it("asks for a file of one-time sequences only when it comes to it", () => {
-        expect(readKnockdConf("[d]\none_time_sequences = once\nfoo\n", new Map())).toEqual({ ok: false, wants: "once" })
+    it("asks for all files of one-time sequences that it comes to, at once", () => {
+        const [one, two] = ["one_time_sequences = once\n", "one_time_sequences = twice\n"]
+        const text = `[c]\n${one}[d]\n${two}[e]\n${one}foo\none_time_sequences = never\n`
+        expect(readKnockdConf(text, new Map())).toEqual({ ok: false, wants: ["once", "twice"] })
         expect(read("[d]\nfoo\none_time_sequences = once\n")).toMatchObject({ line: 2 })
     })
 
@@ -259,7 +263,7 @@ const door = (...lines: readonly string[]) => `[d]\nsequence = 1\n${lines.join("
 /** Reads all of it; in the file `once` every sequence is used. */
 function survey(conf: string) {
     const found = surveyKnockdConf(conf, new Map([["once", { ok: true, text: "# 1\n" }]]))
-    if (!found.ok) throw new Error(found.wants)
+    if (!found.ok) throw new Error(found.wants.join())
     return found
 }
 

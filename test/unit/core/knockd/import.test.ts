@@ -445,4 +445,13 @@ describe("importKnockdConf()", () => {
         )
         expect(left.map(({ name }) => name)).toEqual(["a"])
     })
+
+    it("says nothing that moves the cursor of who reads it", async () => {
+        const { left } = await imported("", "[a\x1b[2J]\nsequence = 7,9,8\ntarget = \x1b[2J\xc2\x85\n")
+        expect(left).toEqual([{ name: "a\ufffd[2J", why: expect.stringContaining(", \ufffd[2J\ufffd, is not") }])
+        expect(await importKnockdConf("[a]\ntcpflags = \x1b[2J\n", ORIGIN)).toEqual({
+            ok: false,
+            message: 'config: line 2: unrecognized flag "\ufffd[2J"',
+        })
+    })
 })

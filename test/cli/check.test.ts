@@ -308,7 +308,7 @@ test("postern check: a knockd.conf, and what knockd takes without a word", () =>
         $ postern check --no-host knockd.conf
         knockd.conf:6:2: note: open.sequence: 2 doors have fixed knocks: whoever sees one on its way can repeat it; One_Time_Sequences cannot be repeated
         knockd.conf:9:2: warning: open.start_command: the source is written %IP%, in capitals and between two %: this one goes to the shell as it is
-        knockd.conf:9:2: note: open.start_command: is run for IPv6 sources as well, and this program knows IPv4 alone: add the same key with _6, perhaps empty
+        knockd.conf:9:2: note: open.start_command: is run for IPv6 sources as well, and this program knows IPv4 alone: add the same key with _6, with ip6tables or empty
         knockd.conf:10:1: warning: open: a section of this name was there before, and both are doors: join them, or give each its own name
         knockd.conf:10:1: warning: open: without TCPFlags every packet of an established connection is a hit, and spoils knocks: add TCPFlags = syn
         knockd.conf:11:2: warning: open.sequence[0]: not a number: knockd takes it for port 0, where nobody can knock

@@ -9,6 +9,9 @@ const ADDRESS_LONGEST = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff".length
 const FIREWALLS = /\b(?:ip6?tables|nft|ufw|firewall-cmd|ipset|shorewall)\b/
 const IPV4_ALONE = /\biptables\b/
 
+/** Several words, all in one pair of quotes: the shell looks for a program of this name. */
+const QUOTED = /^(["'])[^"']*[\t ][^"']*\1$/
+
 /** Every doubt about the commands of one door. */
 export function checkCommands({ door, places, say }: PlacedDoor, { lacks }: KnockdHost): void {
     const { start, start6, stop, stop6, cmdTimeout } = door
@@ -35,6 +38,7 @@ export function checkCommands({ door, places, say }: PlacedDoor, { lacks }: Knoc
         else if (tokens === 0 && key.startsWith("START") && FIREWALLS.test(command)) say(key, { code: "for-everyone" })
         const longest = command.length + tokens * (ADDRESS_LONGEST - "%IP%".length)
         if (longest > COMMAND_MOST) say(key, { code: "too-long-when-expanded" })
+        if (QUOTED.test(command)) say(key, { code: "quoted" })
         const program = programOf(command)
         if (program !== null && lacks?.("program", program)) say(key, { code: "no-program" })
     }

@@ -73,6 +73,7 @@ type OwnDoubt =
     | { readonly code: "stop-at-once" }
     | { readonly code: "stop-never" }
     | { readonly code: "placeholder" }
+    | { readonly code: "quoted" }
     | { readonly code: "for-everyone" }
     | { readonly code: "family" }
     | { readonly code: "too-long-when-expanded" }
@@ -115,6 +116,7 @@ const SEVERITIES: Readonly<Record<OwnProblem["code"], Severity>> = {
     "stop-at-once": "warning",
     "stop-never": "warning",
     placeholder: "warning",
+    quoted: "warning",
     "for-everyone": "warning",
     family: "note",
     "too-long-when-expanded": "warning",

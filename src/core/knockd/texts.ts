@@ -95,9 +95,10 @@ const TEXTS: Of<OwnProblem, "code"> = {
     "stop-at-once": () => "Stop_Command is run at once, before anybody can connect: 10 is usual",
     "stop-never": () => "below 0 knockd waits for a century: Stop_Command never runs; 10 is usual",
     placeholder: () => "the source is written %IP%, in capitals and between two %: this one goes to the shell as it is",
+    quoted: () => "the shell takes all of it for the name of one program: take the quotes around it away",
     "for-everyone": () => "opens a firewall without naming %IP%: one knock opens it for everybody",
     family: () =>
-        "is run for IPv6 sources as well, and this program knows IPv4 alone: add the same key with _6, perhaps empty",
+        "is run for IPv6 sources as well, and this program knows IPv4 alone: add the same key with _6, with ip6tables or empty",
     "too-long-when-expanded": () =>
         "longer than 4095 bytes with an IPv6 address for each %IP%: knockd does not run it; put it into a script",
     "no-program": () =>
@@ -195,5 +196,7 @@ function portText(text: string, port: number): string {
     if (text.startsWith("-")) return "below 0: knockd takes it for another port; write that port"
     if (/^\+?\d{6,}/.test(text)) return "far too large: knockd takes it for another port; write that port"
     if (port === 0) return "port 0: nobody can knock there"
+    if (/^\d+(?:[\t-\r ;.-]+\d+)+$/.test(text))
+        return "only commas separate hits: knockd takes the first number alone; write commas"
     return "not a plain number: knockd takes its first digits; write them alone"
 }

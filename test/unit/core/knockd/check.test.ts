@@ -189,6 +189,8 @@ const DOUBTS: readonly Case[] = [
     ["no time until the stop", door("stop_command = x", "cmd_timeout = 0"), ["6 warning stop-at-once d.cmd_timeout"]],
     ["a time that never ends", door("stop_command = x", "cmd_timeout = -1"), ["6 warning stop-never d.cmd_timeout"]],
     ["%ip%", door("stop_command = close %ip%"), ["5 warning placeholder d.stop_command"]],
+    ["a quoted command", door('stop_command = "close %IP%"'), ["5 warning quoted d.stop_command"]],
+    ["quotes of one word, and of several", door(`stop_command = "close" %IP% "x y"`), []],
     ["%IP", door("stop_command = close %IP"), ["5 warning placeholder d.stop_command"]],
     ["no slip in 100%%IP%", door("stop_command = close 100%%IP%"), []],
     [
@@ -400,6 +402,13 @@ describe("checkKnockd()", () => {
     it("says who takes a number for another one: knockd knows no cooldown", () => {
         expect(messages("seq_timeout = 1m")).toContain("not a plain number: knockd takes it for 1;")
         expect(messages("cooldown = 5m")).toContain("not a plain number: it counts as 5;")
+    })
+
+    it("knows a sequence without commas from a port with a slip", () => {
+        for (const text of ["7000 8000\t9000", "7000;8000", "7000-9000"])
+            expect(messages(`sequence = ${text}`)).toContain("only commas separate hits:")
+        for (const text of ["7000x", "0x1b58", "7000 # three"])
+            expect(messages(`sequence = ${text}`)).not.toContain("only commas")
     })
 
     it("has the words that spec/knockd.md lists, and no others", () => {

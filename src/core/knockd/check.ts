@@ -3,14 +3,15 @@
  * the disk and on the host comes as an argument.
  */
 import type { Service } from "../knock/hit.ts"
-import { checkCommands, programOf } from "./check-commands.ts"
+import { checkCommands } from "./check-commands.ts"
 import { checkDoors } from "./check-doors.ts"
 import { checkOneTime } from "./check-one-time.ts"
+import { checkOptions } from "./check-options.ts"
 import type { FoundFile, KnockdDoor, KnockdSurvey, Places } from "./conf.ts"
-import { readInterfaces } from "./interfaces.ts"
-import { type KnockdIssue, type KnockdProblem, knockdCodeOf, knockdSeverityOf } from "./problems.ts"
+import type { KnockdIssue, KnockdProblem } from "./problems.ts"
+import { Sheet } from "./sheet.ts"
 import { lower } from "./text.ts"
-import { knockdText, shownName } from "./texts.ts"
+import { shownName } from "./texts.ts"
 
 /** A file as it was found, with its permission bits. */
 export type SourceFile = FoundFile & { readonly mode?: number }
@@ -40,20 +41,13 @@ export type Say = (key: string | null, problem: KnockdProblem, hit?: number) => 
 /** A door and where its directives stand. */
 export type PlacedDoor = { readonly door: KnockdDoor; readonly places: Places; readonly say: Say }
 
-/** Ours: nobody reads more. */
-const ISSUES_MOST = 1000
-
-/** What is said if there is no `[options]` to point at: knockd's own. */
-const INTERFACE = "eth0"
-
 /** All of them, errors and doubts, in the order of their places: the configuration first, then other files. */
 export function checkKnockd(source: KnockdSource, host: KnockdHost): readonly KnockdIssue[] {
     const { file, conf, survey } = source
-    const issues: KnockdIssue[] = []
-    const sheet = new Sheet(issues)
+    const sheet = new Sheet()
     if (!conf.ok || survey === null) {
         sheet.add({ file, line: 0, path: "", problem: { code: "unreadable", detail: conf.ok ? "" : conf.detail } })
-        return issues
+        return sheet.sorted(file)
     }
     const lines = conf.text.split("\n")
     const at = (line: number, path: string, problem: KnockdProblem) => sheet.add({ file, lines, line, path, problem })
@@ -141,92 +135,4 @@ const ODD_KEYS: Readonly<Record<string, string>> = {
 /** `ssh.sequence[2]`. */
 function pathOf(section: string, key: string | null, hit: number | undefined): string {
     return `${section}${key === null ? "" : `.${lower(key)}`}${hit === undefined ? "" : `[${hit}]`}`
-}
-
-function checkOptions(
-    { conf: { options }, places }: KnockdSurvey,
-    { lacks }: KnockdHost,
-    say: (key: string, problem: KnockdProblem) => void,
-): void {
-    for (const [key, path] of [
-        ["LOGFILE", options.logFile],
-        ["PIDFILE", options.pidFile],
-    ] as const) {
-        if (path === null || path === "") continue
-        if (!path.startsWith("/")) say(key, { code: "relative" })
-        else if (lacks?.("directory", path.slice(0, path.lastIndexOf("/")) || "/")) say(key, { code: "no-directory" })
-    }
-    for (const [key, command] of [
-        ["ON_START", options.onStart],
-        ["ON_STOP", options.onStop],
-    ] as const) {
-        if (command === null) continue
-        if (command === "") say(key, { code: "runs-nothing" })
-        if (command.includes("%IP%")) say(key, { code: "no-source" })
-        const program = programOf(command)
-        if (program !== null && lacks?.("program", program)) say(key, { code: "no-program" })
-    }
-    const said = places.options.has("INTERFACE")
-    const reading = readInterfaces(options.interface || INTERFACE)
-    if (!reading.ok) say("INTERFACE", { code: "auto-among" })
-    else if (typeof reading.interfaces === "string" || reading.interfaces.length > 1)
-        say("INTERFACE", { code: "interfaces" })
-    const names = reading.ok && typeof reading.interfaces !== "string" ? reading.interfaces : []
-    for (const name of names) if (lacks?.("interface", name)) say("INTERFACE", { code: "no-interface", name, said })
-}
-
-type Entry = {
-    readonly file: string
-    readonly lines?: readonly string[]
-    readonly line: number
-    readonly path: string
-    readonly problem: KnockdProblem
-}
-
-/** Issues as they come, each once. */
-class Sheet {
-    readonly #issues: KnockdIssue[]
-    readonly #seen = new Set<string>()
-
-    constructor(issues: KnockdIssue[]) {
-        this.#issues = issues
-    }
-
-    add({ file, lines = [], line, path, problem }: Entry): void {
-        // More than are shown: nobody waits for them.
-        if (this.#issues.length > 4 * ISSUES_MOST) return
-        const message = knockdText(problem)
-        const identity = JSON.stringify([file, line, path, message])
-        // Doors that share a file have its problems in common.
-        if (this.#seen.has(identity)) return
-        this.#seen.add(identity)
-        const column = line === 0 ? 0 : (lines[line - 1] ?? "").search(/[^\t-\r ]/) + 1 || 1
-        this.#issues.push({
-            severity: knockdSeverityOf(problem),
-            code: knockdCodeOf(problem),
-            file,
-            line,
-            column,
-            path,
-            message,
-        })
-    }
-
-    /** In the order of their places, `first` before other files; errors alone where there are too many. */
-    sorted(first: string): readonly KnockdIssue[] {
-        const all = this.#issues.toSorted(
-            (a, b) =>
-                Number(a.file !== first) - Number(b.file !== first) ||
-                (a.file < b.file ? -1 : a.file > b.file ? 1 : 0) ||
-                a.line - b.line ||
-                a.column - b.column,
-        )
-        if (all.length <= ISSUES_MOST) return all
-        const errors = all.filter(({ severity }) => severity === "error")
-        const shown = (errors.length > 0 ? errors : all).slice(0, ISSUES_MOST)
-        const problem = { code: "too-many-doubts", most: ISSUES_MOST } as const
-        const severity = knockdSeverityOf(problem)
-        const message = knockdText(problem)
-        return [...shown, { severity, code: problem.code, file: first, line: 1, column: 1, path: "", message }]
-    }
 }

@@ -6,7 +6,6 @@ import { spawnCommands } from "../../adapters/commands/spawn.ts"
 import { readOneTime } from "../../adapters/config/knockd.ts"
 import { markUsed } from "../../adapters/config/one-time.ts"
 import { rtnetlinkLinks } from "../../adapters/links/rtnetlink.ts"
-import { allServices } from "../../adapters/services/all.ts"
 import { hasCapability } from "../../adapters/system/capabilities.ts"
 import type { Config } from "../../core/config/config.ts"
 import type { KnockdConf } from "../../core/knockd/conf.ts"
@@ -16,7 +15,6 @@ import { sequenceText, withoutPort } from "../../core/knockd/sequence.ts"
 import { Meter } from "../../core/metrics/meter.ts"
 import type { Commands } from "../../ports/commands.ts"
 import type { Notifier } from "../../ports/notifier.ts"
-import type { Services } from "../../ports/services.ts"
 import type { Store } from "../../ports/store.ts"
 import { Herald } from "../herald.ts"
 import type { Loop } from "../loop.ts"
@@ -33,6 +31,7 @@ import { PidFile } from "./pid-file.ts"
 import type { Places } from "./places.ts"
 import { read } from "./reading.ts"
 import { endPrograms, forgetfulStops, keepStops } from "./stops.ts"
+import { strictServices } from "./strict-services.ts"
 import { Telling } from "./telling.ts"
 import type { KnockdWords } from "./words.ts"
 
@@ -135,7 +134,10 @@ export class Knockd {
             meter: new Meter(),
             firewall: null,
             links,
-            services: this.#services(),
+            services: strictServices(
+                () => [...this.#doors.values()].some(({ door }) => door.sequence?.strict === true),
+                (what) => log("warning", what),
+            ),
             commands: this.#programs,
             store: begins ? null : this.#store,
             spend: (door, source) => this.#oneTime.spend(door, source),
@@ -172,17 +174,6 @@ export class Knockd {
             tell: (line) => this.#telling.tell(line),
             back: () => this.#loop?.finish(),
         })
-    }
-
-    /** What listens on this host spoils no knock at a strict door; nobody else asks. */
-    #services(): Services {
-        let all: Services | null = null
-        const look = () => {
-            all ??= allServices((what) => this.#telling.log("warning", what))
-            return all.offered()
-        }
-        const strict = () => [...this.#doors.values()].some(({ door }) => door.sequence?.strict === true)
-        return { offered: () => (strict() ? look() : []) }
     }
 
     /** On_Start, and only then the doors. False: we are to end already. */

@@ -60,7 +60,8 @@ export class Knockd {
     #loop: Loop | null = null
     #pidFile: PidFile | null = null
     #store: Store | null = null
-    #rolling: NodeJS.Immediate | null = null
+    /** A one-time sequence was used, and its door has still to go on with the next. */
+    #used = false
 
     /** `conf`: read already. Throws if its interfaces cannot be. */
     constructor(words: KnockdWords, places: Places, conf: KnockdConf, notifier: Notifier) {
@@ -90,7 +91,9 @@ export class Knockd {
             log: tell,
             // Not within the act of the knock: first its door opens. One packet can use sequences of several files.
             used: () => {
-                this.#rolling ??= setImmediate(() => this.#roll())
+                if (this.#used) return
+                this.#used = true
+                setImmediate(() => this.#roll())
             },
         })
     }
@@ -240,7 +243,7 @@ export class Knockd {
 
     /** A one-time sequence was used: those who have its file go on with the next. */
     #roll(): void {
-        this.#rolling = null
+        this.#used = false
         const paths = new Set(this.#conf.doors.flatMap(({ oneTime }) => oneTime ?? []))
         let conf = this.#conf
         for (const path of paths) {

@@ -75,11 +75,26 @@ function suite(make: () => Harness): void {
         const count = MOST_RUNNING + MOST_WAITING
         for (let i = 0; i < count; i++) run(`j${i}`, i < MOST_RUNNING ? `lane${i}` : "lane0")
         expect(run("may", "free")).toBe(false)
-        expect(run("must", "free", { must: true })).toBe(true)
-        harness.release("j1")
+        expect(run("must", "lane0", { must: true })).toBe(true)
+        for (let i = 1; i < count; i++) harness.release(`j${i}`)
+        harness.release("j0")
         await settled(begun).toContain("must")
         await harness.commands.stop()
         expect(run("must", "free", { must: true })).toBe(false)
+    })
+
+    it("has room for what must run beside programs that hang, and as much as for these", async () => {
+        for (let i = 0; i < MOST_RUNNING; i++) run(`j${i}`, `lane${i}`, { group: `${i % 2}` })
+        const must = { must: true, group: "0" }
+        for (let i = 0; i < GROUP_RUNNING; i++) run(`must${i}`, `stop${i}`, must)
+        await settled(begun).toHaveLength(MOST_RUNNING + GROUP_RUNNING)
+        expect(run("another", "another", must)).toBe(true)
+        expect(run("other", "other", { ...must, group: "2" })).toBe(true)
+        await settled(begun).toContain("other")
+        expect(harness.commands.load()).toEqual({ running: MOST_RUNNING + GROUP_RUNNING + 1, waiting: 1 })
+        harness.release("must0")
+        await settled(begun).toContain("another")
+        await harness.commands.stop()
     })
 
     it("runs so many at once, lets so many wait, and refuses the rest without calling back", async () => {
@@ -105,7 +120,7 @@ function suite(make: () => Harness): void {
         for (let i = 0; i < count; i++) expect(run(`g${i}`, `lane${i}`, { group })).toBe(true)
         expect(run("one too many", "free", { group })).toBe(false)
         expect(run("must", "must", { group, must: true })).toBe(true)
-        await settled(begun).toHaveLength(GROUP_RUNNING)
+        await settled(begun).toHaveLength(GROUP_RUNNING + 1)
         // Others run at once, although the group waits.
         expect(run("other", "other", { group: "another" })).toBe(true)
         expect(run("none", "none")).toBe(true)
@@ -113,10 +128,8 @@ function suite(make: () => Harness): void {
         await settled(begun).toContain("none")
         harness.release("g0")
         await settled(begun).toContain(`g${GROUP_RUNNING}`)
-        expect(run("room again", "again", { group })).toBe(false)
-        harness.release("g1")
-        await settled(() => outcomes.length).toBe(2)
         expect(run("room again", "again", { group })).toBe(true)
+        expect(run("one too many again", "again", { group })).toBe(false)
         await harness.commands.stop()
     })
 

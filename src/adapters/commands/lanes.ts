@@ -11,7 +11,7 @@ export const MOST_WAITING = 256
 export const GROUP_RUNNING = MOST_RUNNING / 2
 export const GROUP_WAITING = MOST_WAITING / 4
 
-/** How many there can be: of all, and of one group. */
+/** How many there can be: of all, and of one group. Of jobs that must run as many again can run. */
 export type Room = {
     readonly running: number
     readonly waiting: number
@@ -40,32 +40,24 @@ export function laneCommands(start: Start, room = ROOM): Commands {
     let stopped = false
     let left = false
     const lanes = new Map<string, Running>()
-    /** Running jobs by group. */
-    const groups = new Map<string, number>()
+    /** What undoes something has room of its own: programs that hang keep no door open. */
+    const halls = { must: new Hall(room), may: new Hall(room) }
+    const hallOf = ({ must }: CommandJob) => (must === true ? halls.must : halls.may)
     const idle: (() => void)[] = []
 
-    const fits = ({ lane, group }: CommandJob) => {
-        if (lanes.size >= room.running || lanes.has(lane)) return false
-        return group === undefined || (groups.get(group) ?? 0) < room.groupRunning
-    }
-    const count = (group: string | undefined, more: 1 | -1) => {
-        if (group === undefined) return
-        const number = (groups.get(group) ?? 0) + more
-        if (number > 0) groups.set(group, number)
-        else groups.delete(group)
-    }
+    const fits = (job: CommandJob) => !lanes.has(job.lane) && hallOf(job).hasRoom(job)
     const isFull = ({ group }: CommandJob) => {
         if (waiting.length >= room.waiting) return true
         if (group === undefined) return false
         return waiting.filter(({ job }) => job.group === group).length >= room.groupWaiting
     }
     const begin = ({ job, done }: Waiting) => {
-        count(job.group, 1)
+        hallOf(job).enter(job)
         const running = start(job, (outcome) => {
             // It was about to be told.
             if (left) return
             lanes.delete(job.lane)
-            count(job.group, -1)
+            hallOf(job).leave(job)
             pump()
             // Last: it may give us the next job.
             done(outcome)
@@ -75,7 +67,7 @@ export function laneCommands(start: Start, room = ROOM): Commands {
     }
     const pump = () => {
         for (const next of waiting) {
-            if (lanes.size >= room.running) break
+            if (halls.must.isFull && halls.may.isFull) break
             if (!fits(next.job)) continue
             waiting = waiting.filter((one) => one !== next)
             begin(next)
@@ -103,5 +95,37 @@ export function laneCommands(start: Start, room = ROOM): Commands {
             lanes.clear()
             for (const resolve of idle.splice(0)) resolve()
         },
+    }
+}
+
+/** Counts jobs that run. */
+class Hall {
+    readonly #room: Room
+    readonly #groups = new Map<string, number>()
+    #running = 0
+
+    constructor(room: Room) {
+        this.#room = room
+    }
+
+    get isFull(): boolean {
+        return this.#running >= this.#room.running
+    }
+
+    hasRoom({ group }: CommandJob): boolean {
+        return !this.isFull && (group === undefined || (this.#groups.get(group) ?? 0) < this.#room.groupRunning)
+    }
+
+    enter({ group }: CommandJob): void {
+        this.#running++
+        if (group !== undefined) this.#groups.set(group, (this.#groups.get(group) ?? 0) + 1)
+    }
+
+    leave({ group }: CommandJob): void {
+        this.#running--
+        if (group === undefined) return
+        const left = this.#groups.get(group)! - 1
+        if (left > 0) this.#groups.set(group, left)
+        else this.#groups.delete(group)
     }
 }

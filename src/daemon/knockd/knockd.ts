@@ -40,6 +40,11 @@ const INTERFACE = "eth0"
 const PID_FILE = "/var/run/knockd.pid"
 /** Ours: where stops are kept that must run whatever happens to us. None of `postern run`'s, which is another user's. */
 const STATE = "/var/lib/postern-knockd"
+/**
+ * Ours: commands of knockd often last as long as their door is open (`open; sleep 60; close`), and it runs any number of
+ * them. So more have room here than programs of our own doors.
+ */
+const ROOM: Room = { running: 128, waiting: 512, groupRunning: 32, groupWaiting: 128 }
 /** Who asks for a reload: there is nobody else. */
 const SIGNAL: Asker = { uid: null, gone: () => false }
 
@@ -78,7 +83,7 @@ export class Knockd {
             (line) => this.#telling.output.complain(line),
         )
         this.#dry = words.dryRun ? new DryFiles() : null
-        this.#programs = this.#commands()
+        this.#programs = this.#commands(ROOM)
         this.#herald = new Herald({
             notifier,
             clock: systemClock(),
@@ -164,7 +169,7 @@ export class Knockd {
         return interfacesName(this.#lasting.interfaces)
     }
 
-    #commands(room?: Room): Commands {
+    #commands(room: Room): Commands {
         return this.#dry === null ? spawnCommands(room, surroundings(this.#lasting.words.background)) : idleCommands()
     }
 

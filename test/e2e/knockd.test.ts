@@ -96,6 +96,9 @@ describe.skipIf(why !== null)("postern knockd with On_Start and On_Stop", () => 
         rmdirSync(join(folder, "gone"))
         knock()
         expect(await eventually(() => read("done").split("\n").length === 3)).toBe(true)
+        // Node's debugger would listen on loopback.
+        child.kill("SIGUSR1")
+        expect(await eventually(() => host.must(["ss", "-ltnH"]) !== "", 300)).toBe(false)
         child.kill("SIGTERM")
         // From then on nothing else is told.
         expect(await eventually(() => !sigCaught(child.pid!))).toBe(true)

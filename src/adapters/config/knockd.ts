@@ -28,7 +28,7 @@ export type KnockdFiles = {
 type Wants = { readonly wants: readonly string[] }
 
 /** Ours: larger than any sensible file (bytes). One-time sequences for ten years of knocks fit in. */
-const MOST = 16 * 1_048_576
+export const MOST = 16 * 1_048_576
 
 /** strerror(3) for what can happen to whoever opens a file: knockd says it so, and scripts may look for it. */
 const ERRORS: Readonly<Record<string, string>> = {

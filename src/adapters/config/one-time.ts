@@ -4,6 +4,7 @@ import type { Hit } from "../../core/knock/hit.ts"
 import { readOneTimeFile, USED } from "../../core/knockd/one-time.ts"
 import { sequenceText } from "../../core/knockd/sequence.ts"
 import { lockFile } from "../system/flock.ts"
+import { MOST } from "./knockd.ts"
 
 /** What came of marking. */
 export type Marking =
@@ -21,7 +22,9 @@ export function markUsed(path: string | Buffer, hits: readonly Hit[]): Marking {
     let fd: number | undefined
     try {
         fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
-        if (!fstatSync(fd).isFile()) return { ok: false, why: "failed", detail: "it is not a file" }
+        const stat = fstatSync(fd)
+        if (!stat.isFile()) return { ok: false, why: "failed", detail: "it is not a file" }
+        if (stat.size > MOST) return { ok: false, why: "failed", detail: "it is too large" }
         // Another daemon with the same file looks and marks in its turn.
         if (!lockFile(fd)) return { ok: false, why: "failed", detail: "another program has locked it" }
         const { unused } = readOneTimeFile(readFileSync(fd, "latin1"))

@@ -43,8 +43,10 @@ export function* pieces(text: string): Generator<Piece> {
         const newline = text.indexOf("\n", at)
         const whole = newline < 0 ? text.length : newline + 1
         const end = Math.min(whole, at + LINE_SIZE - 1)
-        const [seen = "", ...behind] = text.slice(at, end).split("\0")
-        const hidden = behind.some((part) => trimmed(part) !== "")
+        const all = text.slice(at, end)
+        const nul = all.indexOf("\0")
+        const seen = nul < 0 ? all : all.slice(0, nul)
+        const hidden = nul >= 0 && /[^\0\t-\r ]/.test(all.slice(nul))
         yield { at, line, text: seen, hidden, cut: end < whole, goesOn }
         goesOn = end < whole
         if (newline >= 0 && end === whole) line++

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
@@ -28,6 +28,12 @@ describe("markUsed()", () => {
         expect(markUsed(file, hits("1000:tcp , 2000"))).toEqual({ ok: true })
         expect(markUsed(file, hits("3000:udp,4000"))).toEqual({ ok: true })
         expect(readFileSync(file, "latin1")).toBe("# mine\n\n99999,1\n#1000,2000\r\n#1000,2000\n#000:udp,4000")
+    })
+
+    it("does not look into a file that is larger than it reads at the start", () => {
+        writeFileSync(file, " 1000,2000\n")
+        truncateSync(file, 1 << 30)
+        expect(markUsed(file, hits("1000,2000"))).toEqual({ ok: false, why: "failed", detail: "it is too large" })
     })
 
     it("marks nobody else's line when the file has changed meanwhile", () => {

@@ -19,6 +19,10 @@ export class AttemptReports {
     readonly #config: Config
     readonly #attempts: Attempts
     readonly #outbox: Outbox
+    /** What the packet at work has begun, at doors apart, in two arrays that no packet allocates; did it go on with anything? */
+    readonly #begunPrefixes: Prefix[] = []
+    readonly #begunPlaces: number[] = []
+    #wentOn = false
 
     constructor(config: Config, attempts: Attempts, outbox: Outbox) {
         this.#config = config
@@ -28,13 +32,35 @@ export class AttemptReports {
 
     /** The source's last hits begin these sequences, the first of them `age` ago. */
     advanced(prefix: Prefix, place: number, age: number, now: number): void {
-        const stage = prefix.codes.length
-        const doors = Math.min(prefix.longer.length, DOORS_PER_REPORT)
-        for (let i = 0; i < doors; i++) {
-            const { door, codes, within } = prefix.longer[i]!
-            if (age > within || !this.#afford("stage", stage, place, now)) continue
-            this.#outbox.say({ type: "stage", ...this.#who(door, place), stage, of: codes.length })
+        this.#wentOn = true
+        this.#tellStage(prefix, place, age, now)
+    }
+
+    /** The same for a first hit at a door apart (`Rule.apart`): whether that is told, `settle` decides. */
+    began(prefix: Prefix, place: number): void {
+        this.#begunPrefixes.push(prefix)
+        this.#begunPlaces.push(place)
+    }
+
+    /** The packet at work was the last hit of a knock. */
+    goesOn(): void {
+        this.#wentOn = true
+    }
+
+    /**
+     * After each packet. Who goes on with one door's knock did not mean to begin another's: nobody is told of that unless it
+     * goes on, too.
+     */
+    settle(now: number): void {
+        const goesOn = this.#wentOn
+        this.#wentOn = false
+        if (this.#begunPlaces.length === 0) return
+        for (let i = 0; i < this.#begunPlaces.length; i++) {
+            if (goesOn) this.#attempts.setQuiet(this.#begunPlaces[i]!, 1)
+            else this.#tellStage(this.#begunPrefixes[i]!, this.#begunPlaces[i]!, 0, now)
         }
+        this.#begunPlaces.length = 0
+        this.#begunPrefixes.length = 0
     }
 
     /** The window has passed. */
@@ -64,6 +90,16 @@ export class AttemptReports {
     late(prefix: Prefix, place: number, age: number, now: number): void {
         this.#late(prefix.complete, prefix.codes.length, place, age, now)
         this.#late(prefix.longer, prefix.codes.length, place, age, now)
+    }
+
+    #tellStage(prefix: Prefix, place: number, age: number, now: number): void {
+        const stage = prefix.codes.length
+        const doors = Math.min(prefix.longer.length, DOORS_PER_REPORT)
+        for (let i = 0; i < doors; i++) {
+            const { door, codes, within } = prefix.longer[i]!
+            if (age > within || !this.#afford("stage", stage, place, now)) continue
+            this.#outbox.say({ type: "stage", ...this.#who(door, place), stage, of: codes.length })
+        }
     }
 
     #late(some: readonly Wanted[], stage: number, place: number, ms: number, now: number): void {

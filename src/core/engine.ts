@@ -13,17 +13,7 @@ import { Cooldowns } from "./cooldowns.ts"
 import type { Effect } from "./effect.ts"
 import { codeOf, packetCode, type Service } from "./knock/hit.ts"
 import { Matcher, type MatchListener } from "./knock/matcher.ts"
-import {
-    CODES,
-    indexSequences,
-    NAMED,
-    type Prefix,
-    type Rule,
-    roleOf,
-    type SequenceIndex,
-    slotOf,
-    type Wanted,
-} from "./knock/sequence.ts"
+import { CODES, NAMED, type Prefix, roleOf, type SequenceIndex, slotOf, type Wanted } from "./knock/sequence.ts"
 import type { Lease } from "./leases.ts"
 import { Tally } from "./metrics/tally.ts"
 import type { Address } from "./net/address.ts"
@@ -31,6 +21,7 @@ import { ICMP, type Packet, TCP, UDP } from "./net/packet.ts"
 import { canSend } from "./net/sender.ts"
 import { type OpeningEvent, Openings } from "./openings.ts"
 import { Outbox } from "./outbox.ts"
+import { indexView, lenientBySlot } from "./views.ts"
 import { planWatch, sameViews, type View } from "./watch.ts"
 
 /** What the shell tells the engine, beside packets. */
@@ -77,10 +68,6 @@ export class Engine {
     #served = new Uint8Array(CODES)
     /** Some view looks at another address than this host's own. */
     readonly #targeted: boolean
-    /** Attempts that the packet at work has begun, where doors have views of their own; and whether it went on with any. */
-    readonly #begunPrefixes: Prefix[] = []
-    readonly #begunPlaces: number[] = []
-    #wentOn = false
     /** Whoever looks at nothing but loopback hears nobody but this host. */
     readonly #local: boolean
     #offered: readonly Service[] = []
@@ -96,15 +83,7 @@ export class Engine {
         const { interfaces } = config.gateway
         this.#local = Array.isArray(interfaces) && interfaces.every((name) => name === "lo")
         this.#views = planWatch(config).views
-        this.#indexes = this.#views.map((view) =>
-            indexSequences(
-                view.doors.map((door): Wanted => {
-                    const { hits, within } = config.doors[door]!.sequence!
-                    return { door, codes: hits.map(codeOf), within }
-                }),
-                ruleOf(config, view),
-            ),
-        )
+        this.#indexes = this.#views.map((view) => indexView(config, view))
         this.#strict = this.#views.flatMap((view, i) => (view.strict ? [i] : []))
         this.#lenient = lenientBySlot(this.#views)
         this.#targeted = this.#views.some((view) => view.target.length > 0)
@@ -113,7 +92,7 @@ export class Engine {
         this.#cooldowns = new Cooldowns(config.doors)
         const listener: MatchListener = {
             recognised: (wanted, place) => {
-                this.#wentOn = true
+                this.#reports.goesOn()
                 this.#knock(wanted, this.#matcher.attempts.address(place))
             },
             advanced: (prefix, place, age) => this.#advanced(prefix, place, age),
@@ -170,7 +149,6 @@ export class Engine {
         const code = packetCode(packet)
         const slot = slotOf(code)
         const mark = packet.protocol === UDP ? 0 : markOf(packet.sourcePort, packet.sequence)
-        this.#wentOn = false
         for (const view of this.#strict) {
             // knockd knows no pings: they spoil nothing of its doors.
             if (packet.protocol === ICMP && this.#indexes[view]!.apart) continue
@@ -186,7 +164,7 @@ export class Engine {
                 this.#matcher.hit(view, source0, source1, source2, source3, code, mark, at)
             }
         }
-        if (this.#begunPlaces.length > 0) this.#tellBegun()
+        this.#reports.settle(this.#now)
         return this.#outbox.take()
     }
 
@@ -249,23 +227,9 @@ export class Engine {
 
     #advanced(prefix: Prefix, place: number, age: number): void {
         this.#tally.stages[prefix.codes.length]!++
-        if (prefix.codes.length === 1 && this.#indexes[this.#matcher.attempts.view(place)]!.apart) {
-            this.#begunPrefixes.push(prefix)
-            this.#begunPlaces.push(place)
-            return
-        }
-        this.#wentOn = true
-        this.#reports.advanced(prefix, place, age, this.#now)
-    }
-
-    /** Who goes on with one door's knock did not mean to begin another's: nobody is told of that unless it goes on, too. */
-    #tellBegun(): void {
-        for (let i = 0; i < this.#begunPlaces.length; i++) {
-            if (this.#wentOn) this.#matcher.attempts.setQuiet(this.#begunPlaces[i]!, 1)
-            else this.#reports.advanced(this.#begunPrefixes[i]!, this.#begunPlaces[i]!, 0, this.#now)
-        }
-        this.#begunPlaces.length = 0
-        this.#begunPrefixes.length = 0
+        const { apart } = this.#indexes[this.#matcher.attempts.view(place)]!
+        if (apart && prefix.codes.length === 1) this.#reports.began(prefix, place)
+        else this.#reports.advanced(prefix, place, age, this.#now)
     }
 
     #sees(view: View, packet: Packet): boolean {
@@ -320,22 +284,6 @@ export class Engine {
         for (const service of [...this.config.gateway.services, ...this.#offered])
             this.#served[slotOf(codeOf(service))] = 1
     }
-}
-
-/** How the doors of a view are recognised: all alike. */
-function ruleOf({ doors }: Config, { strict, doors: [first = 0] }: View): Rule {
-    const manner = doors[first]?.sequence?.knockd ?? null
-    return { strict, apart: manner !== null, duplicates: manner?.duplicates === true }
-}
-
-/** Which views that are not strict look at the hit at each slot. */
-function lenientBySlot(views: readonly View[]): Map<number, number[]> {
-    const bySlot = new Map<number, number[]>()
-    views.forEach(({ strict, named }, view) => {
-        if (strict) return
-        for (const slot of named.map(slotOf)) bySlot.set(slot, [...(bySlot.get(slot) ?? []), view])
-    })
-    return bySlot
 }
 
 function isOneOf(addresses: readonly Address[], packet: Packet): boolean {

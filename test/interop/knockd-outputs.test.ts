@@ -21,7 +21,7 @@ import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { DeviceLog } from "../lab/device-log.ts"
 import { KNOCKD } from "../lab/knockd-play.ts"
-import { type Running, type Starts, startOurs, startTwo } from "../lab/knockd-running.ts"
+import { Running, type Starts, startOurs, startTwo } from "../lab/knockd-running.ts"
 import { makeWire, type Packets, type Wire } from "../lab/knockd-wire.ts"
 import { eventually, POSTERN } from "../lab/lab.ts"
 import { whyNoNamespaces } from "../lab/namespace.ts"
@@ -382,6 +382,28 @@ describe.skipIf(why !== null)("what postern knockd says, beside knockd", () => {
             await until("the end again", [ours], (one) => one.err === said.repeat(3))
             expect(count(ours.file("log"), said)).toBe(3)
         })
+    })
+
+    it("runs the stop of a door whose last one-time sequence was used before a crash", async () => {
+        const conf =
+            `[options]\nlogfile = @DIR@/log\n[d]\none_time_sequences = @DIR@/once\ncmd_timeout = 1\n` +
+            `command = echo start >> @DIR@/cmd\nstop_command = echo stop >> @DIR@/cmd\n`
+        const directory = mkdtempSync(join(scratch, "crash-"))
+        writeFileSync(join(directory, "once"), " 7001\n")
+        const start = { conf, options: ["-v", "-i", "lan0"] }
+        const ours = await new Running([POSTERN, "knockd"], wire.hosts[0]!, directory, start).listens()
+        try {
+            await send("7001")
+            await until("start", [ours], (one) => one.file("cmd") === "start\n")
+        } finally {
+            await ours.stop("SIGKILL")
+        }
+        const next = await new Running([POSTERN, "knockd"], wire.hosts[0]!, directory, start).listens()
+        try {
+            await until("stop", [next], (one) => one.file("cmd") === "start\nstop\n")
+        } finally {
+            await next.stop("SIGKILL")
+        }
     })
 
     it("says of a SIGHUP what it cannot take, and of the background that a knockd runs already", async () => {

@@ -52,7 +52,7 @@ const ERRORS: Readonly<Record<string, string>> = {
 
 /**
  * Reads all of it, up to the first mistake; nothing throws. `named`: the interface that the command line names; `place`:
- * where a path of one character per byte leads; `spent`: what becomes of a door with no one-time sequence left.
+ * where a path of one character per byte leads; `spent`: see `readKnockdConf`.
  */
 export function readKnockdFiles(
     path: string,

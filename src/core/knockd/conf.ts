@@ -33,6 +33,7 @@ export type KnockdDoor = {
     readonly name: string
     /** The line of its `[name]`, from 1. */
     readonly line: number
+    /** Empty: its file of one-time sequences has none left. Nobody can knock, and its stops still run. */
     readonly hits: readonly Hit[]
     /** The file whose first unused line is the sequence. */
     readonly oneTime: string | null
@@ -66,8 +67,7 @@ export type Heard = {
 }
 
 export type KnockdReading =
-    /** `spent`: doors that were left out, since their files of one-time sequences hold no unused one. */
-    | (Heard & { readonly ok: true; readonly conf: KnockdConf; readonly spent: readonly KnockdDoor[] })
+    | (Heard & { readonly ok: true; readonly conf: KnockdConf })
     /** The first mistake, in knockd's words; it looks no further. */
     | (Heard & { readonly ok: false; readonly line: number; readonly message: string })
     | Wants
@@ -75,8 +75,8 @@ export type KnockdReading =
 /** These files of one-time sequences have to be read first, each once: all that are named before the first mistake. */
 type Wants = { readonly ok: false; readonly wants: readonly string[] }
 
-/** What becomes of a door when its file of one-time sequences holds no unused one. */
-export type Spent = "refused" | "left-out"
+/** What becomes of a configuration when a door's file of one-time sequences holds no unused one. */
+export type Spent = "refused" | "taken"
 
 /** Where the directives stand that count, as lines from 1, by their first names in capitals. */
 export type Places = ReadonlyMap<string, number>
@@ -94,8 +94,8 @@ export type KnockdSurvey = {
 /**
  * Reads a whole file, one character per byte. `files`: the files of one-time sequences that are known already, by the
  * path that the configuration has for them; whoever calls reads what is wanted and calls again. `named`: the interface
- * that the command line names, if it does; those of the file do not count then. `spent`: what becomes of a door with no
- * one-time sequence left; knockd refuses the file.
+ * that the command line names, if it does; those of the file do not count then. `spent`: what becomes of a file whose door
+ * has no one-time sequence left; knockd refuses it.
  */
 export function readKnockdConf(
     text: string,

@@ -1,8 +1,8 @@
 /** The doors of a knockd.conf as doors of ours: one engine for both (spec/knockd.md, "Matching"). */
-import type { Command, Door } from "../config/config.ts"
+import type { Command, Door, Sequence } from "../config/config.ts"
 import { DOOR } from "../config/defaults.ts"
-import { parseAddress } from "../net/address.ts"
-import type { KnockdConf, KnockdDoor } from "./conf.ts"
+import { type Address, parseAddress } from "../net/address.ts"
+import type { KnockdConf, KnockdDoor, KnockdOptions } from "./conf.ts"
 import { noneLeftText, readOneTimeFile } from "./one-time.ts"
 import { withoutPort } from "./sequence.ts"
 
@@ -31,21 +31,25 @@ export function doorsOf({ options, doors }: KnockdConf): MadeDoor[] {
             sources: DOOR.sources,
             always: [],
             closes: [],
-            sequence: {
-                hits: from.hits,
-                within: milliseconds(from.seqTimeout),
-                flags: from.flags,
-                target: target === null ? [] : [target],
-                strict: options.strict || from.strict,
-                once: from.oneTime !== null,
-                knockd: { duplicates: options.allowDuplicates, cooldown: milliseconds(from.cooldown) },
-            },
+            sequence: from.hits.length === 0 ? null : sequenceOf(from, options, target),
             command: commandFrom(from.start, from.stop, from.cmdTimeout),
             command6: commandFrom(from.start6 ?? from.start, from.stop6 ?? from.stop, from.cmdTimeout),
         }
         made.push({ door, from })
     }
     return made
+}
+
+function sequenceOf(from: KnockdDoor, options: KnockdOptions, target: Address | null): Sequence {
+    return {
+        hits: from.hits,
+        within: milliseconds(from.seqTimeout),
+        flags: from.flags,
+        target: target === null ? [] : [target],
+        strict: options.strict || from.strict,
+        once: from.oneTime !== null,
+        knockd: { duplicates: options.allowDuplicates, cooldown: milliseconds(from.cooldown) },
+    }
 }
 
 /** A start that is missing or empty runs nothing, and then nothing is stopped; an empty stop is run. */
@@ -108,13 +112,11 @@ export function rollOn(conf: KnockdConf, path: string, text: string): Rolling {
     const [next] = unused
     const ended: string[] = []
     const told = bad.map(({ line, message }) => `${path}: line ${line}: ${withoutPort(message)}: left out`)
-    const doors = conf.doors.flatMap((door) => {
-        if (door.oneTime !== path) return [door]
-        if (next === undefined) {
-            ended.push(noneLeftText(door.name), "")
-            return []
-        }
-        return [{ ...door, hits: next.hits }]
+    const doors = conf.doors.map((door) => {
+        // One that had none left before needs SIGHUP, as with knockd.
+        if (door.oneTime !== path || door.hits.length === 0) return door
+        if (next === undefined) ended.push(noneLeftText(door.name), "")
+        return { ...door, hits: next?.hits ?? [] }
     })
     return { conf: { ...conf, doors }, told, ended }
 }

@@ -97,10 +97,7 @@ export class Reader {
     }
 
     result(): KnockdReading {
-        // Without a sequence are only those whose files are used up: others were refused.
-        const doors = this.#doors.filter(({ hits }) => hits.length > 0)
-        const spent = this.#doors.filter(({ hits }) => hits.length === 0)
-        return { ok: true, conf: { options: this.#options, doors }, spent, ...this.#hearing.heard() }
+        return { ok: true, conf: { options: this.#options, doors: this.#doors }, ...this.#hearing.heard() }
     }
 
     survey(): KnockdSurvey {

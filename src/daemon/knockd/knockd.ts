@@ -104,10 +104,10 @@ export class Knockd {
     }
 
     /**
-     * Lives until a signal comes; the exit code. Throws what keeps it from starting. `leftOut`: what there is to say of
-     * doors that are not there from the start.
+     * Lives until a signal comes; the exit code. Throws what keeps it from starting. `spent`: what there is to say of
+     * doors that nobody can knock at.
      */
-    async live(leftOut: readonly string[]): Promise<number> {
+    async live(spent: readonly string[]): Promise<number> {
         const { words, interfaces } = this.#lasting
         const { output, log } = this.#telling
         const ended = new Promise<NodeJS.Signals>((resolve) => {
@@ -126,7 +126,7 @@ export class Knockd {
         if (missing !== null) throw new Error(missing)
         this.#telling.open()
         if (this.#dry !== null) output.say(DRY_RUN)
-        this.#telling.fail(...leftOut)
+        this.#telling.fail(...spent)
         const made = doorsOf(this.#conf)
         this.#use(this.#conf, made)
         const config = configOf(made, this.#lasting)
@@ -227,20 +227,20 @@ export class Knockd {
         for (const line of next.told) output.detail(line)
         for (const line of next.warned) output.complain(line)
         if (next.conf === null) this.#stay(next.message)
-        else this.#follow(next.conf, next.ended)
+        else this.#follow(next.conf, next.spent)
         this.#herald.ready()
         // Also after a mistake: whoever asks may have put the log file elsewhere.
         this.#telling.reopen(before)
     }
 
-    /** What SIGHUP has found. `leftOut`: as in `live`. */
-    #follow(conf: KnockdConf, leftOut: readonly string[]): void {
+    /** What SIGHUP has found. `spent`: as in `live`. */
+    #follow(conf: KnockdConf, spent: readonly string[]): void {
         const reading = interfacesOf(conf)
         if (!reading.ok) {
             this.#stay(reading.message)
             return
         }
-        this.#telling.fail(...leftOut)
+        this.#telling.fail(...spent)
         this.#turn(conf)
         const later = laterText(this.#lasting.interfaces, reading.interfaces)
         if (later !== null) this.#telling.tell(later)
@@ -249,7 +249,8 @@ export class Knockd {
     /** A one-time sequence was used: those who have its file go on with the next. */
     #roll(): void {
         this.#used = false
-        const paths = new Set(this.#conf.doors.flatMap(({ oneTime }) => oneTime ?? []))
+        const live = this.#conf.doors.filter(({ hits }) => hits.length > 0)
+        const paths = new Set(live.flatMap(({ oneTime }) => oneTime ?? []))
         let conf = this.#conf
         for (const path of paths) {
             const file = readOneTime(this.#lasting.places.of(path))
@@ -260,7 +261,7 @@ export class Knockd {
             const rolling = rollOn(conf, path, this.#dry?.text(path, file.text) ?? file.text)
             conf = rolling.conf
             for (const { name, hits, oneTime } of conf.doors) {
-                if (oneTime === path) {
+                if (oneTime === path && hits.length > 0) {
                     this.#telling.output.detail(`new sequence for door ${name}: ${sequenceText(hits)}`)
                 }
             }

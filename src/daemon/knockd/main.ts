@@ -33,7 +33,7 @@ export async function knockd(argv: readonly string[]): Promise<number> {
     // Its variables are not for commands.
     const notifier = systemdNotifier(process.env, process.pid)
     try {
-        return await new Knockd(run, places, first.conf, notifier).live(first.ended)
+        return await new Knockd(run, places, first.conf, notifier).live(first.spent)
     } catch (error) {
         complain(messageOf(error))
         return 1

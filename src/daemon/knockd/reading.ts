@@ -13,23 +13,24 @@ type Read = {
     readonly help: boolean
     readonly told: readonly string[]
     readonly warned: readonly string[]
-    /** What there is to say of doors that are left out, since none of their one-time sequences is left. */
-    readonly ended: readonly string[]
+    /** What there is to say of doors that have no one-time sequence left. */
+    readonly spent: readonly string[]
 }
 
 /** Reads it; nothing throws. `places`: where its paths lead. */
 export function read(words: KnockdWords, places: Places): Read {
-    const { conf, reading } = readKnockdFiles(words.config, words.interface, places.of, "left-out")
+    const { conf, reading } = readKnockdFiles(words.config, words.interface, places.of, "taken")
     if (reading === null) {
         const detail = conf.ok ? "" : conf.detail
-        return { conf: null, message: `${words.config}: ${detail}`, help: true, told: [], warned: [], ended: [] }
+        return { conf: null, message: `${words.config}: ${detail}`, help: true, told: [], warned: [], spent: [] }
     }
     const { told, warned } = reading
-    if (!reading.ok) return { conf: null, message: reading.message, help: true, told, warned, ended: [] }
+    if (!reading.ok) return { conf: null, message: reading.message, help: true, told, warned, spent: [] }
     const target = targetText(reading.conf)
-    if (target !== null) return { conf: null, message: target, help: false, told, warned, ended: [] }
-    const ended = reading.spent.flatMap(({ name }) => [noneLeftText(name), ""])
-    return { conf: reading.conf, message: "", help: false, told, warned, ended }
+    if (target !== null) return { conf: null, message: target, help: false, told, warned, spent: [] }
+    const spent = reading.conf.doors.filter(({ hits }) => hits.length === 0)
+    const lines = spent.flatMap(({ name }) => [noneLeftText(name), ""])
+    return { conf: reading.conf, message: "", help: false, told, warned, spent: lines }
 }
 
 /** In knockd's words: a target of which it can make no filter. */

@@ -9,6 +9,7 @@ import {
     surveyKnockdConf,
 } from "../../../../src/core/knockd/conf.ts"
 import type { Oddity } from "../../../../src/core/knockd/oddities.ts"
+import { sequenceText } from "../../../../src/core/knockd/sequence.ts"
 import { ACK, SYN } from "../../../../src/core/net/packet.ts"
 import { confCase } from "../../../lab/knockd-conf.ts"
 
@@ -69,17 +70,16 @@ describe("readKnockdConf() says what knockd says", () => {
 })
 
 describe("readKnockdConf()", () => {
-    it("leaves out doors with no one-time sequence left, if asked to, and goes on", () => {
+    it("takes doors with no one-time sequence left, if asked to, and goes on", () => {
         const conf = "[a]\none_time_sequences = once\n[b]\nsequence = 1\n[c]\nsequence = 2\none_time_sequences = once\n"
         const files = new Map([["once", { ok: true, text: "#1,2\n" }]] as const)
-        const reading = readKnockdConf(conf, files, null, "left-out")
-        if (!reading.ok) throw new Error("not read")
-        expect(reading.conf.doors.map(({ name }) => name)).toEqual(["b"])
-        expect(reading.spent.map(({ name }) => name)).toEqual(["a", "c"])
-        expect(readKnockdConf(`${conf}sequence = 3\n`, files, null, "left-out")).toMatchObject({
-            spent: [{ name: "a" }],
-        })
-        expect(readKnockdConf(`${conf}foo\n`, files, null, "left-out")).toMatchObject({ ok: false, line: 8 })
+        const hits = (text: string) => {
+            const reading = readKnockdConf(text, files, null, "taken")
+            return reading.ok ? reading.conf.doors.map((door) => sequenceText(door.hits)) : reading
+        }
+        expect(hits(conf)).toEqual(["", "1:tcp", ""])
+        expect(hits(`${conf}sequence = 3\n`)).toEqual(["", "1:tcp", "3:tcp"])
+        expect(hits(`${conf}foo\n`)).toMatchObject({ ok: false, line: 8 })
         expect(readKnockdConf(conf, files)).toMatchObject({ ok: false, line: 2 })
     })
 

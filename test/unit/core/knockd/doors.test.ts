@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest"
 import { commandOf } from "../../../../src/core/config/config.ts"
 import { type KnockdConf, readKnockdConf } from "../../../../src/core/knockd/conf.ts"
 import { doorsOf, rollOn } from "../../../../src/core/knockd/doors.ts"
+import { noneLeftText } from "../../../../src/core/knockd/one-time.ts"
 import { parseAddress } from "../../../../src/core/net/address.ts"
 import { isStoreName } from "../../../../src/core/store/record.ts"
 
@@ -100,9 +101,15 @@ describe("rollOn()", () => {
 
     it("ends the doors of a file that is used up, and no others", () => {
         const { conf: next, ended } = rollOn(conf(text, " 1,2\n"), "/ots", "#1,2\n")
-        expect(next.doors.map(({ name }) => name)).toEqual(["two"])
+        expect(doorsOf(next).map(({ door }) => [door.name, door.sequence?.hits.length ?? null])).toEqual([
+            ["one", null],
+            ["two", 1],
+            ["too", null],
+        ])
+        expect(ended).toEqual([noneLeftText("one"), "", noneLeftText("too"), ""])
         expect(ended[0]).toBe(
             "no more sequences left in the one time sequences file for door one --> disabling the door",
         )
+        expect(rollOn(next, "/ots", " 3,4\n")).toEqual({ conf: next, told: [], ended: [] })
     })
 })

@@ -34,6 +34,11 @@ export function forgetfulStops(clock: Clock): KeptStops {
 /** On the disk. knockd needs no place there, so where there is none its doors open all the same. */
 export async function keepStops(config: Config, { clock, log, tell, back }: StopsKeeping): Promise<KeptStops> {
     const state = await openState(config, { now: () => clock.wall(), log, back })
+    if (state.ok && state.journal?.found === "damaged") {
+        tell(
+            `stops of commands that were noted in ${config.gateway.state} may be lost, for the journal was damaged: undo by hand what their starts have done`,
+        )
+    }
     const health = state.ok ? (state.store?.health() ?? null) : null
     if (state.ok && health?.why !== "away") return state
     const why = state.ok ? health?.trouble : state.detail

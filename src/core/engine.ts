@@ -273,7 +273,9 @@ export class Engine {
 
     #whole(door: Door, source: Address): void {
         const of = door.sequence!.hits.length
-        this.#outbox.tell({ type: "stage", door: door.name, source, stage: of, of }, this.#now)
+        // In knockd's place no other line says that the door has opened.
+        const ration = door.sequence!.knockd === null ? "further" : "whole"
+        this.#outbox.tell({ type: "stage", door: door.name, source, stage: of, of }, this.#now, ration)
         if (this.#openings.knock(door, source, this.#now)) this.#cooldowns.begin(door, source, this.#now)
     }
 

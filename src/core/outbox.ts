@@ -42,10 +42,12 @@ export class Outbox {
     }
 
     /** To be told if the ration allows: of somebody who knows a knock, or most of it, as often as he likes. */
-    tell(report: Extract<EngineReport, { type: "stage" | "refused" | "paused" }>, now: number): void {
+    tell(
+        report: Extract<EngineReport, { type: "stage" | "refused" | "paused" }>,
+        now: number,
+        ration: RationName = report.type === "refused" ? "refused" : "further",
+    ): void {
         const [a, b, c, d] = report.source
-        const whole = report.type === "stage" && report.stage === report.of
-        const ration = whole ? "whole" : report.type === "refused" ? "refused" : "further"
         if (this.afford(ration, report.type, a, b, c, d, now)) this.say(report)
     }
 

@@ -208,7 +208,7 @@ describe("a reload that has come to need a directory", () => {
         "that is a file": (path) => {
             rmSync(path, { recursive: true })
             writeFileSync(path, "")
-            return { said: "EEXIST", mend: () => rmSync(path) }
+            return { said: "ENOTDIR", mend: () => rmSync(path) }
         },
         "that others can write to": (path) => {
             chmodSync(path, 0o777)

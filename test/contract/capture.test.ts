@@ -474,8 +474,9 @@ for (const adapter of ["nflog", "packet-socket"] as const) {
                 expect(seen).toBe(packets)
                 perPacket.push(bytes / packets)
             }
-            // Less than the smallest object for each packet.
-            expect(perPacket.at(-1), String(perPacket)).toBeLessThan(4)
+            // Less than the smallest object, of three words, for each packet. One run in some dozens leaves one number in
+            // a box of two, because the compiler has made its functions into one in another way.
+            expect(perPacket.at(-1), String(perPacket)).toBeLessThan(20)
         })
 
         it("counts what overruns it, says so, and goes on", async () => {

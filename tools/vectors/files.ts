@@ -3,6 +3,7 @@ import { configVectors } from "./config.ts"
 import { importVectors } from "./import.ts"
 import { knockVectors } from "./knock.ts"
 import { clientVectors } from "./knock-client.ts"
+import { oneTimeVectors } from "./one-time.ts"
 import { packetVectors } from "./packet.ts"
 import { rulesetVectors } from "./ruleset.ts"
 
@@ -11,6 +12,7 @@ const CONTENTS: Readonly<Record<string, unknown>> = {
     ...configVectors,
     ...importVectors,
     ...knockVectors,
+    ...oneTimeVectors,
     ...packetVectors,
     ...rulesetVectors,
 }

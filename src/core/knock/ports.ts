@@ -50,3 +50,8 @@ export function wellKnownPort(port: number): boolean {
 export function browserRefuses(port: number): boolean {
     return BROWSERS_REFUSE.has(port)
 }
+
+/** Is this port left out of one-time sequences (spec/one-time.md, section 6)? */
+export function neverDrawn(port: number): boolean {
+    return wellKnownPort(port) || BROWSERS_REFUSE.has(port)
+}

@@ -14,6 +14,12 @@ const key = doorKey(digests, knockerKey(digests, new Uint8Array(32), alice), "ss
 const options = { protocols: ["tcp", "udp", "icmp"], from: 10_100, to: 32_000, services: [] } as const
 const pool = poolOf(options)
 
+/** A row of the table of section 5. */
+const row = (size: number, length: number, upcoming: number) => [
+    bitsOf(size, length).toFixed(1),
+    (2 ** guessBits(size, length, upcoming)).toExponential(1),
+]
+
 describe("sequenceAt()", () => {
     it("draws hits of the pool, none twice, for any pool, length and counter", () => {
         fc.assert(
@@ -67,10 +73,6 @@ describe("the odds of spec/one-time.md", () => {
 
     it("are those of its table", () => {
         expect([tcp, pool.length]).toEqual([21_898, 44_997])
-        const row = (size: number, length: number, upcoming: number) => [
-            bitsOf(size, length).toFixed(1),
-            (2 ** guessBits(size, length, upcoming)).toExponential(1),
-        ]
         expect(row(tcp, 4, 10)).toEqual(["57.7", "1.6e+16"])
         expect(row(tcp, 4, 10_000)).toEqual(["57.7", "1.6e+13"])
         expect(row(tcp, 5, 1_000_000)).toEqual(["72.1", "3.5e+15"])

@@ -4,7 +4,8 @@
  * in one line a little later.
  *
  * There are five rations, so that who floods with little knowledge does not silence those with more: whoever can touch
- * a first port, who knows two hits of a sequence, who knows all of it (in knockd's place), who does and is refused, and who has opened a door.
+ * a first port, who knows two hits of a sequence, who knows all of it (in knockd's place), who does and is refused, and
+ * who has opened a door.
  */
 import { Budget } from "./budget.ts"
 import { Distinct } from "./distinct.ts"

@@ -474,8 +474,8 @@ for (const adapter of ["nflog", "packet-socket"] as const) {
                 expect(seen).toBe(packets)
                 perPacket.push(bytes / packets)
             }
-            // Less than the smallest object, of three words, for each packet. One run in some dozens leaves one number in
-            // a box of two, because the compiler has made its functions into one in another way.
+            // Less than the smallest object, of three words, for each packet. Now and then the compiler leaves one number
+            // in a box of two words, for as long as the process lives.
             expect(perPacket.at(-1), String(perPacket)).toBeLessThan(20)
         })
 

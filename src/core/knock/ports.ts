@@ -53,5 +53,5 @@ export function browserRefuses(port: number): boolean {
 
 /** Is this port left out of one-time sequences (spec/one-time.md, section 6)? */
 export function neverDrawn(port: number): boolean {
-    return wellKnownPort(port) || BROWSERS_REFUSE.has(port)
+    return wellKnownPort(port) || browserRefuses(port)
 }

@@ -67,21 +67,26 @@ describe("patient()", () => {
     })
 
     it("leaves what runs, and tries no more", async () => {
-        const { start, left, tries } = short(Number.POSITIVE_INFINITY)
-        const ended = vi.fn()
-        await new Promise<void>((resolve) => {
-            const running = start(
-                job({
-                    late: () =>
-                        setImmediate(() => {
-                            running.leave()
-                            resolve()
-                        }),
-                }),
-                ended,
-            )
-        })
-        await new Promise((resolve) => setTimeout(resolve, 20))
-        expect([tries(), ended.mock.calls.length, left.mock.calls.length]).toEqual([1, 0, 1])
+        vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
+        try {
+            const { start, left, tries } = short(Number.POSITIVE_INFINITY)
+            const ended = vi.fn()
+            await new Promise<void>((resolve) => {
+                const running = start(
+                    job({
+                        late: () =>
+                            setImmediate(() => {
+                                running.leave()
+                                resolve()
+                            }),
+                    }),
+                    ended,
+                )
+            })
+            vi.advanceTimersByTime(1000)
+            expect([tries(), ended.mock.calls.length, left.mock.calls.length]).toEqual([1, 0, 1])
+        } finally {
+            vi.useRealTimers()
+        }
     })
 })

@@ -3,6 +3,8 @@
  * the daemon has them from Node.js, a browser from elsewhere.
  */
 import type { Hit } from "../knock/hit.ts"
+import type { Knocker } from "./knocker.ts"
+import type { Recipient } from "./recipient.ts"
 
 /** The two functions that everything is derived with: SHA-256 (FIPS 180-4), and HMAC with it (RFC 2104). */
 export type Digests = {
@@ -10,20 +12,15 @@ export type Digests = {
     readonly hmac: (key: Uint8Array, bytes: Uint8Array) => Uint8Array
 }
 
-/** Whose sequences they are. `recipients`: the lines of text of the keys that can read them, without comments. */
-export type Knocker = {
-    readonly name: string
-    readonly recipients: readonly string[]
-    /** How often the operator has had them made anew. */
-    readonly generation: number
-}
+/** Whose sequences they are, as far as that matters here. */
+export type Named = Pick<Knocker, "name" | "generation"> & { readonly recipients: readonly Pick<Recipient, "line">[] }
 
 /** A word has 32 bits. */
 const WORDS = 2 ** 32
 
 /** The key of all that is derived for one knocker. `master`: 32 bytes that never leave the gateway. */
-export function knockerKey({ sha256, hmac }: Digests, master: Uint8Array, knocker: Knocker): Uint8Array {
-    const recipients = knocker.recipients.map((line) => `${line}\n`).sort()
+export function knockerKey({ sha256, hmac }: Digests, master: Uint8Array, knocker: Named): Uint8Array {
+    const recipients = knocker.recipients.map(({ line }) => `${line}\n`).sort()
     const parts = [ascii(`${knocker.name}\0`), sha256(ascii(recipients.join(""))), u64(knocker.generation)]
     return labelled(hmac, master, "postern one-time knocker", joined(parts))
 }

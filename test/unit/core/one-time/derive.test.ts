@@ -9,7 +9,7 @@ const digests: Digests = {
     sha256: (some) => createHash("sha256").update(some).digest(),
     hmac: (key, some) => createHmac("sha256", key).update(some).digest(),
 }
-const alice = { name: "alice", recipients: ["age1x"], generation: 0 }
+const alice = { name: "alice", recipients: [{ line: "age1x" }], generation: 0 }
 const key = doorKey(digests, knockerKey(digests, new Uint8Array(32), alice), "ssh")
 const options = { protocols: ["tcp", "udp", "icmp"], from: 10_100, to: 32_000, services: [] } as const
 const pool = poolOf(options)

@@ -1,0 +1,25 @@
+import type { FileKind, Recipient } from "../core/one-time/recipient.ts"
+
+/** Encrypts. Adapter: `adapters/sealing`. */
+export interface Sealer {
+    /**
+     * An armoured file that any of these recipients can read, all of one file kind. Refusals name the recipient that
+     * cannot receive, such as an expired certificate.
+     */
+    seal(text: Uint8Array, kind: FileKind, recipients: readonly Recipient[], now: number): Promise<Sealed>
+}
+
+/** An armoured file, or why there is none. `detail` is for people. */
+export type Sealed =
+    | { readonly ok: true; readonly file: Uint8Array }
+    | { readonly ok: false; readonly line: string; readonly detail: string }
+
+/** Decrypts with the identities it was made of. The browser page and the command line have one each. */
+export interface Unsealer {
+    unseal(file: Uint8Array): Promise<Unsealed>
+}
+
+/** The text of a file, or why not, as spec/bundle.md, section 3, numbers 1 and 2, has it. */
+export type Unsealed =
+    | { readonly ok: true; readonly text: Uint8Array }
+    | { readonly ok: false; readonly code: "damaged" | "not-for-us" | "passphrase" | "failed"; readonly detail: string }

@@ -4,7 +4,10 @@
 // The daemon is one file: it needs all of its own at once, and loading 40 small files costs more than reading them. The
 // command line is split, so that each verb loads what it needs; but whoever knocks waits for it, often in a script, so
 // what `knock` always needs is one file, too. What several of them use is there more than once.
-import { chmodSync, readFileSync, rmSync } from "node:fs"
+//
+// openpgp is under the LGPL: it is never inside a file of ours, but one of its own, as its makers built it, so that
+// anybody can put another version in its place. licenses.txt says whose work is in the other files.
+import { chmodSync, copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
 
@@ -23,6 +26,7 @@ const common = {
     external: ["koffi"],
     define: { POSTERN_VERSION: JSON.stringify(version) },
     legalComments: "none",
+    metafile: true,
     logLevel: "warning",
     // CommonJS dependencies ask for node:* with require(), which an ES module has to bring along.
     banner: {
@@ -47,6 +51,11 @@ const APART = [
 const apart = {
     name: "files of their own",
     setup(bundle) {
+        bundle.onResolve({ filter: /^openpgp$/ }, ({ importer, kind }) =>
+            kind === "dynamic-import"
+                ? { path: "./openpgp.js", external: true }
+                : { errors: [{ text: `openpgp may only be loaded by import(): ${importer}` }] },
+        )
         bundle.onResolve({ filter: /\.ts$/ }, ({ importer, path, kind }) => {
             const found = APART.find((one) => importer.endsWith(one.from) && path === one.path)
             return kind === "dynamic-import" && found ? { path: found.file, external: true } : undefined
@@ -55,11 +64,54 @@ const apart = {
 }
 
 /** @type {import("esbuild").BuildOptions} */
-const split = { ...common, splitting: true, chunkNames: "chunk-[hash]" }
+const whole = { ...common, plugins: [apart] }
+/** @type {import("esbuild").BuildOptions} */
+const split = { ...whole, splitting: true, chunkNames: "chunk-[hash]" }
 
-await build({ ...common, entryPoints: { daemon: "src/daemon/main.ts" } })
-await build({ ...common, entryPoints: { knockd: "src/daemon/knockd/main.ts" } })
-await build({ ...split, entryPoints: { knock: "src/cli/knock/verb.ts" } })
-await build({ ...split, entryPoints: { "knock-compat": "src/cli/knock-compat/verb.ts" } })
-await build({ ...split, entryPoints: { postern: "src/main.ts" }, plugins: [apart] })
+const built = [
+    await build({ ...whole, entryPoints: { daemon: "src/daemon/main.ts" } }),
+    await build({ ...whole, entryPoints: { knockd: "src/daemon/knockd/main.ts" } }),
+    await build({ ...split, entryPoints: { knock: "src/cli/knock/verb.ts" } }),
+    await build({ ...split, entryPoints: { "knock-compat": "src/cli/knock-compat/verb.ts" } }),
+    await build({ ...split, entryPoints: { postern: "src/main.ts" } }),
+]
 chmodSync(`${root}/dist/postern.js`, 0o644)
+copyFileSync(`${root}/node_modules/openpgp/dist/node/openpgp.min.mjs`, `${root}/dist/openpgp.js`)
+writeFileSync(
+    `${root}/dist/licenses.txt`,
+    licenses(built.flatMap(({ metafile }) => Object.keys(metafile?.inputs ?? {}))),
+)
+
+/**
+ * Whose work is in `dist/`, and on which terms: the licence of each package that a file was taken from, in their own
+ * words. The LGPL wants the GPL beside it.
+ * @param {readonly string[]} inputs
+ */
+function licenses(inputs) {
+    const folder = /^node_modules\/((?:@[^/]+\/)?[^/]+)\//
+    const names = new Set([...inputs.flatMap((path) => folder.exec(path)?.[1] ?? []), "openpgp"])
+    const parts = [...names].sort().map((name) => {
+        const { version, license } = JSON.parse(readFileSync(`${root}/node_modules/${name}/package.json`, "utf8"))
+        const file = name === "openpgp" ? "openpgp.js alone" : "inside other files"
+        return `${name} ${version} (${license}), ${file}\n\n${licenseOf(`${root}/node_modules/${name}`)}`
+    })
+    const first =
+        "Postern is under the MIT licence (LICENSE). Its built files contain the work of others, on these terms."
+    return [
+        first,
+        ...parts,
+        `To the LGPL of openpgp belongs:\n\n${readFileSync(`${root}/tools/licenses/GPL-3.txt`, "utf8")}`,
+    ]
+        .map((part) => `${part.trimEnd()}\n`)
+        .join(`\n${"=".repeat(80)}\n\n`)
+}
+
+/**
+ * Throws where a package brings no licence: then it must not be taken in.
+ * @param {string} folder
+ */
+function licenseOf(folder) {
+    const file = readdirSync(folder).find((name) => /^licen[cs]e(\.md|\.txt)?$/i.test(name))
+    if (file === undefined) throw new Error(`${folder} has no licence`)
+    return readFileSync(`${folder}/${file}`, "utf8")
+}

@@ -1,5 +1,6 @@
 /** All vectors that are generated, as files. `vectors/nat` is not among them: other programs made it. */
 import { configVectors } from "./config.ts"
+import { enrolmentVectors } from "./enrolment.ts"
 import { importVectors } from "./import.ts"
 import { knockVectors } from "./knock.ts"
 import { clientVectors } from "./knock-client.ts"
@@ -10,6 +11,7 @@ import { rulesetVectors } from "./ruleset.ts"
 const CONTENTS: Readonly<Record<string, unknown>> = {
     ...clientVectors,
     ...configVectors,
+    ...enrolmentVectors,
     ...importVectors,
     ...knockVectors,
     ...oneTimeVectors,

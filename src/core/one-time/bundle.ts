@@ -61,7 +61,7 @@ export type BundleRead =
 
 const FIRST = "postern-bundle 1"
 /** Names of gateways, knockers and doors. */
-const NAME = /^[A-Za-z0-9._:-]{1,64}$/
+export const NAME = /^[A-Za-z0-9._:-]{1,64}$/
 /** The base64 of 32 and of 64 bytes. */
 const KEY = /^[A-Za-z0-9+/]{43}=$/
 const SIGNATURE = /^[A-Za-z0-9+/]{86}==$/

@@ -6,6 +6,7 @@ import { knockVectors } from "./knock.ts"
 import { clientVectors } from "./knock-client.ts"
 import { oneTimeVectors } from "./one-time.ts"
 import { packetVectors } from "./packet.ts"
+import { placeVectors } from "./places.ts"
 import { rulesetVectors } from "./ruleset.ts"
 
 const CONTENTS: Readonly<Record<string, unknown>> = {
@@ -16,6 +17,7 @@ const CONTENTS: Readonly<Record<string, unknown>> = {
     ...knockVectors,
     ...oneTimeVectors,
     ...packetVectors,
+    ...placeVectors,
     ...rulesetVectors,
 }
 

@@ -57,12 +57,18 @@ export const LIMITS = {
     always: [0, 1024],
     target: [1, 64],
     arguments: [1, 64],
+    /** Of a knocker. */
+    keys: [1, 32],
+    knockerDoors: [1, 64],
+    generation: [0, 4_294_967_295],
 } as const satisfies Readonly<Record<string, readonly [number, number]>>
 
 /** Ours: doors over all files. */
 export const MAX_DOORS = 16_384
 /** Ours: hooks over all files. */
 export const MAX_HOOKS = 64
+/** Ours: knockers, each in a file of their own. */
+export const MAX_KNOCKERS = 131_072
 /** Ours: problems that are shown. Whoever has more mends these first. */
 export const MAX_PROBLEMS = 1000
 /** Different combinations of flags and target over all doors: each costs a look at every packet. */

@@ -43,12 +43,16 @@ export type Kind =
     | "hook"
     | "integer"
     | "interfaces"
+    | "key"
+    | "keys"
+    | "knocker"
     | "name"
     | "network"
     | "networks"
     | "path"
     | "sequence"
     | "services"
+    | "text"
 
 /** Why a file could not be read. */
 export type Trouble = "missing" | "permission" | "not-a-file" | "not-utf8" | "too-large" | "failed"
@@ -105,6 +109,10 @@ type Mistake =
     | { readonly code: "too-many-views"; readonly most: number }
     | { readonly code: "too-many-doors"; readonly most: number; readonly doors: number }
     | { readonly code: "too-many-problems"; readonly most: number }
+    /** A key that cannot receive files; `why` says what instead, and holds nothing of what may be a secret. */
+    | { readonly code: "key"; readonly why: string }
+    | { readonly code: "knocker-door"; readonly name: string; readonly near: string | null }
+    | { readonly code: "too-many-knockers"; readonly most: number }
 
 /** What is legal but unwise, or worth knowing. */
 export type Doubt =
@@ -136,6 +144,9 @@ export type Doubt =
     | { readonly code: "uniform-unused" }
     | { readonly code: "readable" }
     | { readonly code: "writable" }
+    | { readonly code: "knocker-name" }
+    | { readonly code: "knockers-missing" }
+    | { readonly code: "knockers-writable" }
 
 const SEVERITIES: Readonly<Record<Doubt["code"], Severity>> = {
     "too-many-doubts": "note",
@@ -166,6 +177,9 @@ const SEVERITIES: Readonly<Record<Doubt["code"], Severity>> = {
     "uniform-unused": "warning",
     readable: "warning",
     writable: "warning",
+    "knocker-name": "warning",
+    "knockers-missing": "warning",
+    "knockers-writable": "warning",
 }
 
 /** How grave a problem is. */

@@ -10,11 +10,10 @@ import type { Config, Gateway } from "./config.ts"
 import { GATEWAY, MAX_DOORS, MAX_HOOKS, MAX_PROBLEMS } from "./defaults.ts"
 import { checkHost, type Lacks } from "./host.ts"
 import { type Found, type Issue, type Path, severityOf, type Trouble } from "./issues.ts"
-import { locator } from "./positions.ts"
+import { issuesIn } from "./places.ts"
 import { checkHooks, checkRules, type DoorEntry, type HookEntry } from "./rules.ts"
 import { DOOR_NAME, doorTable, gatewayTable, hookTable } from "./schema.ts"
 import { isTable, type Placed, readTable, unknownKey } from "./tables.ts"
-import { problemText } from "./texts.ts"
 
 /** One file: the main one first, then those of conf.d in the order of their names. */
 export type ConfigFile = {
@@ -166,23 +165,8 @@ async function place(files: readonly ConfigFile[], entries: readonly DoorEntry[]
     const names = new Map(entries.map(({ file, index, raw }) => [`${index} ${file}`, raw["name"]]))
     for (const { file, text } of files) {
         const here = byFile.get(file) ?? []
-        if (here.length === 0) continue
-        const syntax = here.find(({ problem }) => problem.code === "syntax" || problem.code === "unreadable")
-        // Finding places is what takes longest, so only where there is one to find.
-        const placed = typeof text === "string" && !syntax && here.some(({ path }) => path.length > 0)
-        const locate = placed ? await locator(text) : () => ({ line: 1, column: 1 })
-        const inFile = here.map(({ path, key, problem }): Issue => {
-            const { line, column } =
-                problem.code === "syntax"
-                    ? problem
-                    : problem.code === "unreadable"
-                      ? { line: 0, column: 0 }
-                      : locate(path, key)
-            const name = formatPath(path, file, names)
-            const message = problemText(problem)
-            return { severity: severityOf(problem), code: problem.code, file, line, column, path: name, message }
-        })
-        issues.push(...inFile.sort((a, b) => a.line - b.line || a.column - b.column))
+        const named = (path: Path) => formatPath(path, file, names)
+        issues.push(...(await issuesIn(file, typeof text === "string" ? text : null, here, named)))
     }
     return issues
 }

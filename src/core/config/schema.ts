@@ -274,6 +274,19 @@ export const hookTable = z.strictObject(
     { error: "hook" satisfies Kind },
 )
 
+/** The file of a knocker. What its keys are is looked at where they are understood. */
+export const knockerTable = z.strictObject(
+    {
+        keys: list("keys", z.string({ error: "key" satisfies Kind }), LIMITS.keys),
+        doors: list("doors", z.string({ error: "name" satisfies Kind }), LIMITS.knockerDoors, (text) => text)
+            .nullable()
+            .default(null),
+        generation: integer(LIMITS.generation).default(0),
+        comment: z.string({ error: "text" satisfies Kind }).default(""),
+    },
+    { error: "knocker" satisfies Kind },
+)
+
 /** A table, as errors call it. */
 export type TableName =
     | "[gateway]"
@@ -282,6 +295,7 @@ export type TableName =
     | "[door.sequence]"
     | "[door.command]"
     | "the top of a configuration"
+    | "a knocker's file"
 
 /** The keys of each table. */
 export const KEYS: ReadonlyMap<TableName, readonly string[]> = new Map([
@@ -291,4 +305,5 @@ export const KEYS: ReadonlyMap<TableName, readonly string[]> = new Map([
     ["[door.command]", Object.keys(commandTable.shape)],
     ["[[hook]]", Object.keys(hookTable.shape)],
     ["the top of a configuration", ["gateway", "door", "hook"]],
+    ["a knocker's file", Object.keys(knockerTable.shape)],
 ])

@@ -24,6 +24,9 @@ const KINDS: Readonly<Record<Kind, string>> = {
     hook: "a table: [[hook]], with two brackets on either side",
     integer: "a whole number, without quotes",
     interfaces: '"auto", "any" or a list such as ["eth0", "wg0"]',
+    key: "a public key in quotes, as its line of text",
+    keys: 'a list of public keys, such as ["ssh-ed25519 AAAA…", "age1…"]',
+    knocker: "the file of a knocker, with keys",
     name: 'a name such as "ssh"',
     network: 'a network such as "192.0.2.0/24"',
     networks: 'a list of networks, such as ["192.0.2.0/24", "2001:db8::/32"]',
@@ -31,6 +34,7 @@ const KINDS: Readonly<Record<Kind, string>> = {
     sequence: "a table: [door.sequence] with hits and within",
     service: 'a service such as "tcp/22"',
     services: 'a list of services, such as ["tcp/22"]',
+    text: "a text in quotes",
 }
 
 const TROUBLES: Readonly<Record<Trouble, string>> = {
@@ -93,6 +97,11 @@ const TEXTS: Texts = {
     "too-many-views": ({ most }) =>
         `more than ${most} different combinations of flags and target: let doors share some of them`,
     "too-many-doors": ({ most, doors }) => `${doors} doors are more than the ${most} that there can be over all files`,
+    key: ({ why }) => why,
+    "knocker-door": ({ name, near }) =>
+        `there is no door called ${JSON.stringify(name)} that has one-time sequences` +
+        (near === null ? ": doors left out means all that have" : `: did you mean ${near}?`),
+    "too-many-knockers": ({ most }) => `more than ${most} knockers: a gateway has no room for more`,
     "too-many-problems": ({ most }) => `more than ${most} problems: mend those before it, and look again`,
 
     "too-many-doubts": ({ most }) => `more than ${most} warnings and notes: the others are not shown`,
@@ -133,6 +142,11 @@ const TEXTS: Texts = {
     "uniform-unused": () => 'uniform has no effect with capture = "packet-socket"',
     readable: () => "everybody on this host can read the sequences in this file: chmod 600",
     writable: () => "others than its owner can change this file, and the daemon does what it says: chmod 600",
+    "knocker-name": () =>
+        "not the file of a knocker, and left out: that is called NAME.toml, with 1 to 64 letters, digits, - _ or . in NAME",
+    "knockers-missing": () => "there is no such directory, so there are no knockers: postern user add makes it",
+    "knockers-writable": () =>
+        "others than its owner can change who the knockers are, and the daemon lets them in: chmod go-w",
 }
 
 /** Is this the name of a kind? */

@@ -62,7 +62,7 @@ export function sequenceAt(
 }
 
 /** The spec's `H(key, text, bytes)`. */
-function labelled(hmac: Digests["hmac"], key: Uint8Array, text: string, bytes: Uint8Array): Uint8Array {
+export function labelled(hmac: Digests["hmac"], key: Uint8Array, text: string, bytes: Uint8Array): Uint8Array {
     return hmac(key, joined([ascii(`${text}\0`), bytes]))
 }
 

@@ -7,7 +7,7 @@ import { dirname, join, relative } from "node:path"
 
 type Rule = { readonly from: string; readonly may: readonly RegExp[]; readonly reason: string }
 
-const PURE = /^(zod(\/mini)?|smol-toml|toml-eslint-parser|ipaddr\.js)$/
+const PURE = /^(zod(\/mini)?|smol-toml|toml-eslint-parser|ipaddr\.js|@scure\/base)$/
 
 /** First match wins; paths are relative to src/. */
 const RULES: readonly Rule[] = [

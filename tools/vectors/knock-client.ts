@@ -14,6 +14,7 @@ export type ProfileScenario = {
               readonly delay: number | null
               readonly timeout: number | null
               readonly retries: number | null
+              readonly bundle: ProfileScenarioBundle | null
               readonly doors: readonly {
                   readonly name: string
                   readonly hits: readonly string[]
@@ -21,6 +22,13 @@ export type ProfileScenario = {
                   readonly flags: string | null
               }[]
           }
+}
+
+/** What the table `[bundle]` says. */
+type ProfileScenarioBundle = {
+    readonly link: Readonly<Record<"url" | "gateway" | "knocker" | "key" | "place", string>>
+    readonly identities: readonly string[]
+    readonly decryptWith: string
 }
 
 /** Addresses as the name service gave them, hits and delay, and the sends: `TIME HIT ADDRESS`. */
@@ -44,7 +52,24 @@ const bad = (name: string, profile: string, ...issues: readonly string[]): Profi
     expect: { issues },
 })
 const ssh = { name: "ssh", hits: ["32144", "21312:udp", "icmp:321"], wait: null, flags: null }
-const base = { host: "gate.example.org", delay: null, timeout: null, retries: null }
+const base = { host: "gate.example.org", delay: null, timeout: null, retries: null, bundle: null }
+const LINK = {
+    url: "https://example.org/knock/",
+    gateway: "gw.example.org",
+    knocker: "anna",
+    key: "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+    place: "5yqx2mvk6n3bq4ohx7dbbdzcbkgxgs7e",
+}
+const TABLE = `[bundle]
+url = "https://example.org/knock/"
+gateway = "gw.example.org"
+knocker = "anna"
+key = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+place = "5yqx2mvk6n3bq4ohx7dbbdzcbkgxgs7e"
+identity = "~/.ssh/id_ed25519"
+`
+const bundled = { ...base, host: "gw.example.org", doors: [] }
+const anna = { link: LINK, identities: ["~/.ssh/id_ed25519"], decryptWith: "postern" }
 
 const PROFILES: readonly ProfileScenario[] = [
     { name: "profile-least", profile: plain(DOOR), expect: { ...base, doors: [ssh] } },
@@ -60,6 +85,7 @@ flags = "fin,psh,!ack"
             delay: 50,
             timeout: 3000,
             retries: 0,
+            bundle: null,
             doors: [
                 { ...ssh, wait: "tcp/22" },
                 { name: "7-of-nine", hits: ["7000"], wait: null, flags: "fin,psh,!ack" },
@@ -71,6 +97,37 @@ flags = "fin,psh,!ack"
         profile: `host = "2001:db8::1"\n${DOOR}`,
         expect: { ...base, host: "2001:db8::1", doors: [ssh] },
     },
+    { name: "profile-bundle", profile: TABLE, expect: { ...bundled, bundle: anna } },
+    {
+        name: "profile-bundle-and-doors",
+        profile: `${plain('delay = "50ms"\n')}${DOOR}${TABLE.replace(/identity.*/, 'identity = ["a", "b"]')}`,
+        expect: { ...base, delay: 50, doors: [ssh], bundle: { ...anna, identities: ["a", "b"] } },
+    },
+    {
+        name: "profile-bundle-with-gpg",
+        profile: TABLE.replace(/identity.*/, 'decrypt_with = "gpg"'),
+        expect: { ...bundled, bundle: { ...anna, identities: [], decryptWith: "gpg" } },
+    },
+    bad("bundle-no-identity", TABLE.replace(/identity.*/, ""), "bundle.identity missing"),
+    bad("bundle-empty-identity", TABLE.replace(/identity.*/, 'identity = ""'), "bundle.identity bundle"),
+    bad("bundle-age-without-identity", TABLE.replace(/identity.*/, 'decrypt_with = "age"'), "bundle.identity missing"),
+    bad("bundle-other-program", `${TABLE}decrypt_with = "pgp"\n`, "bundle.decrypt_with type"),
+    bad("bundle-unknown-key", `${TABLE}decrypt-with = "gpg"\n`, "bundle.decrypt-with unknown-key decrypt_with"),
+    bad("bundle-no-table", 'bundle = "https://example.org/"\n', "bundle type"),
+    bad(
+        "bundle-bad-parts",
+        TABLE.replace("knock/", "knock")
+            .replace("gw.", "-gw.")
+            .replace("anna", "an na")
+            .replace("HURo=", "HURp=")
+            .replace("5y", "5Y"),
+        "bundle.url bundle",
+        "bundle.gateway bundle",
+        "bundle.knocker bundle",
+        "bundle.key bundle",
+        "bundle.place bundle",
+    ),
+    bad("bundle-bad-host", `host = "a b"\n${TABLE}`, "host host"),
     bad("empty", "", "host missing", "door missing"),
     bad("no-door", plain(""), "door missing"),
     bad("no-doors", plain("door = []\n"), "door type"),

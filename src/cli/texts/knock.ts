@@ -4,6 +4,7 @@ import type { Service } from "../../core/knock/hit.ts"
 import { formatDuration, formatService } from "../../core/knock/language.ts"
 import type { Target } from "../../core/knock/plan.ts"
 import type { ProfileProblem } from "../../core/knock/profile.ts"
+import type { BundlePart } from "../../core/knock/profile-bundle.ts"
 import { refusalText } from "../../core/knock/texts.ts"
 import type { SendRefusal } from "../../ports/knocker.ts"
 import type { Lost, Outcome, Progress } from "../knock/flow.ts"
@@ -55,6 +56,16 @@ const PROBLEMS: Texts<ProfileProblem, string> = {
     host: () => "must be a host name or an address",
     name: () => "not a name: 1 to 64 letters, digits, - _ or ., with a letter among them, and not a hit",
     "second-door": ({ name }) => `a second door called ${name}`,
+    bundle: ({ part }) => BUNDLE_PARTS[part],
+}
+
+const BUNDLE_PARTS: Readonly<Record<BundlePart, string>> = {
+    url: "must be an http or https address that ends with a slash, without user or query",
+    gateway: "must be a host name or an address",
+    knocker: "not the name of a knocker: 1 to 64 letters, digits, - _ . or :",
+    key: "not a signing key: take it from the enrolment link",
+    place: "not a place: take it from the enrolment link",
+    identity: "must be the path of a file",
 }
 
 /** What is wrong with a profile. Holds no hit. */

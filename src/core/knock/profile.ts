@@ -8,6 +8,9 @@
  *     name = "ssh"
  *     hits = ["32144", "21312:udp", "icmp:321"]
  *     wait = "tcp/22"
+ *
+ * A gateway that publishes one-time sequences has a table `[bundle]` instead of `host` and doors, or beside them: see
+ * profile-bundle.ts.
  */
 // The small one: a client has to start fast.
 import * as z from "zod/mini"
@@ -16,6 +19,7 @@ import { readToml } from "../toml.ts"
 import type { Hit, Service, TcpFlags } from "./hit.ts"
 import { parseDuration, parseFlags, parseHit, parseService, type Read, type Refused } from "./language.ts"
 import { isDoorName, isHost, MAX_HITS, MAX_RETRIES } from "./limits.ts"
+import { BUNDLE_TYPES, type BundlePart, bundleSchema, type ProfileBundle } from "./profile-bundle.ts"
 import type { Word } from "./texts.ts"
 
 /** How to knock at one host. Times are milliseconds; null: as the command line or the default says. */
@@ -24,7 +28,10 @@ export type Profile = {
     readonly delay: number | null
     readonly timeout: number | null
     readonly retries: number | null
+    /** Those with a fixed sequence: never none without a bundle. */
     readonly doors: readonly ProfileDoor[]
+    /** Where one-time sequences come from; null: there are none. */
+    readonly bundle: ProfileBundle | null
 }
 
 /** How to knock at one door. */
@@ -55,6 +62,7 @@ export type ProfileProblem =
     | { readonly code: "host" }
     | { readonly code: "name" }
     | { readonly code: "second-door"; readonly name: string }
+    | { readonly code: "bundle"; readonly part: BundlePart }
 
 /** Reads a profile. Either all of it is right, or every issue is told, in the order of the schema. */
 export function parseProfile(
@@ -65,7 +73,7 @@ export function parseProfile(
         const { detail, line, column } = toml
         return bad([{ path: [], problem: { code: "syntax", line, column, detail } }])
     }
-    const result = schema.safeParse(toml.table, { reportInput: true })
+    const result = read(toml.table)
     if (!result.success) return bad(result.error.issues.flatMap(toIssues))
     const { door: doors, ...rest } = result.data
     const second = doors.findIndex(({ name }, index) => doors.findIndex((door) => door.name === name) < index)
@@ -115,15 +123,36 @@ const doorSchema = z.strictObject({
     flags: optional(word("flags", parseFlags)),
 })
 
-const schema = z.strictObject({
-    host: refine(isHost, { code: "host" }),
+const host = refine(isHost, { code: "host" })
+const common = {
     delay: optional(word("duration", parseDuration)),
     timeout: optional(word("duration", parseDuration)),
     retries: optional(z.int().check(z.minimum(0), z.maximum(MAX_RETRIES))),
-    door: z.array(doorSchema).check(z.minLength(1)),
+}
+const fixed = z.strictObject({ host, ...common, door: z.array(doorSchema).check(z.minLength(1)) })
+const published = z.strictObject({
+    host: z.optional(host),
+    ...common,
+    bundle: bundleSchema,
+    door: z._default(z.array(doorSchema), []),
 })
 
-const KEYS = { top: Object.keys(schema.shape), door: Object.keys(doorSchema.shape) }
+/** By the schema of its kind: what must be there depends on whether bundles say the rest. */
+function read(table: Readonly<Record<string, unknown>>) {
+    const options = { reportInput: true }
+    if (!("bundle" in table)) {
+        const { success, data, error } = fixed.safeParse(table, options)
+        return success ? { success, data: { ...data, bundle: null } } : { success, error }
+    }
+    const { success, data, error } = published.safeParse(table, options)
+    return success ? { success, data: { ...data, host: data.host ?? data.bundle.link.gateway } } : { success, error }
+}
+
+const KEYS: Readonly<Record<string, readonly string[]>> = {
+    top: Object.keys(published.shape),
+    door: Object.keys(doorSchema.shape),
+    bundle: Object.keys(BUNDLE_TYPES),
+}
 
 const TYPES: Readonly<Record<string, string>> = {
     host: 'a host name or address, such as "gate.example.org"',
@@ -135,13 +164,14 @@ const TYPES: Readonly<Record<string, string>> = {
     hits: `a list of 1 to ${MAX_HITS} hits, such as ["PORT", "PORT:udp", "icmp:SIZE"]`,
     wait: 'a service such as "tcp/22"',
     flags: 'flags such as "fin"',
+    bundle: "a table: [bundle], with one bracket on either side",
 }
 
 /** A finding of the schema as facts. What is missing looks like a wrong type to it. */
 function toIssues(issue: z.core.$ZodIssue): readonly ProfileIssue[] {
     const path = issue.path.filter((step) => typeof step !== "symbol")
     if (issue.code === "unrecognized_keys") {
-        const known = path.length === 0 ? KEYS.top : KEYS.door
+        const known = KEYS[String(path[0] ?? "top")]!
         return issue.keys.map((key) => ({
             path: [...path, key],
             problem: { code: "unknown-key", key, near: nearest(key, known) },
@@ -151,6 +181,7 @@ function toIssues(issue: z.core.$ZodIssue): readonly ProfileIssue[] {
     if (issue.code === "custom") return [{ path, problem: issue.params!["problem"] as ProfileProblem }]
     if (issue.code === "invalid_type" && issue.input === undefined) return [{ path, problem: { code: "missing" } }]
     const key = path.findLast((step) => typeof step === "string") ?? "door"
-    const wanted = path.length === 2 && key === "door" ? "a table" : TYPES[key]!
+    const types = path[0] === "bundle" && path.length > 1 ? BUNDLE_TYPES : TYPES
+    const wanted = path.length === 2 && key === "door" ? "a table" : types[key]!
     return [{ path, problem: { code: "type", wanted } }]
 }

@@ -33,8 +33,11 @@ export type BundleDoor = {
     readonly opens: readonly Service[]
     /** The window, in milliseconds. */
     readonly within: number
-    readonly sequences: readonly { readonly counter: number; readonly hits: readonly Hit[] }[]
+    readonly sequences: readonly Sequence[]
 }
+
+/** What opens the door once. */
+export type Sequence = { readonly counter: number; readonly hits: readonly Hit[] }
 
 /** A bundle with the base64 of its signatures, one for each key, and the text that they sign. */
 export type SignedBundle = {
@@ -90,6 +93,11 @@ export function formatSigned({ signed, signatures }: Omit<SignedBundle, "bundle"
     return `${formatPadding(padding)}${signed}${lines.join("")}`
 }
 
+/** The `hits` line of a door, without its end. */
+export function formatSequence(door: string, { counter, hits }: Sequence): string {
+    return `hits ${door} ${counter} ${hits.map(formatHit).join(" ")}`
+}
+
 /** Reads what `formatSigned` wrote, and nothing else. Whether a signature is right is not looked at. */
 export function parseSigned(text: string): BundleRead {
     const begin = /[^ \n]/.exec(text)?.index ?? text.length
@@ -111,7 +119,7 @@ export function parseSigned(text: string): BundleRead {
     return formatSigned(value) === body ? { ok: true, value } : refuse("shape", lines.length - 1)
 }
 
-type Sequences = { readonly counter: number; readonly hits: readonly Hit[] }[]
+type Sequences = Sequence[]
 
 /** What lines have said so far. */
 type Found = {
@@ -180,7 +188,7 @@ function doorLines({ name, opens, within, sequences }: BundleDoor): string[] {
     const services = opens.length === 0 ? "-" : opens.map(formatService).join(",")
     return [
         `door ${name} opens ${services} within ${formatDuration(within)}`,
-        ...sequences.map(({ counter, hits }) => `hits ${name} ${counter} ${hits.map(formatHit).join(" ")}`),
+        ...sequences.map((sequence) => formatSequence(name, sequence)),
     ]
 }
 

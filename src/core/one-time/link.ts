@@ -64,7 +64,6 @@ export function formatLink({ url, gateway, knocker, key, place }: EnrolmentLink)
 export function parseLink(text: string): LinkRead {
     const [url, fragment = "", ...more] = text.trim().split("#")
     const parts = fragment.split("&").map((part) => part.split("="))
-    const refuse = (code: LinkRefusal): LinkRead => ({ ok: false, code })
     if (parts[0]![0] !== "postern" || more.length > 0) return refuse("not-a-link")
     if (parts[0]![1] !== "1") return refuse("version")
     if (parts.length !== FIELDS.length || parts.some((part, i) => part.length !== 2 || part[0] !== FIELDS[i]))
@@ -74,6 +73,8 @@ export function parseLink(text: string): LinkRead {
     const bad = PARTS.find((part) => !CHECKS[part](link[part]))
     return bad === undefined ? { ok: true, link } : refuse(bad)
 }
+
+const refuse = (code: LinkRefusal): LinkRead => ({ ok: false, code })
 
 const PARTS = ["url", "gateway", "knocker", "key", "place"] as const
 const CHECKS: Readonly<Record<keyof EnrolmentLink, (text: string) => boolean>> = {

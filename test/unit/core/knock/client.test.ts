@@ -6,6 +6,7 @@ import type { Hit } from "../../../../src/core/knock/hit.ts"
 import { formatFlags, formatHit, formatService, parseHit } from "../../../../src/core/knock/language.ts"
 import { pauseBefore, pickTargets, planKnock, probeLimit, type Target } from "../../../../src/core/knock/plan.ts"
 import { type ProfileIssue, parseProfile } from "../../../../src/core/knock/profile.ts"
+import { formatBundleProfile } from "../../../../src/core/knock/profile-bundle.ts"
 import type { PlanScenario, ProfileScenario } from "../../../../tools/vectors/knock-client.ts"
 
 const FOLDER = join(import.meta.dirname, "../../../../vectors/knock-client")
@@ -36,6 +37,26 @@ describe("parseProfile()", () => {
             flags: flags && formatFlags(flags),
         }))
         expect({ ...result.profile, doors }).toEqual(wanted)
+    })
+
+    test("reads what formatBundleProfile() wrote, whatever the paths are", () => {
+        const { profile } = profiles.find(({ name }) => name === "profile-bundle")!
+        const read = parseProfile(profile)
+        if (!read.ok) throw new Error("refused")
+        const path = fc.string({ unit: "binary", minLength: 1 }).filter((text) => !text.includes("\0"))
+        const paths = fc.oneof(
+            path.map((one) => [one]),
+            fc.array(path, { minLength: 2 }),
+        )
+        fc.assert(
+            fc.property(paths, fc.constantFrom("postern", "gpg", "age"), (identities, decryptWith) => {
+                const bundle = { ...read.profile.bundle!, identities, decryptWith }
+                expect(parseProfile(formatBundleProfile("anna", bundle))).toEqual({
+                    ok: true,
+                    profile: { ...read.profile, bundle },
+                })
+            }),
+        )
     })
 
     test("never throws, whatever is in the file, and finds a line for what is not TOML", () => {

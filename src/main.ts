@@ -1,5 +1,5 @@
 /**
- * The program: joins the two shells, daemon and command line, which do not know each other. In knockd's place and in
+ * The program: joins the shells, daemon, web and command line, which do not know each other. In knockd's place and in
  * knock's it reads their words by their rules, and waits for nothing that they do not need.
  */
 const [verb, ...words] = process.argv.slice(2)
@@ -20,10 +20,11 @@ async function knockCompat(): Promise<number> {
 }
 
 async function postern(): Promise<number> {
-    const [{ main }, { run }, { knockdVerb }] = await Promise.all([
+    const [{ main }, { run }, { web }, { knockdVerb }] = await Promise.all([
         import("./cli/main.ts"),
         import("./daemon/command.ts"),
+        import("./web/command.ts"),
         import("./daemon/knockd/command.ts"),
     ])
-    return main(process.argv.slice(2), [run, knockdVerb])
+    return main(process.argv.slice(2), [run, web, knockdVerb])
 }

@@ -41,6 +41,7 @@ const common = {
 const APART = [
     { from: "/src/daemon/command.ts", path: "./main.ts", file: "./daemon.js" },
     { from: "/src/daemon/knockd/command.ts", path: "./main.ts", file: "./knockd.js" },
+    { from: "/src/web/command.ts", path: "./main.ts", file: "./web.js" },
     { from: "/src/main.ts", path: "./daemon/knockd/main.ts", file: "./knockd.js" },
     { from: "/src/cli/commands/knock.ts", path: "../knock/verb.ts", file: "./knock.js" },
     { from: "/src/cli/commands/knock-compat.ts", path: "../knock-compat/verb.ts", file: "./knock-compat.js" },
@@ -71,6 +72,7 @@ const split = { ...whole, splitting: true, chunkNames: "chunk-[hash]" }
 const built = [
     await build({ ...whole, entryPoints: { daemon: "src/daemon/main.ts" } }),
     await build({ ...whole, entryPoints: { knockd: "src/daemon/knockd/main.ts" } }),
+    await build({ ...whole, entryPoints: { web: "src/web/main.ts" } }),
     await build({ ...split, entryPoints: { knock: "src/cli/knock/verb.ts" } }),
     await build({ ...split, entryPoints: { "knock-compat": "src/cli/knock-compat/verb.ts" } }),
     await build({ ...split, entryPoints: { postern: "src/main.ts" } }),

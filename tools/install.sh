@@ -97,12 +97,15 @@ install_all() {
 
     place "$here/systemd/postern.service" "$units/postern.service"
     place "$here/systemd/postern-knockd.service" "$units/postern-knockd.service"
+    place "$here/systemd/postern-web.service" "$units/postern-web.service"
+    place "$here/systemd/postern-web.socket" "$units/postern-web.socket"
     place "$here/systemd/postern.sysusers.conf" "$sysusers/postern.conf"
     place "$here/systemd/postern.tmpfiles.conf" "$tmpfiles/postern.conf"
     # In folders as here, so that their links hold.
     for folder in docs spec decisions systemd; do
         mkdir -p "$documents/$folder"
-        for page in "$here/$folder"/*.md "$here/$folder"/*.toml "$here/$folder"/*.conf "$here/$folder"/*.service; do
+        for page in "$here/$folder"/*.md "$here/$folder"/*.toml "$here/$folder"/*.conf "$here/$folder"/*.service \
+            "$here/$folder"/*.socket; do
             case $page in */\** | *.sysusers.conf | *.tmpfiles.conf) continue ;; esac
             place "$page" "$documents/$folder/${page##*/}"
         done
@@ -127,8 +130,9 @@ END
 uninstall_all() {
     need_writable "$DESTDIR$PREFIX/lib" "$DESTDIR$PREFIX/bin" "$DESTDIR$PREFIX/share"
     # Without its program it would run on until it ends, and then nobody could knock.
-    for service in postern postern-knockd; do
-        for link in "$DESTDIR$SYSCONFDIR"/systemd/system/*.wants/$service.service; do
+    for service in postern postern-knockd postern-web; do
+        for link in "$DESTDIR$SYSCONFDIR"/systemd/system/*.wants/$service.service \
+            "$DESTDIR$SYSCONFDIR"/systemd/system/*.wants/$service.socket; do
             [ ! -h "$link" ] || fail "the service is still enabled" "systemctl disable --now $service, then again"
         done
     done
@@ -138,9 +142,10 @@ uninstall_all() {
         ! is_ours "$link" || rm -f "$link"
     done
     rm -f "$DESTDIR$PREFIX/bin/postern" "$units/postern.service" "$units/postern-knockd.service"
+    rm -f "$units/postern-web.service" "$units/postern-web.socket"
     rm -f "$sysusers/postern.conf" "$tmpfiles/postern.conf"
     [ -n "$DESTDIR" ] || cat <<END
-Uninstalled. These are yours to remove: $SYSCONFDIR/postern, /var/lib/postern, /var/lib/postern-knockd, the user postern, drop-ins in
+Uninstalled. These are yours to remove: $SYSCONFDIR/postern, /var/lib/postern, /var/lib/postern-knockd, /var/lib/postern-web, the user postern, drop-ins in
 $SYSCONFDIR/systemd/system/postern.service.d, and what is hidden: nft delete table inet postern
 END
 }

@@ -19,6 +19,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 const root = join(import.meta.dirname, "../..")
 /** The least exposed is 0; systemd calls up to 2 "OK". */
 const EXPOSURE_MOST = 2
+/** Of the process that hears the internet. */
+const WEB_EXPOSURE_MOST = 1
 
 let folder: string
 let unit: string
@@ -160,6 +162,25 @@ describe("postern-knockd.service", () => {
             return Number(/exposure level for .*: (\d+\.\d+)/.exec(text)?.[1])
         })
         expect(here).toBeLessThan(theirs! - 1)
+    })
+})
+
+describe("postern-web.service", () => {
+    const web = () => join(dirname(unit), "postern-web.service")
+
+    it("and its socket are without a fault: systemd-analyze verify", (ctx) => {
+        const reason = without("systemd-analyze")
+        if (reason !== null) ctx.skip(reason)
+        const socket = join(dirname(unit), "postern-web.socket")
+        expect(run("systemd-analyze", "verify", web(), socket)).toEqual({ status: 0, text: "" })
+    })
+
+    it(`is exposed by ${WEB_EXPOSURE_MOST} at most: systemd-analyze security`, (ctx) => {
+        const reason = without("systemd-analyze")
+        if (reason !== null) ctx.skip(reason)
+        const limit = `--threshold=${WEB_EXPOSURE_MOST * 10}`
+        const { status, text } = run("systemd-analyze", "security", "--offline=true", "--no-pager", limit, web())
+        expect(status, text).toBe(0)
     })
 })
 

@@ -3,8 +3,9 @@ import type { FileKind, Recipient } from "../core/one-time/recipient.ts"
 /** Encrypts. Adapter: `adapters/sealing`. */
 export interface Sealer {
     /**
-     * An armoured file that any of these recipients can read, all of one file kind. Refusals name the recipient that
-     * cannot receive, such as an expired certificate.
+     * An armoured file that any of these recipients can read, all of one file kind (else it throws). `text` is a signed
+     * bundle without padding: the file gets as much as makes it 4, 8, 16 … KiB long. Refusals name the recipient that
+     * cannot receive at `now` (milliseconds since 1970), such as an expired certificate.
      */
     seal(text: Uint8Array, kind: FileKind, recipients: readonly Recipient[], now: number): Promise<Sealed>
 }

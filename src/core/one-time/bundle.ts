@@ -198,7 +198,7 @@ function formatMoment(ms: number): string {
 }
 
 /** So many bytes of blank lines. */
-function formatPadding(bytes: number): string {
+export function formatPadding(bytes: number): string {
     const whole = `${" ".repeat(PAD_WIDTH - 1)}\n`.repeat(Math.floor(bytes / PAD_WIDTH))
     const rest = bytes % PAD_WIDTH
     return rest === 0 ? whole : `${whole}${" ".repeat(rest - 1)}\n`

@@ -1,0 +1,45 @@
+/** Encrypts bundles to whatever keys a knocker has (spec/bundle.md, sections 4 and 5). */
+import type { Key } from "openpgp"
+import { fileKindOf, type Recipient } from "../../core/one-time/recipient.ts"
+import type { Sealed, Sealer } from "../../ports/sealing.ts"
+import { readValidKey } from "./portable/certificate.ts"
+import { sealAge } from "./seal-age.ts"
+import { sealOpenPgp } from "./seal-openpgp.ts"
+import { isUsable } from "./stanzas.ts"
+
+/** Of a key that is no point of its curve. */
+const NOBODYS = "nobody can have this key: it is damaged"
+
+/** The real one. */
+export const sealer: Sealer = {
+    seal(text, kind, recipients, now) {
+        if (recipients.length === 0 || recipients.some((one) => fileKindOf(one.kind) !== kind)) {
+            throw new RangeError(`not all of them read files of the kind ${kind}`)
+        }
+        return kind === "openpgp" ? forCertificates(text, recipients, now) : forAge(text, recipients)
+    },
+}
+
+/**
+ * What is wrong with a key that reads well, as a sentence; null: nothing. Certificates are looked into elsewhere
+ * (`certificate.ts`).
+ */
+export function recipientFault(recipient: Recipient): string | null {
+    return recipient.kind === "openpgp" || isUsable(recipient) ? null : NOBODYS
+}
+
+async function forAge(text: Uint8Array, recipients: readonly Recipient[]): Promise<Sealed> {
+    const damaged = recipients.find((one) => !isUsable(one))
+    if (damaged !== undefined) return { ok: false, line: damaged.line, detail: NOBODYS }
+    return { ok: true, file: await sealAge(text, recipients) }
+}
+
+async function forCertificates(text: Uint8Array, recipients: readonly Recipient[], now: number): Promise<Sealed> {
+    const keys: Key[] = []
+    for (const recipient of recipients) {
+        const read = await readValidKey(recipient.text, now)
+        if (!read.ok) return { ok: false, line: recipient.line, detail: read.detail }
+        keys.push(read.key)
+    }
+    return { ok: true, file: await sealOpenPgp(text, keys, now) }
+}

@@ -36,6 +36,7 @@ needs() {
         echo knock:knockd knockd:knockd nmap:nmap hping3:hping3 telnet:telnet nc:netcat-openbsd ping:iputils-ping
         echo systemd-analyze:systemd systemd-tmpfiles:systemd systemd-sysusers:systemd
         echo tcpdump:tcpdump sshd:openssh-server ssh:openssh-client iptables:iptables curl:curl chromium:chromium faketime:faketime mkfs.ext4:e2fsprogs
+        echo rclone:rclone rsync:rsync git:git scp:openssh-client
         echo age:age gpg:gpg gpg-agent:gpg-agent ssh-keygen:openssh-client openssl:openssl
         ;;
     *) fail "unknown purpose: $1" ;;
@@ -78,11 +79,11 @@ is_enabled() {
     return 1
 }
 
-# sshd and knockd are wanted as programs, not as services of this host: nothing is started (policy-rc.d, invoke-rc.d's
+# sshd, knockd and rsync are wanted as programs, not as services of this host: nothing is started (policy-rc.d, invoke-rc.d's
 # own switch, for the time of the install) and nothing new is enabled for the next boot.
 install_quietly() {
     new_services=
-    for package in openssh-server:ssh knockd:knockd; do
+    for package in openssh-server:ssh knockd:knockd rsync:rsync; do
         case " $* " in *" ${package%:*} "*) is_enabled "${package#*:}" || new_services="$new_services ${package#*:}" ;; esac
     done
     # One of ours, from an install that was killed, is not the host's.

@@ -80,8 +80,9 @@ function configOf(count: number): Config {
             once: false,
             knockd: null,
         },
+        oneTime: null,
         command: null,
         command6: null,
     }))
-    return { gateway: { ...GATEWAY, attempts: ATTEMPTS }, doors, hooks: [] }
+    return { gateway: { ...GATEWAY, attempts: ATTEMPTS }, doors, hooks: [], bundles: null }
 }

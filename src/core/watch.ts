@@ -2,9 +2,11 @@
  * What the capture must pass up so that the engine misses nothing that matters: data for the nflog chain, the packet
  * socket's filter and the tests alike.
  */
-import type { Config, Door, Sequence } from "./config/config.ts"
+import type { Config, Sequence } from "./config/config.ts"
 import { codeOf, type HitCode, type Service, type TcpFlags } from "./knock/hit.ts"
+import { NEW_CONNECTION } from "./knock/language.ts"
 import type { Address } from "./net/address.ts"
+import { poolOf, poolServices } from "./one-time/pool.ts"
 
 /**
  * One way of looking at the traffic: which TCP packets count and whose address they must be sent to. Doors with the
@@ -20,10 +22,13 @@ export type View = {
     readonly firsts: readonly HitCode[]
     /** Hits that any sequence of this view names. */
     readonly named: readonly HitCode[]
+    /** Hits that one-time sequences of this view are drawn from: each may begin one, unless something listens there. */
+    readonly drawn: readonly HitCode[]
     /** The longest window of this view's sequences, in milliseconds. */
     readonly within: number
-    /** Indices into `config.doors`. */
+    /** Indices into `config.doors`: those with a fixed sequence, and those with one-time sequences. */
     readonly doors: readonly number[]
+    readonly oneTime: readonly number[]
 }
 
 /**
@@ -52,31 +57,67 @@ export type Watching = {
     readonly offered: readonly Service[]
 }
 
-/** Groups the doors of a configuration into views, in the order of their first door. */
-export function planWatch(config: Pick<Config, "gateway" | "doors">): WatchPlan {
-    const groups = new Map<string, { door: Door; doors: number[] }>()
-    config.doors.forEach((door, index) => {
-        if (door.sequence === null) return
-        const key = keyOf(door, door.sequence)
-        const group = groups.get(key)
-        if (group) group.doors.push(index)
-        else groups.set(key, { door, doors: [index] })
+/** Doors that share a view: as numbers of `doors`, those with a fixed sequence and those with one-time sequences. */
+type Group = { readonly look: Look; readonly doors: number[]; readonly oneTime: number[] }
+
+/** Groups doors into views, in the order of their first door. */
+export function groupDoors(doors: Config["doors"]): readonly Group[] {
+    const groups = new Map<string, Group>()
+    const group = (key: string, look: Look) => {
+        const known = groups.get(key)
+        if (known !== undefined) return known
+        const made = { look, doors: [], oneTime: [] }
+        groups.set(key, made)
+        return made
+    }
+    doors.forEach(({ name, sequence, oneTime }, index) => {
+        if (sequence !== null) group(keyOf(name, sequence), sequence).doors.push(index)
+        if (oneTime !== null) group(keyOf(name, ONE_TIME_LOOK), ONE_TIME_LOOK).oneTime.push(index)
     })
-    const views = [...groups.values()].map(({ door, doors }): View => {
+    return [...groups.values()]
+}
+
+/** What to watch for this configuration. */
+export function planWatch(config: Pick<Config, "gateway" | "doors">): WatchPlan {
+    const views = groupDoors(config.doors).map(({ look, doors, oneTime }): View => {
         const sequences = doors.map((index) => config.doors[index]!.sequence!)
         return {
-            strict: door.sequence!.strict,
-            flags: door.sequence!.flags,
-            target: door.sequence!.target,
+            strict: look.strict,
+            flags: look.flags,
+            target: look.target,
             firsts: unique(sequences.map((s) => codeOf(s.hits[0]!))),
             named: unique(sequences.flatMap((s) => s.hits.map(codeOf))),
-            within: Math.max(...sequences.map((s) => s.within)),
+            drawn: drawnOf(config, oneTime),
+            within: Math.max(
+                ...sequences.map((s) => s.within),
+                ...oneTime.map((index) => config.doors[index]!.oneTime!.within),
+            ),
             doors,
+            oneTime,
         }
     })
     const { uniform, logGroup, attempts } = config.gateway
     const services = config.doors.flatMap((door) => door.opens)
     return { views, services, uniform, logGroup, attempts }
+}
+
+/** What must be equal for doors to share a view. */
+type Look = Pick<Sequence, "strict" | "flags" | "target" | "knockd">
+
+/** All one-time sequences are looked for in the same way. */
+const ONE_TIME_LOOK: Look = { strict: true, flags: NEW_CONNECTION, target: [], knockd: null }
+
+function drawnOf({ gateway, doors }: Pick<Config, "gateway" | "doors">, oneTime: readonly number[]): HitCode[] {
+    if (oneTime.length === 0) return []
+    const services = poolServices(doors, gateway.services)
+    // Doors mostly have the same pool.
+    const pools = new Map(
+        oneTime.map((index) => {
+            const { protocols, from, to } = doors[index]!.oneTime!
+            return [`${protocols.join()} ${from} ${to}`, { protocols, from, to }]
+        }),
+    )
+    return unique([...pools.values()].flatMap((pool) => poolOf({ ...pool, services }).map(codeOf)))
 }
 
 /** For each of these views, which of those of another configuration looks at the same packets; -1: none. */
@@ -88,12 +129,12 @@ export function sameViews(of: Doors, views: readonly View[], other: Doors, other
 type Doors = Pick<Config, "doors">
 
 function viewKey({ doors }: Doors, view: View): string {
-    const door = doors[view.doors[0]!]!
-    return keyOf(door, door.sequence!)
+    const door = doors[view.doors[0] ?? -1]
+    return keyOf(door?.name ?? "", door?.sequence ?? ONE_TIME_LOOK)
 }
 
 /** Equal for doors of one view, in whatever order their targets are named. */
-function keyOf({ name }: Door, { knockd, flags, target }: Sequence): string {
+function keyOf(name: string, { knockd, flags, target }: Look): string {
     const targets = [...new Set(target.map((address) => address.join(".")))].sort()
     return `${knockd === null ? "" : name} ${flags.set} ${flags.clear} ${targets.join(" ")}`
 }

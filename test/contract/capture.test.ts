@@ -27,7 +27,17 @@ import { describePacket } from "../unit/capture/vectors.ts"
 const GROUP = 77
 const reason = whyNoNamespaces()
 
-const view = { strict: true, flags: { set: 2, clear: 0 }, target: [], firsts: [], named: [], within: 5000, doors: [0] }
+const view = {
+    strict: true,
+    flags: { set: 2, clear: 0 },
+    target: [],
+    firsts: [],
+    named: [],
+    drawn: [],
+    within: 5000,
+    doors: [0],
+    oneTime: [],
+}
 const plan: WatchPlan = {
     views: [view],
     services: [{ protocol: "tcp", port: 22 }],

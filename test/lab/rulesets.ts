@@ -37,7 +37,15 @@ export function always(text: string): Ruleset["always"][number] {
 /** A view by the first hits and the other hits of its sequences. */
 export function view(firsts: readonly string[], others: readonly string[], more: Partial<View> = {}): View {
     const named = [...new Set(codes([...firsts, ...others]))]
-    const plain = { strict: true, flags: NEW_CONNECTION, target: [], within: 15_000, doors: [0] }
+    const plain = {
+        strict: true,
+        flags: NEW_CONNECTION,
+        target: [],
+        drawn: [],
+        within: 15_000,
+        doors: [0],
+        oneTime: [],
+    }
     return { ...plain, firsts: codes(firsts), named, ...more }
 }
 

@@ -62,7 +62,19 @@ export function tableOf(wanted: Ruleset): TableSpec {
 /** Names and shapes of what to take away, where nothing is watched. */
 const NOTHING = {
     plan: {
-        views: [{ strict: true, flags: { set: 0, clear: 0 }, target: [], firsts: [], named: [], within: 1, doors: [] }],
+        views: [
+            {
+                strict: true,
+                flags: { set: 0, clear: 0 },
+                target: [],
+                firsts: [],
+                named: [],
+                drawn: [],
+                within: 1,
+                doors: [],
+                oneTime: [],
+            },
+        ],
         services: [],
         uniform: false,
         logGroup: 1,

@@ -5,7 +5,8 @@
 import { type BigIntStats, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { MAX_KNOCKERS, MAX_PROBLEMS } from "../../core/config/defaults.ts"
-import type { Issue, Problem } from "../../core/config/issues.ts"
+import type { Problem } from "../../core/config/issues.ts"
+import type { KnockersRead } from "../../core/config/parse.ts"
 import { issuesIn } from "../../core/config/places.ts"
 import {
     formatPath,
@@ -22,11 +23,6 @@ import { readTextFile, troubleOf } from "../system/text-file.ts"
 const MOST = 262_144
 /** Ours: so long (ms) at a time. */
 const PIECE_MS = 4
-
-/** All knockers, in the order of their names (by code unit), or every problem. `issues`: also what is unwise. */
-export type KnockersRead =
-    | { readonly ok: true; readonly knockers: readonly Knocker[]; readonly issues: readonly Issue[] }
-    | { readonly ok: false; readonly issues: readonly Issue[] }
 
 type Kept = { readonly stamp: string; readonly read: KnockerRead }
 

@@ -10,7 +10,7 @@ export type Changes = {
     readonly kept: number
 }
 
-/** What another configuration changes. `gateway`: keys of [gateway], as they are written. */
+/** What another configuration changes. `gateway`: keys of [gateway], as they are written, and those of [bundles]. */
 export type ConfigChanges = { readonly doors: Changes; readonly hooks: Changes; readonly gateway: readonly string[] }
 
 /** From `old` to `now`. A door or hook is the same by its name; their order means nothing. */
@@ -18,7 +18,16 @@ export function configChanges(old: Config, now: Config): ConfigChanges {
     const before = new Map(Object.entries(old.gateway))
     const other = Object.entries(now.gateway).filter(([name, value]) => !sameData(value, before.get(name)))
     const gateway = other.map(([name]) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))
-    return { doors: changesOf(old.doors, now.doors), hooks: changesOf(old.hooks, now.hooks), gateway }
+    const settings = [...gateway, ...bundleChanges(old.bundles, now.bundles)]
+    return { doors: changesOf(old.doors, now.doors), hooks: changesOf(old.hooks, now.hooks), gateway: settings }
+}
+
+/** Keys of [bundles], or the table as a whole. */
+function bundleChanges(old: Config["bundles"], now: Config["bundles"]): string[] {
+    if (old === null || now === null) return old === now ? [] : ["bundles"]
+    const before = new Map(Object.entries(old))
+    const other = Object.entries(now).filter(([name, value]) => !sameData(value, before.get(name)))
+    return other.map(([name]) => `bundles.${name}`)
 }
 
 function changesOf<T extends { readonly name: string }>(old: readonly T[], now: readonly T[]): Changes {

@@ -7,24 +7,29 @@ import { ACK, PSH } from "../net/packet.ts"
 import type { Door, Sequence } from "./config.ts"
 import { guessBits, isPublished } from "./guess.ts"
 import type { Doubt, Found, Path } from "./issues.ts"
+import { bundleDoubts } from "./one-time.ts"
 import type { ConfigFile, HostFacts, Parsed } from "./parse.ts"
 import { scannable } from "./rules.ts"
 
 /** A door whose table has no mistakes, where it stands. */
 type Placed = {
     readonly door: Door
+    readonly file: string
+    readonly index: number
+}
+
+/** One with a fixed knock. */
+type Sequenced = Placed & {
     readonly sequence: Sequence
     /** Of IPv4, of IPv6: who may knock. */
     readonly families: readonly [boolean, boolean]
-    readonly file: string
-    readonly index: number
 }
 
 type Say = (path: Path, problem: Doubt) => void
 
 /** What is asked about each door, looked up so that ten thousand doors take no longer than they must. */
 type Lookup = {
-    readonly doors: readonly Placed[]
+    readonly doors: readonly Sequenced[]
     /** By service: the first door that opens it. */
     readonly owners: ReadonlyMap<HitCode, string>
     readonly hidden: ReadonlySet<HitCode>
@@ -55,33 +60,46 @@ const ONE_PIECE = 1400
 /** Every doubt about what could be understood. */
 export function checkDoubts(parsed: Parsed, files: readonly ConfigFile[], facts: HostFacts): Found[] {
     const found: Found[] = []
-    const doors = parsed.entries.flatMap(({ door, file, index }): Placed[] =>
-        door?.sequence ? [{ door, sequence: door.sequence, families: familiesOf(door), file, index }] : [],
-    )
-    const lookup = lookUp(doors, facts, parsed.gateway?.services ?? [])
-    for (const [number, placed] of doors.entries()) {
-        const { door, sequence, file, index } = placed
+    const doors = parsed.entries.flatMap(({ door, file, index }): Placed[] => (door ? [{ door, file, index }] : []))
+    const sequenced = doors.flatMap((placed): Sequenced[] => {
+        const { door } = placed
+        return door.sequence ? [{ ...placed, sequence: door.sequence, families: familiesOf(door) }] : []
+    })
+    const lookup = lookUp(doors, sequenced, facts, parsed.gateway?.services ?? [])
+    const numbers = new Map(sequenced.map(({ door }, number) => [door, number]))
+    for (const { door, file, index } of doors) {
+        const { sequence, oneTime } = door
         const say: Say = (path, problem) => found.push({ file, path: ["door", index, ...path], problem })
-        sequenceAsWhole(sequence, say)
-        for (const i of sequence.hits.keys()) singleHit(sequence.hits, i, lookup, say)
-        timesAndFlags(door, sequence, say)
-        otherDoors(number, lookup, say)
+        if (sequence !== null) {
+            sequenceAsWhole(sequence, say)
+            for (const i of sequence.hits.keys()) singleHit(sequence.hits, i, lookup, say)
+            timesAndFlags(door, sequence, say)
+            otherDoors(numbers.get(door)!, lookup, say)
+        }
+        if (oneTime !== null && oneTime.within > LONG_WINDOW) say(["one_time", "within"], { code: "long-window" })
         services(door, lookup, say)
     }
     if (parsed.gateway?.uniform === true && parsed.gateway.capture === "packet-socket")
         found.push({ file: parsed.gatewayFile!, path: ["gateway", "uniform"], problem: { code: "uniform-unused" } })
-    return [...found, ...permissions(files, parsed)]
+    return [...found, ...bundleDoubts(parsed), ...permissions(files, parsed)]
 }
 
-function lookUp(doors: readonly Placed[], { listening }: HostFacts, named: readonly Service[]): Lookup {
+function lookUp(
+    all: readonly Placed[],
+    doors: readonly Sequenced[],
+    { listening }: HostFacts,
+    named: readonly Service[],
+): Lookup {
     const owners = new Map<HitCode, string>()
     const hidden = new Set<HitCode>()
     const knocks = new Map<string, number[]>()
-    for (const [number, { door, sequence }] of doors.entries()) {
+    for (const { door } of all) {
         for (const code of door.opens.map(codeOf)) {
             if (!owners.has(code)) owners.set(code, door.name)
             if (door.hide) hidden.add(code)
         }
+    }
+    for (const [number, { sequence }] of doors.entries()) {
         const text = knockText(sequence.hits)
         const alike = knocks.get(text)
         if (alike === undefined) knocks.set(text, [number])
@@ -165,15 +183,15 @@ function knockText(hits: readonly Hit[]): string {
     return hits.map(codeOf).join(" ")
 }
 
-function familiesOf({ sources }: Door): Placed["families"] {
+function familiesOf({ sources }: Door): Sequenced["families"] {
     const four = sources.filter(isIPv4Network).length
     return [four > 0, four < sources.length]
 }
 
 /** Is there a packet that is a hit for both? */
 function canCoincide(
-    { sequence: a, families: [a4, a6] }: Placed,
-    { sequence: b, families: [b4, b6] }: Placed,
+    { sequence: a, families: [a4, a6] }: Sequenced,
+    { sequence: b, families: [b4, b6] }: Sequenced,
 ): boolean {
     if (!(a4 && b4) && !(a6 && b6)) return false
     const tcp = a.hits.some(({ protocol }) => protocol === "tcp")

@@ -1,10 +1,16 @@
 /** What a checked configuration says. Times are milliseconds, addresses are words, nothing is optional. */
 
-import type { Hit, Service, TcpFlags } from "../knock/hit.ts"
+import type { Hit, Protocol, Service, TcpFlags } from "../knock/hit.ts"
 import { type Address, isIPv4, type Network } from "../net/address.ts"
 
 /** A whole configuration. Door order is the order of the files. */
-export type Config = { readonly gateway: Gateway; readonly doors: readonly Door[]; readonly hooks: readonly Hook[] }
+export type Config = {
+    readonly gateway: Gateway
+    readonly doors: readonly Door[]
+    readonly hooks: readonly Hook[]
+    /** Null: there is no such table, and then no door has one-time sequences. */
+    readonly bundles: Bundles | null
+}
 
 /** What holds for the host as a whole. */
 export type Gateway = {
@@ -45,7 +51,9 @@ export type Door = {
     readonly always: readonly Network[]
     /** Doors whose grants this door's knock ends. */
     readonly closes: readonly string[]
+    /** One of these two is there at least. */
     readonly sequence: Sequence | null
+    readonly oneTime: OneTime | null
     readonly command: Command | null
     /** For sources of IPv6. Of a door of ours the same. */
     readonly command6: Command | null
@@ -72,6 +80,46 @@ export type Sequence = {
     /** Recognised as knockd's sequences are, which a sequence is that is not strict (spec/knockd.md); null: as ours. */
     readonly knockd: KnockdManner | null
 }
+
+/** Sequences that the gateway makes, each good for one knock (spec/one-time.md). New TCP connections to this host count. */
+export type OneTime = {
+    /** Hits of a sequence. */
+    readonly length: number
+    /** So many upcoming sequences of each knocker are accepted, and told in bundles. */
+    readonly window: number
+    /** From the first hit to the last, in milliseconds. */
+    readonly within: number
+    readonly protocols: readonly Protocol[]
+    /** TCP and UDP ports that hits are drawn from, both included. */
+    readonly from: number
+    readonly to: number
+}
+
+/** Who gets one-time sequences, and where bundles go (spec/bundle.md). */
+export type Bundles = {
+    /** The directory with a file for each knocker, as it is written: relative to the main file of the configuration. */
+    readonly users: string
+    /** What knocks are sent to: a host name or an address. */
+    readonly gateway: string
+    /** Where the files are found, with a slash at its end; "": links cannot be given. */
+    readonly url: string
+    /** A bundle is good for so long after it was made, in milliseconds. */
+    readonly lifetime: number
+    /** Bundles are made anew after so long, even if nothing has happened, in milliseconds. */
+    readonly every: number
+    /** At least so many files are published: those that nobody needs are dummies. */
+    readonly files: number
+    readonly publish: readonly PublishTarget[]
+}
+
+/** Where bundles are published. Times are milliseconds. */
+export type PublishTarget =
+    /** A directory that a web server reads. */
+    | { readonly kind: "directory"; readonly directory: string }
+    /** Below this address, with a slash at its end, files are put and deleted. `headers`: a file with lines "Name: value". */
+    | { readonly kind: "put"; readonly url: string; readonly headers: string | null; readonly timeout: number }
+    /** A program; `{directory}` is replaced in each argument by a directory that holds all files and nothing else. */
+    | { readonly kind: "run"; readonly run: readonly string[]; readonly timeout: number }
 
 /** What a door in knockd's place can ask for beside. */
 export type KnockdManner = {

@@ -35,6 +35,25 @@ export const DOOR = {
 /** [[hook]] */
 export const HOOK = { timeout: 10_000 } as const
 
+/** [door.one_time] */
+export const ONE_TIME = {
+    length: 4,
+    window: 10,
+    within: 15_000,
+    protocols: ["tcp"],
+    ports: { from: 10_100, to: 32_000 },
+} as const
+
+/** [bundles] and [[bundles.publish]] */
+export const BUNDLES = {
+    users: "users.d",
+    url: "",
+    lifetime: 30 * 86_400_000,
+    every: 86_400_000,
+    files: 0,
+    timeout: 60_000,
+} as const
+
 /** Least and most, both allowed. Ours: chosen so that no value can hurt memory or timers. */
 export const LIMITS = {
     logGroup: [1, 65_535],
@@ -47,6 +66,14 @@ export const LIMITS = {
     hookTimeout: [1000, 300_000],
     hookDoors: [1, 64],
     events: [1, 4],
+    length: [3, 8],
+    window: [1, 100],
+    protocols: [1, 3],
+    lifetime: [3_600_000, 366 * 86_400_000],
+    every: [60_000, 31 * 86_400_000],
+    files: [0, 1_000_000],
+    publish: [0, 16],
+    publishTimeout: [1000, 3_600_000],
     /** Entries of a list. (A single hit has a reason of its own: every scan finds it.) */
     hits: [1, MAX_HITS],
     opens: [0, 64],

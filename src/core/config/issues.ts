@@ -33,6 +33,7 @@ export type Kind =
     | "argument"
     | "arguments"
     | "boolean"
+    | "bundles"
     | "capture"
     | "command"
     | "door"
@@ -41,6 +42,7 @@ export type Kind =
     | "gateway"
     | "hits"
     | "hook"
+    | "host"
     | "integer"
     | "interfaces"
     | "key"
@@ -49,10 +51,15 @@ export type Kind =
     | "name"
     | "network"
     | "networks"
+    | "one-time"
     | "path"
+    | "ports"
+    | "protocols"
+    | "publish"
     | "sequence"
     | "services"
     | "text"
+    | "url"
 
 /** Why a file could not be read. */
 export type Trouble = "missing" | "permission" | "not-a-file" | "not-utf8" | "too-large" | "failed"
@@ -94,6 +101,15 @@ type Mistake =
     | { readonly code: "count"; readonly least: number; readonly most: number }
     | { readonly code: "listed-twice" }
     | { readonly code: "second-gateway"; readonly file: string }
+    | { readonly code: "second-bundles"; readonly file: string }
+    | { readonly code: "needs-bundles" }
+    | { readonly code: "one-target" }
+    | { readonly code: "host" }
+    | { readonly code: "url" }
+    | { readonly code: "ports" }
+    | { readonly code: "small-pool"; readonly hits: number; readonly least: number }
+    | { readonly code: "short-lifetime" }
+    | { readonly code: "too-many-upcoming"; readonly upcoming: number; readonly most: number }
     /** Not as the daemon that runs has it. */
     | { readonly code: "fixed" }
     | { readonly code: "no-doors" }
@@ -142,6 +158,11 @@ export type Doubt =
     | { readonly code: "always-everyone" }
     | { readonly code: "always-unhidden" }
     | { readonly code: "uniform-unused" }
+    | { readonly code: "no-knockers" }
+    | { readonly code: "odds"; readonly bits: number }
+    | { readonly code: "bundles-unused" }
+    | { readonly code: "nothing-published" }
+    | { readonly code: "headers-in-clear" }
     | { readonly code: "readable" }
     | { readonly code: "writable" }
     | { readonly code: "knocker-name" }
@@ -175,6 +196,11 @@ const SEVERITIES: Readonly<Record<Doubt["code"], Severity>> = {
     "always-everyone": "warning",
     "always-unhidden": "warning",
     "uniform-unused": "warning",
+    "no-knockers": "note",
+    odds: "warning",
+    "bundles-unused": "warning",
+    "nothing-published": "note",
+    "headers-in-clear": "warning",
     readable: "warning",
     writable: "warning",
     "knocker-name": "warning",

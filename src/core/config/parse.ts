@@ -3,16 +3,20 @@
  * ever half applied.
  */
 import type { Service } from "../knock/hit.ts"
+import type { Knocker } from "../one-time/knocker.ts"
 import { readToml } from "../toml.ts"
+import { readBundles } from "./bundles.ts"
 import { fixedSettings } from "./changes.ts"
 import { checkDoubts } from "./check.ts"
-import type { Config, Gateway } from "./config.ts"
+import type { Bundles, Config, Gateway } from "./config.ts"
 import { GATEWAY, MAX_DOORS, MAX_HOOKS, MAX_PROBLEMS } from "./defaults.ts"
+import { DOOR_NAME } from "./fields.ts"
 import { checkHost, type Lacks } from "./host.ts"
 import { type Found, type Issue, type Path, severityOf, type Trouble } from "./issues.ts"
+import { checkBundles, checkUpcoming } from "./one-time.ts"
 import { issuesIn } from "./places.ts"
 import { checkHooks, checkRules, type DoorEntry, type HookEntry } from "./rules.ts"
-import { DOOR_NAME, doorTable, gatewayTable, hookTable } from "./schema.ts"
+import { doorTable, gatewayTable, hookTable } from "./schema.ts"
 import { isTable, type Placed, readTable, unknownKey } from "./tables.ts"
 
 /** One file: the main one first, then those of conf.d in the order of their names. */
@@ -31,13 +35,28 @@ export type HostFacts = {
     readonly listening: readonly Service[] | null
     /** What the host does not have of what is named, for warnings alone; left out: not known. */
     readonly lacks?: Lacks
+    /** Reads the files of knockers, where doors (of these names) have one-time sequences; left out: nobody looks at them. */
+    readonly knockers?: (bundles: Bundles, doors: ReadonlySet<string>) => Promise<KnockersRead>
     /** What the daemon runs with that shall take this configuration over: some of it must stay as it is. */
     readonly running?: Gateway
 }
 
-/** A configuration with what is unwise about it, or all that is wrong. Issues are in the order of their places. */
+/** All knockers, in the order of their names (by code unit), or every problem. `issues`: also what is unwise. */
+export type KnockersRead =
+    | { readonly ok: true; readonly knockers: readonly Knocker[]; readonly issues: readonly Issue[] }
+    | { readonly ok: false; readonly issues: readonly Issue[] }
+
+/**
+ * A configuration with what is unwise about it, or all that is wrong. Issues are in the order of their places, those of
+ * knockers' files last. `knockers`: none where nobody looked.
+ */
 export type Reading =
-    | { readonly ok: true; readonly config: Config; readonly issues: readonly Issue[] }
+    | {
+          readonly ok: true
+          readonly config: Config
+          readonly knockers: readonly Knocker[]
+          readonly issues: readonly Issue[]
+      }
     | { readonly ok: false; readonly issues: readonly Issue[] }
 
 /** Reads a configuration. Never throws on any text. */
@@ -49,12 +68,20 @@ export async function readConfig(files: readonly ConfigFile[], facts: HostFacts)
     const fixed =
         facts.running && gateway && fixedSettings(facts.running, gateway, parsed.gatewayFile ?? files[0]!.file)
     const doubtsOfHost = facts.lacks === undefined ? [] : checkHost(parsed, facts.lacks)
-    const found = [...parsed.found, ...(fixed ?? []), ...checkDoubts(parsed, files, facts), ...doubtsOfHost]
-    const issues = await place(files, parsed.entries, bounded(found))
+    const { bundles } = parsed
+    const oneTime = parsed.entries.flatMap(({ door }) => (door?.oneTime ? [door.name] : []))
+    const asked = bundles !== null && oneTime.length > 0
+    const read = asked && facts.knockers !== undefined ? await facts.knockers(bundles, new Set(oneTime)) : null
+    const knockers = read?.ok === true ? read.knockers : []
+    const upcoming = read?.ok === true ? checkUpcoming(parsed, knockers) : []
+    const doubts = [...checkDoubts(parsed, files, facts), ...doubtsOfHost]
+    const found = [...parsed.found, ...(fixed ?? []), ...upcoming, ...doubts]
+    const issues = [...(await place(files, parsed.entries, bounded(found))), ...(read?.issues ?? [])]
     if (issues.some(({ severity }) => severity === "error")) return { ok: false, issues }
     const doors = parsed.entries.flatMap(({ door }) => door ?? [])
     const hooks = parsed.hooks.flatMap(({ hook }) => hook ?? [])
-    return { ok: true, config: { gateway: parsed.gateway ?? GATEWAY, doors, hooks }, issues }
+    const config = { gateway: parsed.gateway ?? GATEWAY, doors, hooks, bundles }
+    return { ok: true, config, knockers, issues }
 }
 
 /** No more than anybody reads, errors before what is only unwise; the last says that there are more. */
@@ -74,6 +101,10 @@ export type Parsed = {
     readonly gatewayFile: string | null
     readonly entries: readonly DoorEntry[]
     readonly hooks: readonly HookEntry[]
+    /** Null: there was none, or it had mistakes. */
+    readonly bundles: Bundles | null
+    /** The file of [bundles]. */
+    readonly bundlesFile: string | null
     readonly found: readonly Found[]
 }
 
@@ -83,6 +114,8 @@ function parseFiles(files: readonly ConfigFile[]): Parsed {
     const hooks: HookEntry[] = []
     let gateway: Gateway | null = null
     let gatewayFile: string | null = null
+    let bundles: Bundles | null = null
+    let bundlesFile: string | null = null
     let whole = true
     let doors = 0
     for (const { file, text } of files) {
@@ -121,24 +154,39 @@ function parseFiles(files: readonly ConfigFile[]): Parsed {
                     for (const [index, raw] of value.slice(0, room).entries())
                         hooks.push(readHook(raw, index, file, add))
                 }
+            } else if (key === "bundles") {
+                if (bundlesFile !== null)
+                    add([{ path: [key], key: true, problem: { code: "second-bundles", file: bundlesFile } }])
+                const read = readBundles(value)
+                add(read.problems, [key])
+                if (bundlesFile === null) bundles = read.value
+                bundlesFile ??= file
             } else if (found.length <= MAX_PROBLEMS) add([unknownKey([], key, "the top of a configuration")])
         }
     }
     const [main] = files
     if (doors > MAX_DOORS && main) {
         const problem = { code: "too-many-doors", most: MAX_DOORS, doors } as const
-        return { gateway, gatewayFile, entries: [], hooks: [], found: [{ file: main.file, path: [], problem }] }
+        const nothing = { entries: [], hooks: [], bundles: null, bundlesFile: null }
+        return { gateway, gatewayFile, ...nothing, found: [{ file: main.file, path: [], problem }] }
     }
     if (whole && entries.length === 0 && main && !found.some(({ path }) => path[0] === "door"))
         found.push({ file: main.file, path: [], problem: { code: "no-doors" } })
-    const broken = [...checkRules(entries, whole), ...checkHooks(hooks, entries, whole)]
-    return { gateway, gatewayFile, entries, hooks, found: [...found, ...broken] }
+    const broken = [
+        ...checkRules(entries, whole),
+        ...checkHooks(hooks, entries, whole),
+        ...checkBundles({ entries, services: gateway?.services ?? [], bundles, bundlesFile }, whole),
+    ]
+    return { gateway, gatewayFile, entries, hooks, bundles, bundlesFile, found: [...found, ...broken] }
 }
 
 function readDoor(raw: unknown, index: number, file: string, add: (placed: Placed[], base: Path) => void): DoorEntry {
     const { value, problems } = readTable(doorTable, raw, "[[door]]")
     add(problems, ["door", index])
-    return { file, index, raw: isTable(raw) ? raw : {}, door: value && { ...value, command6: value.command } }
+    const entry = { file, index, raw: isTable(raw) ? raw : {} }
+    if (value === null) return { ...entry, door: null }
+    const { one_time: oneTime, ...rest } = value
+    return { ...entry, door: { ...rest, oneTime, command6: rest.command } }
 }
 
 function readHook(raw: unknown, index: number, file: string, add: (placed: Placed[], base: Path) => void): HookEntry {

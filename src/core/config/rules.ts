@@ -3,9 +3,9 @@
  * with other mistakes: every problem is reported at once.
  */
 import { codeOf, type Hit } from "../knock/hit.ts"
-import { planWatch } from "../watch.ts"
+import { groupDoors } from "../watch.ts"
 import type { Door, Hook } from "./config.ts"
-import { GATEWAY, MAX_HOOKS, MAX_VIEWS } from "./defaults.ts"
+import { MAX_HOOKS, MAX_VIEWS } from "./defaults.ts"
 import type { Found, Path, Problem } from "./issues.ts"
 import { nearest } from "./suggest.ts"
 
@@ -32,6 +32,7 @@ export function checkRules(entries: readonly DoorEntry[], whole: boolean): Found
         ...entries.flatMap((entry) => [
             ...ofNames(entry, firsts),
             ...ofCloses(entry, firsts, whole),
+            ...ofKnock(entry),
             ...ofPurpose(entry),
         ]),
         ...entries.flatMap(ofHits),
@@ -93,6 +94,13 @@ function ofCloses(entry: DoorEntry, firsts: ReadonlyMap<string, DoorEntry>, whol
     })
 }
 
+function ofKnock(entry: DoorEntry): Found[] {
+    const { sequence, one_time: oneTime } = entry.raw
+    // What is no table at all has a message of its own.
+    if (sequence !== undefined || oneTime !== undefined || Object.keys(entry.raw).length === 0) return []
+    return [at(entry, ["sequence"], { code: "missing", kind: "sequence" })]
+}
+
 function ofPurpose(entry: DoorEntry): Found[] {
     const { raw } = entry
     const found: Found[] = []
@@ -131,8 +139,8 @@ export function scannable(hits: readonly Hit[]): boolean {
 function ofViews(entries: readonly DoorEntry[]): Found[] {
     const valid = entries.filter(({ door }) => door !== null)
     const doors = valid.map(({ door }) => door!)
-    const { views } = planWatch({ gateway: GATEWAY, doors })
-    const first = views[MAX_VIEWS]?.doors[0]
+    const beyond = groupDoors(doors)[MAX_VIEWS]
+    const first = beyond?.doors[0] ?? beyond?.oneTime[0]
     return first === undefined ? [] : [at(valid[first]!, ["sequence"], { code: "too-many-views", most: MAX_VIEWS })]
 }
 

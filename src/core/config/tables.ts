@@ -1,8 +1,9 @@
 /** One table of a TOML file through its schema: a value, or every problem of it with its place. */
 import type * as z from "zod"
 import { MAX_PROBLEMS } from "./defaults.ts"
+import { problemOf } from "./fields.ts"
 import type { Path, Problem } from "./issues.ts"
-import { KEYS, problemOf, type TableName } from "./schema.ts"
+import { KEYS, type TableName } from "./schema.ts"
 import { nearest } from "./suggest.ts"
 
 /** A problem at a place below the table that was read. */
@@ -55,13 +56,19 @@ const SYNONYMS: ReadonlyMap<string, string> = new Map([
 ])
 
 /** Kinds of knock that this version does not have. */
-const LATER: readonly string[] = ["one_time", "keys"]
+const LATER: readonly string[] = ["keys"]
+
+/** Tables inside the one that is read. */
+const INNER: ReadonlyMap<string | number | undefined, TableName> = new Map([
+    ["sequence", "[door.sequence]"],
+    ["one_time", "[door.one_time]"],
+    ["command", "[door.command]"],
+])
 
 /** The problem of a key that is not known: what was meant, and where it belongs. */
 export function unknownKey(base: Path, key: string, top: TableName): Placed {
     const path = [...base, key]
-    const inner = base.at(-1)
-    const table: TableName = inner === "sequence" ? "[door.sequence]" : inner === "command" ? "[door.command]" : top
+    const table = INNER.get(base.at(-1)) ?? top
     if (table === "[[door]]" && LATER.includes(key)) return { path, key: true, problem: { code: "later", key } }
     const own = KEYS.get(table) ?? []
     const meant = SYNONYMS.get(key.toLowerCase()) ?? key

@@ -11,6 +11,7 @@ const KINDS: Readonly<Record<Kind, string>> = {
     argument: "a text in quotes",
     arguments: 'a list of a program and its arguments, such as ["/usr/bin/wake", "{source}"]',
     boolean: "true or false, without quotes",
+    bundles: "a table: [bundles], once",
     capture: '"auto", "nflog" or "packet-socket"',
     command: "a table: [door.command] with start and perhaps stop",
     door: "a table: [[door]], with two brackets on either side",
@@ -22,6 +23,7 @@ const KINDS: Readonly<Record<Kind, string>> = {
     hit: 'a hit such as "32144", "21312:udp" or "icmp:321"',
     hits: 'a list of hits, such as ["PORT", "PORT:udp", "icmp:SIZE"]',
     hook: "a table: [[hook]], with two brackets on either side",
+    host: 'a host name or an address such as "gw.example.org"',
     integer: "a whole number, without quotes",
     interfaces: '"auto", "any" or a list such as ["eth0", "wg0"]',
     key: "a public key in quotes, as its line of text",
@@ -30,11 +32,16 @@ const KINDS: Readonly<Record<Kind, string>> = {
     name: 'a name such as "ssh"',
     network: 'a network such as "192.0.2.0/24"',
     networks: 'a list of networks, such as ["192.0.2.0/24", "2001:db8::/32"]',
+    "one-time": "a table: [door.one_time] with length and window",
     path: 'an absolute path such as "/var/lib/postern"',
+    ports: 'a range of ports such as "10100-32000"',
+    protocols: 'a list out of "tcp", "udp" and "icmp"',
+    publish: "a table: [[bundles.publish]] with directory, put or run",
     sequence: "a table: [door.sequence] with hits and within",
     service: 'a service such as "tcp/22"',
     services: 'a list of services, such as ["tcp/22"]',
     text: "a text in quotes",
+    url: 'an address such as "https://example.org/knock/"',
 }
 
 const TROUBLES: Readonly<Record<Trouble, string>> = {
@@ -55,9 +62,12 @@ const TEXTS: Texts = {
         if (home === null) return `${wrong}: did you mean ${near}?`
         return near === key ? `${wrong}: it belongs into ${home}` : `${wrong}: did you mean ${near}, in ${home}?`
     },
-    later: ({ key }) => `${key} is not in this version of postern: take it out; a door needs a [door.sequence]`,
+    later: ({ key }) =>
+        `${key} is not in this version of postern: take it out; a door needs a [door.sequence] or a [door.one_time]`,
     missing: ({ kind }) =>
-        kind === "sequence" ? `missing: a door needs its knock, ${KINDS[kind]}` : `missing: give it ${KINDS[kind]}`,
+        kind === "sequence"
+            ? "missing: a door needs its knock, [door.sequence] with hits, or [door.one_time]"
+            : `missing: give it ${KINDS[kind]}`,
     type: ({ kind }) => `should be ${KINDS[kind]}`,
     refused: ({ word, refused, secret }) => refusalText(word, refused, secret),
     network: () =>
@@ -81,6 +91,18 @@ const TEXTS: Texts = {
     count: ({ least, most }) => `must be a list of ${least} to ${most}`,
     "listed-twice": () => "stands twice in the list: take one out",
     "second-gateway": ({ file }) => `[gateway] can be there only once over all files, and is in ${file} already`,
+    "second-bundles": ({ file }) => `[bundles] can be there only once over all files, and is in ${file} already`,
+    "needs-bundles": () =>
+        "one-time sequences need to know who gets them: add [bundles] with the name of this gateway, and users",
+    "one-target": () => "one target is one of directory, put and run: give each a [[bundles.publish]] of its own",
+    host: () => "not a host name or an address: 64 characters at most, without port",
+    url: () => "not an address that files can be behind: http:// or https://, no password or ?, a / at its end",
+    ports: () => 'not a range of ports: written "10100-32000", the smaller first',
+    "small-pool": ({ hits, least }) =>
+        `only ${hits} hits to draw from, ${least} are the least: take a wider range, or more protocols`,
+    "short-lifetime": () => "bundles would run out before they are made anew: every must be less than lifetime",
+    "too-many-upcoming": ({ upcoming, most }) =>
+        `${upcoming} sequences would be accepted, ${most} are the most: take a smaller window, or name the doors of knockers`,
     fixed: () => "cannot change while the daemon runs: restart it, or take the change back",
     "no-doors": () => "there is no [[door]]: without one there is nothing to knock at",
     "second-door": ({ name, file }) => `a second door called ${name} (the first is in ${file}): give each its own name`,
@@ -140,6 +162,12 @@ const TEXTS: Texts = {
     "always-everyone": () => "everyone: nobody needs to knock, and the service is not hidden at all",
     "always-unhidden": () => "always has no effect without hide = true: the service is not kept from anyone",
     "uniform-unused": () => 'uniform has no effect with capture = "packet-socket"',
+    "no-knockers": () => "nobody has keys for this door, so nobody can open it so: see postern user add",
+    odds: ({ bits }) =>
+        `a guesser needs only 2^${bits} hits until a door is open: take a greater length, a wider range or more protocols`,
+    "bundles-unused": () => "no door has [door.one_time]: there are no sequences to publish",
+    "nothing-published": () => "there is no [[bundles.publish]]: bundles are made for those who ask here alone",
+    "headers-in-clear": () => "these headers go over the wire for all to read: put to https:// instead",
     readable: () => "everybody on this host can read the sequences in this file: chmod 600",
     writable: () => "others than its owner can change this file, and the daemon does what it says: chmod 600",
     "knocker-name": () =>

@@ -51,6 +51,9 @@ export function browserRefuses(port: number): boolean {
     return BROWSERS_REFUSE.has(port)
 }
 
+/** All from 1024 on that are left out of one-time sequences (spec/one-time.md, section 6). */
+export const NEVER_DRAWN: readonly number[] = [...new Set([...VISITED, ...BROWSERS_REFUSE])].sort((a, b) => a - b)
+
 /** Is this port left out of one-time sequences (spec/one-time.md, section 6)? */
 export function neverDrawn(port: number): boolean {
     return wellKnownPort(port) || browserRefuses(port)

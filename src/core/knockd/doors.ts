@@ -32,6 +32,7 @@ export function doorsOf({ options, doors }: KnockdConf): MadeDoor[] {
             always: [],
             closes: [],
             sequence: from.hits.length === 0 ? null : sequenceOf(from, options, target),
+            oneTime: null,
             command: commandFrom(from.start, from.stop, from.cmdTimeout),
             command6: commandFrom(from.start6 ?? from.start, from.stop6 ?? from.stop, from.cmdTimeout),
         }

@@ -1,7 +1,9 @@
 /** Who gets one-time sequences, as the operator's file about them says (spec/one-time.md, section 1). */
+
+import { DOOR_NAME } from "../config/fields.ts"
 import type { Found, Issue, Path, Trouble } from "../config/issues.ts"
 import { issuesIn } from "../config/places.ts"
-import { DOOR_NAME, knockerTable } from "../config/schema.ts"
+import { knockerTable } from "../config/schema.ts"
 import { nearest } from "../config/suggest.ts"
 import { readTable } from "../config/tables.ts"
 import { readToml } from "../toml.ts"

@@ -1,6 +1,6 @@
 /** What the hits of one-time sequences are drawn from (spec/one-time.md, section 2). */
 import type { Hit, Protocol, Service } from "../knock/hit.ts"
-import { neverDrawn } from "../knock/ports.ts"
+import { NEVER_DRAWN, neverDrawn } from "../knock/ports.ts"
 
 /** What the configuration says of it. Ports from `from` to `to`, both included. */
 export type PoolOptions = {
@@ -18,6 +18,14 @@ export const LEAST_POOL = 1000
 /** The spec's order. */
 const ORDER: readonly Protocol[] = ["tcp", "udp", "icmp"]
 
+/** What a configuration names as a service, of its doors or of the gateway. */
+export function poolServices(
+    doors: readonly { readonly opens: readonly Service[] }[],
+    services: readonly Service[],
+): readonly Service[] {
+    return [...services, ...doors.flatMap(({ opens }) => opens)]
+}
+
 /** All hits of a pool, in the spec's order: tcp, udp, icmp, each with rising values, each hit once. */
 export function poolOf({ protocols, from, to, services }: PoolOptions): readonly Hit[] {
     const taken = new Set(services.map(({ protocol, port }) => `${protocol}/${port}`))
@@ -27,6 +35,18 @@ export function poolOf({ protocols, from, to, services }: PoolOptions): readonly
         const free = (port: number) => protocol === "icmp" || !(neverDrawn(port) || taken.has(`${protocol}/${port}`))
         return values.filter(free).map((port) => ({ protocol, port }))
     })
+}
+
+/** How many hits `poolOf` would give, counted instead of listed. */
+export function poolSize({ protocols, from, to, services }: PoolOptions): number {
+    const within = (port: number) => port >= Math.max(from, 1024) && port <= to
+    const ports = Math.max(0, to - Math.max(from, 1024) + 1) - NEVER_DRAWN.filter(within).length
+    return ORDER.filter((protocol) => protocols.includes(protocol)).reduce((size, protocol) => {
+        if (protocol === "icmp") return size + ECHO_SIZES.to - ECHO_SIZES.from + 1
+        const own = services.filter((service) => service.protocol === protocol && within(service.port))
+        const taken = new Set(own.map(({ port }) => port).filter((port) => !neverDrawn(port)))
+        return size + ports - taken.size
+    }, 0)
 }
 
 /** How many sequences of `length` hits a pool of `size` has, as bits. */

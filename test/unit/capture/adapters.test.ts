@@ -191,7 +191,17 @@ describe("systemClock()", () => {
 })
 
 describe("traceCapture()", () => {
-    const view = { strict: true, flags: { set: 2, clear: 16 }, target: [], firsts: [], named: [], within: 1, doors: [] }
+    const view = {
+        strict: true,
+        flags: { set: 2, clear: 16 },
+        target: [],
+        firsts: [],
+        named: [],
+        drawn: [],
+        within: 1,
+        doors: [],
+        oneTime: [],
+    }
     const plan: WatchPlan = { views: [view], services: [], uniform: false, logGroup: 1, attempts: 16 }
     const all = { plan, interfaces: null, offered: [] }
     const local = [make.address(make.LOCAL4)]

@@ -17,8 +17,10 @@ const plain: View = {
     target: [],
     firsts: [codeOf({ protocol: "tcp", port: 7000 })],
     named: [codeOf({ protocol: "tcp", port: 7000 }), codeOf({ protocol: "udp", port: 443 })],
+    drawn: [],
     within: 5000,
     doors: [0],
+    oneTime: [],
 }
 const router: View = { ...plain, flags: { set: FIN, clear: SYN }, target: [make.address("203.0.113.7")], named: [] }
 const plan: WatchPlan = {

@@ -2,7 +2,7 @@
  * A world for the engine: it owns time and sources, sends packets, carries effects out on a model of the kernel's sets
  * and jumps to deadlines. Nothing sleeps.
  */
-import type { Command, Config, Door, Gateway, KnockdManner } from "../../../src/core/config/config.ts"
+import type { Command, Config, Door, Gateway, KnockdManner, Sequence } from "../../../src/core/config/config.ts"
 import { GATEWAY } from "../../../src/core/config/defaults.ts"
 import type { Effect } from "../../../src/core/effect.ts"
 import { Engine } from "../../../src/core/engine.ts"
@@ -20,7 +20,8 @@ type DoorText = Partial<Omit<Door, "sequence" | "opens" | "sources" | "always" |
     readonly name: string
     readonly opens?: readonly string[]
     readonly sources?: readonly string[]
-    readonly hits: readonly string[]
+    /** None: the door has one-time sequences alone. */
+    readonly hits?: readonly string[]
     readonly within?: number
     readonly flags?: { set: number; clear: number }
     readonly target?: readonly string[]
@@ -39,33 +40,39 @@ function command(text: CommandText | null | undefined): Command | null {
     return text ? { shell: false, ...text } : null
 }
 
+function sequence(door: DoorText, hits: readonly string[]): Sequence {
+    return {
+        hits: hits.map((text) => value(parseHit(text))),
+        within: door.within ?? 15_000,
+        flags: door.flags ?? { set: SYN, clear: ACK },
+        target: (door.target ?? []).map((text) => parseAddress(text)!),
+        strict: door.strict ?? true,
+        once: door.once ?? false,
+        knockd:
+            door.knockd === undefined && door.strict !== false
+                ? null
+                : { duplicates: false, cooldown: 0, ...door.knockd },
+    }
+}
+
 /** A configuration from short texts; what is left out has a plain default. */
 export function config(doors: readonly DoorText[], gateway: Partial<Gateway> = {}): Config {
     return {
         gateway: { ...GATEWAY, attempts: 1024, ...gateway },
         hooks: [],
+        bundles: null,
         doors: doors.map((door) => ({
             for: 30_000,
             hide: false,
             always: [],
             closes: [],
             ...door,
+            oneTime: door.oneTime ?? null,
             command: command(door.command),
             command6: command(door.command6 === undefined ? door.command : door.command6),
             opens: (door.opens ?? []).map((text) => value(parseService(text))),
             sources: (door.sources ?? ["0.0.0.0/0", "::/0"]).map((text) => parseNetwork(text)!),
-            sequence: {
-                hits: door.hits.map((text) => value(parseHit(text))),
-                within: door.within ?? 15_000,
-                flags: door.flags ?? { set: SYN, clear: ACK },
-                target: (door.target ?? []).map((text) => parseAddress(text)!),
-                strict: door.strict ?? true,
-                once: door.once ?? false,
-                knockd:
-                    door.knockd === undefined && door.strict !== false
-                        ? null
-                        : { duplicates: false, cooldown: 0, ...door.knockd },
-            },
+            sequence: door.hits === undefined ? null : sequence(door, door.hits),
         })),
     }
 }

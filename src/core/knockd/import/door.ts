@@ -1,6 +1,6 @@
 /** Doors of knockd as doors of ours, before anything is written: what they do, for whom, and what keeps some out. */
 import { LIMITS, MAX_VIEWS } from "../../config/defaults.ts"
-import { DOOR_NAME } from "../../config/schema.ts"
+import { DOOR_NAME } from "../../config/fields.ts"
 import { codeOf, type HitCode, type Service } from "../../knock/hit.ts"
 import { formatFlags } from "../../knock/language.ts"
 import { isDoorName } from "../../knock/limits.ts"

@@ -30,6 +30,12 @@ hits = ["32144", 51002, "21312:udp", "icmp:321"]
 within = "5s"
 flags = "syn,!ack,!rst"
 target = ["192.0.2.1", "2001:db8::1"]
+[door.one_time]
+length = 5
+window = 3
+within = "20s"
+protocols = ["tcp", "icmp"]
+ports = "20000-30000"
 [door.command]
 start = ["/usr/bin/wake", "{source}", "{door}", "{knocker}"]
 stop = ["/usr/bin/sleep"]
@@ -46,6 +52,22 @@ timeout = "20s"
 name = "all"
 on = ["end"]
 run = ["/usr/bin/all"]
+
+[bundles]
+users = "/etc/postern/people"
+gateway = "gw.example.org"
+url = "https://example.org/knock/"
+lifetime = "7d"
+every = "12h"
+files = 20
+[[bundles.publish]]
+directory = "/var/www/knock"
+[[bundles.publish]]
+put = "https://dav.example.org/knock/"
+headers = "/etc/postern/dav.headers"
+[[bundles.publish]]
+run = ["/usr/bin/rsync", "-a", "{directory}/", "www:knock/"]
+timeout = "90s"
 `
 
 const unknown = { listening: null }
@@ -72,6 +94,7 @@ describe("readConfig()", () => {
         expect(reading).toEqual({
             ok: true,
             issues: [],
+            knockers: [],
             config: {
                 gateway: {
                     interfaces: ["eth0", "wg0"],
@@ -121,6 +144,14 @@ describe("readConfig()", () => {
                                 [0x20010db8, 0, 0, 1],
                             ],
                         },
+                        oneTime: {
+                            length: 5,
+                            window: 3,
+                            within: 20_000,
+                            protocols: ["tcp", "icmp"],
+                            from: 20_000,
+                            to: 30_000,
+                        },
                         command: wake,
                         command6: wake,
                     },
@@ -135,6 +166,24 @@ describe("readConfig()", () => {
                     },
                     { name: "all", on: ["end"], doors: null, run: ["/usr/bin/all"], timeout: 10_000 },
                 ],
+                bundles: {
+                    users: "/etc/postern/people",
+                    gateway: "gw.example.org",
+                    url: "https://example.org/knock/",
+                    lifetime: 7 * 86_400_000,
+                    every: 43_200_000,
+                    files: 20,
+                    publish: [
+                        { kind: "directory", directory: "/var/www/knock" },
+                        {
+                            kind: "put",
+                            url: "https://dav.example.org/knock/",
+                            headers: "/etc/postern/dav.headers",
+                            timeout: 60_000,
+                        },
+                        { kind: "run", run: ["/usr/bin/rsync", "-a", "{directory}/", "www:knock/"], timeout: 90_000 },
+                    ],
+                },
             },
         })
     })
@@ -158,6 +207,7 @@ describe("readConfig()", () => {
                 grants: 16_384,
             },
             hooks: [],
+            bundles: null,
             doors: [
                 {
                     name: "a",
@@ -183,6 +233,7 @@ describe("readConfig()", () => {
                         once: false,
                         knockd: null,
                     },
+                    oneTime: null,
                     command: null,
                     command6: null,
                 },

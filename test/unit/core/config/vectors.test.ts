@@ -23,11 +23,25 @@ function shown({ file, line, column, severity, code, path }: Issue): string {
     return `${name}${line}:${column} ${severity} ${code} ${path}`.trimEnd()
 }
 
-async function check({ files, listening, lacks = [] }: Scenario, change: (text: string) => string = (text) => text) {
+/** So many knockers, who may open every door. */
+function everybody(count: number) {
+    const one = { recipients: [], doors: null, generation: 0, comment: "" }
+    return {
+        ok: true as const,
+        knockers: Array.from({ length: count }, (_, i) => ({ ...one, name: `k${i}` })),
+        issues: [],
+    }
+}
+
+async function check(
+    { files, listening, lacks = [], knockers }: Scenario,
+    change: (text: string) => string = (text) => text,
+) {
     const changed: ConfigFile[] = files.map((file) => ({ ...file, text: change(file.text) }))
     return readConfig(changed, {
         listening: listening?.map(service) ?? null,
         lacks: (kind, name) => lacks.includes(`${kind} ${name}`),
+        ...(knockers === undefined ? {} : { knockers: () => Promise.resolve(everybody(knockers)) }),
     })
 }
 
@@ -59,6 +73,7 @@ test("every message says how to mend it in one line, and holds no hit of a seque
         "always-unhidden",
         "argument",
         "browsers-refuse",
+        "bundles-unused",
         "closes-itself",
         "closes-unknown",
         "contains",
@@ -69,6 +84,8 @@ test("every message says how to mend it in one line, and holds no hit of a seque
         "flags-not-new",
         "fragments",
         "guessable",
+        "headers-in-clear",
+        "host",
         "in-order",
         "interface",
         "later",
@@ -78,17 +95,23 @@ test("every message says how to mend it in one line, and holds no hit of a seque
         "long-window",
         "missing",
         "name",
+        "needs-bundles",
         "needs-opens",
         "needs-stop",
         "network",
         "no-doors",
         "no-group",
+        "no-knockers",
         "no-program",
         "not-hidden",
         "nothing-listens",
+        "nothing-published",
+        "odds",
+        "one-target",
         "own-service",
         "ping-default",
         "placeholder",
+        "ports",
         "power-of-two",
         "published",
         "range",
@@ -98,17 +121,22 @@ test("every message says how to mend it in one line, and holds no hit of a seque
         "repeated",
         "same-knock",
         "scannable",
+        "second-bundles",
         "second-door",
         "second-gateway",
         "second-hook",
         "short",
+        "short-lifetime",
+        "small-pool",
         "syntax",
         "too-many-hooks",
+        "too-many-upcoming",
         "too-many-views",
         "twice-running",
         "type",
         "uniform-unused",
         "unknown-key",
+        "url",
         "well-known",
         "writable",
       ]

@@ -3,7 +3,7 @@ import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import type { Hit } from "../../../../src/core/knock/hit.ts"
 import { type Digests, doorKey, knockerKey, sequenceAt } from "../../../../src/core/one-time/derive.ts"
-import { bitsOf, guessBits, poolOf } from "../../../../src/core/one-time/pool.ts"
+import { bitsOf, guessBits, poolOf, poolSize } from "../../../../src/core/one-time/pool.ts"
 
 const digests: Digests = {
     sha256: (some) => createHash("sha256").update(some).digest(),
@@ -65,6 +65,29 @@ describe("poolOf()", () => {
         expect(all.filter(({ protocol, port }) => protocol !== "icmp" && port < 1024)).toEqual([])
         expect(all.filter(({ port }) => port === 2200)).toEqual([{ protocol: "udp", port: 2200 }])
         expect(all.filter(({ port }) => port === 10_080 || port === 8080)).toEqual([])
+    })
+})
+
+describe("poolSize()", () => {
+    it("is how many hits poolOf() gives", () => {
+        const port = fc.integer({ min: 1, max: 65_535 })
+        const service = fc.record({
+            protocol: fc.constantFrom("tcp", "udp"),
+            port: fc.integer({ min: 900, max: 12_000 }),
+        })
+        fc.assert(
+            fc.property(
+                fc.uniqueArray(fc.constantFrom("tcp", "udp", "icmp")),
+                port,
+                port,
+                fc.array(service, { maxLength: 20 }),
+                (protocols, one, other, services) => {
+                    const some = { protocols, from: Math.min(one, other), to: Math.max(one, other), services }
+                    expect(poolSize(some)).toBe(poolOf(some).length)
+                },
+            ),
+            { numRuns: 50 },
+        )
     })
 })
 

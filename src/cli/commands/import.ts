@@ -97,7 +97,7 @@ async function readFile(file: string, terminal: Terminal) {
 }
 
 async function write(file: string, text: string, force: boolean, terminal: Terminal): Promise<ExitCode> {
-    const { saveSecret } = await import("../import/save.ts")
+    const { saveSecret } = await import("../save.ts")
     try {
         saveSecret(file, text, force, process.pid)
         return EXIT.ok

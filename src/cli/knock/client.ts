@@ -19,7 +19,7 @@ import {
     type Said,
 } from "../texts/knock.ts"
 import { errorCode } from "./errors.ts"
-import { type Job, type Outcome, runJob } from "./flow.ts"
+import { type Job, type Outcome, runJob, type Supply, sameHits } from "./flow.ts"
 import { type FileTrouble, type Loaded, namedProfile, profileFolder, profileFor, readHits } from "./profiles.ts"
 import { progressLine } from "./progress.ts"
 import type { RawOptions, Request } from "./request.ts"
@@ -36,7 +36,7 @@ type Knock = {
     /** What the name service is asked for. */
     readonly address: string
     readonly door: string | null
-    readonly hits: readonly Hit[]
+    readonly supply: Supply
     readonly flags: TcpFlags | null
     readonly wait: Service | null
     readonly profile: Profile | null
@@ -59,7 +59,7 @@ export async function knockAt(request: Request, options: RawOptions, terminal: T
     }
     const job: Job = {
         targets: zoned(targets.targets, request.interface),
-        hits: knock.hits,
+        supply: knock.supply,
         delay: request.delay ?? knock.profile?.delay ?? DELAY,
         wait: knock.wait,
         timeout: request.timeout ?? knock.profile?.timeout ?? TIMEOUT,
@@ -95,7 +95,7 @@ async function run(
         const outcome = await runJob(job, knocker, pace, interruption.signal, (what) => {
             if (options.verbose && what.doing === "hit") {
                 const to = job.targets.map(({ address }) => address).join(" and ")
-                terminal.say(`hit ${what.number} of ${what.of}: ${formatHit(job.hits[what.number - 1]!)} to ${to}`)
+                terminal.say(`hit ${what.number} of ${what.of}: ${formatHit(what.hit)} to ${to}`)
             } else line.show(progressText(knock.host, knock.wait, what))
         })
         line.clear()
@@ -109,7 +109,7 @@ async function run(
 
 /** Says how it ended. */
 function report(outcome: Outcome, job: Job, knock: Knock, options: RawOptions, terminal: Terminal): ExitCode {
-    const said = resultText(outcome, knock.host, knock.wait, job.hits.length)
+    const said = resultText(outcome, knock.host, knock.wait)
     if (options.json) terminal.out(JSON.stringify(asJson(outcome, job, knock)))
     const code = exitCode(outcome)
     // A family without a way is no news while the other one works; everything else that was lost is.
@@ -139,7 +139,7 @@ function asJson(outcome: Outcome, job: Job, knock: Knock) {
         door: knock.door,
         result: outcome.result,
         addresses: job.targets.map(({ address }) => address),
-        hits: job.hits.length,
+        hits: outcome.hits,
         knocks: outcome.tries,
         service: knock.wait === null ? null : formatService(knock.wait),
         answers: outcome.answers.map(({ target, ms }) => ({ address: target.address, ms: Math.round(ms) })),
@@ -148,8 +148,13 @@ function asJson(outcome: Outcome, job: Job, knock: Knock) {
 }
 
 /** Shows the plan. The only place beside `--verbose` that names the hits of a profile. */
-function dryRun(job: Job, knock: Knock, options: RawOptions, terminal: Terminal): ExitCode {
-    const plan = planKnock(job.targets, job.hits, job.delay)
+async function dryRun(job: Job, knock: Knock, options: RawOptions, terminal: Terminal): Promise<ExitCode> {
+    const hits = await knock.supply.next(() => Promise.resolve(false))
+    if (hits === null) {
+        const none = { result: "none-left", tries: 0, hits: 0, answers: [], lost: [] } as const
+        return report(none, job, knock, options, terminal)
+    }
+    const plan = planKnock(job.targets, hits, job.delay)
     if (options.json) {
         const sends = plan.map(({ at, hit, target }) => ({ at, address: target.address, hit: formatHit(hit) }))
         terminal.out(JSON.stringify({ host: knock.host, door: knock.door, result: "dry-run", sends }))
@@ -172,10 +177,12 @@ async function prepare(request: Request, terminal: Terminal): Promise<Knock | St
     const profile = loaded?.value ?? null
     const base = { host, address: profile?.host ?? host, profile }
     const given = { flags: request.flags ?? null, wait: request.wait ?? null }
-    if (wanted.from === "operands") return { ...base, ...given, door: null, hits: wanted.hits }
+    if (wanted.from === "operands") return { ...base, ...given, door: null, supply: sameHits(wanted.hits) }
     if (wanted.from === "file") {
         const hits: Loaded<readonly Hit[]> = readHits(wanted.file)
-        return hits.ok ? { ...base, ...given, door: null, hits: hits.value } : trouble(hits.trouble, terminal)
+        return hits.ok
+            ? { ...base, ...given, door: null, supply: sameHits(hits.value) }
+            : trouble(hits.trouble, terminal)
     }
     if (profile === null) return usage(noProfileText(host, wanted.door, profileFolder(terminal.env)), terminal)
     const door = pickDoor(profile, wanted.door)
@@ -184,7 +191,7 @@ async function prepare(request: Request, terminal: Terminal): Promise<Knock | St
         return usage(noDoorText(host, wanted.door, known), terminal)
     }
     const wait = request.wait === undefined ? door.wait : request.wait
-    return { ...base, door: door.name, hits: door.hits, flags: request.flags ?? door.flags, wait }
+    return { ...base, door: door.name, supply: sameHits(door.hits), flags: request.flags ?? door.flags, wait }
 }
 
 function pickDoor(profile: Profile, name: string | null): ProfileDoor | null {

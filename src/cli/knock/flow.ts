@@ -9,7 +9,7 @@ import type { Knocker, SendRefusal } from "../../ports/knocker.ts"
 /** What to do. Times are milliseconds. */
 export type Job = {
     readonly targets: readonly Target[]
-    readonly hits: readonly Hit[]
+    readonly supply: Supply
     readonly delay: number
     /** What answers when the door is open; null: send and be done. */
     readonly wait: Service | null
@@ -19,6 +19,25 @@ export type Job = {
     readonly tries: number
     /** Knock even if the service answers already, to have a grant renewed. */
     readonly force: boolean
+}
+
+/** Where knocks come from: always the same hits, or each time others. */
+export type Supply = {
+    /**
+     * The hits of the next knock; null: there is none left. If `sendable` says yes to them, they are this run's alone
+     * from then on.
+     */
+    readonly next: (sendable: (hits: readonly Hit[]) => Promise<boolean>) => Promise<readonly Hit[] | null>
+}
+
+/** The same hits every time. */
+export function sameHits(hits: readonly Hit[]): Supply {
+    return {
+        async next(sendable) {
+            await sendable(hits)
+            return hits
+        },
+    }
 }
 
 /** Time, as the flow needs it. */
@@ -32,7 +51,7 @@ export type Pace = {
 /** What is going on, for the progress line. */
 export type Progress =
     | { readonly doing: "asking" }
-    | { readonly doing: "hit"; readonly number: number; readonly of: number; readonly try: number }
+    | { readonly doing: "hit"; readonly hit: Hit; readonly number: number; readonly of: number; readonly try: number }
     | { readonly doing: "waiting"; readonly try: number; readonly ms: number }
 
 /** A target that could not be used, and why. */
@@ -41,10 +60,13 @@ export type Lost = { readonly target: Target; readonly code: SendRefusal; readon
 /** A target where the service answers, and how long after the last hit it did. */
 export type Answer = { readonly target: Target; readonly ms: number }
 
-/** How it ended. `tries` counts the whole knocks that were sent. */
+/** How it ended. */
 export type Outcome = {
-    readonly result: "opened" | "already-open" | "sent" | "not-opened" | "unreachable" | "interrupted"
+    readonly result: "opened" | "already-open" | "sent" | "not-opened" | "none-left" | "unreachable" | "interrupted"
+    /** The whole knocks that were sent. */
     readonly tries: number
+    /** How many hits the last one had. */
+    readonly hits: number
     readonly answers: readonly Answer[]
     readonly lost: readonly Lost[]
 }
@@ -65,9 +87,11 @@ export async function runJob(
     progress: (what: Progress) => void,
 ): Promise<Outcome> {
     const lost: Lost[] = []
+    let hits: readonly Hit[] = []
     const done = (result: Outcome["result"], tries: number, answers: readonly Answer[] = []): Outcome => ({
         result: interrupted.aborted && result !== "opened" ? "interrupted" : result,
         tries,
+        hits: hits.length,
         answers,
         lost,
     })
@@ -80,16 +104,28 @@ export async function runJob(
     const tries = open.length > 0 ? 1 : job.tries
     const timeout = open.length > 0 ? Math.min(job.timeout, PARTNER_LIMIT) : job.timeout
 
-    for (const target of targets) {
-        const allowed = await knocker.allowed(job.hits, target)
-        if (allowed.ok) continue
-        lost.push({ target, code: allowed.code, detail: allowed.detail })
-        targets = targets.filter((other) => other !== target)
+    // A target that one of the hits cannot be sent to is left out before any of them is.
+    const sendable = async (wanted: readonly Hit[]): Promise<boolean> => {
+        for (const target of targets) {
+            const allowed = await knocker.allowed(wanted, target)
+            if (allowed.ok) continue
+            lost.push({ target, code: allowed.code, detail: allowed.detail })
+            targets = targets.filter((other) => other !== target)
+        }
+        return targets.length > 0
     }
 
     for (let n = 1; n <= tries && !interrupted.aborted; n++) {
-        const hit = (number: number) => progress({ doing: "hit", number, of: job.hits.length, try: n })
-        targets = await sendAll({ ...job, targets }, knocker, pace, interrupted, lost, hit)
+        const next = await job.supply.next(sendable)
+        if (interrupted.aborted) break
+        if (next === null) {
+            const result = n > 1 ? "not-opened" : "none-left"
+            return open.length > 0 ? done("already-open", n - 1, open) : done(result, n - 1)
+        }
+        hits = next
+        const hit = (number: number) =>
+            progress({ doing: "hit", hit: hits[number - 1]!, number, of: hits.length, try: n })
+        targets = await sendAll({ targets, hits, delay: job.delay }, knocker, pace, interrupted, lost, hit)
         if (targets.length === 0) return open.length > 0 ? done("already-open", n, open) : done("unreachable", n - 1)
         if (job.wait === null) return done("sent", n)
         const waiting = (ms: number) => progress({ doing: "waiting", try: n, ms })
@@ -114,7 +150,7 @@ async function alreadyOpen(
 
 /** Sends one whole knock. A target that cannot be reached is left out from there on; gives those that got it all. */
 async function sendAll(
-    job: Job,
+    job: Pick<Job, "targets" | "delay"> & { readonly hits: readonly Hit[] },
     knocker: Knocker,
     pace: Pace,
     interrupted: AbortSignal,

@@ -160,7 +160,7 @@ export function lostText({ target, code, detail }: Lost): Said {
 
 const family = (target: Target): string => `${target.address} (IPv${target.family})`
 
-type Result = (outcome: Outcome, host: string, service: string, hits: number) => Said
+type Result = (outcome: Outcome, host: string, service: string) => Said
 
 const RESULTS: Readonly<Record<Outcome["result"], Result>> = {
     opened: ({ answers }, _host, service) => [
@@ -170,19 +170,23 @@ const RESULTS: Readonly<Record<Outcome["result"], Result>> = {
     "already-open": ({ answers }, _host, service) => [
         `already open: ${service} answers at ${list(answers.map(({ target }) => family(target)))}`,
     ],
-    sent: (_outcome, host, _service, hits) => [`sent: ${hits === 1 ? "1 hit" : `${hits} hits`} to ${host}`],
+    sent: ({ hits }, host) => [`sent: ${hits === 1 ? "1 hit" : `${hits} hits`} to ${host}`],
     "not-opened": ({ tries }, host, service) => [
         `${service} of ${host} does not answer after ${tries === 1 ? "one knock" : `${tries} knocks`}`,
         "wrong hits, an old profile, a filter on the way, or a door that opens something else? " +
             "Try a longer --delay; the gateway's log says how far the knock came",
+    ],
+    "none-left": (_outcome, host) => [
+        `${host}: every sequence of the bundle is used up, and no newer one could be fetched`,
+        "the gateway publishes anew after each use: try again with a way to it, or ask the operator",
     ],
     unreachable: (_outcome, host) => [`${host}: could not knock`],
     interrupted: () => ["interrupted"],
 }
 
 /** The result for people: one line of data, or the sentence of a failure with its hints. */
-export function resultText(outcome: Outcome, host: string, service: Service | null, hits: number): Said {
-    return RESULTS[outcome.result](outcome, host, service === null ? "" : formatService(service), hits)
+export function resultText(outcome: Outcome, host: string, service: Service | null): Said {
+    return RESULTS[outcome.result](outcome, host, service === null ? "" : formatService(service))
 }
 
 /** The progress line. Says how far, never which hit. */

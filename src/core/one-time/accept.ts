@@ -1,6 +1,6 @@
 /**
  * What a client refuses of what it has decrypted (spec/bundle.md, section 3, from number 3 on), in the order of that page.
- * Ed25519 is an argument: the command line has it from Node.js, the browser page from elsewhere.
+ * Ed25519 and SHA-256 are arguments: the command line has them from Node.js, the browser page from elsewhere.
  */
 import { type Bundle, type BundleRefusal, parseSigned, type SignedBundle } from "./bundle.ts"
 import { decodeBase64 } from "./ssh-line.ts"
@@ -11,6 +11,9 @@ export const MAX_FILE = 1024 * 1024
 /** Is this the signature of this message by this key (32 bytes)? Never throws. */
 export type Verify = (key: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
 
+/** What is done with bytes. */
+export type Checks = { readonly verify: Verify; readonly sha256: (bytes: Uint8Array) => Uint8Array }
+
 /** What a client knows of its gateway, from its enrolment and the last bundle it accepted. */
 export type Trust = {
     /** For whom it was enrolled. */
@@ -18,8 +21,15 @@ export type Trust = {
     readonly knocker: string
     /** The pinned key, as base64. */
     readonly key: string
-    /** The signed text of the newest bundle that was accepted; null: none yet. */
-    readonly seen: string | null
+    /** The newest bundle that was accepted; null: none yet. */
+    readonly seen: Seen | null
+}
+
+/** What is remembered of a bundle (spec/enrolment.md, section 4): nothing that opens a door. */
+export type Seen = {
+    readonly serial: number
+    /** The SHA-256 of what is signed (`signedBytes`), in hexadecimal. */
+    readonly contents: string
 }
 
 /** A bundle to go by, and what is to be remembered of it; or why not. */
@@ -51,7 +61,7 @@ export function signedBytes(signed: string): Uint8Array {
  * Looks at the text of a bundle at `now` (milliseconds since 1970); null: this clock cannot be trusted, and the person has
  * said to go on. A bundle that a trusted key has signed may name a new key, which is pinned from then on.
  */
-export function accept(text: Uint8Array, trust: Trust, now: number | null, verify: Verify): Accepted {
+export function accept(text: Uint8Array, trust: Trust, now: number | null, { verify, sha256 }: Checks): Accepted {
     const read = parseSigned(latin1(text))
     if (!read.ok) return refuse({ code: read.code, line: read.line })
     const { bundle, signed } = read.value
@@ -59,11 +69,14 @@ export function accept(text: Uint8Array, trust: Trust, now: number | null, verif
     for (const code of ["gateway", "knocker"] as const) {
         if (bundle[code] !== trust[code]) return refuse({ code, wanted: trust[code], found: bundle[code] })
     }
-    const seen = trust.seen === null ? null : serialOf(trust.seen)
-    if (seen !== null && bundle.serial < seen) return refuse({ code: "rolled-back", seen, found: bundle.serial })
-    if (seen === bundle.serial && signed !== trust.seen) return refuse({ code: "changed", serial: seen })
-    if (now !== null && now > bundle.until) return refuse({ code: "expired", until: bundle.until })
-    return { ok: true, bundle, trust: { ...trust, key: bundle.keys[0]!, seen: signed } }
+    const { serial, until } = bundle
+    const seen: Seen = { serial, contents: hex(sha256(signedBytes(signed))) }
+    if (trust.seen !== null && serial < trust.seen.serial)
+        return refuse({ code: "rolled-back", seen: trust.seen.serial, found: serial })
+    if (trust.seen?.serial === serial && trust.seen.contents !== seen.contents)
+        return refuse({ code: "changed", serial })
+    if (now !== null && now > until) return refuse({ code: "expired", until })
+    return { ok: true, bundle, trust: { ...trust, key: bundle.keys[0]!, seen } }
 }
 
 function refuse(refused: Refused): Accepted {
@@ -78,10 +91,8 @@ function isSigned({ bundle, signatures, signed }: SignedBundle, pinned: string, 
     return index >= 0 && valid(index) && (index === 0 || valid(0))
 }
 
-/** A serial as it stands in a text that was accepted. */
-function serialOf(signed: string): number | null {
-    const serial = /^serial (\d{1,16})$/m.exec(signed)?.[1]
-    return serial === undefined ? null : Number(serial)
+function hex(digest: Uint8Array): string {
+    return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("")
 }
 
 /** A bundle is ASCII: each byte a letter, so that no other byte is read as one. */

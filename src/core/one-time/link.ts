@@ -4,6 +4,7 @@
  */
 import { isHost } from "../knock/limits.ts"
 import { NAME } from "./bundle.ts"
+import { PLACE } from "./place.ts"
 
 /** What a link says. */
 export type EnrolmentLink = {
@@ -33,7 +34,6 @@ const URL =
 const MAX_URL = 1024
 /** 32 bytes have 256 bits, 43 letters have 258: the last two say nothing, and are zero. */
 const KEY = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/
-const PLACE = /^[a-z2-7]{32}$/
 
 /** Can files be found below this? An http or https URL that ends with a slash. */
 export function isBundleUrl(text: string): boolean {

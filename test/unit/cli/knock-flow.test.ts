@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest"
 import { type MemoryKnocker, memoryKnocker } from "../../../src/adapters/knocker/memory.ts"
-import { type Job, type Pace, type Progress, runJob } from "../../../src/cli/knock/flow.ts"
+import { type Job, type Pace, type Progress, runJob, sameHits } from "../../../src/cli/knock/flow.ts"
 import type { Hit } from "../../../src/core/knock/hit.ts"
 import { formatHit } from "../../../src/core/knock/language.ts"
 import type { Target } from "../../../src/core/knock/plan.ts"
@@ -13,7 +13,7 @@ const HITS: readonly Hit[] = [
 ]
 const JOB: Job = {
     targets: [V6, V4],
-    hits: HITS,
+    supply: sameHits(HITS),
     delay: 100,
     wait: { protocol: "tcp", port: 22 },
     timeout: 5000,
@@ -174,7 +174,7 @@ describe("runJob()", () => {
                 return knocker.send(hit, target)
             },
         }
-        const job = { ...JOB, targets: [V4], wait: null, hits: [...HITS, ...HITS] }
+        const job = { ...JOB, targets: [V4], wait: null, supply: sameHits([...HITS, ...HITS]) }
         await time.run(runJob(job, slow, time.pace, new AbortController().signal, () => {}))
         expect(at).toEqual([0, 1000, 1100, 1200])
     })

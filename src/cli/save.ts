@@ -7,13 +7,14 @@ const TRIES = 100
 
 /**
  * Writes `text` to `path`, for its owner alone (mode 600). What is there is replaced only with `replace`; otherwise, and
- * for whatever the system refuses, an error with a `code` is thrown, and nothing is left behind. `unique`: of this process.
+ * for whatever the system refuses, an error with a `code` is thrown, and nothing is left behind. Afterwards it is on the
+ * disk, by its name. `unique`: of this process.
  */
-export function saveSecret(path: string, text: string, replace: boolean, unique: number): void {
+export function saveSecret(path: string, text: string | Uint8Array, replace: boolean, unique: number): void {
     const { fd, name } = besides(path, unique)
     try {
         try {
-            const bytes = Buffer.from(text)
+            const bytes = typeof text === "string" ? Buffer.from(text) : text
             for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
             fsyncSync(fd)
         } finally {
@@ -27,12 +28,18 @@ export function saveSecret(path: string, text: string, replace: boolean, unique:
         throw error
     }
     if (!replace) unlinkSync(name)
+    const folder = openSync(dirname(path), "r")
+    try {
+        fsyncSync(folder)
+    } finally {
+        closeSync(folder)
+    }
 }
 
 /** A new file in the same directory. */
 function besides(path: string, unique: number): { readonly fd: number; readonly name: string } {
     for (let count = 0; ; count++) {
-        const name = join(dirname(path), `.postern-import-${unique}-${count}`)
+        const name = join(dirname(path), `.postern-${unique}-${count}`)
         try {
             return { fd: openSync(name, "wx", 0o600), name }
         } catch (error) {

@@ -1,0 +1,118 @@
+/**
+ * Gets one file by HTTP, from a server that may be anybody's (spec/enrolment.md, section 3): within a time, up to a
+ * size, and never from https back to http.
+ */
+import type { IncomingMessage, RequestOptions } from "node:http"
+import { urlToHttpOptions } from "node:url"
+import { errorCode } from "../knock/errors.ts"
+
+/** What a server gave. */
+export type Got =
+    | { readonly ok: true; readonly file: Uint8Array; readonly etag: string | null }
+    /** It is as it was when it had this `etag`. */
+    | { readonly ok: true; readonly file: null }
+    | { readonly ok: false; readonly code: GetRefusal; readonly detail: string }
+
+/** Why there is no file. */
+export type GetRefusal =
+    /** There is none (404, 410). */
+    | "absent"
+    /** Another answer; `detail` has its number. */
+    | "status"
+    /** Too many redirections, one to nowhere, or one that gives encryption up. */
+    | "redirect"
+    | "too-large"
+    /** Not in the time allowed. */
+    | "timeout"
+    /** The server's certificate. */
+    | "tls"
+    /** It cannot be reached, or breaks off. */
+    | "unreachable"
+    | "interrupted"
+
+/** How to get it. */
+export type GetOptions = {
+    readonly etag: string | null
+    /** For all of it, in milliseconds. */
+    readonly timeout: number
+    /** In bytes. */
+    readonly most: number
+    readonly interrupted: AbortSignal
+}
+
+/** The spec's. */
+const MAX_REDIRECTS = 5
+const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308]
+/** Ours: no server needs more to name a state of a file. */
+const MAX_ETAG = 256
+
+/** Gets it. Never throws for what network and server do. */
+export async function getFile(url: string, options: GetOptions): Promise<Got> {
+    const end = AbortSignal.timeout(options.timeout)
+    const signal = AbortSignal.any([end, options.interrupted])
+    try {
+        return await follow(new URL(url), options, signal)
+    } catch (error) {
+        if (options.interrupted.aborted) return refuse("interrupted")
+        if (end.aborted) return refuse("timeout")
+        const code = errorCode(error)
+        return refuse(/CERT|_TLS_|SIGNED|EPROTO|SSL/.test(code) ? "tls" : "unreachable", code)
+    }
+}
+
+/** Throws what Node throws for a connection that fails or is given up. */
+async function follow(from: URL, options: GetOptions, signal: AbortSignal): Promise<Got> {
+    let url = from
+    for (let n = 0; n <= MAX_REDIRECTS; n++) {
+        const response = await request(url, options.etag, signal)
+        const status = response.statusCode ?? 0
+        if (!REDIRECTS.includes(status)) return take(response, status, options)
+        response.destroy()
+        const target = response.headers.location ?? ""
+        if (!URL.canParse(target, url.href)) return refuse("redirect", "to nowhere")
+        const next = new URL(target, url)
+        if (!/^https?:$/.test(next.protocol)) return refuse("redirect", `to ${next.protocol}`)
+        if (url.protocol === "https:" && next.protocol === "http:") return refuse("redirect", "from https to http")
+        url = next
+    }
+    return refuse("redirect", `more than ${MAX_REDIRECTS}`)
+}
+
+async function request(url: URL, etag: string | null, signal: AbortSignal): Promise<IncomingMessage> {
+    const { request: begin } = url.protocol === "https:" ? await import("node:https") : await import("node:http")
+    const headers = {
+        // Nothing that names program, version or device: these would tell whoever watches more than the file does.
+        accept: "*/*",
+        "accept-encoding": "identity",
+        "cache-control": "no-cache",
+        ...(etag === null ? {} : { "if-none-match": etag }),
+    }
+    const options: RequestOptions = { ...urlToHttpOptions(url), headers, signal, agent: false }
+    return new Promise((resolve, reject) => {
+        begin(options, resolve).on("error", reject).end()
+    })
+}
+
+async function take(response: IncomingMessage, status: number, { etag, most }: GetOptions): Promise<Got> {
+    if (status !== 200) {
+        response.destroy()
+        if (status === 304 && etag !== null) return { ok: true, file: null }
+        return status === 404 || status === 410 ? refuse("absent", String(status)) : refuse("status", String(status))
+    }
+    const pieces: Buffer[] = []
+    let size = 0
+    for await (const piece of response) {
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a stream without encoding gives buffers
+        pieces.push(piece as Buffer)
+        size += pieces.at(-1)!.length
+        // Leaving the loop ends the connection.
+        if (size > most) return refuse("too-large")
+    }
+    if (!response.complete) return refuse("unreachable", "it broke off")
+    const name = response.headers.etag ?? ""
+    return { ok: true, file: Buffer.concat(pieces), etag: name !== "" && name.length <= MAX_ETAG ? name : null }
+}
+
+function refuse(code: GetRefusal, detail = ""): Got {
+    return { ok: false, code, detail }
+}

@@ -1,0 +1,129 @@
+/**
+ * What this device keeps of a place, durably (spec/enrolment.md, section 4), as a directory of small files that are
+ * made once and never changed:
+ *
+ *     begun                 since the enrolment; holds the key of the link
+ *     seen-SERIAL           the newest bundle: the key that is pinned since, and the SHA-256 of what is signed
+ *     tried-SEQUENCE-N      the Nth time that this sequence was sent
+ *     opened-SEQUENCE       a door opened by it
+ *
+ * A file that can be made only once is all the locking there is: of two processes one gets it, and a process that dies
+ * leaves no lock behind. Numbers only grow: what an older process writes late is below what counts.
+ */
+import { mkdirSync, readdirSync, readFileSync, unlinkSync } from "node:fs"
+import { join } from "node:path"
+import type { Seen } from "../../core/one-time/accept.ts"
+import { isSigningKey } from "../../core/one-time/link.ts"
+import type { Past } from "../../core/one-time/turn.ts"
+import { saveSecret } from "../save.ts"
+
+/** What is believed of a place. */
+export type Trusted = {
+    /** The key that bundles must be signed with, in base64. */
+    readonly key: string
+    /** The newest bundle that was accepted; null: none yet. */
+    readonly seen: Seen | null
+}
+
+/** What is kept of one place. Every method throws what the system refuses, with a `code`. */
+export type Keeping = {
+    /** Null: nothing is kept, or it is damaged. */
+    readonly trusted: () => Trusted | null
+    /** From now on this key is believed. With another key than before, what was seen is forgotten. */
+    readonly begin: (key: string) => void
+    /** Keeps that this bundle was seen. False: another one of this serial was seen meanwhile. */
+    readonly see: (key: string, seen: Seen) => boolean
+    readonly past: (id: string) => Past
+    /** Keeps that the sequence is about to be sent, for the `n`th time. False: somebody else sends it just now. */
+    readonly claim: (id: string, n: number) => boolean
+    readonly opened: (id: string) => void
+    /** Forgets what was tried, but for these. */
+    readonly forget: (but: readonly string[]) => void
+}
+
+const SEEN = /^seen-(\d{16})$/
+const TRIED = /^tried-([0-9a-f]{64})-\d{1,6}$/
+const OPENED = /^opened-([0-9a-f]{64})$/
+const CONTENTS = /^(\S{44}) ([0-9a-f]{64})\n$/
+
+/** The keeping of the place that has this directory. */
+export function keepingIn(folder: string): Keeping {
+    const names = (): readonly string[] => {
+        try {
+            return readdirSync(folder)
+        } catch (error) {
+            if (isCode(error, "ENOENT")) return []
+            throw error
+        }
+    }
+    /** False: it is there already. */
+    const make = (name: string, text: string): boolean => {
+        mkdirSync(folder, { recursive: true, mode: 0o700 })
+        try {
+            saveSecret(join(folder, name), text, false, process.pid)
+            return true
+        } catch (error) {
+            if (isCode(error, "EEXIST")) return false
+            throw error
+        }
+    }
+    const remove = (name: string): void => {
+        try {
+            unlinkSync(join(folder, name))
+        } catch (error) {
+            if (!isCode(error, "ENOENT")) throw error
+        }
+    }
+    const latest = () =>
+        names()
+            .filter((name) => SEEN.test(name))
+            .toSorted()
+            .at(-1)
+    const read = (name: string) => readFileSync(join(folder, name), "utf8")
+
+    const trusted = (): Trusted | null => {
+        const name = latest()
+        if (name === undefined) {
+            const key = names().includes("begun") ? read("begun").trimEnd() : ""
+            return isSigningKey(key) ? { key, seen: null } : null
+        }
+        const [, key = "", contents = ""] = CONTENTS.exec(read(name)) ?? []
+        return isSigningKey(key) ? { key, seen: { serial: Number(SEEN.exec(name)![1]), contents } } : null
+    }
+
+    return {
+        trusted,
+        begin(key) {
+            if (trusted()?.key === key) return
+            for (const name of names()) if (SEEN.test(name)) remove(name)
+            remove("begun")
+            make("begun", `${key}\n`)
+        },
+        see(key, { serial, contents }) {
+            const name = `seen-${String(serial).padStart(16, "0")}`
+            const text = `${key} ${contents}\n`
+            if (!make(name, text) && read(name) !== text) return false
+            for (const older of names()) if (SEEN.test(older) && older < name) remove(older)
+            return true
+        },
+        past(id) {
+            const all = names()
+            return {
+                tries: all.filter((name) => TRIED.exec(name)?.[1] === id).length,
+                opened: all.includes(`opened-${id}`),
+            }
+        },
+        claim: (id, n) => make(`tried-${id}-${n}`, ""),
+        opened: (id) => void make(`opened-${id}`, ""),
+        forget(but) {
+            for (const name of names()) {
+                const id = (TRIED.exec(name) ?? OPENED.exec(name))?.[1]
+                if (id !== undefined && !but.includes(id)) remove(name)
+            }
+        },
+    }
+}
+
+function isCode(error: unknown, code: string): boolean {
+    return error instanceof Error && "code" in error && error.code === code
+}

@@ -166,6 +166,8 @@ export type Doubt =
     | { readonly code: "readable" }
     | { readonly code: "writable" }
     | { readonly code: "knocker-name" }
+    /** A key that no file can be encrypted to now. */
+    | { readonly code: "key-unusable"; readonly why: string }
     | { readonly code: "knockers-missing" }
     | { readonly code: "knockers-writable" }
 
@@ -204,6 +206,7 @@ const SEVERITIES: Readonly<Record<Doubt["code"], Severity>> = {
     readable: "warning",
     writable: "warning",
     "knocker-name": "warning",
+    "key-unusable": "warning",
     "knockers-missing": "warning",
     "knockers-writable": "warning",
 }

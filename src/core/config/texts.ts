@@ -170,6 +170,7 @@ const TEXTS: Texts = {
     "headers-in-clear": () => "these headers go over the wire for all to read: put to https:// instead",
     readable: () => "everybody on this host can read the sequences in this file: chmod 600",
     writable: () => "others than its owner can change this file, and the daemon does what it says: chmod 600",
+    "key-unusable": ({ why }) => `${why}: no file is encrypted to it: put a new one in its place`,
     "knocker-name": () =>
         "not the file of a knocker, and left out: that is called NAME.toml, with 1 to 64 letters, digits, - _ or . in NAME",
     "knockers-missing": () => "there is no such directory, so there are no knockers: postern user add makes it",

@@ -38,10 +38,15 @@ export type KnockerRead =
     | { readonly ok: true; readonly knocker: Knocker; readonly issues: readonly Issue[] }
     | { readonly ok: false; readonly issues: readonly Issue[] }
 
-/** Understands one key; `why` says what is wrong with it and what to take instead. */
-export type ReadKey = (
-    text: string,
-) => { readonly ok: true; readonly recipient: Recipient } | { readonly ok: false; readonly why: string }
+/**
+ * Understands one key; `why` says what is wrong with it and what to take instead. `doubt`: a key that cannot receive files
+ * now, such as an expired certificate, though it is one.
+ */
+export type ReadKey = (text: string) => KeyRead | Promise<KeyRead>
+/** See above. */
+export type KeyRead =
+    | { readonly ok: true; readonly recipient: Recipient; readonly doubt?: string }
+    | { readonly ok: false; readonly why: string }
 
 /** The knocker of a file; null: files of this name hold none. */
 export function knockerName(file: string): string | null {
@@ -62,7 +67,7 @@ export function fileOfKnocker(name: string): string {
 /** Reads the file of a knocker. Every problem is told, at its place; nothing throws on any text. */
 export async function parseKnocker({ name, file, text, mode }: KnockerFile, readKey: ReadKey): Promise<KnockerRead> {
     const found: Omit<Found, "file">[] = []
-    const knocker = typeof text === "string" ? read(name, text, readKey, found) : null
+    const knocker = typeof text === "string" ? await read(name, text, readKey, found) : null
     if (typeof text !== "string") found.push({ path: [], problem: { code: "unreadable", ...text } })
     if (mode !== undefined && (mode & 0o022) !== 0) found.push({ path: [], problem: { code: "writable" } })
     const issues = await issuesIn(file, typeof text === "string" ? text : null, found, formatPath)
@@ -88,7 +93,12 @@ export function formatPath(path: Path): string {
 }
 
 /** Null: it is no TOML, or there are problems. */
-function read(name: string, text: string, readKey: ReadKey, found: Omit<Found, "file">[]): Knocker | null {
+async function read(
+    name: string,
+    text: string,
+    readKey: ReadKey,
+    found: Omit<Found, "file">[],
+): Promise<Knocker | null> {
     const toml = readToml(text)
     if (!toml.ok) {
         const { detail, line, column } = toml
@@ -103,11 +113,12 @@ function read(name: string, text: string, readKey: ReadKey, found: Omit<Found, "
     // The raw list, so that a mistake elsewhere hides none here.
     for (const [index, key] of (Array.isArray(keys) ? keys : []).entries()) {
         if (typeof key !== "string") continue
-        const one = readKey(key)
+        const one = await readKey(key)
         const path = ["keys", index]
         if (!one.ok) found.push({ path, problem: { code: "key", why: one.why } })
         else if (lines.has(one.recipient.line)) found.push({ path, problem: { code: "listed-twice" } })
         else {
+            if (one.doubt !== undefined) found.push({ path, problem: { code: "key-unusable", why: one.doubt } })
             recipients.push(one.recipient)
             lines.add(one.recipient.line)
         }

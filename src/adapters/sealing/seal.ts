@@ -1,4 +1,5 @@
 /** Encrypts bundles to whatever keys a knocker has (spec/bundle.md, sections 4 and 5). */
+import { setImmediate } from "node:timers/promises"
 import type { Key } from "openpgp"
 import { fileKindOf, type Recipient } from "../../core/one-time/recipient.ts"
 import type { Sealed, Sealer } from "../../ports/sealing.ts"
@@ -12,10 +13,12 @@ const NOBODYS = "nobody can have this key: it is damaged"
 
 /** The real one. */
 export const sealer: Sealer = {
-    seal(text, kind, recipients, now) {
+    async seal(text, kind, recipients, now) {
         if (recipients.length === 0 || recipients.some((one) => fileKindOf(one.kind) !== kind)) {
             throw new RangeError(`not all of them read files of the kind ${kind}`)
         }
+        // A file takes milliseconds, and a gateway with many knockers makes many: packets are read in between.
+        await setImmediate()
         return kind === "openpgp" ? forCertificates(text, recipients, now) : forAge(text, recipients)
     },
 }

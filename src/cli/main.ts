@@ -7,6 +7,7 @@ import { endWithReader, processTerminal } from "../voice/terminal.ts"
 import { check } from "./commands/check.ts"
 import { grant } from "./commands/grant.ts"
 import { importing } from "./commands/import.ts"
+import { keygen } from "./commands/keygen.ts"
 import { knock } from "./commands/knock.ts"
 import { knockCompat } from "./commands/knock-compat.ts"
 import { log } from "./commands/log.ts"
@@ -55,6 +56,7 @@ export async function main(args: readonly string[], extra: readonly CliCommand[]
         state,
         check,
         importing,
+        keygen,
         knock,
         knockCompat,
     ])

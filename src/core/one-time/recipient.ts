@@ -149,3 +149,9 @@ function ageRecipient(text: string): RecipientRead {
     if (!bytes || bytes.length !== (kind === "age" ? AGE_BYTES : AGE_PQ_BYTES)) return refused("damaged")
     return { ok: true, found: "key", value: { kind, line: text, text, comment: "" } }
 }
+
+/** The age recipient of a public key of X25519, 32 bytes. */
+export function recipientOfX25519(key: Uint8Array): Recipient {
+    const line = bech32.encode("age", bech32.toWords(key), false)
+    return { kind: "age", line, text: line, comment: "" }
+}

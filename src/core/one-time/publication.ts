@@ -1,0 +1,84 @@
+/**
+ * What a gateway publishes (spec/bundle.md): which files, for whom, in which order, and what is in each. Pure: signing,
+ * sealing and writing are done elsewhere.
+ */
+import type { Bundle, BundleDoor } from "./bundle.ts"
+import type { Digests } from "./derive.ts"
+import type { Knocker } from "./knocker.ts"
+import { dummyNameOf, fileNameOf, placeOf } from "./place.ts"
+import { type FileKind, fileKindOf, type Recipient } from "./recipient.ts"
+
+/** A file to make. */
+export type PlannedFile = {
+    readonly name: string
+    readonly kind: FileKind
+    /** Whose it is; null: nobody's, there to fill the web root up. */
+    readonly for: { readonly knocker: string; readonly recipients: readonly Recipient[] } | null
+}
+
+/** In which order files of one kind after the other are made where names do not matter. */
+export const FILE_KINDS: readonly FileKind[] = ["age", "age-pq", "openpgp"]
+
+/**
+ * All files of a publication in the order of their names, which says nothing of whose they are: a file for each knocker
+ * and kind of his keys, and as many of nobody as make them `least`.
+ */
+export function planFiles(
+    digests: Digests,
+    placeKey: Uint8Array,
+    knockers: readonly Pick<Knocker, "name" | "recipients">[],
+    least: number,
+): readonly PlannedFile[] {
+    const files = knockers.flatMap(({ name, recipients }): PlannedFile[] => {
+        const place = placeOf(digests, placeKey, name)
+        return kindsOf(recipients).map((kind) => ({
+            name: fileNameOf(digests, place, kind),
+            kind,
+            for: { knocker: name, recipients: recipients.filter((one) => fileKindOf(one.kind) === kind) },
+        }))
+    })
+    const dummies = Array.from({ length: Math.max(0, least - files.length) }, (_, n): PlannedFile => {
+        return { name: dummyNameOf(digests, placeKey, n), kind: "age", for: null }
+    })
+    return [...files, ...dummies].sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+/** The kinds of file that these keys can read. */
+export function kindsOf(recipients: readonly Recipient[]): readonly FileKind[] {
+    return FILE_KINDS.filter((kind) => recipients.some((one) => fileKindOf(one.kind) === kind))
+}
+
+/** What all bundles of one publication have in common. Times are milliseconds. */
+export type Edition = {
+    readonly gateway: string
+    readonly serial: number
+    readonly made: number
+    readonly lifetime: number
+    /** The gateway's public keys in base64, that of now first. */
+    readonly keys: readonly string[]
+}
+
+/** The bundle of a knocker. */
+export function bundleOf(edition: Edition, knocker: string, doors: readonly BundleDoor[]): Bundle {
+    const { gateway, serial, made, lifetime, keys } = edition
+    return { gateway, knocker, serial, made, until: wholeSeconds(made + lifetime), keys, doors }
+}
+
+/** The serial of the next publication: it grows even where what was the last one is not known, or a clock goes back. */
+export function nextSerial(last: number | null, now: number): number {
+    return Math.max((last ?? -1) + 1, Math.floor(now / 1000))
+}
+
+/** Ours: a time of the last publication that is further ahead (ms) is that of a clock which was wrong. */
+const AHEAD_MOST = 86_400_000
+
+/** The time that all files of a publication say: a later one than the last, so that whoever compares times copies them. */
+export function nextChanged(last: number | null, now: number): number {
+    const changed = wholeSeconds(now)
+    return last === null || last - changed > AHEAD_MOST ? changed : Math.max(last + 1000, changed)
+}
+
+/** The same moment without fractions of a second. */
+export function wholeSeconds(ms: number): number {
+    return Math.floor(ms / 1000) * 1000
+}

@@ -1,0 +1,215 @@
+/**
+ * Makes all bundles anew and has them published: soon after something has changed, and on a schedule. One publication at a
+ * time, in pieces, so that no packet waits for it; what changes meanwhile is in the next one. All files are made anew each
+ * time, and get their names together at the end: so nobody who watches the web root learns whose sequence was used.
+ */
+import { createHash, createHmac } from "node:crypto"
+import { signingKey } from "../../adapters/sealing/sign.ts"
+import type { Bundles } from "../../core/config/config.ts"
+import type { Digests } from "../../core/one-time/derive.ts"
+import type { Desk } from "../../core/one-time/desk.ts"
+import { type GatewayKeys, signingAt } from "../../core/one-time/gateway-keys.ts"
+import { type Edition, planFiles } from "../../core/one-time/publication.ts"
+import { messageOf } from "../../core/thrown.ts"
+import type { Sealer } from "../../ports/sealing.ts"
+import type { Target } from "../../ports/target.ts"
+import type { Log } from "../log.ts"
+import { Outlet, type OutletStanding } from "./outlets.ts"
+import { base64, Print } from "./print.ts"
+import type { Spool } from "./spool.ts"
+
+/** Ours (ms): changes that come together are one publication. */
+const TOGETHER_MS = 20
+/** Ours (ms): what was wrong with keys, disk or sealing is tried again after so long. */
+const AGAIN_MS = 2000
+
+const DIGESTS: Digests = {
+    sha256: (bytes) => createHash("sha256").update(bytes).digest(),
+    hmac: (key, bytes) => createHmac("sha256", key).update(bytes).digest(),
+}
+
+/** What it publishes with. */
+export type PublisherKeeping = {
+    readonly desk: Desk
+    /** Of the configuration in force; null: nothing is published. */
+    readonly bundles: () => Bundles | null
+    /** The gateway's keys, or why there are none. */
+    readonly keys: () => Promise<GatewayKeys | string>
+    readonly sealer: Sealer
+    readonly spool: Spool
+    readonly target: (target: Bundles["publish"][number]) => Target
+    /** Milliseconds since 1970. */
+    readonly wall: () => number
+    readonly log: Log
+    /** See `AGAIN_MS`, for tests. */
+    readonly again?: number
+}
+
+/** How publication stands. Times are milliseconds since 1970. */
+export type PublicationStanding = {
+    /** Why nothing can be published now; null: it can. */
+    readonly trouble: string | null
+    /** The last publication since the start; null: none. */
+    readonly last: {
+        readonly serial: number
+        readonly made: number
+        readonly files: number
+        readonly took: number
+    } | null
+    readonly targets: readonly OutletStanding[]
+}
+
+/** `brought` resolves when every target was tried once, which nobody else waits for. */
+type Bringing = { readonly brought: Promise<unknown> }
+const NOTHING: Bringing = { brought: Promise.resolve() }
+
+/** See the head of the file. */
+export class Publisher {
+    readonly #keeping: PublisherKeeping
+    #outlets = new Map<string, Outlet>()
+    #timer: NodeJS.Timeout | undefined
+    #schedule: NodeJS.Timeout | undefined
+    #running: Promise<void> | null = null
+    /** Something has changed since the last publication began. */
+    #stale = false
+    /** No publication begins before this moment (performance.now()). */
+    #rest = 0
+    #stopped = false
+    #trouble: string | null = null
+    #last: PublicationStanding["last"] = null
+    /** Recipients of whom it was said that they cannot receive. */
+    readonly #refused = new Set<string>()
+
+    constructor(keeping: PublisherKeeping) {
+        this.#keeping = keeping
+        keeping.desk.hear(() => this.changed())
+    }
+
+    /** How it stands. */
+    standing(): PublicationStanding {
+        const targets = [...this.#outlets.values()].map((outlet) => outlet.standing())
+        return { trouble: this.#trouble, last: this.#last, targets }
+    }
+
+    /** Something is not what it was: it is published soon. */
+    changed(): void {
+        this.#stale = true
+        this.#soon(TOGETHER_MS)
+    }
+
+    /** Publishes now. Resolves when every target was tried once: then `standing` says how it went. */
+    async publishNow(): Promise<void> {
+        while (this.#running !== null) await this.#running
+        this.#stale = true
+        this.#rest = 0
+        clearTimeout(this.#timer)
+        const { brought } = await this.#begin()
+        await brought
+    }
+
+    /** Ends what runs, and publishes no more. */
+    async stop(): Promise<void> {
+        this.#stopped = true
+        clearTimeout(this.#timer)
+        clearTimeout(this.#schedule)
+        await Promise.all([...this.#outlets.values()].map((outlet) => outlet.stop()))
+        await this.#running
+    }
+
+    #soon(ms: number): void {
+        if (this.#stopped || this.#running !== null) return
+        clearTimeout(this.#timer)
+        const wait = Math.max(ms, this.#rest - performance.now())
+        this.#timer = setTimeout(() => void this.#begin(), wait).unref()
+    }
+
+    /** One publication; resolves when it is made, to what resolves when every target was tried. */
+    async #begin(): Promise<Bringing> {
+        let bringing = NOTHING
+        const begun = performance.now()
+        this.#stale = false
+        this.#running = this.#publish().then(
+            (begun) => {
+                bringing = begun
+                this.#trouble = null
+            },
+            (error: unknown) => this.#failed(messageOf(error)),
+        )
+        await this.#running
+        this.#running = null
+        // As long as it took: half of what sealing can take is left to others, however many knockers there are.
+        this.#rest = 2 * performance.now() - begun
+        if (this.#trouble !== null) this.#soon(this.#keeping.again ?? AGAIN_MS)
+        else if (this.#stale) this.#soon(TOGETHER_MS)
+        this.#onSchedule()
+        return bringing
+    }
+
+    #failed(detail: string): void {
+        if (this.#stopped) return
+        if (this.#trouble !== detail) this.#keeping.log("error", `publish: no bundles are made: ${detail}`)
+        this.#trouble = detail
+        this.#stale = true
+    }
+
+    #onSchedule(): void {
+        clearTimeout(this.#schedule)
+        const bundles = this.#keeping.bundles()
+        if (bundles === null || this.#stopped) return
+        // A timer of Node.js has no more than this.
+        const wait = Math.min(bundles.every, 2 ** 31 - 1)
+        this.#schedule = setTimeout(() => this.changed(), wait).unref()
+    }
+
+    async #publish(): Promise<Bringing> {
+        const { desk, bundles: inForce, spool, wall } = this.#keeping
+        const bundles = inForce()
+        await this.#turnOutlets(bundles)
+        if (bundles === null) return NOTHING
+        const waits = desk.waitsFor()
+        if (waits !== null) throw new Error(waits)
+        const keys = await this.#keeping.keys()
+        if (typeof keys === "string") throw new Error(keys)
+        const begun = performance.now()
+        const turn = await spool.begin(wall())
+        const signing = signingAt(keys, turn.made).map(({ seed }) => signingKey(seed))
+        const edition: Edition = {
+            gateway: bundles.gateway,
+            serial: turn.serial,
+            made: turn.made,
+            lifetime: bundles.lifetime,
+            keys: signing.map(({ key }) => base64(key)),
+        }
+        const plan = planFiles(DIGESTS, keys.place, desk.knockers(), bundles.files)
+        const print = new Print(edition, signing, turn, this.#keeping, (line, detail) =>
+            this.#tellRefused(line, detail),
+        )
+        const halves = await print.all(plan, () => this.#stopped)
+        if (this.#stopped) {
+            for (const { drop } of halves) await drop()
+            return NOTHING
+        }
+        const files = await spool.finish(halves, turn)
+        this.#last = { serial: turn.serial, made: turn.made, files: halves.length, took: performance.now() - begun }
+        const outlets = [...this.#outlets.values()]
+        return { brought: Promise.all(outlets.map((outlet) => outlet.publish({ serial: turn.serial, files }))) }
+    }
+
+    #tellRefused(who: string, detail: string): void {
+        const line = `${who}: ${detail}`
+        if (this.#refused.has(line)) return
+        this.#refused.add(line)
+        this.#keeping.log("warning", `publish: ${line}: left out of the bundle`)
+    }
+
+    /** The targets of this configuration: those that stay go on as they were. */
+    async #turnOutlets(bundles: Bundles | null): Promise<void> {
+        const { target, wall, log } = this.#keeping
+        const wanted = new Map((bundles?.publish ?? []).map((one) => [JSON.stringify(one), one]))
+        const next = new Map<string, Outlet>()
+        for (const [key, one] of wanted) next.set(key, this.#outlets.get(key) ?? new Outlet(target(one), { wall, log }))
+        const gone = [...this.#outlets].filter(([key]) => !wanted.has(key))
+        this.#outlets = next
+        await Promise.all(gone.map(([, outlet]) => outlet.stop()))
+    }
+}

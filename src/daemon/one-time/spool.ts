@@ -1,0 +1,91 @@
+/**
+ * The files of the last publication, on the disk of the gateway: every target copies them from here. It can be made again
+ * at any time, so it need not survive a loss of power; the serial does.
+ */
+import { mkdir, readdir, readFile, rm } from "node:fs/promises"
+import { join } from "node:path"
+import { dropHalves, type Effect, writeBeside, writeWhole } from "../../adapters/system/durable.ts"
+import { readTextFile } from "../../adapters/system/text-file.ts"
+import { nextChanged, nextSerial, wholeSeconds } from "../../core/one-time/publication.ts"
+import type { Files } from "../../ports/target.ts"
+
+/** In the state directory: the files, and the last publication's number and time. */
+const FOLDER = "bundles"
+const LAST = "publication"
+
+/** A publication's number, and the time that its files say (ms since 1970). */
+export type Turn = { readonly serial: number; readonly made: number; readonly changed: number }
+
+/** See the head of the file. */
+export class Spool {
+    readonly #state: string
+    readonly #effect: Effect | undefined
+
+    constructor(state: string, effect?: Effect) {
+        this.#state = state
+        this.#effect = effect
+    }
+
+    /** Where the files are. */
+    get directory(): string {
+        return join(this.#state, FOLDER)
+    }
+
+    /** Where targets remember. */
+    get state(): string {
+        return this.#state
+    }
+
+    /**
+     * Begins a publication: its serial is durable before anything is made with it, so that no two are ever equal. Throws
+     * what node:fs throws.
+     */
+    async begin(now: number): Promise<Turn> {
+        // Others may look inside, if they come so far: the state directory itself is for its owner alone.
+        await mkdir(this.directory, { recursive: true, mode: 0o755 })
+        await dropHalves(this.directory)
+        const last = this.last()
+        const serial = nextSerial(last?.serial ?? null, now)
+        const changed = nextChanged(last?.changed ?? null, now)
+        const text = `${JSON.stringify({ serial, changed })}\n`
+        await writeWhole(this.#state, LAST, Buffer.from(text), { mode: 0o600, ...this.#watched() })
+        return { serial, made: wholeSeconds(now), changed }
+    }
+
+    /** What the last publication was; null: there was none, or it is not known. */
+    last(): Pick<Turn, "serial" | "changed"> | null {
+        const { text } = readTextFile(join(this.#state, LAST), 4096)
+        const [, serial, changed] =
+            /^\{"serial":(\d{1,15}),"changed":(\d{1,15})\}\n$/.exec(typeof text === "string" ? text : "") ?? []
+        return serial === undefined || changed === undefined
+            ? null
+            : { serial: Number(serial), changed: Number(changed) }
+    }
+
+    /** Writes a file beside its place. */
+    async write(name: string, bytes: Uint8Array, { changed }: Turn): Promise<Half> {
+        const options = { mode: 0o644, changed, durable: false, ...this.#watched() }
+        return { name, ...(await writeBeside(this.directory, name, bytes, options)) }
+    }
+
+    /** Puts all of them in their places, in this order, and takes away what is not among them. */
+    async finish(halves: readonly Half[], { changed }: Turn): Promise<Files> {
+        for (const { place } of halves) await place()
+        const names = halves.map(({ name }) => name)
+        const wanted = new Set(names)
+        for (const name of await readdir(this.directory)) {
+            if (wanted.has(name)) continue
+            this.#effect?.("remove", join(this.directory, name))
+            await rm(join(this.directory, name), { force: true })
+        }
+        const { directory } = this
+        return { directory, names, made: changed, read: (name) => readFile(join(directory, name)) }
+    }
+
+    #watched(): { readonly effect?: Effect } {
+        return this.#effect === undefined ? {} : { effect: this.#effect }
+    }
+}
+
+/** A file that is not in its place yet. */
+export type Half = { readonly name: string } & Awaited<ReturnType<typeof writeBeside>>

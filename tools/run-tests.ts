@@ -2,6 +2,10 @@
  * Everything that is checked, tier by tier, and one last line over all of them: `N passed, N failed, N skipped`.
  * Exit 1 if anything failed. Names of tiers as arguments run only those: `npx tsx tools/run-tests.ts static unit`.
  *
+ * The tests use a real kernel and real clocks, on machines that others use as well. So a few files that failed are run once
+ * more, with nothing beside them: what fails then is counted as failed. What does not is told, at the end, with what it
+ * said at first: it is a mistake to be found, in the test or in what it tests.
+ *
  * static: types, lint, format, arrows, unused code; each check counts as one test. The other tiers are the vitest
  * projects; alone: those of test/e2e that measure. e2e, alone and interop need network namespaces; where the system gives
  * us none they are skipped, with the reason, and counted.
@@ -11,12 +15,17 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { whyNoNamespaces } from "../test/lab/namespace.ts"
-import type { Counts } from "./tier-reporter.ts"
+import type { Counts, Result } from "./tier-reporter.ts"
 
 type Tier = { readonly name: string; readonly run: () => Counts }
 
 const root = join(import.meta.dirname, "..")
 const scratch = mkdtempSync(join(tmpdir(), "postern-tests-"))
+
+/** So many files at most are run once more: when more fail, it is not by chance. */
+const MOST_AGAIN = 3
+/** What is told once more at the end: of long output it is all that is looked at. */
+const afterwards: string[] = []
 
 const CHECKS: readonly (readonly [name: string, ...argv: readonly string[]])[] = [
     ["the core compiles without Node's types", "tsc", "-p", "src/core", "--noEmit"],
@@ -60,6 +69,7 @@ function main(wanted: readonly string[]): number {
         total.skipped += counts.skipped
         say(`${name}: ${sentence(counts)} (${((performance.now() - begun) / 1000).toFixed(1)} s)`)
     }
+    for (const line of afterwards) say(line)
     // On a line of its own, and the last one.
     say(`\n${sentence(total)}`)
     return total.failed === 0 && total.passed > 0 ? 0 : 1
@@ -83,17 +93,39 @@ function staticTier(): Counts {
 }
 
 function vitestTier(project: string): Counts {
+    const first = vitest(project, [])
+    if (first.failed === 0) return first
+    const { failedIn, said } = first
+    const files = Object.keys(failedIn ?? {})
+    if (failedIn === null || files.length > MOST_AGAIN) return failed(project, first)
+    say(`  once more, alone: ${files.join(", ")}`)
+    const second = vitest(project, files)
+    if (second.failed > 0) return failed(project, { ...first, said: [...said, "and once more:", ...second.said] })
+    afterwards.push(`\n${project}: failed at first, and not once more, alone:`, ...said.map((line) => `    ${line}`))
+    const without = (key: keyof Counts) => files.reduce((sum, file) => sum - failedIn[file]![key], first[key])
+    const sum = (key: keyof Counts) => without(key) + second[key]
+    return { passed: sum("passed"), failed: sum("failed"), skipped: sum("skipped") }
+}
+
+/** What failed is told at the end as well. */
+function failed(project: string, result: Result): Result {
+    afterwards.push(`\n${project}:`, ...result.said.map((line) => `    ${line}`))
+    return result
+}
+
+function vitest(project: string, files: readonly string[]): Result {
     const file = join(scratch, `${project}.json`)
+    rmSync(file, { force: true })
     const args = ["run", "--project", project, `--reporter=${join(import.meta.dirname, "tier-reporter.ts")}`]
-    const { status } = spawnSync(tool("vitest"), args, {
+    const { status } = spawnSync(tool("vitest"), [...args, ...files, ...(files.length > 0 ? ["--maxWorkers=1"] : [])], {
         cwd: root,
         stdio: "inherit",
-        env: { ...process.env, TIER_COUNTS: file },
+        env: { ...process.env, TIER_RESULT: file },
     })
-    const counts = read(file)
+    const result = read(file)
     // A runner that broke down before it could count, or for a reason that it did not count, is a failure as well.
-    if (status !== 0 && counts.failed === 0) return { ...counts, failed: 1 }
-    return counts
+    if (status !== 0 && result.failed === 0) return { ...result, failed: 1, failedIn: null }
+    return result
 }
 
 /**
@@ -127,10 +159,10 @@ function listLength(json: string): number {
     }
 }
 
-function read(file: string): Counts {
-    if (!existsSync(file)) return { passed: 0, failed: 0, skipped: 0 }
-    const counts: Counts = JSON.parse(readFileSync(file, "utf8"))
-    return counts
+function read(file: string): Result {
+    if (!existsSync(file)) return { passed: 0, failed: 0, skipped: 0, failedIn: null, said: [] }
+    const result: Result = JSON.parse(readFileSync(file, "utf8"))
+    return result
 }
 
 function tool(name: string): string {

@@ -1,4 +1,8 @@
-/** All vectors that are generated, as files. `vectors/nat` is not among them: other programs made it. */
+/**
+ * All vectors that are generated, as files. `vectors/nat` and `vectors/sealed` are not among them:
+ * other programs made them.
+ */
+import { bundleVectors } from "./bundle.ts"
 import { configVectors } from "./config.ts"
 import { enrolmentVectors } from "./enrolment.ts"
 import { importVectors } from "./import.ts"
@@ -7,9 +11,11 @@ import { clientVectors } from "./knock-client.ts"
 import { oneTimeVectors } from "./one-time.ts"
 import { packetVectors } from "./packet.ts"
 import { placeVectors } from "./places.ts"
+import { recipientVectors } from "./recipients.ts"
 import { rulesetVectors } from "./ruleset.ts"
 
 const CONTENTS: Readonly<Record<string, unknown>> = {
+    ...bundleVectors,
     ...clientVectors,
     ...configVectors,
     ...enrolmentVectors,
@@ -18,6 +24,7 @@ const CONTENTS: Readonly<Record<string, unknown>> = {
     ...oneTimeVectors,
     ...packetVectors,
     ...placeVectors,
+    ...recipientVectors,
     ...rulesetVectors,
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Config } from "./config/config.ts"
 import type { Attempts } from "./knock/attempts.ts"
-import type { HitCode } from "./knock/hit.ts"
+import { type HitCode, hitOf } from "./knock/hit.ts"
 import type { Prefix, Wanted } from "./knock/sequence.ts"
 import { wrongHit } from "./knock/wrong.ts"
 import type { Address } from "./net/address.ts"
@@ -80,8 +80,11 @@ export class AttemptReports {
         const doors = Math.min(prefix.longer.length, DOORS_PER_REPORT)
         for (let i = 0; i < doors; i++) {
             if (!this.#afford("spoiled", stage, place, now)) continue
-            const { door, codes } = prefix.longer[i]!
-            const by = wrongHit(codes, stage, code)
+            const { door, codes, oneTime } = prefix.longer[i]!
+            // Of many one-time sequences that begin so nobody knows which was meant.
+            const by = oneTime
+                ? { what: "other" as const, protocol: hitOf(code).protocol }
+                : wrongHit(codes, stage, code)
             this.#outbox.say({ type: "spoiled", ...this.#who(door, place), stage, of: codes.length, after, by })
         }
     }

@@ -17,6 +17,14 @@ export type Effect =
       }
     /** The right knock of a sequence that is good once: use it up, for good; answer with `spent` or `unspent`. */
     | { readonly type: "spend"; readonly door: string; readonly source: Address }
+    /** The right knock of a one-time sequence of this knocker: use it up, for good; answer with `claimed` or `unclaimed`. */
+    | {
+          readonly type: "claim"
+          readonly door: string
+          readonly source: Address
+          readonly knocker: string
+          readonly counter: number
+      }
     /** Take elements back. */
     | { readonly type: "revoke"; readonly elements: readonly GrantElement[] }
     /** Run a program of the door as it is here, which may not be in force any more; answer with `ended`. */
@@ -26,6 +34,8 @@ export type Effect =
           readonly lease: number
           readonly door: Door
           readonly source: Address
+          /** Who knocked last; null: nobody knows. */
+          readonly knocker: string | null
       }
     /** The door's stop program will be run at `at` (ms, monotonic), not when it was to be run before. */
     | {

@@ -19,6 +19,7 @@ import { Tally } from "./metrics/tally.ts"
 import type { Address } from "./net/address.ts"
 import { ICMP, type Packet, TCP, UDP } from "./net/packet.ts"
 import { canSend } from "./net/sender.ts"
+import { type Holder, OneTimeBook } from "./one-time/book.ts"
 import { type OpeningEvent, Openings } from "./openings.ts"
 import { Outbox } from "./outbox.ts"
 import { indexView, lenientBySlot } from "./views.ts"
@@ -34,10 +35,21 @@ export type EngineEvent =
     /** The sequence of this door is used up now, by this source; or it was used before, or nobody can tell. */
     | { readonly type: "spent"; readonly door: string; readonly source: Address }
     | { readonly type: "unspent"; readonly door: string; readonly source: Address }
+    /** This one-time sequence is used up now, for good, by this source; or it was before, or that cannot be kept. */
+    | (Claim & { readonly type: "claimed" })
+    | (Claim & { readonly type: "unclaimed"; readonly code: "used" | "state" })
     /** What this host openly offers now. */
     | { readonly type: "offered"; readonly services: readonly Service[] }
     /** The addresses of this host now. */
     | { readonly type: "addresses"; readonly addresses: readonly Address[] }
+
+/** Whose one-time sequence, and which, was knocked by this source. */
+export type Claim = {
+    readonly door: string
+    readonly source: Address
+    readonly knocker: string
+    readonly counter: number
+}
 
 /** An attempt at one door, for `status`: how far it is, and how much of the window (ms) is left. */
 export type LiveAttempt = {
@@ -64,6 +76,7 @@ export class Engine {
     readonly #openings: Openings
     readonly #cooldowns: Cooldowns
     readonly #tally: Tally
+    readonly #book: OneTimeBook
     /** Which hits are services of doors or openly offered: no hits at all. */
     #served = new Uint8Array(CODES)
     /** Some view looks at another address than this host's own. */
@@ -76,14 +89,18 @@ export class Engine {
     /** The latest packet's own time, IPv4 and IPv6: behind #now when packets had to wait, as after a stop. */
     readonly #hitAt = new Float64Array(2)
 
-    /** `seed`: two random 32-bit numbers, new for each start. What happens is counted in `tally`. */
-    constructor(config: Config, seed: readonly [number, number], tally = new Tally()) {
+    /**
+     * `seed`: two random 32-bit numbers, new for each start. What happens is counted in `tally`; the upcoming one-time
+     * sequences are in `book`, which others change. Both outlive engines.
+     */
+    constructor(config: Config, seed: readonly [number, number], tally = new Tally(), book = new OneTimeBook()) {
         this.config = config
         this.#tally = tally
+        this.#book = book
         const { interfaces } = config.gateway
         this.#local = Array.isArray(interfaces) && interfaces.every((name) => name === "lo")
         this.#views = planWatch(config).views
-        this.#indexes = this.#views.map((view) => indexView(config, view))
+        this.#indexes = this.#views.map((view) => indexView(config, view, book))
         this.#strict = this.#views.flatMap((view, i) => (view.strict ? [i] : []))
         this.#lenient = lenientBySlot(this.#views)
         this.#targeted = this.#views.some((view) => view.target.length > 0)
@@ -91,9 +108,10 @@ export class Engine {
         this.#openings = new Openings(config, this.#outbox, tally)
         this.#cooldowns = new Cooldowns(config.doors)
         const listener: MatchListener = {
-            recognised: (wanted, place) => {
+            recognised: (wanted, place, hash) => {
                 this.#reports.goesOn()
-                this.#knock(wanted, this.#matcher.attempts.address(place))
+                if (wanted.oneTime) this.#claim(wanted.codes.length, hash, place)
+                else this.#knock(wanted, this.#matcher.attempts.address(place))
             },
             advanced: (prefix, place, age) => this.#advanced(prefix, place, age),
             timedOut: (prefix, place) => {
@@ -174,6 +192,7 @@ export class Engine {
         if (event.type === "tick") this.#tick()
         else if (event.type === "end") this.#outbox.sumUp(this.#now, true)
         else if (event.type === "spent" || event.type === "unspent") this.#spent(event)
+        else if (event.type === "claimed" || event.type === "unclaimed") this.#claimed(event)
         else if (event.type === "offered") {
             this.#offered = event.services
             this.#serve()
@@ -249,7 +268,7 @@ export class Engine {
         this.#outbox.sumUp(this.#now)
     }
 
-    /** The right knock. */
+    /** The right knock of a fixed sequence. */
     #knock(wanted: Wanted, source: Address): void {
         const door = this.config.doors[wanted.door]!
         const cooldown = this.#cooldowns.ask(door, source, this.#now)
@@ -260,23 +279,44 @@ export class Engine {
             return
         }
         if (door.sequence!.once) this.#outbox.act({ type: "spend", door: door.name, source })
-        else this.#whole(door, source)
+        else this.#whole(door, source, wanted.codes.length, null)
+    }
+
+    /** The right knock of one-time sequences: the last hits of this place, so many, folded. */
+    #claim(length: number, hash: number, place: number): void {
+        const { attempts } = this.#matcher
+        const source = attempts.address(place)
+        // Two sequences can be equal by chance, even of one member: then the later one is used up, and so both are.
+        const latest = new Map<string, Holder>()
+        for (const holder of this.#book.holders(length, hash, attempts, place)) {
+            const key = `${holder.knocker} ${holder.door}`
+            if (holder.counter > (latest.get(key)?.counter ?? -1)) latest.set(key, holder)
+        }
+        for (const holder of latest.values()) this.#outbox.act({ type: "claim", source, ...holder })
+    }
+
+    /** What has become of a claim. */
+    #claimed(event: Extract<EngineEvent, { type: "claimed" | "unclaimed" }>): void {
+        const { door: name, source, knocker } = event
+        const door = this.config.doors.find((one) => one.name === name)
+        if (door === undefined || door.oneTime === null) return
+        if (event.type === "claimed") this.#whole(door, source, door.oneTime.length, knocker)
+        else this.#openings.refuse(door, source, event.code, this.#now, knocker)
     }
 
     /** What has become of a sequence that is good once. */
     #spent({ type, door: name, source }: Extract<EngineEvent, { type: "spent" | "unspent" }>): void {
         const door = this.config.doors.find((one) => one.name === name)
-        if (door === undefined) return
-        if (type === "spent") this.#whole(door, source)
+        if (door === undefined || door.sequence === null) return
+        if (type === "spent") this.#whole(door, source, door.sequence.hits.length, null)
         else this.#openings.refuse(door, source, "used", this.#now)
     }
 
-    #whole(door: Door, source: Address): void {
-        const of = door.sequence!.hits.length
+    #whole(door: Door, source: Address, of: number, knocker: string | null): void {
         // In knockd's place no other line says that the door has opened.
-        const ration = door.sequence!.knockd === null ? "further" : "whole"
+        const ration = (door.sequence?.knockd ?? null) === null ? "further" : "whole"
         this.#outbox.tell({ type: "stage", door: door.name, source, stage: of, of }, this.#now, ration)
-        if (this.#openings.knock(door, source, this.#now)) this.#cooldowns.begin(door, source, this.#now)
+        if (this.#openings.knock(door, source, this.#now, knocker)) this.#cooldowns.begin(door, source, this.#now)
     }
 
     #serve(): void {

@@ -22,8 +22,14 @@ const SHARE = 16
 const WIDE_SHARE = 4
 const LEAST_SHARE = 4
 
-/** How somebody came in: by a knock, by hand (whose: a user's number), or before this daemon began. */
-export type Giver = { readonly by: "knock" | "found" } | { readonly by: "hand"; readonly uid: number }
+/**
+ * How somebody came in: by a knock (whose; null: of a fixed sequence, which anybody could know), by hand (whose: a user's
+ * number), or before this daemon began.
+ */
+export type Giver =
+    | { readonly by: "knock"; readonly knocker: string | null }
+    | { readonly by: "found" }
+    | { readonly by: "hand"; readonly uid: number }
 
 /** One door, open (or with programs under way) for one source. */
 export class Lease {
@@ -40,7 +46,7 @@ export class Lease {
     since = 0
     /** When the kernel was last given the time that it has now (ms). */
     renewed = 0
-    giver: Giver = { by: "knock" }
+    giver: Giver = { by: "knock", knocker: null }
     /** What the firewall has been asked for, and has not answered yet: for how long (ms), and how. */
     asked: { readonly ms: number; readonly giver: Giver } = { ms: 0, giver: this.giver }
     errand: Errand = { phase: "idle" }
@@ -239,6 +245,11 @@ export class Leases {
 /** Is a grant of this lease open? */
 export function isOpen(lease: Lease): boolean {
     return lease.grant.due !== Number.POSITIVE_INFINITY
+}
+
+/** Who knocked, for reports: nothing where nobody knows. */
+export function knockerOf(giver: Giver): { readonly knocker?: string } {
+    return giver.by === "knock" && giver.knocker !== null ? { knocker: giver.knocker } : {}
 }
 
 /** Are these the same service? */

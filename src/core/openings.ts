@@ -6,7 +6,7 @@
 import { sameData } from "./config/changes.ts"
 import { type Config, commandOf, type Door } from "./config/config.ts"
 import type { Service } from "./knock/hit.ts"
-import { type Giver, isOpen, type Lease, Leases, sameService } from "./leases.ts"
+import { type Giver, isOpen, knockerOf, type Lease, Leases, sameService } from "./leases.ts"
 import type { Tally } from "./metrics/tally.ts"
 import { type Address, contains, type Network } from "./net/address.ts"
 import type { Outbox } from "./outbox.ts"
@@ -36,7 +36,10 @@ export type OpeningEvent =
           readonly uid: number
       }
     /** Somebody who may ends the leases of this door (null: of all) and of sources in this network (null: of all). */
-    | { readonly type: "revoke"; readonly door: Door | null; readonly source: Network | null; readonly uid: number }
+    | { readonly type: "revoke"; readonly uid: number; readonly door: Door | null; readonly source: Network | null }
+    | { readonly type: "revoke"; readonly uid: number; readonly knocker: string }
+    /** This knocker has no keys for this door any more (null: for none): what was opened so ends. */
+    | { readonly type: "expelled"; readonly knocker: string; readonly door: string | null }
     /** A stop program that an earlier daemon has left to us, due in `left` milliseconds. */
     | { readonly type: "unfinished"; readonly door: Door; readonly source: Address; readonly left: number }
     /** Somebody has emptied the firewall: whatever is open must be let through again. */
@@ -61,12 +64,16 @@ export class Openings {
         this.#leases = new Leases(config)
     }
 
-    /** The whole, timely knock of this source at this door. False: it is refused for what we know ourselves. */
-    knock(door: Door, source: Address, now: number): boolean {
+    /**
+     * The whole, timely knock of this source at this door; `knocker`: of this one's sequence. False: it is refused for what
+     * we know ourselves.
+     */
+    knock(door: Door, source: Address, now: number, knocker: string | null): boolean {
         this.#now = now
+        const giver: Giver = { by: "knock", knocker }
         this.#tally.door(door.name).knocks++
         if (!door.sources.some((network) => contains(network, source))) {
-            this.refuse(door, source, "source", now)
+            this.refuse(door, source, "source", now, knocker)
             return false
         }
         for (const name of door.closes) {
@@ -76,11 +83,11 @@ export class Openings {
         if (door.opens.length === 0 && commandOf(door, source) === null) return true
         const lease = this.#leases.claim(door, source, "knock")
         if (typeof lease === "string") {
-            this.refuse(door, source, lease, now)
+            this.refuse(door, source, lease, now, knocker)
             return false
         }
         if (door.opens.length === 0) {
-            this.#start(lease, { by: "knock" })
+            this.#start(lease, giver)
             return true
         }
         const left = isOpen(lease) ? lease.grant.due - now : 0
@@ -88,14 +95,15 @@ export class Openings {
         if (fresh && left > door.for - FRESH_MS) return true
         // A knock never takes time away from what was given by hand.
         if (left > door.for) this.#ask(lease, left, lease.giver)
-        else this.#ask(lease, door.for, { by: "knock" })
+        else this.#ask(lease, door.for, giver)
         return true
     }
 
-    /** A whole knock that opens nothing. */
-    refuse({ name }: Door, source: Address, code: RefusalCode, now: number): void {
+    /** A whole knock, of this knocker if that is known, that opens nothing. */
+    refuse({ name }: Door, source: Address, code: RefusalCode, now: number, knocker: string | null = null): void {
         this.#tally.door(name).refused[code]++
-        this.#outbox.tell({ type: "refused", door: name, source, code }, now)
+        const who = knocker === null ? {} : { knocker }
+        this.#outbox.tell({ type: "refused", door: name, source, code, ...who }, now)
     }
 
     /** Any other event. */
@@ -122,6 +130,12 @@ export class Openings {
                 break
             case "revoke":
                 this.#revoke(event)
+                break
+            case "expelled":
+                for (const lease of this.#leases.all()) {
+                    if (!isOf(lease, event.knocker) || (event.door !== null && lease.door.name !== event.door)) continue
+                    this.#close(lease, { by: "reload" })
+                }
                 break
             case "unfinished":
                 this.#unfinished(event)
@@ -150,7 +164,8 @@ export class Openings {
         this.#now = now
         for (let lease = this.#leases.takeEnded(now); lease; lease = this.#leases.takeEnded(now)) {
             this.#tally.door(lease.door.name).closed.time++
-            this.#outbox.sayGrant({ type: "closed", door: lease.door.name, source: lease.source, by: "time" }, now)
+            const { door, source, giver } = lease
+            this.#outbox.sayGrant({ type: "closed", door: door.name, source, by: "time", ...knockerOf(giver) }, now)
             this.#leases.settle(lease)
         }
         for (let lease = this.#leases.takeStop(now); lease; lease = this.#leases.takeStop(now)) {
@@ -195,8 +210,14 @@ export class Openings {
         this.#start(lease, { by: "hand", uid })
     }
 
-    #revoke({ door, source, uid }: On<"revoke">): void {
+    #revoke(event: On<"revoke">): void {
+        const { uid } = event
         for (const lease of this.#leases.all()) {
+            if ("knocker" in event) {
+                if (isOf(lease, event.knocker)) this.#close(lease, { by: "hand", uid })
+                continue
+            }
+            const { door, source } = event
             if (door !== null && lease.door.name !== door.name) continue
             if (source === null || contains(source, lease.source)) this.#close(lease, { by: "hand", uid })
         }
@@ -235,7 +256,11 @@ export class Openings {
         else counts.opened++
         if (byHand) counts.given++
         if (byHand) this.#outbox.say({ type: "given", door: name, source, opens, ms, uid: giver.uid })
-        else this.#outbox.sayGrant({ type: "opened", door: name, source, opens, ms, renewed }, this.#now)
+        else
+            this.#outbox.sayGrant(
+                { type: "opened", door: name, source, opens, ms, renewed, ...knockerOf(giver) },
+                this.#now,
+            )
         // A renewal runs nothing again, unless the stop has already undone what the start did.
         if (!renewed || commandOf(door, source)?.stop != null) this.#run(lease, { type: "knock", now: this.#now })
     }
@@ -246,7 +271,7 @@ export class Openings {
         const { door, source, asked } = lease
         // Who asked by hand is told by other ways.
         if (asked.giver.by !== "hand") {
-            this.refuse(door, source, code, this.#now)
+            this.refuse(door, source, code, this.#now, knockerOf(asked.giver).knocker)
         }
         if (partly) this.#restore(lease)
         this.#leases.settle(lease)
@@ -298,6 +323,7 @@ export class Openings {
     #close(lease: Lease, why: { by: "knock" | "reload" } | { by: "hand"; uid: number }): void {
         const { source, errand } = lease
         const { name } = lease.door
+        const who = knockerOf(lease.giver)
         const open = isOpen(lease)
         if (open) {
             this.#tally.door(name).closed[why.by]++
@@ -306,9 +332,9 @@ export class Openings {
         }
         const waits = errand.phase === "started" || errand.phase === "starting"
         if (why.by !== "hand") {
-            if (open) this.#outbox.sayGrant({ type: "closed", door: name, source, by: why.by }, this.#now)
+            if (open) this.#outbox.sayGrant({ type: "closed", door: name, source, by: why.by, ...who }, this.#now)
         } else if (open || waits) {
-            this.#outbox.say({ type: "revoked", door: name, source, uid: why.uid })
+            this.#outbox.say({ type: "revoked", door: name, source, uid: why.uid, ...who })
         }
         this.#run(lease, { type: "revoke", now: this.#now })
         this.#leases.settle(lease)
@@ -335,7 +361,8 @@ export class Openings {
         if (lease.errand.phase === "started" && stop.due !== before) {
             this.#outbox.act({ type: "due", lease: number, door, source, at: stop.due })
         }
-        if (which !== null) this.#outbox.act({ type: "run", which, lease: number, door, source })
+        const knocker = knockerOf(lease.giver).knocker ?? null
+        if (which !== null) this.#outbox.act({ type: "run", which, lease: number, door, source, knocker })
     }
 }
 
@@ -347,6 +374,11 @@ function staysWith({ door: old, source, giver }: Lease, door: Door): boolean {
     if (!holds(door.opens, old.opens) || !holds(old.opens, door.opens)) return false
     if (!sameData(commandOf(door, source), commandOf(old, source))) return false
     return giver.by !== "knock" || door.sources.some((network) => contains(network, source))
+}
+
+/** Was this opened by a one-time sequence of this knocker? */
+function isOf({ giver }: Lease, knocker: string): boolean {
+    return giver.by === "knock" && giver.knocker === knocker
 }
 
 /** knockd's commands end what they began, at their time, whatever has become of their door. */

@@ -46,10 +46,16 @@ export type EngineReport =
           readonly by: WrongHit
       }
     /** The right knock, but this source may not knock at this door. */
-    | { readonly type: "refused"; readonly door: string; readonly source: Address; readonly code: RefusalCode }
+    | {
+          readonly type: "refused"
+          readonly door: string
+          readonly source: Address
+          readonly code: RefusalCode
+          readonly knocker?: string
+      }
     /** Too many near-misses: this source's hits do not count for `ms`. */
     | { readonly type: "paused"; readonly source: Address; readonly ms: number }
-    /** Open, or open for longer (`renewed`), until `ms` from now. */
+    /** Open, or open for longer (`renewed`), until `ms` from now. `knocker`, here and elsewhere: who knocked, where that is known. */
     | {
           readonly type: "opened"
           readonly door: string
@@ -57,6 +63,7 @@ export type EngineReport =
           readonly opens: readonly Service[]
           readonly ms: number
           readonly renewed: boolean
+          readonly knocker?: string
       }
     /** The same, by hand of this user; a door that opens nothing runs its program, and `ms` is 0. */
     | {
@@ -68,13 +75,20 @@ export type EngineReport =
           readonly uid: number
       }
     /** Ended by hand of this user. */
-    | { readonly type: "revoked"; readonly door: string; readonly source: Address; readonly uid: number }
+    | {
+          readonly type: "revoked"
+          readonly door: string
+          readonly source: Address
+          readonly uid: number
+          readonly knocker?: string
+      }
     /** No longer open. */
     | {
           readonly type: "closed"
           readonly door: string
           readonly source: Address
           readonly by: "time" | "knock" | "reload"
+          readonly knocker?: string
       }
     /** Reports that were left out because there were too many. */
     | ({ readonly type: "suppressed" } & Omitted)
@@ -163,5 +177,7 @@ export type RefusalCode =
     | "firewall"
     /** Its sequence is good for one knock, and was used before, or it cannot be noted that it is used now. */
     | "used"
+    /** It cannot be kept that its one-time sequence is used now, so it opens nothing. */
+    | "state"
     /** It has opened the door a short time ago, and the door has a cooldown (spec/knockd.md). */
     | "cooldown"

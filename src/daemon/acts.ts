@@ -3,7 +3,7 @@
  * is done at once, as a part of the same act.
  */
 import type { Effect } from "../core/effect.ts"
-import type { EngineEvent } from "../core/engine.ts"
+import type { Claim, EngineEvent } from "../core/engine.ts"
 import type { Address } from "../core/net/address.ts"
 import type { Notes } from "./notes.ts"
 import type { Programs } from "./programs.ts"
@@ -22,6 +22,8 @@ export type ActsKeeping = {
     readonly event: (event: EngineEvent) => void
     /** What a knock has asked for is in the kernel. */
     readonly opened: () => void
+    /** Uses up this knocker's one-time sequence, for good; `claimed` or `unclaimed` follows. */
+    readonly claim: (claim: Claim) => void
     /** Uses up the one-time sequence that this door has; false: it was used before, or that cannot be noted. */
     readonly spend: (door: string, source: Address) => boolean
 }
@@ -73,6 +75,9 @@ export class Acts {
                     door: effect.door,
                     source: effect.source,
                 })
+                return
+            case "claim":
+                this.#keeping.claim(effect)
                 return
             case "revoke":
                 if (table?.revoke(effect.elements) === false) this.#refused = true

@@ -4,10 +4,11 @@
  */
 import { soonest } from "../core/agenda.ts"
 import type { Config, Door } from "../core/config/config.ts"
-import { Engine, type EngineEvent } from "../core/engine.ts"
+import { type Claim, Engine, type EngineEvent } from "../core/engine.ts"
 import type { Meter } from "../core/metrics/meter.ts"
 import type { Address, Network } from "../core/net/address.ts"
 import type { Packet } from "../core/net/packet.ts"
+import type { OneTimeBook } from "../core/one-time/book.ts"
 import { type Ruleset, wantedRuleset } from "../core/ruleset.ts"
 import { messageOf } from "../core/thrown.ts"
 import type { Watching } from "../core/watch.ts"
@@ -43,8 +44,18 @@ export type LoopPorts = {
     readonly meter: Meter
     /** What must survive; null where no door has a stop program and none ever had. */
     readonly store: Store | null
+    /** One-time sequences: left out where there are none, as in knockd's place. */
+    readonly oneTime?: OneTimeKeeping
     /** See `ActsKeeping`; left out where no sequence is good once. */
     readonly spend?: (door: string, source: Address) => boolean
+}
+
+/** The sequences that engines look for, and who keeps which of them are used. */
+export type OneTimeKeeping = {
+    readonly book: OneTimeBook
+    readonly claim: (claim: Claim) => void
+    /** Something listens now on other ports than before. */
+    readonly offered: () => void
 }
 
 /** How a reload went: so many grants ended by it, or who refused it. */
@@ -74,7 +85,7 @@ export class Loop {
         this.#ports = ports
         this.#seed = seed
         const { capture, firewall, commands, clock, log, meter, store, spend = () => false } = ports
-        this.#engine = new Engine(config, seed, meter.tally)
+        this.#engine = new Engine(config, seed, meter.tally, ports.oneTime?.book)
         this.#outlook = new Outlook(config, ports)
         this.#store = store
         this.#notes = store && new Notes(store, clock, log)
@@ -88,7 +99,17 @@ export class Loop {
             const age = capture.age()
             if (age !== null) meter.openings.observe(age / 1000)
         }
-        this.#acts = new Acts({ teller, table: this.#table, programs: this.#programs, notes, event, opened, spend })
+        const claim = ports.oneTime?.claim ?? ((one: Claim) => event({ ...one, type: "unclaimed", code: "state" }))
+        this.#acts = new Acts({
+            teller,
+            table: this.#table,
+            programs: this.#programs,
+            notes,
+            event,
+            opened,
+            claim,
+            spend,
+        })
         this.standing = new Standing({
             clock,
             capture,
@@ -176,6 +197,7 @@ export class Loop {
         if (changed.interfaces || changed.offered) {
             this.#event({ type: "offered", services: watching.offered })
             capture.follow(watching)
+            if (changed.offered) this.#ports.oneTime?.offered()
         } else if (this.#table?.applied !== false) return
         // What the firewall has refused is asked for again.
         this.#applyTable()
@@ -184,6 +206,11 @@ export class Loop {
     #seeAddresses(): void {
         const { addresses } = this.#ports.links.current()
         this.#event({ type: "addresses", addresses: addresses.map(({ address }) => address) })
+    }
+
+    /** What has become of a claim, or of a knocker. */
+    hear(event: Extract<EngineEvent, { type: "claimed" | "unclaimed" | "expelled" }>): void {
+        if (!this.#stopped) this.#event(event)
     }
 
     /** Wakes up for whatever is due next. */
@@ -238,7 +265,7 @@ export class Loop {
                 detail: "there is none, and a door opens services: restart the daemon",
             }
         }
-        const engine = new Engine(config, this.#seed, this.#ports.meter.tally)
+        const engine = new Engine(config, this.#seed, this.#ports.meter.tally, this.#ports.oneTime?.book)
         const watching = this.#outlook.with(config)
         const refused = this.#turn(config, watching)
         if (refused !== null) return refused

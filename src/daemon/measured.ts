@@ -41,6 +41,8 @@ export function measureStore(store: Store, meter: Meter, now: () => number): Sto
         name: store.name,
         claim: (id, since, until) => measured("claim", () => store.claim(id, since, until)),
         raise: (key, n, since) => measured("raise", () => store.raise(key, n, since)),
+        raised: (key) => store.raised(key),
+        dropCounters: () => store.dropCounters(),
         note: (stop, due) => measured("note", () => store.note(stop, due)),
         trust: (since) => store.trust(since),
         pending: () => store.pending(),

@@ -73,7 +73,7 @@ export class Programs {
         return this.#keeping.commands.stop()
     }
 
-    #launch({ which, lease, door, source }: Run): void {
+    #launch({ which, lease, door, source, knocker }: Run): void {
         const { commands, teller, event } = this.#keeping
         const { name } = door
         const command = commandOf(door, source)
@@ -81,11 +81,15 @@ export class Programs {
         const who = `${name}: ${address}`
         const about = { type: "program", door: name, source, which } as const
         // A fixed sequence says nothing about who knocked.
-        const values: Readonly<Record<string, string>> = { source: address, door: name, knocker: "unknown" }
+        const values = new Map([
+            ["source", address],
+            ["door", name],
+            ["knocker", knocker ?? "unknown"],
+        ])
         const fill = (argument: string) =>
             command?.shell === true
                 ? argument.replaceAll("%IP%", address)
-                : argument.replace(/\{(source|door|knocker)\}/g, (_, key: string) => values[key]!)
+                : argument.replace(/\{(source|door|knocker)\}/g, (_, key: string) => values.get(key)!)
         const words = (which === "start" ? command?.start : command?.stop)?.map(fill)
         if (words === undefined) throw new Error(`door ${name} has no ${which} program`)
         const argv = command?.shell === true ? words.map(shellText) : words

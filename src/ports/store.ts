@@ -18,6 +18,13 @@ export interface Store {
     claim(id: string, since: number, until: number): Promise<StoreResult>
     /** Raises a counter to `n`; `used` unless that is more than it ever was. A new one stands below 0. `since`: as above. */
     raise(key: string, n: number, since: number): Promise<StoreResult>
+    /** Where a counter stands; null: it was never raised, as far as is known. */
+    raised(key: string): number | null
+    /**
+     * Forgets all counters: nobody who could tell their keys is there any more. `ok`: what is kept has none of them. Kept or
+     * not, they may come back after a crash.
+     */
+    dropCounters(): Promise<StoreResult>
     /** Notes that the door's stop program is to run for the source at `due`, in place of an earlier note; null: it ran. */
     note(stop: StopKey, due: number | null): Promise<StoreResult>
     /**

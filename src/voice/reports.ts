@@ -13,6 +13,7 @@ const REFUSALS: Readonly<Record<RefusalCode, string>> = {
     grants: "the right knock, but as many grants are open as `grants` allows",
     firewall: "the right knock, but the firewall refused",
     used: "the right knock, but its one-time sequence was used before, or cannot be marked as used",
+    state: "the right knock, but it cannot be kept that its one-time sequence is used now",
     cooldown: "the right knock, but this source has opened the door a short time ago",
 }
 
@@ -33,7 +34,7 @@ export function reportText(report: Report, wall: number): Line {
         const text = `${source}: too many near-misses, its hits do not count for ${formatMs(report.ms)}`
         return { level: "warning", text }
     }
-    const who = `${report.door}: ${source}`
+    const who = `${report.door}: ${source}${"knocker" in report ? ` (${report.knocker})` : ""}`
     switch (report.type) {
         case "stage":
             return { level: "info", text: `${who}: stage ${report.stage} of ${report.of}` }

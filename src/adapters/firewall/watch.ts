@@ -63,7 +63,7 @@ export function watchChains(watch: Watching): ChainSpec[] {
     const { plan, interfaces } = watch
     const timeout = rememberedFor(watch)
     const found = [
-        ...unique(plan.views.flatMap((view) => firstRules(view, `${log(plan.logGroup)} goto remember`))),
+        ...unique(plan.views.flatMap((view) => firstRules(watch, view, `${log(plan.logGroup)} goto remember`))),
         "ip saddr @watched4 goto wrong",
         `ip6 saddr & ${PREFIX64} @watched6 goto wrong`,
         "meta nfproto @forgot goto wrong",
@@ -107,9 +107,11 @@ function log(group: number, prefix?: string): string {
     return `log group ${group}${name} snaplen ${SNAPLEN}`
 }
 
-/** Hits that can begin a sequence. */
-function firstRules(view: View, act: string): string[] {
-    return namedRules(view, view.firsts, act)
+/** Hits that can begin a sequence: those of one-time sequences are all hits that these are drawn from. */
+function firstRules({ plan, offered }: Watching, view: View, act: string): string[] {
+    const served = new Set([...plan.services, ...offered].map(codeOf))
+    const drawn = view.drawn.filter((code) => !served.has(code))
+    return namedRules(view, [...view.firsts, ...drawn], act)
 }
 
 /** These hits. */
@@ -175,8 +177,19 @@ function small(lengths: readonly number[]): number[] {
     return lengths.filter((length) => length <= 0xffff)
 }
 
+/** A set, where neighbours are one interval: the hits of one-time sequences are tens of thousands. */
 function braces(numbers: readonly number[]): string {
-    return `{ ${[...new Set(numbers)].sort((a, b) => a - b).join(", ")} }`
+    const parts: string[] = []
+    const sorted = [...new Set(numbers)].sort((a, b) => a - b)
+    for (let i = 0; i < sorted.length; ) {
+        let end = i
+        while (sorted[end + 1] === sorted[end]! + 1) end++
+        // Two neighbours are no shorter as an interval.
+        if (end - i >= 2) parts.push(`${sorted[i]}-${sorted[end]}`)
+        else parts.push(...sorted.slice(i, end + 1).map(String))
+        i = end + 1
+    }
+    return `{ ${parts.join(", ")} }`
 }
 
 function unique(rules: readonly string[]): string[] {

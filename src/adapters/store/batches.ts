@@ -9,6 +9,8 @@ import type { Store, StoreHealth, StoreRefusal, StoreResult } from "../../ports/
 /** How records are kept: `keep` returns why it could not, or null. The ledger has them already. */
 export type Keeper = {
     readonly keep: (records: readonly StoreRecord[]) => Promise<string | null>
+    /** Keeps what the ledger has now, and nothing else, whatever was kept before. Why it could not, or null. */
+    readonly anew: () => Promise<string | null>
     readonly close: () => Promise<void>
 }
 
@@ -32,6 +34,7 @@ export function batchStore(name: Store["name"], ledger: Ledger, now: () => numbe
     let closing: Promise<void> | null = null
     let trouble: string | null = null
     let checking = false
+    const dropping: ((result: StoreResult) => void)[] = []
 
     const ask = (decide: () => Decision): Promise<StoreResult> => {
         if (closing !== null) return Promise.resolve(refusal("failed", "the store is closed"))
@@ -43,12 +46,13 @@ export function batchStore(name: Store["name"], ledger: Ledger, now: () => numbe
     const work = async () => {
         // Whatever else is asked for in this turn goes along.
         await Promise.resolve()
-        while (waiting.length > 0 || checking) {
+        while (waiting.length > 0 || dropping.length > 0 || checking) {
             if (checking) {
                 checking = false
                 trouble = await keeper.keep([])
             }
             await batch(waiting.splice(0))
+            await drop(dropping.splice(0))
         }
         working = null
     }
@@ -71,8 +75,23 @@ export function batchStore(name: Store["name"], ledger: Ledger, now: () => numbe
         for (const back of undo.reverse()) back()
         for (const { answer } of asked) answer(refusal("failed", trouble))
     }
+    const drop = async (asked: readonly ((result: StoreResult) => void)[]) => {
+        if (asked.length === 0) return
+        const back = ledger.dropCounters()
+        trouble = await keeper.anew()
+        if (trouble !== null) back()
+        for (const answer of asked) answer(trouble === null ? { ok: true } : refusal("failed", trouble))
+    }
     return {
         name,
+        raised: (key) => ledger.raised(key),
+        async dropCounters() {
+            if (closing !== null) return refusal("failed", "the store is closed")
+            return new Promise((answer) => {
+                dropping.push(answer)
+                working ??= work()
+            })
+        },
         claim: async (id, since, until) => ask(checked(() => ledger.claim(id, since, until, now()))),
         raise: async (key, n, since) => ask(checked(() => ledger.raise(key, n, since))),
         note: async (stop, due) => ask(checked(() => ledger.note(stop, due))),

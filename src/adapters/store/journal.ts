@@ -111,6 +111,11 @@ class Journal {
             }
             this.#unsure = true
         }
+        return this.anew()
+    }
+
+    /** Keeps what the ledger has, and nothing else. Why it could not, or null. */
+    async anew(): Promise<string | null> {
         const error = await this.renew()
         return error === null ? null : messageOf(error)
     }

@@ -14,7 +14,8 @@ export type LateStore = {
 export function lateStore(now: () => number, trouble: () => string): LateStore {
     let store: Store | null = null
     // It holds nothing, keeps nothing, and still knows what can never be decided.
-    const nothing = { keep: () => Promise.resolve(trouble()), close: () => Promise.resolve() }
+    const refuse = () => Promise.resolve(trouble())
+    const nothing = { keep: refuse, anew: refuse, close: () => Promise.resolve() }
     const away = batchStore("journal", new Ledger(), now, nothing)
     const current = () => store ?? away
     return {
@@ -22,6 +23,8 @@ export function lateStore(now: () => number, trouble: () => string): LateStore {
             name: "journal",
             claim: (id, since, until) => current().claim(id, since, until),
             raise: (key, n, since) => current().raise(key, n, since),
+            raised: (key) => current().raised(key),
+            dropCounters: () => current().dropCounters(),
             note: (stop, due) => current().note(stop, due),
             trust: (since) => current().trust(since),
             pending: () => current().pending(),

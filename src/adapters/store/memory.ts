@@ -7,5 +7,6 @@ import { batchStore } from "./batches.ts"
 export function memoryStore(now: () => number): Store {
     const ledger = new Ledger()
     ledger.fold({ type: "trust", since: now(), why: "new" })
-    return batchStore("memory", ledger, now, { keep: () => Promise.resolve(null), close: () => Promise.resolve() })
+    const done = () => Promise.resolve(null)
+    return batchStore("memory", ledger, now, { keep: done, anew: done, close: () => Promise.resolve() })
 }

@@ -22,9 +22,9 @@ function factText(entry: AuditEntry): string {
             if (entry.until === null) return `run by hand of user ${entry.uid}`
             return `open by hand of user ${entry.uid}: ${openText({ ...entry, until: entry.until })}`
         case "revoked":
-            return `revoked by hand of user ${entry.uid}`
+            return `revoked by hand of user ${entry.uid}${knockerText(entry.knocker)}`
         case "closed":
-            return `closed ${CLOSED[entry.by]}`
+            return `closed ${CLOSED[entry.by]}${knockerText(entry.knocker)}`
         case "refused":
             return `refused: the right knock, but ${refusedText(entry.code)}${knockerText(entry.knocker)}`
         case "paused":
@@ -60,7 +60,7 @@ function openText({ opens, until, time }: { opens: readonly string[]; until: num
     return `${opens.join(", ")} for ${formatMs(Math.max(0, until - time))}, until ${formatStamp(until).slice(11, 19)}`
 }
 
-function knockerText(knocker: string): string {
+function knockerText(knocker = "unknown"): string {
     return knocker === "unknown" ? "" : ` (${knocker})`
 }
 
@@ -76,6 +76,7 @@ const REFUSED = {
     grants: "as many grants are open as `grants` allows",
     firewall: "the firewall refused",
     used: "its one-time sequence was used before, or cannot be marked as used",
+    state: "it cannot be kept that its one-time sequence is used now",
     cooldown: "it has opened this door a short time ago",
 } satisfies Readonly<Record<RefusalCode, string>>
 

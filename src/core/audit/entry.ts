@@ -16,13 +16,13 @@ const nullableNumber = z.nullable(number)
 
 /** The members of each kind of entry, beside `serial`, `time` and `what`. */
 const KINDS = {
-    /** A knock opened the door, or kept it open for longer. `knocker`: `unknown` after a fixed sequence. */
+    /** A knock opened the door, or kept it open for longer. `knocker`: `unknown` after a fixed sequence, left out where it ends. */
     opened: z.object({ ...who, knocker: text, opens: services, until: number }),
     renewed: z.object({ ...who, knocker: text, opens: services, until: number }),
     /** Opened by hand of a user; `until` null: the door only runs a program. */
     given: z.object({ ...who, opens: services, until: nullableNumber, uid: number }),
-    revoked: z.object({ ...who, uid: number }),
-    closed: z.object({ ...who, by: z.enum(["time", "knock", "reload"]) }),
+    revoked: z.object({ ...who, knocker: z.optional(text), uid: number }),
+    closed: z.object({ ...who, knocker: z.optional(text), by: z.enum(["time", "knock", "reload"]) }),
     /** The right knock, but `code`: see `RefusalCode`. */
     refused: z.object({ ...who, knocker: text, code: text }),
     /** The source's hits do not count until then. */

@@ -20,7 +20,7 @@ export function factOf(report: Report, wall: number): AuditFact | null {
         case "opened": {
             const opens = report.opens.map(formatService)
             const what = report.renewed ? "renewed" : "opened"
-            return { what, ...whoOf(report), knocker: UNKNOWN, opens, until: wall + report.ms }
+            return { what, ...whoOf(report), knocker: report.knocker ?? UNKNOWN, opens, until: wall + report.ms }
         }
         case "given": {
             const opens = report.opens.map(formatService)
@@ -28,11 +28,11 @@ export function factOf(report: Report, wall: number): AuditFact | null {
             return { what: "given", ...whoOf(report), opens, until, uid: report.uid }
         }
         case "revoked":
-            return { what: "revoked", ...whoOf(report), uid: report.uid }
+            return { what: "revoked", ...whoOf(report), ...knockerOf(report), uid: report.uid }
         case "closed":
-            return { what: "closed", ...whoOf(report), by: report.by }
+            return { what: "closed", ...whoOf(report), ...knockerOf(report), by: report.by }
         case "refused":
-            return { what: "refused", ...whoOf(report), knocker: UNKNOWN, code: report.code }
+            return { what: "refused", ...whoOf(report), knocker: report.knocker ?? UNKNOWN, code: report.code }
         case "paused":
             return { what: "paused", source: formatAddress(report.source), until: wall + report.ms }
         case "program":
@@ -60,6 +60,10 @@ function omitted({ kinds }: Omitted): AuditFact | null {
 
 function whoOf({ door, source }: Extract<Report, { door: string }>): { door: string; source: string } {
     return { door, source: formatAddress(source) }
+}
+
+function knockerOf({ knocker }: { readonly knocker?: string }): { knocker?: string } {
+    return knocker === undefined ? {} : { knocker }
 }
 
 type Step = Pick<Extract<AuditFact, { what: "program" }>, "how" | "detail">

@@ -10,11 +10,13 @@ import { Attempts, FORGET_MS } from "./attempts.ts"
 import { Deadlines } from "./deadlines.ts"
 import type { HitCode } from "./hit.ts"
 import {
+    DRAWN,
     FIRST,
     fold,
     INSISTED,
     NAMED,
     type Prefix,
+    prefixOfRow,
     roleOf,
     type SequenceIndex,
     slotOf,
@@ -34,8 +36,8 @@ const LONGEST_PAUSE_MS = 64_000
 
 /** Hears what happens. `place` is where the source stands in `attempts`. */
 export type MatchListener = {
-    /** The last hits are this sequence. */
-    recognised(wanted: Wanted, place: number): void
+    /** The last hits are this sequence; `hash`: folded, as one-time sequences are found by. */
+    recognised(wanted: Wanted, place: number, hash: number): void
     /** The last hits begin sequences: `prefix.codes.length` hits of each of `prefix.longer`, the first `age` ms ago. */
     advanced(prefix: Prefix, place: number, age: number): void
     /** The window of an attempt that had come this far has passed. */
@@ -51,6 +53,8 @@ export type MatchListener = {
 /** What became of packets, for `status` and metrics. `strays`: of no sequence, and of nobody who is knocking. */
 export type MatchCounts = { hits: number; repeats: number; paused: number; noRoom: number; strays: number }
 
+/** The hit is in some sequence of the view. */
+const KNOWN = NAMED | DRAWN
 /** Between hits that are used up and the next ones: the code of no hit. */
 const USED_UP = 0
 
@@ -121,7 +125,7 @@ export class Matcher {
         }
         counts.hits++
         attempts.setTouched(place, now)
-        if ((role & NAMED) !== 0) {
+        if ((role & KNOWN) !== 0) {
             attempts.push(place, code, now, mark)
             this.#match(place, view, now)
             return
@@ -174,25 +178,28 @@ export class Matcher {
         let overdueAge = 0
         let success = false
         let went = false
+        const parts = partsOf(index)
         for (let length = 1, hash = 0; length <= count; length++) {
             hash = fold(hash, attempts.code(place, length))
-            const prefix = this.#lookUp(index, hash, place, length)
-            if (prefix === null) continue
             const age = now - attempts.time(place, length)
-            if (age > prefix.shortest) {
-                overdue = prefix
-                overdueAge = age
-            }
-            for (const wanted of prefix.complete) {
-                if (age > wanted.within) continue
-                success = true
-                if (length === stage + 1) went = true
-                this.#listener.recognised(wanted, place)
-            }
-            if (prefix.longer.length > 0 && age <= prefix.longer[0]!.within) {
-                longest = prefix
-                began = now - age
-                if (length === stage + 1) went = true
+            for (let part = 0; part < parts; part++) {
+                const prefix = this.#lookUp(index, part, hash, place, length)
+                if (prefix === null) continue
+                if (age > prefix.shortest) {
+                    overdue = prefix
+                    overdueAge = age
+                }
+                for (const wanted of prefix.complete) {
+                    if (age > wanted.within) continue
+                    success = true
+                    if (length === stage + 1) went = true
+                    this.#listener.recognised(wanted, place, hash)
+                }
+                if (prefix.longer.length > 0 && age <= prefix.longer[0]!.within) {
+                    longest = further(longest, prefix)
+                    began = now - age
+                    if (length === stage + 1) went = true
+                }
             }
         }
         const meant = attempts.quiet(place) === 0
@@ -259,7 +266,7 @@ export class Matcher {
         let hits = 0
         while (hits < Math.min(from.count(old), attempts.depth)) {
             const code = from.code(old, hits + 1)
-            if (code === USED_UP || (roleOf(index, slotOf(code)) & NAMED) === 0) break
+            if (code === USED_UP || (roleOf(index, slotOf(code)) & KNOWN) === 0) break
             hits++
         }
         if (hits === 0 && from.misses(old) === 0) return
@@ -274,12 +281,16 @@ export class Matcher {
         }
         const stage = from.stage(old)
         let longest: Prefix | null = null
+        const parts = partsOf(index)
         for (let length = 1, hash = 0; length <= hits; length++) {
             hash = fold(hash, attempts.code(place, length))
-            const prefix = this.#lookUp(index, hash, place, length)
-            if (prefix === null || prefix.longer.length === 0) continue
-            // One whose window has passed is ended, and told of, at its deadline.
-            if (length === stage || now - attempts.time(place, length) <= prefix.longer[0]!.within) longest = prefix
+            for (let part = 0; part < parts; part++) {
+                const prefix = this.#lookUp(index, part, hash, place, length)
+                if (prefix === null || prefix.longer.length === 0) continue
+                // One whose window has passed is ended, and told of, at its deadline.
+                if (length === stage || now - attempts.time(place, length) <= prefix.longer[0]!.within)
+                    longest = further(longest, prefix)
+            }
         }
         this.#stand(place, longest, now)
         // Nobody was told of an attempt that only these sequences make of it.
@@ -290,16 +301,26 @@ export class Matcher {
     #longest(place: number, index: SequenceIndex, now: number): Prefix | null {
         const { attempts } = this
         let longest: Prefix | null = null
+        const parts = partsOf(index)
         for (let length = 1, hash = 0; length < attempts.stage(place); length++) {
             hash = fold(hash, attempts.code(place, length))
-            const prefix = this.#lookUp(index, hash, place, length)
-            if (prefix === null || prefix.longer.length === 0) continue
-            if (now - attempts.time(place, length) <= prefix.longer[0]!.within) longest = prefix
+            for (let part = 0; part < parts; part++) {
+                const prefix = this.#lookUp(index, part, hash, place, length)
+                if (prefix === null || prefix.longer.length === 0) continue
+                if (now - attempts.time(place, length) <= prefix.longer[0]!.within) longest = further(longest, prefix)
+            }
         }
         return longest
     }
 
-    #lookUp(index: SequenceIndex, hash: number, place: number, length: number): Prefix | null {
+    /** What the last `length` hits begin or are, in one part of the index: the fixed sequences, or a table of the book. */
+    #lookUp(index: SequenceIndex, part: number, hash: number, place: number, length: number): Prefix | null {
+        if (part > 0) {
+            const table = index.oneTime!.book.tables[part - 1]!
+            if (length > table.length) return null
+            const row = table.find(hash, this.attempts, place, length)
+            return row < 0 ? null : prefixOfRow(index, table, row, length)
+        }
         const bucket = index.byHash.get(hash)
         if (bucket === undefined) return null
         for (const prefix of bucket) {
@@ -348,4 +369,14 @@ export class Matcher {
         if (count === 0 || (role & INSISTED) !== 0 || attempts.code(place, 1) !== code) return false
         return now - attempts.time(place, 1) <= REPEAT_MS
     }
+}
+
+/** Fixed sequences are one part of an index, and each table of one-time sequences is another. */
+function partsOf({ oneTime }: SequenceIndex): number {
+    return oneTime === null ? 1 : 1 + oneTime.book.tables.length
+}
+
+/** Which of two beginnings an attempt is said to be at: the longer one, or the one with more time. */
+function further(a: Prefix | null, b: Prefix): Prefix {
+    return a !== null && a.codes.length === b.codes.length && a.longer[0]!.within >= b.longer[0]!.within ? a : b
 }

@@ -4,10 +4,21 @@
  * length, whatever the number of doors.
  */
 import { ICMP, TCP, UDP } from "../net/packet.ts"
+import type { OneTimeBook } from "../one-time/book.ts"
+import type { SequenceTable } from "../one-time/table.ts"
 import type { HitCode } from "./hit.ts"
 
 /** A sequence to recognise; `door` is the caller's number for what it opens. */
-export type Wanted = { readonly door: number; readonly codes: readonly HitCode[]; readonly within: number }
+export type Wanted = {
+    readonly door: number
+    /** Its hits; of the one-time sequences of a door, whose hits are in the book, as many UNKNOWN. */
+    readonly codes: readonly HitCode[]
+    readonly within: number
+    readonly oneTime?: true
+}
+
+/** The code of no hit. */
+const UNKNOWN: HitCode = 0
 
 /** A beginning of one or more sequences. */
 export type Prefix = {
@@ -21,6 +32,9 @@ export type Prefix = {
     /** The shortest window (ms) of all of them. */
     readonly shortest: number
 }
+
+/** One-time sequences of a view: the book, and for each of its doors the number of its first prefix, or -1. */
+export type OneTimeIndex = { readonly book: OneTimeBook; readonly begins: Int32Array }
 
 /** By which rule a view recognises its sequences. */
 export type Rule = {
@@ -39,8 +53,11 @@ const OURS: Rule = { strict: true, apart: false, duplicates: false }
 export type SequenceIndex = Rule & {
     /** Hits in the longest sequence. */
     readonly depth: number
+    /** Those of fixed sequences, then those of each door with one-time sequences, the shortest first. */
     readonly all: readonly Prefix[]
     readonly byHash: ReadonlyMap<number, readonly Prefix[]>
+    /** Null: there are none here. */
+    readonly oneTime: OneTimeIndex | null
     /** What each possible hit is to this view; see `roleOf`. */
     readonly roles: Uint8Array | ReadonlyMap<number, number>
 }
@@ -49,6 +66,8 @@ export type SequenceIndex = Rule & {
 export const FIRST = 1
 /** The hit is in a sequence. */
 export const NAMED = 2
+/** The hit is in an upcoming one-time sequence, and counts as long as nothing listens there. */
+export const DRAWN = 8
 /** A sequence wants this hit twice running, so a quick repeat of it is not forgiven. */
 export const INSISTED = 4
 
@@ -69,13 +88,25 @@ export function fold(hash: number, code: HitCode): number {
     return mixed ^ (mixed >>> 15)
 }
 
-/** What the hit at this slot (`slotOf`) is to a view: bits FIRST, NAMED, INSISTED. */
-export function roleOf({ roles }: SequenceIndex, slot: number): number {
-    return roles instanceof Uint8Array ? roles[slot]! : (roles.get(slot) ?? 0)
+/** What the hit at this slot (`slotOf`) is to a view: bits FIRST, NAMED, INSISTED, DRAWN. */
+export function roleOf({ roles, oneTime }: SequenceIndex, slot: number): number {
+    const fixed = roles instanceof Uint8Array ? roles[slot]! : (roles.get(slot) ?? 0)
+    return oneTime === null ? fixed : fixed | oneTime.book.roles[slot]!
+}
+
+/** Doors with one-time sequences, and the book that has these. */
+export type Drawn = {
+    readonly book: OneTimeBook
+    readonly doors: readonly {
+        readonly door: number
+        readonly name: string
+        readonly length: number
+        readonly within: number
+    }[]
 }
 
 /** Arranges sequences. An empty sequence throws: the configuration refuses it before. */
-export function indexSequences(sequences: readonly Wanted[], rule = OURS): SequenceIndex {
+export function indexSequences(sequences: readonly Wanted[], rule = OURS, drawn: Drawn | null = null): SequenceIndex {
     type Growing = Prefix & { readonly complete: Wanted[]; readonly longer: Wanted[]; shortest: number }
     const all: Growing[] = []
     const byHash = new Map<number, Growing[]>()
@@ -102,14 +133,41 @@ export function indexSequences(sequences: readonly Wanted[], rule = OURS): Seque
         }
     }
     for (const prefix of all) prefix.longer.sort((a, b) => b.within - a.within)
+    const oneTime = drawn === null ? null : indexOneTime(drawn, all.length)
+    const lengths = [...sequences.map(({ codes }) => codes.length), ...(drawn?.doors ?? []).map(({ length }) => length)]
     return {
         ...rule,
-        depth: Math.max(0, ...sequences.map((s) => s.codes.length)),
-        all,
+        depth: Math.max(0, ...lengths),
+        all: [...all, ...(oneTime?.prefixes ?? [])],
         byHash,
+        oneTime,
         // Views of doors for themselves are many.
         roles: rule.apart ? roles : spread(roles),
     }
+}
+
+/** Prefixes of one-time sequences differ by door and length alone: so there is one for each, and none for each packet. */
+function indexOneTime({ book, doors }: Drawn, from: number): OneTimeIndex & { readonly prefixes: readonly Prefix[] } {
+    const numbers = doors.map(({ name }) => book.doorNumber(name))
+    const begins = new Int32Array(Math.max(0, ...numbers) + 1).fill(-1)
+    const prefixes: Prefix[] = []
+    for (const [i, { door, length, within }] of doors.entries()) {
+        const wanted: Wanted = { door, codes: Array.from({ length }, () => UNKNOWN), within, oneTime: true }
+        begins[numbers[i]!] = from + prefixes.length
+        for (let stage = 1; stage <= length; stage++) {
+            const [complete, longer] = stage === length ? [[wanted], []] : [[], [wanted]]
+            const codes = wanted.codes.slice(0, stage)
+            prefixes.push({ id: from + prefixes.length, codes, complete, longer, shortest: within })
+        }
+    }
+    return { book, begins, prefixes }
+}
+
+/** The prefix of what is in this row of a table of the book, as far as `length`; null: no door of this view has it. */
+export function prefixOfRow(index: SequenceIndex, table: SequenceTable, row: number, length: number): Prefix | null {
+    const { book, begins } = index.oneTime!
+    const begin = begins[book.doorAt(table, row)] ?? -1
+    return begin < 0 ? null : index.all[begin + length - 1]!
 }
 
 /** The same as a flat table. */

@@ -70,7 +70,7 @@ function newDoor(): DoorTally {
         found: 0,
         renewed: 0,
         given: 0,
-        refused: { source: 0, share: 0, grants: 0, firewall: 0, used: 0, cooldown: 0 },
+        refused: { source: 0, share: 0, grants: 0, firewall: 0, used: 0, state: 0, cooldown: 0 },
         closed: { time: 0, knock: 0, hand: 0, reload: 0 },
     }
 }

@@ -17,7 +17,7 @@ import {
 } from "./record.ts"
 
 /** Ours: how many of each are kept at once. About 150 bytes of memory each. */
-export const MOST = { claims: 65_536, counters: 65_536, stops: 65_536 }
+export const MOST = { claims: 65_536, counters: 2_097_152, stops: 65_536 }
 
 /** A record to make durable, or why not. */
 export type Decision = { readonly record: StoreRecord } | { readonly refused: LedgerRefusal }
@@ -60,6 +60,20 @@ export class Ledger {
         if (since <= this.#since) return { refused: "unsure" }
         if (!this.#counters.has(key) && this.#counters.size >= MOST.counters) return { refused: "full" }
         return { record: { type: "count", key, n } }
+    }
+
+    /** Where a counter stands; null: it was never raised. */
+    raised(key: string): number | null {
+        return this.#counters.get(key) ?? null
+    }
+
+    /** Forgets all counters. Returns what brings them back. */
+    dropCounters(): () => void {
+        const before = [...this.#counters]
+        this.#counters.clear()
+        return () => {
+            for (const [key, n] of before) this.#counters.set(key, n)
+        }
     }
 
     /** Is there room for this note? Throws on names no record can hold. */

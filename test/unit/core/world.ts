@@ -10,6 +10,7 @@ import { formatService, parseHit, parseService } from "../../../src/core/knock/l
 import { Tally } from "../../../src/core/metrics/tally.ts"
 import { type Address, formatAddress, parseAddress, parseNetwork } from "../../../src/core/net/address.ts"
 import { ACK, ICMP, Packet, SYN, TCP, UDP } from "../../../src/core/net/packet.ts"
+import { OneTimeBook } from "../../../src/core/one-time/book.ts"
 import type { EngineReport } from "../../../src/core/report.ts"
 
 type CommandText = Omit<Command, "shell"> & { readonly shell?: boolean }
@@ -96,18 +97,21 @@ export class World {
     alike = false
     /** Doors whose one-time sequence was used. */
     readonly spent = new Set<string>()
+    /** The upcoming one-time sequences, and the counters that were used. */
+    readonly book = new OneTimeBook()
+    readonly used = new Map<string, number>()
     /** Leases by what runs for them. */
     readonly #running = new Map<string, number[]>()
     #sequence = 1
 
     constructor(of: Config) {
-        this.engine = new Engine(of, [11, 12], this.tally)
+        this.engine = new Engine(of, [11, 12], this.tally, this.book)
     }
 
     /** From now on the engine is of this configuration. */
     reload(of: Config): void {
         const old = this.engine
-        this.engine = new Engine(of, [11, 12], this.tally)
+        this.engine = new Engine(of, [11, 12], this.tally, this.book)
         this.perform(this.engine.succeed(old, this.now))
     }
 
@@ -192,6 +196,19 @@ export class World {
             const type = this.spent.has(door) ? "unspent" : "spent"
             this.spent.add(door)
             this.perform(this.engine.step({ type, door, source }, this.now))
+        } else if (effect.type === "claim") {
+            const { door, source, knocker, counter } = effect
+            const claim = { door, source, knocker, counter }
+            const used = `${knocker} ${door}`
+            const fresh = counter > (this.used.get(used) ?? -1)
+            if (fresh) {
+                this.used.set(used, counter)
+                this.book.advance(knocker, door, counter + 1)
+            }
+            const event = fresh
+                ? ({ ...claim, type: "claimed" } as const)
+                : ({ ...claim, type: "unclaimed", code: "used" } as const)
+            this.perform(this.engine.step(event, this.now))
         } else if (effect.type === "revoke") {
             for (const e of effect.elements) this.kernel.delete(key(e))
         } else {

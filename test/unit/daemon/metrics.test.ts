@@ -94,6 +94,7 @@ describe("metricsNow()", () => {
     it("tells programs: begun, ended, running and refused", async () => {
         const store = batchStore("memory", new Ledger(), () => 0, {
             keep: () => Promise.resolve("the disk is full"),
+            anew: () => Promise.resolve("the disk is full"),
             close: () => Promise.resolve(),
         })
         const forgetful = make(config([wake]), () => ({ store }))

@@ -123,6 +123,7 @@ describe("reportText()", () => {
             grants: 1,
             firewall: 1,
             used: 1,
+            state: 1,
             cooldown: 1,
         } satisfies Record<RefusalCode, 1>)
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of the record above

@@ -10,6 +10,7 @@
 import { chmodSync, copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
+import { buildPage } from "./page.mjs"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const { version } = JSON.parse(readFileSync(`${root}/package.json`, "utf8"))
@@ -79,6 +80,7 @@ const built = [
     await build({ ...split, entryPoints: { knock: "src/cli/knock/verb.ts" } }),
     await build({ ...split, entryPoints: { "knock-compat": "src/cli/knock-compat/verb.ts" } }),
     await build({ ...split, entryPoints: { postern: "src/main.ts" } }),
+    await buildPage(root),
 ]
 chmodSync(`${root}/dist/postern.js`, 0o644)
 copyFileSync(`${root}/node_modules/openpgp/dist/node/openpgp.min.mjs`, `${root}/dist/openpgp.js`)

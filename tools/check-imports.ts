@@ -55,6 +55,11 @@ const RULES: readonly Rule[] = [
         reason: "it hears the internet, so it can do nothing but serve files",
     },
     {
+        from: "page/",
+        may: [/^core\//, /^ports\//, /^adapters\/sealing\/portable\//, /^page\//, /^@noble\/hashes\//],
+        reason: "it runs in a browser",
+    },
+    {
         from: "voice/",
         may: [/^core\//, /^voice\//, /^node:/, /^(commander|picocolors)$/],
         reason: "what both shells need, and nothing of either",

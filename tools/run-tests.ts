@@ -29,6 +29,7 @@ const afterwards: string[] = []
 
 const CHECKS: readonly (readonly [name: string, ...argv: readonly string[]])[] = [
     ["the core compiles without Node's types", "tsc", "-p", "src/core", "--noEmit"],
+    ["the page compiles without Node's types", "tsc", "-p", "src/page", "--noEmit"],
     ["everything compiles", "tsc", "-p", ".", "--noEmit"],
     ["oxlint", "oxlint", "--type-aware"],
     ["biome: lint and format", "biome", "check", "."],

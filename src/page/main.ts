@@ -1,0 +1,213 @@
+/** The page: what the person gives, what is shown, and what is done when a button is pressed. */
+import {
+    fileKinds,
+    type IdentityRead,
+    type IdentityRefusal,
+    readIdentities,
+    unsealerOf,
+} from "../adapters/sealing/portable/identity.ts"
+import { identityRefusal } from "../adapters/sealing/portable/identity-texts.ts"
+import { parseSigned } from "../core/one-time/bundle.ts"
+import type { EnrolmentLink } from "../core/one-time/link.ts"
+import type { FileKind } from "../core/one-time/recipient.ts"
+import { area, ask, button, chosenText, closeQuestion, goOn, input, painted, plain, problem, write } from "./dom.ts"
+import { knock, markSent, showNothing, showSession } from "./knocking.ts"
+import { Memory } from "./memory.ts"
+import { OpenPgpMissing } from "./openpgp.ts"
+import { type Believed, Session } from "./session.ts"
+import { fetchFile, linkOfAddress, readSource, type Source } from "./source.ts"
+import { linkText, OPENPGP_MISSING, refusedText, sealedText } from "./texts.ts"
+
+/** Ours: what is read of a file that is no bundle and no key. */
+const FILE_MOST = 1 << 20
+
+const memory = new Memory(storageOf())
+let busy = false
+
+start()
+
+function start(): void {
+    // Not only what could be done to the page: browsers give such pages no cryptography of their own, which RSA and OpenPGP need.
+    plain("insecure").hidden = isSecureContext
+    const link = linkOfAddress(location.href) ?? memory.word("link")
+    if (link !== null) area("bundle").value = link
+    area("key").value = memory.word("identity") ?? ""
+    input("remember-key").checked = memory.word("identity") !== null
+    showStates()
+    area("bundle").addEventListener("input", showStates)
+    area("key").addEventListener("input", showStates)
+    for (const [id, target] of [
+        ["bundle-file", "bundle"],
+        ["key-file", "key"],
+    ] as const) {
+        input(id).addEventListener("change", () => {
+            void chosenText(input(id), FILE_MOST).then((text) => {
+                if (text === null) return
+                area(target).value = text
+                showStates()
+            })
+        })
+    }
+    on("open", open)
+    on("knock", knock)
+    on("used", async () => markSent())
+    on("anyway-yes", async () => goOn())
+    on("forget", async () => {
+        memory.forget()
+        for (const id of ["bundle", "key"]) area(id).value = ""
+        input("passphrase").value = ""
+        showNothing()
+        closeQuestion()
+        showStates()
+        area("bundle").focus()
+    })
+    input("passphrase").addEventListener("keydown", (event) => {
+        if (event.key === "Enter") button("open").click()
+    })
+}
+
+/** One thing at a time: what is pressed meanwhile does nothing. */
+function on(id: string, act: () => Promise<void>): void {
+    button(id).addEventListener("click", () => {
+        if (busy) return
+        setBusy(true)
+        act()
+            .catch((error: unknown) => problem(error instanceof Error ? error.message : String(error)))
+            .finally(() => setBusy(false))
+    })
+}
+
+function setBusy(now: boolean): void {
+    busy = now
+    for (const id of ["open", "knock", "used", "forget", "anyway-yes"]) {
+        if (now) button(id).setAttribute("aria-disabled", "true")
+        else button(id).removeAttribute("aria-disabled")
+    }
+}
+
+/** What the fields hold, as far as can be said before anything is done. */
+function showStates(): void {
+    const bundle = area("bundle").value
+    write("bundle-state", bundle.trim() === "" ? "" : sourceText(readSource(bundle)))
+    write("key-state", "")
+    plain("passphrase-row").hidden = true
+    button("forget").hidden = memory.empty
+    void showKey(area("key").value)
+}
+
+/** Asks for a passphrase if the key has one. */
+async function showKey(text: string): Promise<void> {
+    if (text.trim() === "") return
+    const read = await readKeys(text, null)
+    if (area("key").value !== text) return
+    plain("passphrase-row").hidden = read.ok || read.code !== "passphrase-needed"
+    write("key-state", read.ok ? "A private key." : keyText(read.code))
+}
+
+/** The keys of a text. Whoever has the page without the library for OpenPGP hears of that. */
+async function readKeys(text: string, passphrase: string | null): Promise<IdentityRead | LibraryMissing> {
+    try {
+        return await readIdentities(new TextEncoder().encode(text), passphrase)
+    } catch (error) {
+        if (error instanceof OpenPgpMissing) return { ok: false, code: "library" }
+        throw error
+    }
+}
+
+type LibraryMissing = { readonly ok: false; readonly code: "library" }
+
+function keyText(code: IdentityRefusal | "library"): string {
+    if (code === "library") return OPENPGP_MISSING
+    const { what, instead } = identityRefusal(code)
+    return `${what.charAt(0).toUpperCase()}${what.slice(1)}: ${instead}.`
+}
+
+function sourceText(source: Source | Parameters<typeof linkText>[0]): string {
+    if (typeof source === "string") return linkText(source)
+    if (source.from === "file") return "A bundle."
+    const { gateway, knocker, url } = source.link
+    return `A link of ${gateway} for ${knocker}: the bundle is fetched from ${new URL(url).host}.`
+}
+
+/** Decrypts, verifies and shows. */
+async function open(): Promise<void> {
+    showNothing()
+    closeQuestion()
+    memory.lasting = input("remember").checked
+    const source = readSource(area("bundle").value)
+    if (typeof source === "string") return problem(linkText(source), area("bundle"))
+    write("key-state", "Opening the key…")
+    await painted()
+    const passphrase = input("passphrase").value
+    const read = await readKeys(area("key").value, passphrase === "" ? null : passphrase)
+    write("key-state", "")
+    if (!read.ok) {
+        const asked = read.code === "passphrase-needed" || read.code === "passphrase-wrong"
+        if (asked) plain("passphrase-row").hidden = false
+        return problem(keyText(read.code), asked ? input("passphrase") : area("key"))
+    }
+    const file = source.from === "file" ? source.file : await fetched(source.link, fileKinds(read.identities))
+    if (file === null) return
+    const unsealed = await unsealerOf(read.identities).unseal(file)
+    if (!unsealed.ok) return problem(sealedText(unsealed), area("key"))
+    const believed = source.from === "link" ? source.link : believedOf(unsealed.text)
+    if (believed !== null) openText(unsealed.text, believed, false, source)
+}
+
+/** The first of these files that is there; null: said why there is none. */
+async function fetched(link: EnrolmentLink, kinds: readonly FileKind[]): Promise<Uint8Array | null> {
+    write("bundle-state", "Fetching…")
+    let detail = ""
+    for (const kind of kinds) {
+        const found = await fetchFile(link, kind)
+        if (found.ok) return found.file
+        detail ||= found.detail
+    }
+    problem(detail, area("bundle"))
+    return null
+}
+
+/** Whom to believe about a bundle that came without a link: who was believed before, or else the person is asked. */
+function believedOf(text: Uint8Array): Believed | null {
+    const read = parseSigned(new TextDecoder("latin1").decode(text))
+    if (!read.ok) {
+        problem(refusedText({ code: read.code, line: read.line }))
+        return null
+    }
+    const { gateway, knocker, keys } = read.value.bundle
+    const kept = memory.kept(gateway, knocker)
+    if (kept !== null) return { gateway, knocker, key: kept.begun }
+    const key = keys[0] ?? ""
+    ask(
+        `This bundle says that it is from the gateway ${gateway}, for ${knocker}, signed with the key ${key}. This browser cannot tell whether that is so: compare the key with what the operator has given you.`,
+        "It is the same key",
+        () => openText(text, { gateway, knocker, key }, false, null),
+    )
+    return null
+}
+
+/** Verifies and shows. `late`: also if its time is over. */
+function openText(text: Uint8Array, believed: Believed, late: boolean, source: Source | null): void {
+    const opened = Session.open(text, believed, late ? null : Date.now(), memory)
+    if (!opened.ok) {
+        problem(refusedText(opened.refused))
+        if (opened.refused.code === "expired")
+            ask("If the clock of this device is wrong, the bundle may still be good.", "Go on", () =>
+                openText(text, believed, true, source),
+            )
+        return
+    }
+    if (source?.from === "link") memory.setWord("link", area("bundle").value.trim())
+    memory.setWord("identity", input("remember-key").checked ? area("key").value : null)
+    showSession(opened.session, opened.first)
+    button("forget").hidden = memory.empty
+}
+
+/** Null where the person has switched it off. */
+function storageOf(): Storage | null {
+    try {
+        return localStorage
+    } catch {
+        return null
+    }
+}

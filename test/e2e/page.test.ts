@@ -1,0 +1,310 @@
+/**
+ * The page that knocks, in a real Chromium on the knocker, with bundles sealed to each kind of key, against a real daemon and
+ * `postern web` on the gateway.
+ */
+
+import { spawnSync } from "node:child_process"
+import { createHash, createHmac } from "node:crypto"
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { join } from "node:path"
+import type { AxeResults } from "axe-core"
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { generateSigningKey } from "../../src/adapters/sealing/sign.ts"
+import type { Bundle } from "../../src/core/one-time/bundle.ts"
+import type { Digests } from "../../src/core/one-time/derive.ts"
+import { formatLink } from "../../src/core/one-time/link.ts"
+import { fileNameOf, formatPlace } from "../../src/core/one-time/place.ts"
+import { fileKindOf } from "../../src/core/one-time/recipient.ts"
+import { type Daemon, type Lab, makeLab, POSTERN } from "../lab/lab.ts"
+import { collectLines } from "../lab/lines.ts"
+import { type KeyName, type KnockersKey, makeKey, sealedBundle } from "../lab/sealed.ts"
+
+const KINDS: readonly KeyName[] = ["age", "age, post-quantum", "ssh-ed25519", "ssh-rsa", "OpenPGP"]
+const digests: Digests = {
+    sha256: (bytes) => createHash("sha256").update(bytes).digest(),
+    hmac: (key, bytes) => createHmac("sha256", key).update(bytes).digest(),
+}
+/** A door for each kind, and its hits. */
+const doors = KINDS.map((kind, index) => ({
+    kind,
+    name: `door-${index}`,
+    ports: [20_000 + index, 15_000 + 7 * index, 30_000 - index, 12_345 + index],
+}))
+const CONFIGURATION = doors
+    .map(
+        ({ name, ports }) => `
+[[door]]
+name  = "${name}"
+opens = ["tcp/22"]
+for   = "1s"
+  [door.sequence]
+  hits   = ${JSON.stringify(ports.map(String))}
+  within = "15s"
+`,
+    )
+    .join("")
+
+const signing = generateSigningKey()
+const signer = Buffer.from(signing.key).toString("base64")
+const keys = new Map<KeyName, KnockersKey>()
+let lab: Lab<"knocker">
+let daemon: Daemon
+let browser: Browser
+let context: BrowserContext
+let site: string
+let file: string
+/** Of all pages: what their policy kept them from, and errors. */
+const troubles: string[] = []
+const outside: string[] = []
+
+function bundleFor(kind: KeyName, change: Partial<Bundle> = {}): Bundle {
+    const made = Math.floor(Date.now() / 1000) * 1000
+    const { name, ports } = doors.find((one) => one.kind === kind)!
+    const sequences = [
+        { counter: 0, hits: ports.map((port) => ({ protocol: "tcp" as const, port })) },
+        { counter: 1, hits: [...ports].reverse().map((port) => ({ protocol: "tcp" as const, port })) },
+    ]
+    const door = { name, opens: [{ protocol: "tcp" as const, port: 22 }], within: 15_000, sequences }
+    const times = { serial: 7, made, until: made + 86_400_000 }
+    return { gateway: lab.gateway.v4, knocker: knockerOf(kind), ...times, keys: [signer], doors: [door], ...change }
+}
+
+const sealed = (kind: KeyName, change: Partial<Bundle> = {}, by = signing) =>
+    sealedBundle(bundleFor(kind, change), by, keys.get(kind)!.recipient)
+/** As if each kind were another knocker, who has a place of his own. */
+const knockerOf = (kind: KeyName) => kind.replaceAll(/\W+/g, "-")
+const placeOf = (kind: KeyName) => digests.sha256(Buffer.from(kind)).subarray(0, 20)
+const linkOf = (kind: KeyName) =>
+    formatLink({
+        url: `${site}/`,
+        gateway: lab.gateway.v4,
+        knocker: knockerOf(kind),
+        key: signer,
+        place: formatPlace(placeOf(kind)),
+    })
+
+async function pageAt(url: string): Promise<Page> {
+    const page = await context.newPage()
+    page.on("console", (message) => {
+        if (/Content Security|TrustedScript|Trusted Type/i.test(message.text())) troubles.push(message.text())
+    })
+    page.on("pageerror", (error) => troubles.push(error.message))
+    page.on("request", (request) => outside.push(request.url()))
+    await page.goto(url)
+    return page
+}
+
+/** Opens the bundle of this kind as a person does. */
+async function openBundle(page: Page, kind: KeyName, bundle: string | null): Promise<void> {
+    const { secret, passphrase } = keys.get(kind)!
+    if (bundle !== null) await page.getByLabel("Enrolment link").fill(bundle)
+    await page.getByLabel("Private key").fill(secret)
+    if (passphrase !== "") await page.getByLabel("Passphrase").fill(passphrase)
+    await page.getByRole("button", { name: "Show the next knock" }).click()
+}
+
+const heading = (page: Page) => page.getByRole("heading", { name: "3. Knock" })
+const problem = (page: Page) => page.getByRole("alert")
+
+beforeAll(async () => {
+    lab = makeLab(["knocker"])
+    const { gateway, scratch, hosts } = lab
+    const root = join(scratch, "root")
+    mkdirSync(root)
+    for (const kind of KINDS) keys.set(kind, await makeKey(kind, scratch))
+    daemon = await lab.startDaemon(CONFIGURATION)
+    const [cert, key] = ["cert", "key"].map((name) => join(scratch, `${name}.pem`))
+    const certify = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=gateway"]
+    expect(spawnSync("openssl", [...certify, "-keyout", key!, "-out", cert!]).status).toBe(0)
+    const tls = ["--cert", cert!, "--key", key!]
+    const child = gateway.start([POSTERN, "web", root, ...tls, "--listen", `${gateway.v4}:8080`, "--page", "/k.html"])
+    const log = collectLines(child, child.stderr!)
+    await log.waitFor(/ serves /)
+    site = `https://${gateway.v4}:8080`
+    for (const kind of KINDS) {
+        const name = fileNameOf(digests, placeOf(kind), fileKindOf(keys.get(kind)!.recipient.kind))
+        writeFileSync(join(root, name), await sealed(kind))
+    }
+    file = `file://${join(POSTERN, "../dist/knock.html")}`
+    const wrapper = join(scratch, "chromium-on-knocker")
+    writeFileSync(wrapper, `#!/bin/sh\nexec ${hosts.knocker.inside(["chromium"]).join(" ")} "$@"\n`)
+    chmodSync(wrapper, 0o755)
+    browser = await chromium.launch({ executablePath: wrapper, args: ["--no-sandbox"] })
+    context = await browser.newContext({ ignoreHTTPSErrors: true })
+    context.setDefaultTimeout(8000)
+})
+
+afterAll(async () => {
+    await browser?.close()
+    await daemon?.stop()
+    lab?.remove()
+})
+
+describe("the page", () => {
+    it("knocks at ports that say nothing, and one SYN goes to each", async () => {
+        const { gateway } = lab
+        gateway.must([
+            "nft",
+            "table inet quiet { chain c { type filter hook input priority 0; tcp dport 12000-30000 drop; }; }",
+        ])
+        gateway.must([
+            "nft",
+            "table inet count { counter syn { }; chain c { type filter hook prerouting priority -400; tcp dport 12000-30000 tcp flags syn counter name syn; }; }",
+        ])
+        try {
+            const from = daemon.log.all.length
+            const page = await pageAt(file)
+            await openBundle(page, "age", await sealed("age", { knocker: "quiet" }))
+            await page.getByRole("button", { name: "It is the same key" }).click()
+            await page.getByRole("button", { name: "Knock", exact: true }).click()
+            await daemon.log.waitFor(/door-0: 10\.77\.0\.2: open/, { from })
+            await page.getByText("Nothing came back: a firewall").waitFor()
+            expect(gateway.must(["nft", "list", "counter", "inet", "count", "syn"])).toContain("packets 4 ")
+            await page.close()
+        } finally {
+            for (const table of ["quiet", "count"]) gateway.exec(["nft", "delete", "table", "inet", table])
+        }
+    })
+
+    it.each(KINDS)("decrypts with a key of the kind %s, and its knock opens a door", async (kind) => {
+        const from = daemon.log.all.length
+        // Both ways to have it: from a server beside the bundles, where the address is the link, and from a disk.
+        const served = kind === "OpenPGP" || kind === "age, post-quantum"
+        const page = await pageAt(served ? linkOf(kind).replace("/#", "/k.html#") : file)
+        await openBundle(page, kind, served ? null : linkOf(kind))
+        await heading(page).waitFor()
+        const { name, ports } = doors.find((one) => one.kind === kind)!
+        expect(await page.locator("#lines").textContent()).toBe(
+            ports.map((port) => `nc -z -w 1 10.77.0.1 ${port}`).join("\n"),
+        )
+        await page.getByRole("button", { name: "Knock", exact: true }).click()
+        await daemon.log.waitFor(new RegExp(`${name}: 10\\.77\\.0\\.2: open`), { from })
+        await page.getByText("All hits arrived.").waitFor()
+        // The next one is shown now: the counters are remembered, also when the page is opened anew.
+        expect(await page.locator("#lines").textContent()).toContain(`nc -z -w 1 10.77.0.1 ${ports[3]}\n`)
+        await page.reload()
+        await openBundle(page, kind, null)
+        await heading(page).waitFor()
+        expect(await page.locator("#lines").textContent()).toMatch(
+            new RegExp(`^nc -z -w 1 10\\.77\\.0\\.1 ${ports[3]}\n`),
+        )
+        expect(await page.evaluate<string>('Object.values(localStorage).join(" ")')).not.toMatch(/PRIVATE|SECRET/)
+        await page.close()
+    })
+
+    it("says why a bundle is refused", async () => {
+        const page = await pageAt(file)
+        const refusal = async (bundle: string, wanted: RegExp) => {
+            await openBundle(page, "age", bundle)
+            await problem(page).filter({ hasText: wanted }).waitFor()
+            expect(await heading(page).isVisible()).toBe(false)
+        }
+        // This browser trusts the signing key since the test before.
+        await refusal(await sealed("age", { serial: 6 }), /older than one this browser has seen/)
+        await refusal(await sealed("age", { until: 0 }), /Another bundle with the same number/)
+        await refusal(await sealed("age", { serial: 8, until: Date.UTC(2020) }), /was good until/)
+        await refusal(await sealed("age", { serial: 8 }, generateSigningKey()), /is not signed by the gateway you know/)
+        await refusal(await sealed("ssh-rsa"), /not encrypted to this key/)
+        await refusal((await sealed("age")).replace(/\n.{64}\n/, "\n"), /damaged/)
+        await page.getByLabel("Enrolment link").fill("")
+        await refusal("https://example.org/", /neither an enrolment link nor a bundle/)
+        await page.getByLabel("Private key").fill("ssh-ed25519 AAAA")
+        await page.getByText(/This is a public key/).waitFor()
+        await page.close()
+    })
+
+    it("asks before it believes a bundle that came without a link", async () => {
+        const page = await pageAt(file)
+        await openBundle(page, "age", await sealed("age", { knocker: "otto" }))
+        await page.getByText(`signed with the key ${signer}`).waitFor()
+        expect(await heading(page).isVisible()).toBe(false)
+        await page.getByRole("button", { name: "It is the same key" }).click()
+        await heading(page).waitFor()
+        await page.close()
+    })
+
+    it("shows the lines of hits that no browser can send", async () => {
+        const page = await pageAt(file)
+        const hits = [
+            { protocol: "tcp", port: 20_000 },
+            { protocol: "udp", port: 20_001 },
+            { protocol: "icmp", port: 300 },
+        ] as const
+        const door = { name: "mixed", opens: [], within: 15_000, sequences: [{ counter: 0, hits }] }
+        await openBundle(page, "age", await sealed("age", { serial: 9, doors: [door] }))
+        await page.getByText("A browser cannot send UDP packets and pings").waitFor()
+        expect(await page.locator("#lines").textContent()).toBe(
+            "nc -z -w 1 10.77.0.1 20000\necho | nc -u -w 1 10.77.0.1 20001\nping -c 1 -s 300 10.77.0.1",
+        )
+        expect(await page.getByRole("button", { name: "Knock", exact: true }).isVisible()).toBe(false)
+        await page.close()
+    })
+
+    it("says what an OpenPGP key needs when the library is not beside it", async () => {
+        const alone = join(lab.scratch, "alone.html")
+        writeFileSync(alone, readFileSync(new URL(file)))
+        const page = await pageAt(`file://${alone}`)
+        await page.getByLabel("Private key").fill(keys.get("OpenPGP")!.secret)
+        await page.getByText("need the file knock-openpgp.js").waitFor()
+        await page.close()
+    })
+
+    it.each(["light", "dark"] as const)("is accessible, %s, and fits a small phone", async (colorScheme) => {
+        const page = await pageAt(file)
+        await page.emulateMedia({ colorScheme, reducedMotion: "reduce" })
+        await page.setViewportSize({ width: 320, height: 640 })
+        const look = async () => {
+            await page.evaluate(readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"))
+            const found = await page.evaluate<AxeResults>("axe.run()")
+            expect(found.violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])).toEqual([])
+            expect(found.passes.map(({ id }) => id)).toContain("color-contrast")
+            expect(await page.evaluate<number>("document.documentElement.scrollWidth")).toBeLessThanOrEqual(320)
+        }
+        await look()
+        await page.getByRole("button", { name: "Show the next knock" }).click()
+        expect(await problem(page).textContent()).toContain("There is no key in it")
+        await look()
+        await openBundle(page, "age", await sealed("age", { serial: colorScheme === "light" ? 10 : 11 }))
+        await heading(page).waitFor()
+        await page.getByText("By hand, from another device").click()
+        await look()
+        await page.close()
+    })
+
+    it("can be used with the keyboard alone", async () => {
+        const page = await pageAt(file)
+        const focused = () => page.evaluate<string>("document.activeElement.id")
+        const seen: string[] = []
+        for (let n = 0; n < 8; n++) {
+            await page.keyboard.press("Tab")
+            seen.push(await focused())
+        }
+        expect(seen).toEqual(["bundle", "bundle-file", "key", "key-file", "remember", "remember-key", "open", "forget"])
+        await page.locator("#bundle").fill(await sealed("age", { serial: 12 }))
+        await page.locator("#key").fill(keys.get("age")!.secret)
+        await page.locator("#open").focus()
+        await page.keyboard.press("Enter")
+        await heading(page).waitFor()
+        expect(await focused()).toBe("knock-title")
+        await page.keyboard.press("Tab")
+        expect(await focused()).toBe("door-0")
+        await page.keyboard.press("Tab")
+        expect(await focused()).toBe("knock")
+        await page.close()
+    })
+
+    it("breaks no rule of its own policy, and asks nobody but the gateway", async () => {
+        expect(troubles).toEqual([])
+        const page = await pageAt(file)
+        await expect(page.evaluate("document.body.innerHTML = 'x'")).rejects.toThrow(/TrustedHTML/)
+        await expect(
+            page.evaluate("document.body.append(Object.assign(document.createElement('script'), { src: 'x.js' }))"),
+        ).rejects.toThrow(/TrustedScriptURL/)
+        await expect(page.evaluate("document.body.setAttribute('onclick', 'x()')")).rejects.toThrow(/TrustedScript/)
+        await page.close()
+        const hosts = outside.filter((url) => !/^(file|data):/.test(url)).map((url) => new URL(url).hostname)
+        expect(new Set(hosts)).toEqual(new Set([lab.gateway.v4]))
+    })
+})

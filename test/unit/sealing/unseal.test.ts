@@ -41,6 +41,11 @@ async function unseal(name: string, file: string) {
     return found.ok ? Buffer.from(found.text).toString("latin1") : found.code
 }
 
+async function refusal(text: string, passphrase: string | null = null) {
+    const read = await readIdentities(bytes(text), passphrase)
+    return read.ok ? "ok" : read.code
+}
+
 const WRONG = /^(damaged|not-for-us)$/
 
 describe("unsealerOf()", () => {
@@ -119,10 +124,6 @@ describe("unsealerOf()", () => {
 })
 
 describe("readIdentities()", () => {
-    const refusal = async (text: string, passphrase: string | null = null) => {
-        const read = await readIdentities(bytes(text), passphrase)
-        return read.ok ? "ok" : read.code
-    }
     const locked = names.filter((name) => name.includes("passphrase-by-postern"))
 
     it.each(locked)("asks for the passphrase of the key of %s, and tells a wrong one", async (name) => {

@@ -5,8 +5,8 @@
  * - WebSocket: one SYN for each family. Given up after a while it sends nothing later. But browsers slow those down whose
  *   connections fail: after some ten within minutes the next one waits for seconds, so it is not used for more.
  * - fetch(): one SYN for each family where ports refuse. Where they say nothing there is a second connection after 250 ms,
- *   which repeats itself when the next hit is out already, so it is given up before that: then IPv4 may not have its turn
- *   behind an IPv6 that is silent.
+ *   which would be sent again when the next hit is out already, so it is given up before that. The first one is sent
+ *   again, too, by the system, once a second: that is a retransmission, which spoils nothing.
  *
  * Nothing answers TLS there, and nothing is sent to what would: no page, no cookie, no address of this page.
  */
@@ -29,19 +29,39 @@ const SOCKETS_FOR = 300_000
 /** Ours: between two hits (ms), so that they arrive in order. */
 export const PAUSE = 100
 
-/** When WebSockets were used, in milliseconds since the page was opened. */
-const used: number[] = []
+/** Where it is remembered when WebSockets were used: the browser remembers it longer than the page, if that is opened anew. */
+const USED = "postern 1 sockets"
+let used: readonly number[] = []
 
 /** Sends one TCP hit. */
 export async function hit(host: string, port: number): Promise<Seen> {
     const name = host.includes(":") ? `[${host}]` : host
-    const now = performance.now()
-    const recent = used.filter((at) => now - at < SOCKETS_FOR).length
-    return recent < SOCKETS_MOST ? bySocket(`wss://${name}:${port}/`, now) : byFetch(`https://${name}:${port}/`)
+    return mayUseSocket(Date.now()) ? bySocket(`wss://${name}:${port}/`) : byFetch(`https://${name}:${port}/`)
 }
 
-function bySocket(url: string, now: number): Promise<Seen> {
-    used.push(now)
+/** One more WebSocket, if there have not been too many. */
+function mayUseSocket(now: number): boolean {
+    const recent = usedBefore().filter((at) => at <= now && now - at < SOCKETS_FOR)
+    if (recent.length >= SOCKETS_MOST) return false
+    used = [...recent, now]
+    try {
+        sessionStorage.setItem(USED, JSON.stringify(used))
+    } catch {
+        // Then it is remembered as long as the page is open.
+    }
+    return true
+}
+
+function usedBefore(): readonly number[] {
+    try {
+        const found: unknown = JSON.parse(sessionStorage.getItem(USED) ?? "[]")
+        return Array.isArray(found) ? found.filter((at) => typeof at === "number") : used
+    } catch {
+        return used
+    }
+}
+
+function bySocket(url: string): Promise<Seen> {
     return new Promise((resolve) => {
         let socket: WebSocket
         try {

@@ -5,9 +5,8 @@
  * names there are that look alike.
  */
 import { createHmac, randomBytes } from "node:crypto"
+import { PLACE } from "../core/one-time/place.ts"
 
-/** What a bundle's file is called (spec/bundle.md, section 5): 20 bytes in lowercase base32, without padding. */
-const NAME = /^[a-z2-7]{32}$/
 /** Ours: questions are cut to so many bytes, and filled up to them. */
 const WORD = 64
 
@@ -18,9 +17,9 @@ export class Names {
     /** Digests by their names. */
     readonly #known = new Map<string, string>()
 
-    /** Could a file of this name be a bundle? */
+    /** Could a file of this name be a bundle (spec/bundle.md, section 5)? */
     static fits(name: string): boolean {
-        return NAME.test(name)
+        return PLACE.test(name)
     }
 
     get size(): number {

@@ -143,7 +143,7 @@ afterAll(async () => {
 })
 
 describe("the page", () => {
-    it("knocks at ports that say nothing, and one SYN goes to each", async () => {
+    it("knocks at ports that say nothing, again and again, and one SYN goes to each", async () => {
         const { gateway } = lab
         gateway.must([
             "nft",
@@ -154,14 +154,26 @@ describe("the page", () => {
             "table inet count { counter syn { }; chain c { type filter hook prerouting priority -400; tcp dport 12000-30000 tcp flags syn counter name syn; }; }",
         ])
         try {
-            const from = daemon.log.all.length
             const page = await pageAt(file)
-            await openBundle(page, "age", await sealed("age", { knocker: "quiet" }))
-            await page.getByRole("button", { name: "It is the same key" }).click()
-            await page.getByRole("button", { name: "Knock", exact: true }).click()
-            await daemon.log.waitFor(/door-0: 10\.77\.0\.2: open/, { from })
-            await page.getByText("Nothing came back: a firewall").waitFor()
-            expect(gateway.must(["nft", "list", "counter", "inet", "count", "syn"])).toContain("packets 4 ")
+            const [sequence] = bundleFor("age").doors[0]!.sequences
+            const sequences = [0, 1, 2].map((counter) => ({ ...sequence!, counter }))
+            const bundle = await sealed("age", {
+                knocker: "quiet",
+                doors: [{ ...bundleFor("age").doors[0]!, sequences }],
+            })
+            const counted = () =>
+                Number(/packets (\d+)/.exec(gateway.must(["nft", "list", "counter", "inet", "count", "syn"]))![1])
+            // Browsers slow WebSockets down that fail: not these, because the third knock does without them.
+            for (const knock of [1, 2, 3]) {
+                const from = daemon.log.all.length
+                await openBundle(page, "age", bundle)
+                if (knock === 1) await page.getByRole("button", { name: "It is the same key" }).click()
+                await page.getByRole("button", { name: "Knock", exact: true }).click()
+                await daemon.log.waitFor(/door-0: 10\.77\.0\.2: open/, { from })
+                await page.getByText("Nothing came back: a firewall").waitFor()
+                if (knock < 3) expect(counted()).toBe(4 * knock)
+                await page.reload()
+            }
             await page.close()
         } finally {
             for (const table of ["quiet", "count"]) gateway.exec(["nft", "delete", "table", "inet", table])

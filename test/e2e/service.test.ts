@@ -2,7 +2,7 @@
  * The service as it is installed: `make install`, sysusers, tmpfiles, and a real systemd that starts the unit with its
  * user, capabilities, read-only file systems and system call filter; and real knocks at it.
  */
-import { readFileSync } from "node:fs"
+import { readFileSync, readlinkSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { eventually, type Host, type Lab, listTable, makeLab, POSTERN } from "../lab/lab.ts"
@@ -180,5 +180,34 @@ describe("postern.service", () => {
         start()
         const { stdout } = service.exec(["stat", "-c", "%U:%G %a", "/run/postern/control"])
         expect(stdout, service.log()).toBe("postern:adm 660\n")
+    })
+})
+
+describe("postern-web.service", () => {
+    it("serves what is published by a socket that it is given, without rights and without a network", async () => {
+        const name = "a".repeat(32)
+        const place =
+            "mkdir -p /run/systemd/user/postern-web.service.d && cd /run/systemd/user && ln -sf /usr/local/lib/systemd/system/postern-web.socket . && " +
+            "printf '[Service]\\nStandardError=append:/run/postern.log\\n' >postern-web.service.d/00-log.conf && "
+        // As the daemon publishes: the directory is its own.
+        const publish = `setpriv --reuid postern --regid postern --clear-groups sh -c 'echo published >/var/lib/postern-web/${name}'`
+        expect(service.exec(["sh", "-c", `${place}${publish}`])).toMatchObject({ status: 0, stderr: "" })
+        try {
+            expect(service.systemctl("start", "postern-web.socket")).toMatchObject({ status: 0, stderr: "" })
+            const { stdout } = service.exec(["curl", "-s", "-m", "20", `http://127.0.0.1:8080/${name}`])
+            expect(stdout, service.log()).toBe("published\n")
+            const pid = service.systemctl("show", "-p", "MainPID", "--value", "postern-web").stdout.trim()
+            const status = readFileSync(`/proc/${pid}/status`, "utf8")
+            expect(status).toMatch(/^CapEff:\t0+\nCapBnd:\t0+$/m)
+            expect(status).not.toMatch(/^Uid:\t0\t/m)
+            expect(readlinkSync(`/proc/${pid}/ns/net`)).not.toContain(
+                String(statSync(`/run/netns/${gateway.name}`).ino),
+            )
+            expect(gateway.must(["nsenter", `--net=/proc/${pid}/ns/net`, "ip", "-br", "link"]).trim()).toMatch(
+                /^lo\b[^\n]*$/,
+            )
+        } finally {
+            service.systemctl("stop", "postern-web.socket", "postern-web.service")
+        }
     })
 })

@@ -46,7 +46,7 @@ const RULES: readonly Rule[] = [
     },
     {
         from: "cli/",
-        may: [/^core\//, /^ports\//, /^adapters\//, /^cli\//, /^voice\//, /^node:/, /^(commander|picocolors)$/],
+        may: [/^core\//, /^ports\//, /^adapters\//, /^cli\//, /^voice\//, /^node:/, /^(commander|picocolors|qr)$/],
         reason: "daemon and cli are separate shells",
     },
     {

@@ -4,6 +4,7 @@ import type { CliCommand, Run } from "../voice/command.ts"
 import { EXIT } from "../voice/exit.ts"
 import { printable } from "../voice/printable.ts"
 import { endWithReader, processTerminal } from "../voice/terminal.ts"
+import { bundle } from "./commands/bundle.ts"
 import { check } from "./commands/check.ts"
 import { grant } from "./commands/grant.ts"
 import { importing } from "./commands/import.ts"
@@ -16,6 +17,7 @@ import { reload } from "./commands/reload.ts"
 import { revoke } from "./commands/revoke.ts"
 import { state } from "./commands/state.ts"
 import { status } from "./commands/status.ts"
+import { user } from "./commands/user.ts"
 import { watch } from "./commands/watch.ts"
 
 declare const POSTERN_VERSION: string
@@ -56,6 +58,8 @@ export async function main(args: readonly string[], extra: readonly CliCommand[]
         state,
         check,
         importing,
+        user,
+        bundle,
         keygen,
         knock,
         knockCompat,

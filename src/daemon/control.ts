@@ -11,6 +11,7 @@ import { formatStamp } from "../voice/reports.ts"
 import type { Log } from "./log.ts"
 import type { Loop } from "./loop.ts"
 import { type MetricsKeeping, metricsNow } from "./metrics.ts"
+import type { Publishing } from "./one-time/publishing.ts"
 import type { Recorder } from "./recorder.ts"
 import type { ReloadOutcome } from "./reload.ts"
 import { statusNow } from "./status.ts"
@@ -24,6 +25,8 @@ export type AnswerKeeping = MetricsKeeping & {
     /** Grants and revokes by hand. */
     readonly loop: Pick<Loop, "grant" | "revoke">
     readonly note: Recorder["note"]
+    /** Bundles of one-time sequences; null: no door has any. */
+    readonly publishing: Pick<Publishing, "show" | "publish" | "rotate"> | null
     /** Reads the configuration again for this user; null: he has gone before it was his turn. */
     readonly reload: (asker: Asker) => Promise<ReloadOutcome | null>
 }
@@ -72,6 +75,10 @@ async function answer(request: Request, client: Client, keeping: AnswerKeeping, 
     if (request.ask === "reload") return reloaded(await keeping.reload(client))
     if (request.ask === "status") return { ok: true, answer: "status", status: statusNow(keeping) }
     if (request.ask === "metrics") return { ok: true, answer: "metrics", text: metricsNow(keeping) }
+    if (request.ask === "bundle")
+        return keeping.publishing?.show(request.knocker, request.secret, uid) ?? refuse("bundles")
+    if (request.ask === "publish") return keeping.publishing?.publish() ?? refuse("bundles")
+    if (request.ask === "rotate") return keeping.publishing?.rotate(request.grace, uid) ?? refuse("bundles")
     const door = config.doors.find(({ name }) => name === request.door)
     if (request.door !== null && door === undefined) {
         const names = config.doors.slice(0, DOORS_NAMED).map(({ name }) => name)

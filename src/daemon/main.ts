@@ -188,7 +188,10 @@ async function live(
     }
     const told = { started, loaded: () => loaded, warnings, kept }
     const counted = { version: POSTERN_VERSION, meter, clients }
-    const answer = answerer({ loop, standing, clock, ...told, ...counted, note: trail.note, reload: reloadNow }, log)
+    const answer = answerer(
+        { loop, standing, clock, ...told, ...counted, note: trail.note, reload: reloadNow, publishing: null },
+        log,
+    )
     control = await listen(socket, config, log, answer, (code) => meter.countRefused(code))
     log("notice", "ready")
     hooks.begin()

@@ -12,6 +12,8 @@ export type WriteOptions = {
     readonly mode: number
     /** When it was last changed, as it shall say (milliseconds since 1970); left out: now. */
     readonly changed?: number
+    /** The group that it shall belong to, where that is allowed; left out: ours. */
+    readonly group?: number
     /** False: it may be lost with the power, because it can be made again. */
     readonly durable?: boolean
     readonly effect?: Effect
@@ -28,7 +30,7 @@ export async function writeBeside(
     folder: string,
     name: string,
     bytes: Uint8Array,
-    { mode, changed, durable = true, effect = nothing }: WriteOptions,
+    { mode, changed, group, durable = true, effect = nothing }: WriteOptions,
 ): Promise<{ readonly place: () => Promise<void>; readonly drop: () => Promise<void> }> {
     const half = join(folder, `.postern-${randomBytes(8).toString("hex")}`)
     const drop = () => rm(half, { force: true })
@@ -37,6 +39,7 @@ export async function writeBeside(
     try {
         effect("write", half)
         await handle.writeFile(bytes)
+        if (group !== undefined) await handle.chown(process.geteuid?.() ?? 0, group).catch(nothing)
         // Not narrowed by our umask.
         await handle.chmod(mode)
         if (changed !== undefined) await handle.utimes(changed / 1000, changed / 1000)

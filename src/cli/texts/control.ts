@@ -45,6 +45,7 @@ const REFUSALS: Readonly<Record<ControlCode, readonly [what: string, ...hints: s
     firewall: ["the kernel refused", "the daemon's log says why; try again in a second"],
     audit: ["the daemon keeps no audit trail", "see `audit` in [gateway], and the daemon's log"],
     journal: ["the daemon keeps no journal", "no door needs one: nothing is refused for it"],
+    bundles: ["the daemon publishes no bundles", "docs/one-time.md says what it takes"],
     failed: ["the daemon could not do it"],
 }
 

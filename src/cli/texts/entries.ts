@@ -45,6 +45,10 @@ function factText(entry: AuditEntry): string {
             return `the journal ${FOUND[entry.found]}: known from ${formatStamp(entry.since)} on`
         case "trust":
             return `user ${entry.uid} decided that what may have been used since ${formatStamp(entry.from)} is known`
+        case "disclosed":
+            return `user ${entry.uid} has read the upcoming sequences of ${entry.knocker}`
+        case "rekeyed":
+            return `user ${entry.uid} had another key sign bundles`
         case "suppressed":
             return `${entry.count} refusals and pauses of a flood were counted and no more`
         case "summed":

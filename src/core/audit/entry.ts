@@ -52,6 +52,9 @@ const KINDS = {
     journal: z.object({ found: z.enum(["new", "torn", "damaged"]), since: number }),
     /** An operator decided from when on what is not known to be used may be used. */
     trust: z.object({ from: number, uid: number }),
+    /** A user had the daemon show the upcoming sequences of a knocker, or change the key that signs. */
+    disclosed: z.object({ knocker: text, uid: number }),
+    rekeyed: z.object({ uid: number }),
     /** So many refusals and pauses of a flood were counted and no more. */
     suppressed: z.object({ count: number }),
     /** So many entries of this kind since then, too many to be written one by one; null: of several doors or users. */

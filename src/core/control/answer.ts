@@ -42,6 +42,46 @@ const reloadedShape = z.object({
     warnings: z.array(z.string()),
 })
 
+const nullable = z.nullable(count)
+
+/** How publication stands; times are milliseconds since 1970. */
+export const publicationShape = z.object({
+    /** Why no bundles can be made; null: they can. */
+    trouble: z.nullable(z.string()),
+    /** The last publication since the daemon began; null: none. `took`: milliseconds. */
+    last: z.nullable(z.object({ serial: count, made: count, files: count, took: count })),
+    targets: z.array(
+        z.object({
+            name: z.string(),
+            /** When all files were there the last time, and of which publication; null: not since the start. */
+            done: nullable,
+            serial: nullable,
+            /** Why it does not work, and how often that was so since it did. */
+            trouble: z.nullable(z.string()),
+            failures: count,
+        }),
+    ),
+})
+
+/** What is published for a knocker. */
+const bundleShape = z.object({
+    knocker: z.string(),
+    /** False: there is nobody of this name; then only the link means something. */
+    known: z.boolean(),
+    gateway: z.string(),
+    /** Where files are found; empty: not known. */
+    url: z.string(),
+    /** The gateway's signing key in base64, and the knocker's place. */
+    key: z.string(),
+    place: z.string(),
+    files: z.array(z.object({ kind: z.string(), name: z.string() })),
+    /** The counter that is next, so many in the bundle, and the last use that this daemon has seen. */
+    doors: z.array(z.object({ door: z.string(), next: count, left: count, used: nullable })),
+    publication: publicationShape,
+    /** The text of the bundle, if that was asked for. */
+    text: z.nullable(z.string()),
+})
+
 const doneShape = z.discriminatedUnion("answer", [
     z.object({ ok: done, answer: z.literal("status"), status: statusShape }),
     z.object({ ok: done, answer: z.literal("metrics"), text: z.string() }),
@@ -53,12 +93,20 @@ const doneShape = z.discriminatedUnion("answer", [
     /** Before, that moment was this one. */
     z.object({ ok: done, answer: z.literal("trust"), before: count }),
     z.extend(reloadedShape, { ok: done, answer: z.literal("reload") }),
+    z.extend(bundleShape, { ok: done, answer: z.literal("bundle") }),
+    z.object({ ok: done, answer: z.literal("publish"), publication: publicationShape }),
+    /** The new key in base64, and until when (ms since 1970) others sign beside it. */
+    z.object({ ok: done, answer: z.literal("rotate"), key: z.string(), until: count }),
 ])
 
 const refusedShape = z.object({ ok: z.literal(false), code: z.string(), detail: z.string() })
 
 /** What is answered: what was asked for, or that it is refused. */
 export type Answer = Readonly<z.infer<typeof doneShape>> | Refused
+/** See above. */
+export type BundleShown = Readonly<z.infer<typeof bundleShape>>
+/** See above. */
+export type Publication = Readonly<z.infer<typeof publicationShape>>
 /** See above. */
 export type Reloaded = Readonly<z.infer<typeof reloadedShape>>
 

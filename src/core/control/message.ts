@@ -33,6 +33,8 @@ export const CODES = [
     /** There is no audit trail; there is no journal. */
     "audit",
     "journal",
+    /** Nothing is published: there is no [bundles], or the gateway's keys cannot be used. */
+    "bundles",
     /** The daemon stops, or something is wrong with it. */
     "failed",
 ] as const

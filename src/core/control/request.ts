@@ -29,6 +29,12 @@ export type Request =
     | { readonly ask: "trust"; readonly since: number }
     /** Read the configuration again. */
     | { readonly ask: "reload" }
+    /** What is or will be published for a knocker; `secret`: the text itself as well. */
+    | { readonly ask: "bundle"; readonly knocker: string; readonly secret: boolean }
+    /** Make all bundles anew, and publish them. */
+    | { readonly ask: "publish" }
+    /** Sign with a new key from now on, and with the one of now beside it for so many milliseconds. */
+    | { readonly ask: "rotate"; readonly grace: number }
 
 const name = z.string().check(z.maxLength(64))
 const version = z.literal(CONTROL_VERSION)
@@ -64,6 +70,14 @@ const asks = {
         kinds: z.optional(z.array(z.enum(AUDIT_KINDS))),
     }),
     trust: z.strictObject({ postern: version, ask: z.literal("trust"), since: count }),
+    bundle: z.strictObject({
+        postern: version,
+        ask: z.literal("bundle"),
+        knocker: name,
+        secret: z.optional(z.literal(true)),
+    }),
+    publish: z.strictObject({ postern: version, ask: z.literal("publish") }),
+    rotate: z.strictObject({ postern: version, ask: z.literal("rotate"), grace: count }),
 } as const
 
 /** The line for a request, without its end. */
@@ -73,7 +87,14 @@ export function encodeRequest(request: Request): string {
         case "status":
         case "metrics":
         case "reload":
+        case "publish":
             return JSON.stringify(head)
+        case "bundle": {
+            const { knocker, secret } = request
+            return JSON.stringify({ ...head, knocker, ...(secret && { secret }) })
+        }
+        case "rotate":
+            return JSON.stringify({ ...head, grace: request.grace })
         case "grant": {
             const { door, source, ms } = request
             return JSON.stringify({ ...head, door, source: formatAddress(source), ...(ms !== null && { for: ms }) })
@@ -106,6 +127,7 @@ export function decodeRequest(line: string): { readonly ok: true; readonly reque
         case "status":
         case "metrics":
         case "reload":
+        case "publish":
             return asks[ask].safeParse(read.value).success ? { ok: true, request: { ask } } : refuse("malformed")
         case "grant":
             return readGrant(read.value)
@@ -116,6 +138,15 @@ export function decodeRequest(line: string): { readonly ok: true; readonly reque
         case "trust": {
             const { success, data } = asks.trust.safeParse(read.value)
             return success ? { ok: true, request: { ask, since: data.since } } : refuse("malformed")
+        }
+        case "bundle": {
+            const { success, data } = asks.bundle.safeParse(read.value)
+            if (!success) return refuse("malformed")
+            return { ok: true, request: { ask, knocker: data.knocker, secret: data.secret === true } }
+        }
+        case "rotate": {
+            const { success, data } = asks.rotate.safeParse(read.value)
+            return success ? { ok: true, request: { ask, grace: data.grace } } : refuse("malformed")
         }
         default:
             return refuse("unknown")

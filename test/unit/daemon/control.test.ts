@@ -43,6 +43,7 @@ const make = (...[of, replace]: Parameters<typeof makeGate>) => {
         clock,
         ...told,
         ...counted,
+        publishing: null,
         reload: () => Promise.resolve(reloaded),
     }
     const ask = async (request: Request): Promise<Answer> => {

@@ -1,0 +1,125 @@
+/** The directory of knockers, as the configuration names it: read, written and changed a file at a time. */
+import { mkdir, rm, stat } from "node:fs/promises"
+import { dirname, join, resolve } from "node:path"
+import { configFile, readConfigFiles } from "../../adapters/config/files.ts"
+import { KnockerFiles } from "../../adapters/knockers/directory.ts"
+import { readKey } from "../../adapters/sealing/read-key.ts"
+import { syncNames, writeWhole } from "../../adapters/system/durable.ts"
+import { readTextFile } from "../../adapters/system/text-file.ts"
+import type { Bundles } from "../../core/config/config.ts"
+import { formatIssue, type Issue } from "../../core/config/issues.ts"
+import { readConfig } from "../../core/config/parse.ts"
+import { fileOfKnocker, type Knocker, parseKnocker } from "../../core/one-time/knocker.ts"
+import { messageOf } from "../../core/thrown.ts"
+import { EXIT, type ExitCode } from "../../voice/exit.ts"
+import type { Terminal } from "../../voice/terminal.ts"
+
+/** The option by which a command names the configuration. */
+export const CONFIG = [
+    "-c, --config <file>",
+    "the configuration (default: $POSTERN_CONFIG, or /etc/postern/postern.toml)",
+] as const
+
+/** Where knockers are, and what the configuration says of them. */
+export type Folder = {
+    readonly directory: string
+    readonly bundles: Bundles
+    /** The doors with one-time sequences. */
+    readonly doors: ReadonlySet<string>
+    /** The group that may read the configuration: the daemon's, where there is one. */
+    readonly group: number | undefined
+}
+
+/** Finds it, or the exit code after an error that has been told. */
+export async function openFolder(config: string | undefined, terminal: Terminal): Promise<Folder | ExitCode> {
+    const main = configFile(config, terminal.env)
+    const files = readConfigFiles(main)
+    const reading = await readConfig(files, { listening: null })
+    if (!reading.ok) {
+        for (const issue of reading.issues) if (issue.severity === "error") terminal.say(formatIssue(issue))
+        terminal.error("the configuration has errors", "postern check shows them, and what is unwise")
+        const refused = files.some(({ text }) => typeof text !== "string" && text.trouble === "permission")
+        return refused ? EXIT.permission : EXIT.configuration
+    }
+    const { bundles, doors } = reading.config
+    if (bundles === null) {
+        terminal.error(
+            `${main}: there is no [bundles], so nobody gets one-time sequences`,
+            "postern.toml(5) and docs/one-time.md say what it takes",
+        )
+        return EXIT.configuration
+    }
+    const group = await stat(main).then(
+        ({ gid }) => gid,
+        () => undefined,
+    )
+    const names = doors.filter(({ oneTime }) => oneTime !== null).map(({ name }) => name)
+    return { directory: resolve(dirname(main), bundles.users), bundles, doors: new Set(names), group }
+}
+
+/** Where the file of a knocker is. */
+export function pathOf({ directory }: Pick<Folder, "directory">, name: string): string {
+    return join(directory, fileOfKnocker(name))
+}
+
+/** A knocker with the text of the file; null: there is none. Or the exit code after an error that has been told. */
+export async function readKnocker(
+    folder: Folder,
+    name: string,
+    terminal: Terminal,
+): Promise<{ readonly knocker: Knocker; readonly text: string } | null | ExitCode> {
+    const file = pathOf(folder, name)
+    const read = readTextFile(file, 262_144)
+    if (typeof read.text !== "string" && read.text.trouble === "missing") return null
+    const parsed = await parseKnocker({ name, file, ...read }, (key) => readKey(key, Date.now()))
+    if (parsed.ok && typeof read.text === "string") return { knocker: parsed.knocker, text: read.text }
+    return tellIssues(parsed.issues, terminal)
+}
+
+/** All knockers. Or the exit code after an error that has been told. */
+export async function readKnockers(folder: Folder, terminal: Terminal): Promise<readonly Knocker[] | ExitCode> {
+    const files = new KnockerFiles((key) => readKey(key, Date.now()))
+    const read = await files.read(folder.directory, folder.doors)
+    if (!read.ok) return tellIssues(read.issues, terminal)
+    for (const issue of read.issues) if (issue.code !== "knockers-missing") terminal.say(formatIssue(issue))
+    return read.knockers
+}
+
+function tellIssues(issues: readonly Issue[], terminal: Terminal): ExitCode {
+    for (const issue of issues) terminal.say(formatIssue(issue))
+    terminal.error("files of knockers have errors", "mend the lines above")
+    const refused = issues.some(({ code, message }) => code === "unreadable" && message.startsWith("no permission"))
+    return refused ? EXIT.permission : EXIT.configuration
+}
+
+/** Writes the file of a knocker, durably; 0, or the exit code after an error that has been told. */
+export async function writeKnocker(folder: Folder, name: string, text: string, terminal: Terminal): Promise<ExitCode> {
+    const { directory, group } = folder
+    try {
+        // Keys are public, but who has one is nobody's business: root and the daemon's group read it.
+        await mkdir(directory, { recursive: true, mode: 0o750 })
+        const options = { mode: 0o640, ...(group === undefined ? {} : { group }) }
+        await writeWhole(directory, fileOfKnocker(name), Buffer.from(text), options)
+        return EXIT.ok
+    } catch (error) {
+        return cannotWrite(error, directory, terminal)
+    }
+}
+
+/** Does away with the file of a knocker, durably. */
+export async function removeKnocker(folder: Folder, name: string, terminal: Terminal): Promise<ExitCode> {
+    try {
+        await rm(pathOf(folder, name))
+        await syncNames(folder.directory)
+        return EXIT.ok
+    } catch (error) {
+        return cannotWrite(error, folder.directory, terminal)
+    }
+}
+
+function cannotWrite(error: unknown, directory: string, terminal: Terminal): ExitCode {
+    const denied =
+        error instanceof Error && "code" in error && ["EACCES", "EPERM", "EROFS"].includes(String(error.code))
+    terminal.error(`${directory}: cannot be written: ${messageOf(error)}`, ...(denied ? ["run it as root"] : []))
+    return denied ? EXIT.permission : EXIT.failed
+}

@@ -1,0 +1,91 @@
+/** Where keys come from on a command line: the line itself, a file, standard input, or an address of the web. */
+import { readKey } from "../../adapters/sealing/read-key.ts"
+import { readTextFile } from "../../adapters/system/text-file.ts"
+import { MAX_KEY_TEXT, type Recipient, splitKeys } from "../../core/one-time/recipient.ts"
+import { messageOf } from "../../core/thrown.ts"
+
+/** Ours: a server has so long (ms), and sends so much (bytes) at most. */
+const FETCH_MS = 10_000
+const MOST = 4 * MAX_KEY_TEXT
+
+/** The keys of a source: those that can receive files as they are written there, and, for each of the others, why not. */
+export type Gathered = {
+    readonly keys: readonly { readonly text: string; readonly recipient: Recipient }[]
+    /** `where`: the source, with the line where it has several. */
+    readonly refused: readonly { readonly where: string; readonly why: string }[]
+}
+
+/** What begins so is a key and no file. */
+const LITERAL = /^(age1|ssh-|ecdsa-|sk-|-----BEGIN |AGE-)|\s/i
+
+/** Takes the keys of one `--key`. `stdin`: reads standard input to its end. Nothing throws. */
+export async function gather(source: string, stdin: () => Promise<string>, now: number): Promise<Gathered> {
+    const literal = LITERAL.test(source)
+    const read = literal ? source : await textOf(source, stdin)
+    // What may be a secret by mistake is not repeated.
+    const name = literal ? "--key" : source === "-" ? "standard input" : source
+    if (typeof read !== "string") return { keys: [], refused: [{ where: name, why: read.why }] }
+    const found = splitKeys(read)
+    if (found.length === 0) return { keys: [], refused: [{ where: name, why: "there is no key in it" }] }
+    const keys: Gathered["keys"][number][] = []
+    const refused: Gathered["refused"][number][] = []
+    for (const { line, text } of found) {
+        const one = await readKey(text, now)
+        const where = found.length === 1 ? name : `${name}:${line}`
+        if (!one.ok) refused.push({ where, why: one.why })
+        else if (one.doubt !== undefined) refused.push({ where, why: `${one.doubt}: ask for a new one` })
+        else keys.push({ text: written(one.recipient), recipient: one.recipient })
+    }
+    return { keys, refused }
+}
+
+/** A key as it is written into a file: with the comment of an SSH key, so that people know it again. */
+function written({ kind, line, text, comment }: Recipient): string {
+    if (kind === "openpgp") return `${text.trim()}\n`
+    return kind.startsWith("ssh-") && comment !== "" ? `${line} ${comment}` : line
+}
+
+type Refused = { readonly why: string }
+
+async function textOf(source: string, stdin: () => Promise<string>): Promise<string | Refused> {
+    if (source === "-") return stdin()
+    if (/^https?:\/\//i.test(source)) return fetchText(source)
+    const { text } = readTextFile(source, MOST)
+    if (typeof text === "string") return text
+    if (text.trouble === "missing") return { why: "there is no such file, and it is no key either" }
+    return { why: `cannot be read (${text.detail === "" ? text.trouble : text.detail})` }
+}
+
+/** The text at an address. Whoever can change it on the way would get a key of his own in: so it is https alone. */
+export async function fetchText(address: string): Promise<string | Refused> {
+    if (!URL.canParse(address)) return { why: "not an address of the web" }
+    const url = new URL(address)
+    const local = ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname)
+    if (url.protocol !== "https:" && !local) return { why: "http can be changed on the way: take https" }
+    try {
+        const response = await fetch(url, { signal: AbortSignal.timeout(FETCH_MS) })
+        if (!response.ok) return { why: `the server answers ${response.status}` }
+        if (new URL(response.url).protocol !== "https:" && !local) {
+            await response.body?.cancel()
+            return { why: "it leads to an address that is not https" }
+        }
+        return await bodyOf(response)
+    } catch (error) {
+        if (error instanceof Error && error.name === "TimeoutError")
+            return { why: `no answer within ${FETCH_MS / 1000} s` }
+        const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+        return { why: `cannot be fetched: ${messageOf(cause)}` }
+    }
+}
+
+async function bodyOf(response: Response): Promise<string | Refused> {
+    const parts: Uint8Array[] = []
+    let size = 0
+    for await (const part of response.body ?? []) {
+        parts.push(part)
+        size += part.length
+        // Leaving the loop ends the transfer.
+        if (size > MOST) return { why: "more than any list of keys has (1 MiB)" }
+    }
+    return Buffer.concat(parts).toString("utf8")
+}

@@ -23,7 +23,7 @@ export async function buildPage(root) {
         charset: "ascii",
         legalComments: "eof",
         logLevel: "warning",
-        plugins: [besideThePage],
+        plugins: [inPlaceOfOthers],
     })
     const style = await build({
         absWorkingDir: root,
@@ -46,17 +46,16 @@ export async function buildPage(root) {
 }
 
 /**
- * The sealing adapter asks for its library by a file that the page has another one for.
+ * Files of the page that take the place of others: the library for OpenPGP stays beside it, and SHA-512 is there once.
  * @type {import("esbuild").Plugin}
  */
-const besideThePage = {
-    name: "openpgp beside the page",
+const inPlaceOfOthers = {
+    name: "in place of others",
     setup(bundle) {
         bundle.onResolve({ filter: /^\.\/openpgp\.ts$/ }, ({ importer }) =>
-            importer.includes("/adapters/sealing/")
-                ? { path: fileURLToPath(new URL("../src/page/openpgp.ts", import.meta.url)) }
-                : undefined,
+            importer.includes("/adapters/sealing/") ? ours("openpgp") : undefined,
         )
+        bundle.onResolve({ filter: /^tweetnacl$/ }, () => ours("tweetnacl"))
     },
 }
 
@@ -82,4 +81,9 @@ function policyOf(js, css) {
 /** @param {string} text */
 function hash(text) {
     return `'sha256-${createHash("sha256").update(text).digest("base64")}'`
+}
+
+/** @param {string} name */
+function ours(name) {
+    return { path: fileURLToPath(new URL(`../src/page/${name}.ts`, import.meta.url)) }
 }

@@ -36,8 +36,14 @@ export type OpeningEvent =
           readonly uid: number
       }
     /** Somebody who may ends the leases of this door (null: of all) and of sources in this network (null: of all). */
-    | { readonly type: "revoke"; readonly uid: number; readonly door: Door | null; readonly source: Network | null }
-    | { readonly type: "revoke"; readonly uid: number; readonly knocker: string }
+    | {
+          readonly type: "revoke"
+          readonly door: Door | null
+          readonly source: Network | null
+          readonly uid: number
+          /** Only what this knocker's sequences have opened; left out: all. */
+          readonly knocker?: string
+      }
     /** This knocker has no keys for this door any more (null: for none): what was opened so ends. */
     | { readonly type: "expelled"; readonly knocker: string; readonly door: string | null }
     /** A stop program that an earlier daemon has left to us, due in `left` milliseconds. */
@@ -210,14 +216,9 @@ export class Openings {
         this.#start(lease, { by: "hand", uid })
     }
 
-    #revoke(event: On<"revoke">): void {
-        const { uid } = event
+    #revoke({ door, source, uid, knocker }: On<"revoke">): void {
         for (const lease of this.#leases.all()) {
-            if ("knocker" in event) {
-                if (isOf(lease, event.knocker)) this.#close(lease, { by: "hand", uid })
-                continue
-            }
-            const { door, source } = event
+            if (knocker !== undefined && !isOf(lease, knocker)) continue
             if (door !== null && lease.door.name !== door.name) continue
             if (source === null || contains(source, lease.source)) this.#close(lease, { by: "hand", uid })
         }

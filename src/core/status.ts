@@ -64,6 +64,8 @@ export const statusShape = z.object({
             by: z.enum(["knock", "hand", "found"]),
             /** By hand: whose. */
             uid: z.nullable(count),
+            /** By a one-time sequence: whose. */
+            knocker: z.nullable(z.string()),
             /** Where its programs are. */
             program: z.enum(["idle", "starting", "started", "stopping", "resting"]),
         }),
@@ -117,6 +119,16 @@ export const statusShape = z.object({
             }),
         ),
     }),
+    /** One-time sequences; null: no door has any. */
+    oneTime: z.nullable(
+        z.object({
+            /** Why they open no door at this moment; null: they do. */
+            waitsFor: z.nullable(z.string()),
+            knockers: count,
+            /** Sequences that are accepted now. */
+            sequences: count,
+        }),
+    ),
     /** The latest lines of the log that are warnings or errors about the host; `times`: said so often. */
     warnings: z.array(z.object({ time, level: z.enum(["warning", "error"]), text: z.string(), times: count })),
 })

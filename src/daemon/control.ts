@@ -27,6 +27,8 @@ export type AnswerKeeping = MetricsKeeping & {
     readonly note: Recorder["note"]
     /** Bundles of one-time sequences; null: no door has any. */
     readonly publishing: Pick<Publishing, "show" | "publish" | "rotate"> | null
+    /** Hears that the journal is trusted from another moment on. */
+    readonly trusted: () => void
     /** Reads the configuration again for this user; null: he has gone before it was his turn. */
     readonly reload: (asker: Asker) => Promise<ReloadOutcome | null>
 }
@@ -85,7 +87,7 @@ async function answer(request: Request, client: Client, keeping: AnswerKeeping, 
         return refuse("door", `${names.join(", ")}${config.doors.length > DOORS_NAMED ? ", …" : ""}`)
     }
     if (request.ask === "revoke") {
-        const { grants, orphans, done } = loop.revoke(door ?? null, request.source, uid)
+        const { grants, orphans, done } = loop.revoke(door ?? null, request.source, uid, request.knocker)
         return done ? { ok: true, answer: "revoke", grants, orphans } : refuse("firewall")
     }
     if (door === undefined || (door.opens.length === 0 && commandOf(door, request.source) === null))
@@ -102,13 +104,19 @@ function isMistake(error: unknown): boolean {
 }
 
 /** An operator decides what is taken for known: written down in journal, log and audit trail. */
-async function trust(since: number, uid: number, { kept, clock, note }: AnswerKeeping, log: Log): Promise<Answer> {
+async function trust(
+    since: number,
+    uid: number,
+    { kept, clock, note, trusted }: AnswerKeeping,
+    log: Log,
+): Promise<Answer> {
     if (kept.store === null) return refuse("journal")
     const before = kept.store.health().since
     const result = await kept.store.trust(Math.min(since, Math.ceil(clock.wall())))
     if (!result.ok) return refuse("failed", result.detail)
     const from = kept.store.health().since
     note({ what: "trust", from, uid })
+    trusted()
     log("warning", `state: user ${uid} has decided: what may have been used before ${formatStamp(from)} is refused`)
     return { ok: true, answer: "trust", before }
 }

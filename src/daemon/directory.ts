@@ -71,6 +71,11 @@ export class Directory {
         return this.#trail
     }
 
+    /** The disk itself, for files that need no more than it. */
+    disk(): Promise<Opened<Disk>> {
+        return this.#use((disk) => Promise.resolve(disk))
+    }
+
     /** Finishes what is to be written, and lets go. Can be called twice. */
     async close(): Promise<void> {
         const [trail, journal] = [await this.#trail, await this.#journal]

@@ -237,12 +237,19 @@ export class Loop {
 
     /**
      * Ends grants by hand of this user: of this door (null: of all) and of sources in this network (null: of all), and
-     * what the kernel lets in beside them. How many of each; `done` is false if the kernel did not do all of it.
+     * what the kernel lets in beside them; or those alone that this knocker's sequences have opened. How many of each;
+     * `done` is false if the kernel did not do all of it.
      */
-    revoke(door: Door | null, source: Network | null, uid: number): { grants: number; orphans: number; done: boolean } {
+    revoke(
+        door: Door | null,
+        source: Network | null,
+        uid: number,
+        knocker: string | null = null,
+    ): { grants: number; orphans: number; done: boolean } {
         const held = this.#table === null ? [] : this.#table.held()
-        const orphans = this.#engine.orphans(held ?? [], door, source)
-        const effects = this.#engine.step({ type: "revoke", door, source, uid }, this.#now())
+        const orphans = knocker === null ? this.#engine.orphans(held ?? [], door, source) : []
+        const whose = knocker === null ? {} : { knocker }
+        const effects = this.#engine.step({ type: "revoke", door, source, uid, ...whose }, this.#now())
         const grants = effects.filter((effect) => effect.type === "report" && effect.report.type === "revoked").length
         const done = this.#acts.performAsked(
             orphans.length === 0 ? effects : [...effects, { type: "revoke", elements: orphans }],

@@ -3,14 +3,17 @@ import { systemClock } from "../adapters/clock/system.ts"
 import { spawnCommands } from "../adapters/commands/spawn.ts"
 import { configFile, readConfigFiles } from "../adapters/config/files.ts"
 import { type ControlOptions, type ControlServer, listenControl } from "../adapters/control/server.ts"
+import { knockersBeside } from "../adapters/knockers/beside.ts"
 import { rtnetlinkLinks } from "../adapters/links/rtnetlink.ts"
 import { isJournal } from "../adapters/log/journal.ts"
 import { openOutlet } from "../adapters/log/outlet.ts"
 import { LogWriter } from "../adapters/log/writer.ts"
 import { systemdNotifier } from "../adapters/notify/systemd.ts"
+import { readKeyLate } from "../adapters/sealing/late.ts"
 import { allServices } from "../adapters/services/all.ts"
 import type { Config, Door } from "../core/config/config.ts"
-import { type ConfigFile, readConfig } from "../core/config/parse.ts"
+import { type Reading, readConfig } from "../core/config/parse.ts"
+import type { Claim } from "../core/engine.ts"
 import { formatService } from "../core/knock/language.ts"
 import { Meter } from "../core/metrics/meter.ts"
 import { messageOf } from "../core/thrown.ts"
@@ -24,6 +27,7 @@ import { HOOK_ROOM, Hooks } from "./hooks.ts"
 import { formatLine, type Log, lineLog } from "./log.ts"
 import type { LoopPorts } from "./loop.ts"
 import { measureLog, measureStore } from "./measured.ts"
+import { OneTimeDesk } from "./one-time/desk.ts"
 import { type Opening, openingOf, Refusal } from "./opening.ts"
 import { interfacesText } from "./outlook.ts"
 import { howLastEnded, recorder } from "./recorder.ts"
@@ -78,7 +82,9 @@ type Means = Pick<LoopPorts, "clock" | "log"> & { readonly opening: Opening }
 
 async function begin(options: RunOptions, env: Terminal["env"], { clock, log, opening }: Means): Promise<ExitCode> {
     const files = readConfigFiles(configFile(options.config, env))
-    const reading = await readConfig(files, { listening: null })
+    const main = files[0]!.file
+    const knockers = knockersBeside(main, readKeyLate)
+    const reading = await readConfig(files, { listening: null, knockers })
     for (const issue of reading.issues) if (issue.severity !== "note") opening.issue(issue)
     if (!reading.ok) {
         opening.error("the configuration has errors: nothing was started and nothing was changed")
@@ -87,7 +93,7 @@ async function begin(options: RunOptions, env: Terminal["env"], { clock, log, op
     }
     try {
         const socket = options.socket ?? (env["POSTERN_SOCKET"] || reading.config.gateway.socket)
-        return await live(reading.config, { clock, log }, socket, () => readConfigFiles(files[0]!.file))
+        return await live(reading, { clock, log }, socket, { files: () => readConfigFiles(main), knockers })
     } catch (error) {
         if (error instanceof Refusal) opening.error(error.message, ...error.hints)
         else opening.error(messageOf(error))
@@ -96,10 +102,10 @@ async function begin(options: RunOptions, env: Terminal["env"], { clock, log, op
 }
 
 async function live(
-    config: Config,
+    { config, knockers }: Extract<Reading, { ok: true }>,
     ports: Pick<LoopPorts, "clock" | "log">,
     socket: string,
-    read: () => readonly ConfigFile[],
+    read: ReloadKeeping["read"],
 ): Promise<ExitCode> {
     const { clock } = ports
     const started = clock.wall()
@@ -129,9 +135,26 @@ async function live(
     const commands = spawnCommands()
     // Before anything is made or changed: who has not the rights is told so.
     const firewall = takeFirewall(config, { clock, log, meter })
-    const state = await openState(config, { now: () => clock.wall(), log, back: () => loop.finish() })
+    const state = await openState(config, { now: () => clock.wall(), log, back: () => back() })
     if (!state.ok) throw new Refusal(EXIT.failed, state.detail, STATE_HINT)
     let store = state.store && measureStore(state.store, meter, finely)
+    const desk = new OneTimeDesk({
+        store: () => store,
+        disk: state.disk,
+        event: (event) => loop.hear(event),
+        offered: () => loop.standing.facts().offered,
+        wall: () => clock.wall(),
+        log,
+    })
+    const back = () => {
+        loop.finish()
+        desk.again()
+    }
+    const oneTime = {
+        book: desk.book,
+        claim: (claim: Claim) => desk.claim(claim),
+        offered: () => desk.offered(),
+    }
     let loaded = started
     const { audit } = state
     const trail = recorder(audit, systemClock())
@@ -143,7 +166,19 @@ async function live(
         log,
     })
     const listeners = [logReports(log, () => clock.wall()), trail.hear, () => herald.changed(), hooks.listener]
-    const loop = startLoop(config, { clock, log, listeners, meter, firewall, links, services, commands, store })
+    const loop = startLoop(config, {
+        clock,
+        log,
+        listeners,
+        meter,
+        firewall,
+        links,
+        services,
+        commands,
+        store,
+        oneTime,
+    })
+    desk.take(config, knockers)
     trail.note({ what: "started", version: POSTERN_VERSION, pid: process.pid, last: howLastEnded(state.last) })
     if (state.journal !== null) trail.note(state.journal)
     const { standing } = loop
@@ -165,6 +200,7 @@ async function live(
             store = found.store && measureStore(found.store, meter, finely)
             return { ...found, store }
         },
+        taken: (wanted, all) => desk.take(wanted, all),
         report: (report) => {
             for (const listener of listeners) listener(report, true)
         },
@@ -186,10 +222,20 @@ async function live(
         },
         audit,
     }
-    const told = { started, loaded: () => loaded, warnings, kept }
+    const told = { started, loaded: () => loaded, warnings, kept, oneTime: () => desk.numbers() }
     const counted = { version: POSTERN_VERSION, meter, clients }
     const answer = answerer(
-        { loop, standing, clock, ...told, ...counted, note: trail.note, reload: reloadNow, publishing: null },
+        {
+            loop,
+            standing,
+            clock,
+            ...told,
+            ...counted,
+            note: trail.note,
+            reload: reloadNow,
+            publishing: null,
+            trusted: () => desk.again(),
+        },
         log,
     )
     control = await listen(socket, config, log, answer, (code) => meter.countRefused(code))
@@ -201,6 +247,7 @@ async function live(
     log("notice", `${signal}: stopping`)
     herald.stopping()
     control?.close()
+    desk.stop()
     const [table] = await Promise.all([loop.stop(), hooks.stop()])
     trail.stop()
     trail.note({ what: "stopped", signal })
@@ -230,6 +277,7 @@ async function listen(
 function doorText(door: Door): string {
     const parts = [
         door.sequence && `a sequence of ${door.sequence.hits.length} hits within ${formatMs(door.sequence.within)}`,
+        door.oneTime && `one-time sequences of ${door.oneTime.length} hits within ${formatMs(door.oneTime.within)}`,
         door.opens.length > 0 && `opens ${door.opens.map(formatService).join(", ")} for ${formatMs(door.for)}`,
         door.hide && "hidden from everyone else",
         door.closes.length > 0 && `closes ${door.closes.join(", ")}`,

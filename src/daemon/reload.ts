@@ -6,7 +6,8 @@
 import { type ConfigChanges, configChanges } from "../core/config/changes.ts"
 import type { Config } from "../core/config/config.ts"
 import { formatIssue, type Issue } from "../core/config/issues.ts"
-import { type ConfigFile, readConfig } from "../core/config/parse.ts"
+import { type ConfigFile, type HostFacts, readConfig } from "../core/config/parse.ts"
+import type { Knocker } from "../core/one-time/knocker.ts"
 import type { Report } from "../core/report.ts"
 import { PROBLEMS_MOST } from "../core/status.ts"
 import { messageOf } from "../core/thrown.ts"
@@ -19,10 +20,15 @@ import { overfull } from "./status.ts"
 export type ReloadKeeping = {
     readonly loop: Loop
     readonly log: Log
-    /** The files as they are now. */
-    readonly read: () => readonly ConfigFile[]
+    /** What is read again: the files as they are now, and the knockers. */
+    readonly read: {
+        readonly files: () => readonly ConfigFile[]
+        readonly knockers: NonNullable<HostFacts["knockers"]>
+    }
     /** The state directory, as far as this configuration needs it: the one that is open, or opened now. */
     readonly state: (config: Config) => Promise<Needed>
+    /** This configuration is in force, with these knockers. */
+    readonly taken: (config: Config, knockers: readonly Knocker[]) => void
     /** Hears how it went. */
     readonly report: (report: Report) => void
 }
@@ -63,9 +69,13 @@ export async function reloadOnce(keeping: ReloadKeeping, uids: readonly (number 
     return outcome
 }
 
-async function attempt({ loop, read, state }: ReloadKeeping): Promise<ReloadOutcome> {
+async function attempt({ loop, read, state, taken }: ReloadKeeping): Promise<ReloadOutcome> {
     try {
-        const reading = await readConfig(read(), { listening: null, running: loop.config.gateway })
+        const reading = await readConfig(read.files(), {
+            listening: null,
+            running: loop.config.gateway,
+            knockers: read.knockers,
+        })
         if (!reading.ok) {
             const errors = reading.issues.filter(({ severity }) => severity === "error")
             return { ok: false, code: "configuration", problems: lines(errors) }
@@ -76,6 +86,7 @@ async function attempt({ loop, read, state }: ReloadKeeping): Promise<ReloadOutc
         const changes = configChanges(loop.config, config)
         const done = loop.reload(config, found.store)
         if (!done.ok) return { ok: false, code: done.code, problems: [done.detail] }
+        taken(config, reading.knockers)
         const unwise = reading.issues.filter(({ severity }) => severity === "warning")
         const over = overfull(config, loop.standing.facts().leases)
         return { ok: true, changes, ended: done.ended, problems: [...lines(unwise), ...(over === null ? [] : [over])] }

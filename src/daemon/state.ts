@@ -5,6 +5,7 @@
  */
 import { lateAudit } from "../adapters/audit/late.ts"
 import { lateStore } from "../adapters/store/late.ts"
+import type { Disk } from "../adapters/system/disk.ts"
 import type { AuditEntry } from "../core/audit/entry.ts"
 import type { Config } from "../core/config/config.ts"
 import type { Audit } from "../ports/audit.ts"
@@ -22,6 +23,8 @@ export type Kept = {
     readonly audit: Audit | null
     /** The entry with which the last daemon's trail ends. */
     readonly last: AuditEntry | null
+    /** The directory, for what else is kept there; or why it cannot be used. */
+    readonly disk: () => Promise<Disk | string>
     /** Where there is no store: the one that another configuration of this directory needs, opened now. */
     readonly need: (config: Config) => Promise<Needed>
     /** Finishes what is to be written, and lets go. */
@@ -64,6 +67,10 @@ export async function openState(
         journal: journal?.ok ? journal.value.found : null,
         audit: audit.kept,
         last: trail?.ok ? trail.value.last : null,
+        async disk() {
+            const opened = await directory.disk()
+            return opened.ok ? opened.value : opened.reason
+        },
         async need(other) {
             if (!needsJournal(other)) return { ok: true, store: null, journal: null }
             const opened = await directory.journal()
@@ -155,7 +162,9 @@ class Trouble {
 }
 
 function needsJournal({ doors }: Config): boolean {
-    return doors.some(({ command, command6 }) => command?.stop != null || command6?.stop != null)
+    return doors.some(
+        ({ command, command6, oneTime }) => oneTime !== null || command?.stop != null || command6?.stop != null,
+    )
 }
 
 function refused(directory: Directory, { reason }: Unusable): Refused {

@@ -20,6 +20,8 @@ export type StatusKeeping = {
     readonly loaded: () => number
     readonly kept: Pick<Kept, "store" | "audit">
     readonly warnings: () => readonly Warning[]
+    /** Null where there can be none. */
+    readonly oneTime: (() => NonNullable<Status["oneTime"]>) | null
 }
 
 /** In a few words, for whoever has started the daemon. */
@@ -41,7 +43,7 @@ function countersOf(packets: CaptureStats, { hits, repeats, paused, noRoom }: Ma
 }
 
 /** The status at this moment. */
-export function statusNow({ standing, clock, started, loaded, kept, warnings }: StatusKeeping): Status {
+export function statusNow({ standing, clock, started, loaded, kept, warnings, oneTime }: StatusKeeping): Status {
     const { config } = standing
     const { leases, sources, room, counts, interfaces, offered } = standing.facts()
     const [now, wall] = [clock.monotonic(), clock.wall()]
@@ -71,6 +73,7 @@ export function statusNow({ standing, clock, started, loaded, kept, warnings }: 
             since: wall - (now - lease.since),
             by: lease.giver.by,
             uid: lease.giver.by === "hand" ? lease.giver.uid : null,
+            knocker: lease.giver.by === "knock" ? lease.giver.knocker : null,
             program: lease.errand.phase,
         })),
         totals: {
@@ -87,6 +90,7 @@ export function statusNow({ standing, clock, started, loaded, kept, warnings }: 
             journal: kept.store?.health() ?? null,
             audit: kept.audit?.health() ?? null,
         },
+        oneTime: config.bundles === null || oneTime === null ? null : oneTime(),
         warnings: [...warnings()],
     }
 }

@@ -13,6 +13,7 @@ import { parseAddress } from "../../src/core/net/address.ts"
 import type { Report } from "../../src/core/report.ts"
 import { EXIT } from "../../src/voice/exit.ts"
 import { reportText } from "../../src/voice/reports.ts"
+import { writeKnocker } from "../lab/one-time.ts"
 
 const root = join(import.meta.dirname, "../..")
 const read = (path: string) => readFileSync(join(root, path), "utf8")
@@ -162,6 +163,7 @@ describe("every example", () => {
                 blocks(read(page), "toml"),
             )
             expect(texts.length).toBeGreaterThan(4)
+            writeKnocker(join(folder, "users.d"), "anna")
             for (const text of [read("docs/postern.toml"), ...texts]) {
                 const file = join(folder, "postern.toml")
                 writeFileSync(file, text, { mode: 0o600 })

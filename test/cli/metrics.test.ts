@@ -51,7 +51,15 @@ const text = (...doors: Parameters<typeof config>[0]) => {
     const { loop, clock, meter } = makeGate(of)
     loop.start()
     const kept = { store: null, audit: null }
-    const more = { version: "1.0", started: 0, loaded: () => 0, warnings: () => [], clients: () => 0, kept }
+    const more = {
+        version: "1.0",
+        started: 0,
+        loaded: () => 0,
+        warnings: () => [],
+        oneTime: null,
+        clients: () => 0,
+        kept,
+    }
     return metricsNow({ ...more, standing: loop.standing, clock, meter })
 }
 

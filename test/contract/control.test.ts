@@ -30,7 +30,7 @@ import { encodeRequest, REQUEST_MOST, type Request } from "../../src/core/contro
 const root = process.getuid?.() === 0
 const driver = join(import.meta.dirname, "../lab/control-driver.ts")
 const DONE: Answer = { ok: true, answer: "revoke", grants: 1, orphans: 2 }
-const ALL: Request = { ask: "revoke", door: null, source: null }
+const ALL: Request = { ask: "revoke", door: null, source: null, knocker: null }
 
 let folder: string
 let path: string

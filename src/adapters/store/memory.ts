@@ -7,6 +7,7 @@ import { batchStore } from "./batches.ts"
 export function memoryStore(now: () => number): Store {
     const ledger = new Ledger()
     ledger.fold({ type: "trust", since: now(), why: "new" })
-    const done = () => Promise.resolve(null)
     return batchStore("memory", ledger, now, { keep: done, anew: done, close: () => Promise.resolve() })
 }
+
+const done = () => Promise.resolve(null)

@@ -83,7 +83,10 @@ async function act(file: string | undefined, options: Options, terminal: Termina
         return finish(await checkKnockdConf(path, options.host), null, options, terminal)
     }
     const { readConfig } = await import("../../core/config/parse.ts")
-    const reading = await readConfig(files, options.host ? await thisHost() : { listening: null })
+    const { readKeyLate } = await import("../../adapters/sealing/late.ts")
+    const { knockersBeside } = await import("../../adapters/knockers/beside.ts")
+    const facts = options.host ? await thisHost() : { listening: null }
+    const reading = await readConfig(files, { ...facts, knockers: knockersBeside(path, readKeyLate) })
     let replayed: Replay | null = null
     if (options.replay !== undefined && reading.ok) {
         replayed = await replayFile(options.replay, reading, terminal)

@@ -10,6 +10,7 @@ import { SOCKET } from "../control/option.ts"
 type Options = {
     readonly door?: string
     readonly source?: string
+    readonly knocker?: string
     readonly since?: string
     readonly until?: string
     readonly kind?: string
@@ -41,6 +42,7 @@ export const log: CliCommand = {
             .addHelpText("before", EXAMPLES)
             .option("--door <name>", "about this door alone")
             .option("--source <net>", "about an address, or a network such as 192.0.2.0/24")
+            .option("--knocker <name>", "about who knocked with a one-time sequence of this knocker")
             .option("--since <when>", "from then on: a date, a date and time, or how long ago, such as 90m")
             .option("--until <when>", "before then")
             .option("--kind <kinds>", "such as opened,refused (postern-log(1) has all)")
@@ -117,5 +119,5 @@ async function readFilter(options: Options, terminal: Terminal): Promise<AuditFi
         terminal.error(`--kind ${strange}: there is no such kind`, `there are: ${AUDIT_KINDS.join(", ")}`)
         return null
     }
-    return { ...moments, door: options.door ?? null, source, kinds }
+    return { ...moments, door: options.door ?? null, source, knocker: options.knocker ?? null, kinds }
 }

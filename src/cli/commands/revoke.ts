@@ -4,12 +4,13 @@ import { EXIT, type ExitCode } from "../../voice/exit.ts"
 import type { Terminal } from "../../voice/terminal.ts"
 import { SOCKET } from "../control/option.ts"
 
-type Options = { readonly socket?: string; readonly door?: string; readonly all?: true }
+type Options = { readonly socket?: string; readonly door?: string; readonly knocker?: string; readonly all?: true }
 
 const EXAMPLES = `Examples:
   postern revoke 198.51.100.7          everything that is open to this address
   postern revoke 2001:db8::/64         and to a whole network
   postern revoke --door ssh            everybody, at one door
+  postern revoke --knocker anna        what her one-time sequences have opened
   postern revoke --all                 everybody, at every door
 `
 
@@ -25,6 +26,7 @@ export const revoke: CliCommand = {
             .addHelpText("before", EXAMPLES)
             .argument("[source]", "an address, or a network such as 192.0.2.0/24")
             .option("--door <name>", "at this door alone")
+            .option("--knocker <name>", "only what this knocker's one-time sequences have opened")
             .option("--all", "everything, everywhere")
             .option(...SOCKET)
             .action((source: string | undefined, options: Options) => run((terminal) => act(source, options, terminal)))
@@ -32,9 +34,12 @@ export const revoke: CliCommand = {
 }
 
 async function act(text: string | undefined, options: Options, terminal: Terminal): Promise<ExitCode> {
-    const { door = null, all = false } = options
-    if (all === (text !== undefined || door !== null)) {
-        terminal.error("say what to end: SOURCE, --door, both, or --all alone", "postern status shows who is in")
+    const { door = null, knocker = null, all = false } = options
+    if (all === (text !== undefined || door !== null || knocker !== null)) {
+        terminal.error(
+            "say what to end: SOURCE, --door, --knocker, some of them, or --all alone",
+            "postern status shows who is in",
+        )
         return EXIT.usage
     }
     const { parseNetwork } = await import("../../core/net/address.ts")
@@ -46,7 +51,7 @@ async function act(text: string | undefined, options: Options, terminal: Termina
         return EXIT.usage
     }
     const { askOnce } = await import("../control/ask.ts")
-    const answer = await askOnce({ ask: "revoke", door, source }, options.socket, terminal)
+    const answer = await askOnce({ ask: "revoke", door, source, knocker }, options.socket, terminal)
     if (typeof answer === "number") return answer
     const { grants, orphans } = answer
     const more = orphans === 0 ? "" : `, and took back ${orphans} that no door had opened`

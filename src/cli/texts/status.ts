@@ -16,6 +16,7 @@ export function statusLines(status: Status): string[] {
         `hits     ${counters.hits}, ${counters.repeats} repeated, ${counters.ignored} of paused sources, ${counters.turnedAway} without room`,
         `packets  ${counters.delivered}, ${counters.dropped} dropped by the kernel`,
         `room     ${totals.grants} of ${totals.grantsRoom} grants, ${totals.sources} of ${totals.sourcesRoom} sources`,
+        ...section("one-time sequences", oneTimeRows(status), 0),
         ...section("state", troubleRows(status.state), 0),
         ...section("warnings", warningRows(status), status.warnings.length),
     ]
@@ -53,14 +54,25 @@ const PROGRAMS = {
 } as const
 
 function grantRows({ grants }: Status): string[][] {
-    return grants.map(({ door, source, left, since, by, uid, program }) => [
+    return grants.map(({ door, source, left, since, by, uid, knocker, program }) => [
         door,
         source,
         left === null ? "not open" : `${formatMs(left)} left`,
         `since ${formatStamp(since).slice(0, 19).replace("T", " ")}`,
-        by === "hand" ? `by hand of user ${uid}` : by === "found" ? "from before the start" : "by a knock",
+        by === "hand"
+            ? `by hand of user ${uid}`
+            : by === "found"
+              ? "from before the start"
+              : `by a knock${knocker === null ? "" : ` of ${knocker}`}`,
         PROGRAMS[program],
     ])
+}
+
+function oneTimeRows({ oneTime }: Status): string[][] {
+    if (oneTime === null) return []
+    const { waitsFor, knockers, sequences } = oneTime
+    const who = `${knockers} ${knockers === 1 ? "knocker" : "knockers"}`
+    return [[who, `${sequences} upcoming`, waitsFor === null ? "" : `open nothing now: ${waitsFor}`]]
 }
 
 function warningRows({ warnings }: Status): string[][] {

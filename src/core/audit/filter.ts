@@ -11,18 +11,28 @@ export type AuditFilter = {
     readonly door: string | null
     /** About a source in this network. */
     readonly source: Network | null
+    /** About this knocker. */
+    readonly knocker: string | null
     /** Of one of these kinds. */
     readonly kinds: readonly AuditKind[] | null
 }
 
 /** Lets everything through. */
-export const EVERYTHING: AuditFilter = { since: null, until: null, door: null, source: null, kinds: null }
+export const EVERYTHING: AuditFilter = {
+    since: null,
+    until: null,
+    door: null,
+    source: null,
+    knocker: null,
+    kinds: null,
+}
 
 /** Is this entry wanted? A sum counts as of the kind that it sums up. */
-export function matches(entry: AuditEntry, { since, until, door, source, kinds }: AuditFilter): boolean {
+export function matches(entry: AuditEntry, { since, until, door, source, knocker, kinds }: AuditFilter): boolean {
     if (since !== null && entry.time < since) return false
     if (until !== null && entry.time >= until) return false
     if (door !== null && !("door" in entry && entry.door === door)) return false
+    if (knocker !== null && !("knocker" in entry && entry.knocker === knocker)) return false
     if (kinds !== null && !kinds.some((kind) => kind === entry.what || (entry.what === "summed" && kind === entry.of)))
         return false
     if (source === null) return true

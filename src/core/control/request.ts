@@ -17,7 +17,13 @@ export type Request =
     /** Open a door without a knock; `ms` null: for as long as the door says. */
     | { readonly ask: "grant"; readonly door: string; readonly source: Address; readonly ms: number | null }
     /** End grants: of this door, of these sources, or of those that are both; two times null: all of them. */
-    | { readonly ask: "revoke"; readonly door: string | null; readonly source: Network | null }
+    | {
+          readonly ask: "revoke"
+          readonly door: string | null
+          readonly source: Network | null
+          /** Of these only what this knocker's one-time sequences have opened; null: whoever has. */
+          readonly knocker: string | null
+      }
     /** A page of the audit trail: what came after this serial; of that, the last so many (null: all). */
     | {
           readonly ask: "log"
@@ -56,6 +62,7 @@ const asks = {
         ask: z.literal("revoke"),
         door: z.optional(name),
         source: z.optional(z.string()),
+        knocker: z.optional(name),
         all: z.optional(z.literal(true)),
     }),
     log: z.strictObject({
@@ -67,6 +74,7 @@ const asks = {
         until: z.optional(count),
         door: z.optional(name),
         source: z.optional(z.string()),
+        knocker: z.optional(name),
         kinds: z.optional(z.array(z.enum(AUDIT_KINDS))),
     }),
     trust: z.strictObject({ postern: version, ask: z.literal("trust"), since: count }),
@@ -100,9 +108,12 @@ export function encodeRequest(request: Request): string {
             return JSON.stringify({ ...head, door, source: formatAddress(source), ...(ms !== null && { for: ms }) })
         }
         case "revoke": {
-            const { door, source } = request
-            if (door === null && source === null) return JSON.stringify({ ...head, all: true })
-            const which = source === null ? {} : { source: formatNetwork(source) }
+            const { door, source, knocker } = request
+            if (door === null && source === null && knocker === null) return JSON.stringify({ ...head, all: true })
+            const which = {
+                ...(source !== null && { source: formatNetwork(source) }),
+                ...(knocker !== null && { knocker }),
+            }
             return JSON.stringify({ ...head, ...(door !== null && { door }), ...which })
         }
         case "log": {
@@ -156,10 +167,11 @@ export function decodeRequest(line: string): { readonly ok: true; readonly reque
 function readLog(value: object): ReturnType<typeof decodeRequest> {
     const read = asks.log.safeParse(value)
     if (!read.success) return refuse("malformed")
-    const { after = 0, last = null, since = null, until = null, door = null, source: text, kinds = null } = read.data
+    const { after = 0, last = null, since = null, until = null, door = null, knocker = null, kinds = null } = read.data
+    const { source: text } = read.data
     const source = text === undefined ? null : parseNetwork(text)
     if (text !== undefined && source === null) return refuse("source")
-    return { ok: true, request: { ask: "log", after, last, filter: { since, until, door, source, kinds } } }
+    return { ok: true, request: { ask: "log", after, last, filter: { since, until, door, source, knocker, kinds } } }
 }
 
 function readGrant(value: object): ReturnType<typeof decodeRequest> {
@@ -176,10 +188,10 @@ function readGrant(value: object): ReturnType<typeof decodeRequest> {
 function readRevoke(value: object): ReturnType<typeof decodeRequest> {
     const read = asks.revoke.safeParse(value)
     if (!read.success) return refuse("malformed")
-    const { door = null, source: text = null, all = false } = read.data
+    const { door = null, source: text = null, knocker = null, all = false } = read.data
     // Everything, or something: neither is guessed.
-    if (all === (door !== null || text !== null)) return refuse("malformed")
+    if (all === (door !== null || text !== null || knocker !== null)) return refuse("malformed")
     const source = text === null ? null : parseNetwork(text)
     if (text !== null && source === null) return refuse("source")
-    return { ok: true, request: { ask: "revoke", door, source } }
+    return { ok: true, request: { ask: "revoke", door, source, knocker } }
 }

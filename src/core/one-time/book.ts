@@ -132,7 +132,7 @@ export class OneTimeBook {
         this.#numbers.delete(key)
     }
 
-    /** All members, in no order. */
+    /** All members, in no order. They may leave meanwhile. */
     *members(): IterableIterator<Member> {
         for (const member of this.#members) if (member) yield member
     }

@@ -35,7 +35,7 @@ const make = (...[of, replace]: Parameters<typeof makeGate>) => {
     const kept = { store: memoryStore(() => clock.wall()), audit }
     const note = (fact: AuditFact) => audit.write(fact)
     const started = clock.wall()
-    const told = { started, loaded: () => started, warnings: latest, kept, note }
+    const told = { oneTime: null, started, loaded: () => started, warnings: latest, kept, note }
     const counted = { version: "1", meter, clients: () => 1 }
     const keeping = {
         loop,
@@ -44,6 +44,7 @@ const make = (...[of, replace]: Parameters<typeof makeGate>) => {
         ...told,
         ...counted,
         publishing: null,
+        trusted: () => {},
         reload: () => Promise.resolve(reloaded),
     }
     const ask = async (request: Request): Promise<Answer> => {
@@ -55,7 +56,7 @@ const make = (...[of, replace]: Parameters<typeof makeGate>) => {
         ask({ ask: "grant", door, source: parseAddress(source)!, ms })
     return { gate, ask, grant, lines, log, kept, keeping }
 }
-const ALL: Request = { ask: "revoke", door: null, source: null }
+const ALL: Request = { ask: "revoke", door: null, source: null, knocker: null }
 
 describe("answerer()", () => {
     it("grants and revokes, and says what came of it", async () => {
@@ -72,7 +73,7 @@ describe("answerer()", () => {
     it("refuses doors that are not there or have nothing to give, and what is too much", async () => {
         const { grant, ask } = make(config([ssh, close], { grants: 1 }))
         expect(await grant("web")).toEqual({ ok: false, code: "door", detail: "ssh, close" })
-        expect(await ask({ ask: "revoke", door: "web", source: null })).toMatchObject({ code: "door" })
+        expect(await ask({ ask: "revoke", door: "web", source: null, knocker: null })).toMatchObject({ code: "door" })
         expect(await grant("close")).toMatchObject({ ok: false, code: "nothing" })
         expect(await grant("ssh")).toMatchObject({ ok: true })
         expect(await grant("ssh", "192.0.2.8")).toMatchObject({ ok: false, code: "grants" })
@@ -168,7 +169,7 @@ describe("answerer()", () => {
     it("reads the audit trail", async () => {
         const { ask, kept } = make(config([ssh]))
         for (let i = 1; i <= 3; i++) kept.audit.write({ what: "suppressed", count: i })
-        const filter = { since: null, until: null, door: null, source: null, kinds: null }
+        const filter = { since: null, until: null, door: null, source: null, knocker: null, kinds: null }
         const answer = await ask({ ask: "log", after: 1, last: null, filter })
         expect(answer).toMatchObject({ next: 3, more: false, missing: 0, entries: [{ count: 2 }, { count: 3 }] })
     })

@@ -37,8 +37,26 @@ const make = (...[of, replace]: Parameters<typeof makeGate>) => {
     gate.loop.start()
     const { loop, clock, meter } = gate
     const kept = { store: null, audit: null }
-    const about = { loop, standing: loop.standing, clock, started: 0, loaded: () => 0, warnings: () => [], kept }
-    const keeping = { ...about, version: "1", meter, clients: () => 1, note: () => {}, publishing: null, reload }
+    const about = {
+        loop,
+        standing: loop.standing,
+        clock,
+        started: 0,
+        loaded: () => 0,
+        warnings: () => [],
+        oneTime: null,
+        kept,
+    }
+    const keeping = {
+        ...about,
+        version: "1",
+        meter,
+        clients: () => 1,
+        note: () => {},
+        publishing: null,
+        trusted: () => {},
+        reload,
+    }
     return { gate, keeping, text: () => metricsNow(keeping), samples: () => readSamples(metricsNow(keeping)).samples }
 }
 

@@ -211,13 +211,16 @@ const keeping = (text: () => string, gate: Gate, more: Partial<ReloadKeeping> = 
     const all: ReloadKeeping = {
         loop: gate.loop,
         log: (level, line) => lines.push(`${level} ${line}`),
-        read: () => [{ file: "postern.toml", text: text() }],
+        read: { files: () => [{ file: "postern.toml", text: text() }], knockers: nobody },
+        taken: () => {},
         state: () => Promise.resolve({ ok: true, store: null, journal: null }),
         report: (report) => reports.push(report),
         ...more,
     }
     return { lines, reports, ask: (...uids: readonly (number | null)[]) => reloadOnce(all, uids) }
 }
+
+const nobody = () => Promise.resolve({ ok: true as const, knockers: [], issues: [] })
 
 const broken = () => {
     throw new Error("a bug")
@@ -302,7 +305,9 @@ describe("reloadOnce()", () => {
         })
         gate.firewall.breakWith({ ok: false, code: "denied", detail: "not allowed" })
         expect(await keeping(() => TEXT, gate).ask()).toMatchObject({ code: "firewall", problems: ["not allowed"] })
-        expect(await keeping(() => TEXT, gate, { read: broken }).ask()).toMatchObject({ problems: ["a bug"] })
+        expect(await keeping(() => TEXT, gate, { read: { files: broken, knockers: nobody } }).ask()).toMatchObject({
+            problems: ["a bug"],
+        })
     })
 
     it("tells a hundred problems, and how many more there are", async () => {

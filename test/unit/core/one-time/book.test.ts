@@ -20,10 +20,9 @@ const oneTime = (window: number, length = 3) => ({
 
 /** The sequence of a counter, the same each time: hits that depend on all that is given. */
 function sequence(knocker: string, door: string, counter: number, length = 3): number[] {
-    let state = [...`${knocker}/${door}/${counter}`].reduce(
-        (sum, letter) => Math.imul(sum ^ letter.charCodeAt(0), 0x01000193),
-        7,
-    )
+    let state = `${knocker}/${door}/${counter}`
+        .split("")
+        .reduce((sum, letter) => Math.imul(sum ^ letter.charCodeAt(0), 0x01000193), 7)
     const drawn = new Set<number>()
     while (drawn.size < length) {
         state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 1

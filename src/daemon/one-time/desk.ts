@@ -1,0 +1,322 @@
+/**
+ * The desk: it derives everybody's upcoming sequences and puts them into the book that engines look into, and it keeps,
+ * before a door opens, that a sequence is used. See `Desk` for what others ask of it.
+ *
+ * Sequences are made in pieces, so that packets are looked at in between; until they are there, and while `state` cannot be
+ * used, the doors open by their fixed sequences alone.
+ */
+import { createHash, createHmac } from "node:crypto"
+import type { Config } from "../../core/config/config.ts"
+import type { Claim, EngineEvent } from "../../core/engine.ts"
+import { codeOf, hitOf, type Service } from "../../core/knock/hit.ts"
+import { OneTimeBook } from "../../core/one-time/book.ts"
+import type { BundleDoor } from "../../core/one-time/bundle.ts"
+import { counterName, type Digests, doorKey, knockerKey, sequenceAt } from "../../core/one-time/derive.ts"
+import type { Desk, KnockerStanding } from "../../core/one-time/desk.ts"
+import type { Knocker } from "../../core/one-time/knocker.ts"
+import type { Master } from "../../core/one-time/master.ts"
+import { messageOf } from "../../core/thrown.ts"
+import type { Store } from "../../ports/store.ts"
+import type { Log } from "../log.ts"
+import { type MasterKeeping, takeMaster } from "./master.ts"
+import { identityOf, isServed, mayOpen, type OneTimeDoor, oneTimeDoors } from "./members.ts"
+
+/** Ours: sequences are made for so long (ms) at a time. */
+const PIECE_MS = 4
+/** Ours: a state that cannot be used is tried again after so long (ms). */
+const AGAIN_MS = 2000
+
+const DIGESTS: Digests = {
+    sha256: (bytes) => createHash("sha256").update(bytes).digest(),
+    hmac: (key, bytes) => createHmac("sha256", key).update(bytes).digest(),
+}
+
+/** What it works with. */
+export type DeskKeeping = {
+    /** Null: there is none yet. */
+    readonly store: () => Store | null
+    /** The directory `state`, or why it cannot be used. */
+    readonly disk: () => Promise<MasterKeeping["disk"] | string>
+    /** The engine hears what became of claims, and who has gone. */
+    readonly event: (event: Extract<EngineEvent, { type: "claimed" | "unclaimed" | "expelled" }>) => void
+    /** What the host openly offers now. */
+    readonly offered: () => readonly Service[]
+    /** Milliseconds since 1970. */
+    readonly wall: () => number
+    readonly log: Log
+    /** Lets others have their turn. */
+    readonly pause?: () => Promise<void>
+}
+
+/** See the head of the file. */
+export class OneTimeDesk implements Desk {
+    readonly book = new OneTimeBook()
+    readonly #keeping: DeskKeeping
+    #config: Config | null = null
+    #doors: ReadonlyMap<string, OneTimeDoor> = new Map()
+    #knockers: ReadonlyMap<string, Knocker> = new Map()
+    #master: Master | null = null
+    /** Of members of the book: what their sequences were made of. */
+    readonly #made = new Map<string, string>()
+    readonly #used = new Map<string, number>()
+    readonly #listeners: ((knockers: readonly string[] | null) => void)[] = []
+    #waits: string | null = "sequences are being made"
+    /** One run of `#build` at a time is the one that counts. */
+    #run = 0
+    #again: NodeJS.Timeout | undefined
+    #told = ""
+    #stopped = false
+
+    constructor(keeping: DeskKeeping) {
+        this.#keeping = keeping
+    }
+
+    /**
+     * This configuration is in force, with these knockers. Whoever has gone opens nothing from now on, and what he has opened
+     * ends; the sequences of those who are new come soon.
+     */
+    take(config: Config, knockers: readonly Knocker[]): void {
+        this.#config = config
+        this.#doors = oneTimeDoors(config)
+        this.#knockers = new Map(knockers.map((knocker) => [knocker.name, knocker]))
+        this.#expel()
+        void this.#begin()
+    }
+
+    /** The state can be used now, or an operator has said from when on its journal is trusted. */
+    again(): void {
+        if (this.#config !== null) void this.#begin()
+    }
+
+    /** Uses a sequence up: the engine hears `claimed` once that is durable, else `unclaimed`. */
+    claim(claim: Claim): void {
+        void this.#claim(claim).catch((error: unknown) => {
+            this.#keeping.log("error", `one-time: ${messageOf(error)}`)
+            this.#keeping.event({ ...plain(claim), type: "unclaimed", code: "state" })
+        })
+    }
+
+    /** Something else listens on this host. */
+    offered(): void {
+        if (this.#waits === null && this.#doors.size > 0) this.#tell(null)
+    }
+
+    /** Makes nothing any more. */
+    stop(): void {
+        this.#stopped = true
+        this.#run++
+        clearTimeout(this.#again)
+    }
+
+    waitsFor(): string | null {
+        return this.#waits
+    }
+
+    /** For `status`. */
+    numbers(): { waitsFor: string | null; knockers: number; sequences: number } {
+        return { waitsFor: this.#waits, knockers: this.#knockers.size, sequences: this.book.size }
+    }
+
+    knockers(): readonly Knocker[] {
+        return [...this.#knockers.values()]
+    }
+
+    upcoming(name: string): readonly BundleDoor[] {
+        const knocker = this.#knockers.get(name)
+        if (knocker === undefined || this.#waits !== null) return []
+        const served = new Set(this.#keeping.offered().map(codeOf))
+        return [...this.#doors.values()].flatMap(({ door, window }): BundleDoor[] => {
+            const first = mayOpen(knocker, door.name) ? this.book.first(name, door.name) : null
+            if (first === null) return []
+            const sequences = Array.from({ length: window }, (_, i) => {
+                const codes = this.book.sequence(name, door.name, first + i)
+                return codes === null || isServed(codes, served) ? [] : [{ counter: first + i, hits: codes.map(hitOf) }]
+            })
+            return [{ name: door.name, opens: door.opens, within: door.oneTime!.within, sequences: sequences.flat() }]
+        })
+    }
+
+    standing(name: string): readonly KnockerStanding[] {
+        return [...this.#doors.keys()].flatMap((door): KnockerStanding[] => {
+            const next = this.book.first(name, door)
+            return next === null ? [] : [{ door, next, used: this.#used.get(keyOf(name, door)) ?? null }]
+        })
+    }
+
+    hear(changed: (knockers: readonly string[] | null) => void): void {
+        this.#listeners.push(changed)
+    }
+
+    /** Takes those out of the book who are not to be there, or not so. */
+    #expel(): void {
+        for (const { knocker: name, door } of this.book.members()) {
+            const knocker = this.#knockers.get(name)
+            const stays = knocker !== undefined && this.#doors.has(door) && mayOpen(knocker, door)
+            if (stays && this.#made.get(keyOf(name, door)) === this.#wanted(knocker, door)) continue
+            this.book.leave(name, door)
+            this.#made.delete(keyOf(name, door))
+            if (!stays) this.#keeping.event({ type: "expelled", knocker: name, door })
+        }
+    }
+
+    #wanted(knocker: Knocker, door: string): string {
+        return `${this.#doors.get(door)!.shape} ${this.#master?.made ?? ""} ${identityOf(knocker)}`
+    }
+
+    /** Sees that there is a master, and that everybody's sequences are in the book. */
+    async #begin(): Promise<void> {
+        const run = ++this.#run
+        clearTimeout(this.#again)
+        if (this.#doors.size === 0) {
+            this.#ready()
+            return
+        }
+        this.#waits ??= "sequences are being made"
+        const trouble = await this.#takeMaster()
+        if (run !== this.#run || this.#stopped) return
+        if (trouble !== null) {
+            this.#wait(trouble)
+            return
+        }
+        this.#expel()
+        if (await this.#build(run)) this.#ready()
+    }
+
+    /** Null, or why there is no master. */
+    async #takeMaster(): Promise<string | null> {
+        const { store: storeOf, disk: diskOf, wall, log } = this.#keeping
+        const store = storeOf()
+        const health = store?.health()
+        if (!store || !health || health.why === "away") return health?.trouble ?? "there is no journal"
+        if (this.#master !== null && this.#master.made > health.since) return null
+        try {
+            const disk = await diskOf()
+            if (typeof disk === "string") return disk
+            const { master, renewed } = await takeMaster({ disk, since: health.since, now: wall() })
+            this.#master = master
+            if (renewed === null) return null
+            // Nothing can be derived any more from what they count.
+            const dropped = await store.dropCounters()
+            if (!dropped.ok) return dropped.detail
+            const [level, why] = RENEWED[renewed]
+            log(level, `one-time: a new master was made: ${why}`)
+            return null
+        } catch (error) {
+            return messageOf(error)
+        }
+    }
+
+    #wait(trouble: string): void {
+        this.#waits = trouble
+        if (this.#told !== trouble)
+            this.#keeping.log("error", `one-time: ${trouble}: doors open by no one-time sequence until this is mended`)
+        this.#told = trouble
+        this.#again = setTimeout(() => void this.#begin(), AGAIN_MS).unref()
+    }
+
+    #ready(): void {
+        if (this.#told !== "") this.#keeping.log("notice", "one-time: sequences open doors again")
+        this.#told = ""
+        this.#waits = null
+        this.#tell(null)
+    }
+
+    /** Makes what is missing. False: another run has begun meanwhile. */
+    async #build(run: number): Promise<boolean> {
+        const { pause = () => new Promise<void>((resolve) => void setImmediate(resolve)) } = this.#keeping
+        for (const [length, rows] of this.#rows()) this.book.reserve(length, rows)
+        let until = performance.now() + PIECE_MS
+        for (const knocker of this.#knockers.values()) {
+            for (const name of this.#doors.keys()) {
+                if (performance.now() > until) {
+                    await pause()
+                    if (run !== this.#run) return false
+                    until = performance.now() + PIECE_MS
+                }
+                if (mayOpen(knocker, name) && !this.#made.has(keyOf(knocker.name, name))) this.#join(knocker, name)
+            }
+        }
+        return true
+    }
+
+    /** How many sequences there will be of each length. */
+    #rows(): Map<number, number> {
+        const rows = new Map<number, number>()
+        for (const { length, window } of this.#doors.values())
+            rows.set(length, (rows.get(length) ?? 0) + window * this.#knockers.size)
+        return rows
+    }
+
+    #join(knocker: Knocker, name: string): void {
+        const { length, window } = this.#doors.get(name)!
+        const key = this.#key(knocker, name)
+        const first = (this.#keeping.store()?.raised(counterName(DIGESTS, key)) ?? -1) + 1
+        this.book.join({ knocker: knocker.name, door: name, length, window }, first)
+        for (let counter = first; counter < first + window; counter++) this.#put(knocker.name, name, key, counter)
+        this.#made.set(keyOf(knocker.name, name), this.#wanted(knocker, name))
+    }
+
+    #put(knocker: string, name: string, key: Uint8Array, counter: number): void {
+        const { pool, length } = this.#doors.get(name)!
+        this.book.put(knocker, name, counter, sequenceAt(DIGESTS, key, pool, length, counter).map(codeOf))
+    }
+
+    #key(knocker: Knocker, door: string): Uint8Array {
+        return doorKey(DIGESTS, knockerKey(DIGESTS, this.#master!.key, knocker), door)
+    }
+
+    async #claim(claim: Claim): Promise<void> {
+        const { door: name, knocker: who, counter } = claim
+        const { store: storeOf, event, log, wall } = this.#keeping
+        const refuse = (code: "used" | "state") => event({ ...plain(claim), type: "unclaimed", code })
+        const [store, knocker, master] = [storeOf(), this.#knockers.get(who), this.#master]
+        if (store === null || knocker === undefined || master === null) {
+            refuse("state")
+            return
+        }
+        const made = this.#made.get(keyOf(who, name))
+        const key = this.#key(knocker, name)
+        const result = await store.raise(counterName(DIGESTS, key), counter, master.made)
+        if (this.#stopped) return
+        if (!result.ok) {
+            if (result.code !== "used") log("error", `one-time: ${who} at ${name} was not let in: ${result.detail}`)
+            refuse(result.code === "used" ? "used" : "state")
+            // The journal was told to trust less than it did: then this master is too old.
+            if (result.code === "unsure") void this.#begin()
+            return
+        }
+        // Who has gone meanwhile, or has other keys now, is not let in.
+        if (made === undefined || this.#made.get(keyOf(who, name)) !== made) {
+            refuse("used")
+            return
+        }
+        const first = this.book.first(who, name) ?? 0
+        this.book.advance(who, name, counter + 1)
+        const { window } = this.#doors.get(name)!
+        for (let n = Math.max(first + window, counter + 1); n <= counter + window; n++) this.#put(who, name, key, n)
+        this.#used.set(keyOf(who, name), wall())
+        event({ ...plain(claim), type: "claimed" })
+        this.#tell([who])
+    }
+
+    #tell(knockers: readonly string[] | null): void {
+        for (const listener of this.#listeners) listener(knockers)
+    }
+}
+
+const RENEWED = {
+    first: ["notice", "there was none"],
+    damaged: ["error", "the file of the old one was damaged. All bundles that are out are worth nothing"],
+    journal: [
+        "error",
+        "the journal does not know everything since the old one was made. All bundles that are out are worth nothing",
+    ],
+} as const
+
+function plain({ door, source, knocker, counter }: Claim): Claim {
+    return { door, source, knocker, counter }
+}
+
+function keyOf(knocker: string, door: string): string {
+    return `${knocker} ${door}`
+}

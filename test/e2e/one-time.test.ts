@@ -1,0 +1,169 @@
+/**
+ * One-time sequences with real packets and a real kernel: each opens its door once, for whoever has it, whatever happens to
+ * the daemon, its disk and its clock meanwhile.
+ */
+import { readFileSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { type Daemon, eventually, type Host, type Lab, makeLab, POSTERN } from "../lab/lab.ts"
+import { type Name, sequenceOf, writeKnocker } from "../lab/one-time.ts"
+
+const SSH = {
+    door: "ssh",
+    length: 3,
+    protocols: ["tcp", "udp", "icmp"],
+    services: [{ protocol: "tcp", port: 2222 }],
+} as const
+
+let lab: Lab<"knocker">
+let knocker: Host
+let state: string
+let users: string
+let tests = 0
+const daemons: Daemon[] = []
+
+beforeAll(() => {
+    lab = makeLab(["knocker"])
+    knocker = lab.hosts.knocker
+})
+beforeEach(() => {
+    const own = join(lab.scratch, `one-time-${++tests}`)
+    state = join(own, "state")
+    users = join(own, "users.d")
+    writeKnocker(users, "anna")
+    writeKnocker(users, "bert")
+})
+afterEach(async () => {
+    for (const daemon of daemons.splice(0)) await daemon.stop()
+    lab.gateway.exec(["nft", "delete", "table", "inet", "postern"])
+})
+afterAll(() => lab?.remove())
+
+const configuration = () => `
+[gateway]
+state = "${state}"
+[bundles]
+users = "${users}"
+gateway = "${lab.gateway.v4}"
+[[door]]
+name = "ssh"
+opens = ["tcp/2222"]
+for = "1s"
+hide = true
+[door.one_time]
+length = 3
+window = 5
+protocols = ["tcp", "udp", "icmp"]
+`
+
+async function start(until: RegExp | null = /\bready\b/): Promise<Daemon> {
+    const daemon = await lab.startDaemon(configuration(), { until })
+    daemons.push(daemon)
+    return daemon
+}
+
+/** Waits until sequences are there. */
+async function usable(daemon: Daemon): Promise<void> {
+    expect(await eventually(() => JSON.parse(ask(daemon, "status", "--json")).oneTime.waitsFor === null)).toBe(true)
+}
+
+function ask(daemon: Daemon, ...words: readonly string[]): string {
+    return lab.gateway.must([POSTERN, ...words, "--socket", daemon.socket])
+}
+
+const hits = (name: Name, counter: number, generation = 0) => sequenceOf(state, SSH, name, counter, generation)
+
+function knock(sequence: readonly string[]): void {
+    knocker.must([POSTERN, "knock", lab.gateway.v4, ...sequence, "--delay", "30ms", "-4"])
+}
+
+/** What the log says of this many knocks, after what it said before. */
+const opened = (daemon: Daemon) => daemon.log.all.filter((line) => /: open: /.test(line)).length
+
+async function opens(daemon: Daemon, sequence: readonly string[], who: string): Promise<void> {
+    const before = daemon.log.all.length
+    knock(sequence)
+    expect(await eventually(() => daemon.log.all.slice(before).some((line) => line.includes(`(${who}): open`)))).toBe(
+        true,
+    )
+}
+
+async function opensNothing(daemon: Daemon, sequence: readonly string[]): Promise<void> {
+    const [before, packets] = [opened(daemon), delivered(daemon)]
+    knock(sequence)
+    // Each of its hits may begin a sequence, so the daemon has seen all of them, and what it opens it has opened by then.
+    expect(await eventually(() => delivered(daemon) >= packets + sequence.length)).toBe(true)
+    expect(opened(daemon)).toBe(before)
+}
+
+const delivered = (daemon: Daemon): number => JSON.parse(ask(daemon, "status", "--json")).counters.delivered
+
+describe("one-time sequences", () => {
+    it("open once each, for each of two knockers, who are named; and what was skipped opens nothing", async () => {
+        const daemon = await start()
+        await usable(daemon)
+        await opens(daemon, hits("anna", 0), "anna")
+        await opensNothing(daemon, hits("anna", 0))
+        await opens(daemon, hits("bert", 0), "bert")
+        await opens(daemon, hits("anna", 3), "anna")
+        for (const skipped of [1, 3]) await opensNothing(daemon, hits("anna", skipped))
+        await opensNothing(daemon, hits("anna", 9))
+        await opens(daemon, hits("anna", 8), "anna")
+        const status = JSON.parse(ask(daemon, "status", "--json"))
+        expect(status.grants).toMatchObject([{ door: "ssh", source: knocker.v4, by: "knock", knocker: "anna" }])
+        expect(ask(daemon, "log", "--knocker", "bert")).toMatch(/open: tcp\/2222.*\(bert\)/)
+        expect(ask(daemon, "log", "--knocker", "bert")).not.toContain("anna")
+        expect(daemon.log.all.join("\n")).not.toMatch(new RegExp(hits("anna", 0)[0]!.split(":").join("|")))
+    })
+
+    it("stay used after kill -9, and those to come are the same", async () => {
+        const first = await start()
+        await usable(first)
+        const coming = hits("anna", 2)
+        await opens(first, hits("anna", 1), "anna")
+        await first.stop("SIGKILL")
+        const second = await start()
+        await usable(second)
+        expect(hits("anna", 2)).toEqual(coming)
+        await opensNothing(second, hits("anna", 1))
+        await opens(second, coming, "anna")
+    })
+
+    it("of whom was removed open nothing from the reload on, and what they have opened ends", async () => {
+        const daemon = await start()
+        await usable(daemon)
+        await opens(daemon, hits("bert", 0), "bert")
+        rmSync(join(users, "bert.toml"))
+        writeKnocker(users, "anna", 1)
+        ask(daemon, "reload")
+        await daemon.log.waitFor(/ssh: 10\.77\.0\.2 \(bert\): closed by a new configuration/)
+        await usable(daemon)
+        await opensNothing(daemon, hits("bert", 1))
+        await opensNothing(daemon, hits("anna", 0))
+        await opens(daemon, hits("anna", 0, 1), "anna")
+        expect(ask(daemon, "revoke", "--knocker", "anna")).toBe("")
+        await daemon.log.waitFor(/\(anna\): revoked by hand of user 0/)
+    })
+
+    it("are others with a new journal, and after a damaged master: nobody knows what was used", async () => {
+        const first = await start()
+        await usable(first)
+        const old = hits("anna", 0)
+        await opens(first, old, "anna")
+        await first.stop()
+        rmSync(join(state, "journal"))
+        const second = await start()
+        await usable(second)
+        await second.log.waitFor(/a new master was made: the journal does not know/)
+        expect(hits("anna", 0)).not.toEqual(old)
+        await opensNothing(second, old)
+        await opens(second, hits("anna", 0), "anna")
+        await second.stop()
+        const file = join(state, "one-time.master")
+        writeFileSync(file, readFileSync(file, "latin1").replace(/key ./, "key z"))
+        const third = await start()
+        await usable(third)
+        await third.log.waitFor(/a new master was made: the file of the old one was damaged/)
+        await opens(third, hits("anna", 0), "anna")
+    })
+})

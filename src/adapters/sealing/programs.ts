@@ -61,11 +61,12 @@ type Failed = Extract<Unsealed, { ok: false }>
 
 /**
  * What it wrote counts only if gpg says that nobody has changed it: it writes before it knows. Files do not name their
- * keys, so gpg tries all that it has: it cannot tell a wrong passphrase from a key that is another one.
+ * keys, so gpg tries all that it has: it cannot tell a wrong passphrase from a key that is another one, and gpg 2.2 ends
+ * with 2 if one of them did not fit before one did.
  */
 function gpgAnswer({ code, output, said, status }: Ended): Unsealed {
     const has = (word: string) => new RegExp(`^\\[GNUPG:\\] ${word}\\b`, "m").test(status)
-    if (code === 0 && has("DECRYPTION_OKAY") && has("GOODMDC")) return { ok: true, text: output }
+    if (code !== null && has("DECRYPTION_OKAY") && has("GOODMDC")) return { ok: true, text: output }
     // The checksum of the armour has no status; in each language its line has this word.
     if (has("DECRYPTION_KEY") || has("NODATA") || /\bCRC\b/.test(said)) return failed("damaged", lastLine(said))
     if (has("DECRYPTION_FAILED"))

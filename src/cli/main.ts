@@ -6,6 +6,8 @@ import { printable } from "../voice/printable.ts"
 import { endWithReader, processTerminal } from "../voice/terminal.ts"
 import { bundle } from "./commands/bundle.ts"
 import { check } from "./commands/check.ts"
+import { enroll } from "./commands/enroll.ts"
+import { fetch } from "./commands/fetch.ts"
 import { grant } from "./commands/grant.ts"
 import { importing } from "./commands/import.ts"
 import { keygen } from "./commands/keygen.ts"
@@ -61,6 +63,8 @@ export async function main(args: readonly string[], extra: readonly CliCommand[]
         user,
         bundle,
         keygen,
+        enroll,
+        fetch,
         knock,
         knockCompat,
     ])

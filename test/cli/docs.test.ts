@@ -143,7 +143,7 @@ describe("every example", () => {
         let seen = 0
         for (const page of PAGES) {
             for (const [, command, rest] of read(page).matchAll(
-                /\bpostern (run|web|status|watch|metrics|log|grant|revoke|reload|state|check|keygen|knockd|knock-compat|knock|[a-z]+ -)([^\n`|;&)"]*)/g,
+                /\bpostern (run|web|status|watch|metrics|log|grant|revoke|reload|state|check|keygen|enroll|fetch|knockd|knock-compat|knock|[a-z]+ -)([^\n`|;&)"]*)/g,
             )) {
                 expect(commands, `${page}: postern ${command}`).toContain(command)
                 const known = helpOptions(command).flatMap((names) => names.split(" "))
@@ -181,7 +181,7 @@ describe("every example", () => {
             ...blocks(read("docs/postern-knock.1.md"), "toml"),
             /^ {2}host = .*?(?=\n\n)/ms.exec(KNOCK_NOTES)?.[0],
         ]
-        expect(examples).toHaveLength(2)
+        expect(examples).toHaveLength(3)
         for (const example of examples) expect(parseProfile(example!)).toMatchObject({ ok: true })
     })
 

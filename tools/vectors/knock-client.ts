@@ -108,6 +108,12 @@ flags = "fin,psh,!ack"
         profile: TABLE.replace(/identity.*/, 'decrypt_with = "gpg"'),
         expect: { ...bundled, bundle: { ...anna, identities: [], decryptWith: "gpg" } },
     },
+    {
+        name: "profile-bundle-with-what-a-door-opens",
+        profile: `${TABLE}[[door]]\nname = "ssh"\nwait = "tcp/2222"\n`,
+        expect: { ...bundled, doors: [{ ...ssh, hits: [], wait: "tcp/2222" }], bundle: anna },
+    },
+    bad("bundle-and-empty-hits", `${TABLE}[[door]]\nname = "ssh"\nhits = []\n`, "door[0].hits type"),
     bad("bundle-no-identity", TABLE.replace(/identity.*/, ""), "bundle.identity missing"),
     bad("bundle-empty-identity", TABLE.replace(/identity.*/, 'identity = ""'), "bundle.identity bundle"),
     bad("bundle-age-without-identity", TABLE.replace(/identity.*/, 'decrypt_with = "age"'), "bundle.identity missing"),

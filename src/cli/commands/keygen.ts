@@ -49,6 +49,6 @@ async function act(given: string | undefined, options: Options, terminal: Termin
 }
 
 async function defaultFile(): Promise<string> {
-    const { deviceKeyFile } = await import("../bundle/folders.ts")
+    const { deviceKeyFile } = await import("../device/folders.ts")
     return deviceKeyFile(process.env)
 }

@@ -1,4 +1,4 @@
-/** `postern knock`: the client for a fixed sequence. */
+/** `postern knock`: the client, for fixed sequences and for one-time ones. */
 import type { Command } from "commander"
 import type { CliCommand } from "../../voice/command.ts"
 import type { RawOptions } from "../knock/request.ts"
@@ -32,6 +32,11 @@ export const knock: CliCommand = {
             .option("--flags <FLAGS>", "TCP flags of the hits, such as fin,psh (default: syn; others need CAP_NET_RAW)")
             .option("-p, --profile <NAME>", "use this profile: a name, or a path")
             .option("--hits-file <FILE>", "take the hits from a file of mode 600, or - for standard input")
+            .option("--offline", "one-time sequences: fetch nothing, use the bundle that was fetched before")
+            .option(
+                "--ignore-clock",
+                "one-time sequences: use a bundle whose time is over, because this clock is wrong",
+            )
             .option("-n, --dry-run", "show what would be sent, and send nothing")
             .option("--json", "the result as one JSON object")
             .option("-q, --quiet", "say nothing but errors")

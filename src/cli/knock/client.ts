@@ -7,13 +7,12 @@ import type { Profile, ProfileDoor } from "../../core/knock/profile.ts"
 import { SYN } from "../../core/net/packet.ts"
 import { EXIT, type ExitCode } from "../../voice/exit.ts"
 import type { Terminal } from "../../voice/terminal.ts"
+import type { Published } from "../device/published.ts"
 import {
-    fileTroubleText,
     lostText,
     noDoorText,
     noProfileText,
     notFoundText,
-    profileProblemText,
     progressText,
     resultText,
     type Said,
@@ -23,6 +22,7 @@ import { type Job, type Outcome, runJob, type Supply, sameHits } from "./flow.ts
 import { type FileTrouble, type Loaded, namedProfile, profileFolder, profileFor, readHits } from "./profiles.ts"
 import { progressLine } from "./progress.ts"
 import type { RawOptions, Request } from "./request.ts"
+import { tellFileTrouble } from "./trouble.ts"
 
 /** Between two hits, in milliseconds: far more than packets on one path overtake each other by. */
 const DELAY = 100
@@ -40,13 +40,16 @@ type Knock = {
     readonly flags: TcpFlags | null
     readonly wait: Service | null
     readonly profile: Profile | null
+    /** For knocks that are another one each time: hears of the success, and knows why there is none left. */
+    readonly published: Published | null
 }
 
 type Stop = { readonly stop: ExitCode }
 
 /** Carries out a request and gives the exit code. */
 export async function knockAt(request: Request, options: RawOptions, terminal: Terminal): Promise<ExitCode> {
-    const knock = await prepare(request, terminal)
+    const interruption = new AbortController()
+    const knock = await prepare(request, options, terminal, interruption.signal)
     if ("stop" in knock) return knock.stop
     if (request.retries !== undefined && knock.wait === null) {
         terminal.error("--retries: without --wait nobody knows whether to knock again")
@@ -67,7 +70,7 @@ export async function knockAt(request: Request, options: RawOptions, terminal: T
         force: request.force,
     }
     if (options.dryRun) return dryRun(job, knock, options, terminal)
-    return run(job, knock, request, options, terminal)
+    return run(job, knock, request, options, terminal, interruption)
 }
 
 async function run(
@@ -76,6 +79,7 @@ async function run(
     request: Request,
     options: RawOptions,
     terminal: Terminal,
+    interruption: AbortController,
 ): Promise<ExitCode> {
     const { socketKnocker } = await import("../../adapters/knocker/sockets.ts")
     const knocker = socketKnocker({
@@ -84,7 +88,6 @@ async function run(
         interface: request.interface,
         flags: knock.flags?.set || SYN,
     })
-    const interruption = new AbortController()
     const interrupt = () => interruption.abort()
     process.once("SIGINT", interrupt)
     const line = progressLine(terminal, options.quiet === true)
@@ -99,6 +102,7 @@ async function run(
             } else line.show(progressText(knock.host, knock.wait, what))
         })
         line.clear()
+        if (outcome.result === "opened") knock.published?.opened()
         return report(outcome, job, knock, options, terminal)
     } finally {
         line.clear()
@@ -109,9 +113,10 @@ async function run(
 
 /** Says how it ended. */
 function report(outcome: Outcome, job: Job, knock: Knock, options: RawOptions, terminal: Terminal): ExitCode {
-    const said = resultText(outcome, knock.host, knock.wait)
+    const none = outcome.result === "none-left" ? (knock.published?.whyNone() ?? null) : null
+    const said = none?.said ?? resultText(outcome, knock.host, knock.wait)
     if (options.json) terminal.out(JSON.stringify(asJson(outcome, job, knock)))
-    const code = exitCode(outcome)
+    const code = none?.code ?? exitCode(outcome)
     // A family without a way is no news while the other one works; everything else that was lost is.
     for (const lost of outcome.lost)
         if (code !== EXIT.ok || lost.code !== "unreachable")
@@ -129,6 +134,7 @@ const PERMISSION = ["echo-denied", "raw-denied", "privileged-port", "denied"]
 function exitCode(outcome: Outcome): ExitCode {
     if (outcome.result === "interrupted") return EXIT.interrupted
     if (outcome.result === "not-opened") return EXIT.failed
+    if (outcome.result === "none-left") return EXIT.stale
     if (outcome.result !== "unreachable") return EXIT.ok
     return outcome.lost.some(({ code }) => PERMISSION.includes(code)) ? EXIT.permission : EXIT.network
 }
@@ -167,7 +173,12 @@ async function dryRun(job: Job, knock: Knock, options: RawOptions, terminal: Ter
 }
 
 /** Finds the hits and all that belongs to them. */
-async function prepare(request: Request, terminal: Terminal): Promise<Knock | Stop> {
+async function prepare(
+    request: Request,
+    options: RawOptions,
+    terminal: Terminal,
+    interrupted: AbortSignal,
+): Promise<Knock | Stop> {
     const { host, wanted } = request
     const loaded =
         request.profile === null
@@ -175,7 +186,7 @@ async function prepare(request: Request, terminal: Terminal): Promise<Knock | St
             : await namedProfile(request.profile, terminal.env)
     if (loaded !== null && !loaded.ok) return trouble(loaded.trouble, terminal)
     const profile = loaded?.value ?? null
-    const base = { host, address: profile?.host ?? host, profile }
+    const base = { host, address: profile?.host ?? host, profile, published: null }
     const given = { flags: request.flags ?? null, wait: request.wait ?? null }
     if (wanted.from === "operands") return { ...base, ...given, door: null, supply: sameHits(wanted.hits) }
     if (wanted.from === "file") {
@@ -186,6 +197,14 @@ async function prepare(request: Request, terminal: Terminal): Promise<Knock | St
     }
     if (profile === null) return usage(noProfileText(host, wanted.door, profileFolder(terminal.env)), terminal)
     const door = pickDoor(profile, wanted.door)
+    if (profile.bundle !== null && (wanted.door === null || door === null || door.hits.length === 0)) {
+        // Loaded for bundles alone: a fixed sequence is sent without waiting for all of that.
+        const { publishedDoor } = await import("../device/published.ts")
+        const wait = request.wait === undefined ? (door?.wait ?? undefined) : request.wait
+        const asked = { bundle: profile.bundle, name: request.profile ?? host, door: wanted.door, wait }
+        const found = await publishedDoor(asked, options, terminal, interrupted)
+        return "stop" in found ? found : { ...base, ...found, flags: request.flags ?? door?.flags ?? null }
+    }
     if (door === null) {
         const known = profile.doors.map(({ name }) => name)
         return usage(noDoorText(host, wanted.door, known), terminal)
@@ -205,15 +224,7 @@ function usage(said: Said, terminal: Terminal): Stop {
 }
 
 function trouble(found: FileTrouble, terminal: Terminal): Stop {
-    terminal.error(...fileTroubleText(found))
-    if (found.code === "broken") {
-        for (const { path, problem } of found.issues) {
-            const at = problem.code === "syntax" ? `${found.file}:${problem.line}:${problem.column}` : found.file
-            const where = path.map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`)).join("")
-            terminal.say(`${at}: ${where === "" ? "" : `${where.slice(1)}: `}${profileProblemText(problem)}`)
-        }
-    }
-    return { stop: found.code === "no-profile" || found.code === "unreadable" ? EXIT.usage : EXIT.configuration }
+    return { stop: tellFileTrouble(found, terminal) }
 }
 
 /** Where the host is: what it says itself, or what the name service says. */

@@ -29,7 +29,7 @@ export function profileFolder(env: Env): string {
 export async function namedProfile(name: string, env: Env): Promise<Loaded<Profile>> {
     const folder = profileFolder(env)
     if (name.includes("/") || name.endsWith(".toml")) return readProfile(name)
-    if (!isName(name) || !names(folder).includes(name))
+    if (!isProfileName(name) || !names(folder).includes(name))
         return { ok: false, trouble: { code: "no-profile", name, known: names(folder), folder } }
     return readProfile(join(folder, `${name}.toml`))
 }
@@ -110,7 +110,7 @@ function unreadable(file: string, error: unknown): Loaded<never> {
 function names(folder: string): readonly string[] {
     try {
         return readdirSync(folder)
-            .filter((file) => file.endsWith(".toml") && isName(file.slice(0, -5)))
+            .filter((file) => file.endsWith(".toml") && isProfileName(file.slice(0, -5)))
             .map((file) => file.slice(0, -5))
             .toSorted()
     } catch {
@@ -118,4 +118,7 @@ function names(folder: string): readonly string[] {
     }
 }
 
-const isName = (text: string): boolean => /^[a-z0-9_][\w.-]*$/i.test(text)
+/** Can a profile be called so? */
+export function isProfileName(text: string): boolean {
+    return /^[a-z0-9_][\w.-]*$/i.test(text)
+}

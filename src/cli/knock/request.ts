@@ -28,6 +28,8 @@ export type RawOptions = {
     readonly profile?: string
     readonly hitsFile?: string
     readonly force?: true
+    readonly offline?: true
+    readonly ignoreClock?: true
     readonly dryRun?: true
     readonly json?: true
     readonly quiet?: true

@@ -28,7 +28,7 @@ export type Profile = {
     readonly delay: number | null
     readonly timeout: number | null
     readonly retries: number | null
-    /** Those with a fixed sequence: never none without a bundle. */
+    /** At least one, with hits, where there is no bundle. */
     readonly doors: readonly ProfileDoor[]
     /** Where one-time sequences come from; null: there are none. */
     readonly bundle: ProfileBundle | null
@@ -37,6 +37,7 @@ export type Profile = {
 /** How to knock at one door. */
 export type ProfileDoor = {
     readonly name: string
+    /** None: those of the bundle. */
     readonly hits: readonly Hit[]
     /** What answers when the door is open; null: nothing that could be asked. */
     readonly wait: Service | null
@@ -116,9 +117,10 @@ const service = z.pipe(
     }),
 )
 
+const hits = z.array(word("hit", parseHit)).check(z.minLength(1), z.maxLength(MAX_HITS))
 const doorSchema = z.strictObject({
     name: refine(isDoorName, { code: "name" }),
-    hits: z.array(word("hit", parseHit)).check(z.minLength(1), z.maxLength(MAX_HITS)),
+    hits,
     wait: optional(service),
     flags: optional(word("flags", parseFlags)),
 })
@@ -134,7 +136,7 @@ const published = z.strictObject({
     host: z.optional(host),
     ...common,
     bundle: bundleSchema,
-    door: z._default(z.array(doorSchema), []),
+    door: z._default(z.array(z.extend(doorSchema, { hits: z._default(hits, []) })), []),
 })
 
 /** By the schema of its kind: what must be there depends on whether bundles say the rest. */

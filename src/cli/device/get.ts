@@ -68,8 +68,8 @@ async function follow(from: URL, options: GetOptions, signal: AbortSignal): Prom
         const status = response.statusCode ?? 0
         if (!REDIRECTS.includes(status)) return take(response, status, options)
         response.destroy()
-        const target = response.headers.location ?? ""
-        if (!URL.canParse(target, url.href)) return refuse("redirect", "to nowhere")
+        const target = response.headers.location
+        if (target === undefined || !URL.canParse(target, url.href)) return refuse("redirect", "to nowhere")
         const next = new URL(target, url)
         if (!/^https?:$/.test(next.protocol)) return refuse("redirect", `to ${next.protocol}`)
         if (url.protocol === "https:" && next.protocol === "http:") return refuse("redirect", "from https to http")

@@ -13,19 +13,19 @@ type Env = Readonly<Record<string, string | undefined>>
 const MOST = 4096
 
 /** Asks once. `what` is the question without its colon. */
-export async function askPassphrase(what: string, env: Env): Promise<{ readonly said: string } | Refused> {
+export async function askPassphrase(what: string, env: Env): Promise<{ readonly said: string } | Unasked> {
     const own = env["POSTERN_ASKPASS"]
     if (own) return askProgram(own, what)
     const fd = openTerminal()
     if (fd !== null) return askTerminal(fd, what)
     const program = env["SSH_ASKPASS"]
-    return program ? askProgram(program, what) : { refused: "nobody" }
+    return program ? askProgram(program, what) : { unasked: "nobody" }
 }
 
 /** Why there is no passphrase. */
-export type Refused = { readonly refused: "nobody" | "interrupted" | "failed" }
+export type Unasked = { readonly unasked: "nobody" | "interrupted" | "failed" }
 
-function askProgram(program: string, what: string): Promise<{ readonly said: string } | Refused> {
+function askProgram(program: string, what: string): Promise<{ readonly said: string } | Unasked> {
     return new Promise((resolve) => {
         const child = spawn(program, [`${what}: `], { stdio: ["ignore", "pipe", "inherit"] })
         const pieces: Buffer[] = []
@@ -35,12 +35,12 @@ function askProgram(program: string, what: string): Promise<{ readonly said: str
             if (size > MOST) child.kill()
             else pieces.push(piece)
         })
-        child.on("error", () => resolve({ refused: "failed" }))
+        child.on("error", () => resolve({ unasked: "failed" }))
         child.on("close", (code) => {
             const text = Buffer.concat(pieces)
                 .toString("utf8")
                 .replace(/\r?\n$/, "")
-            resolve(code === 0 ? { said: text } : { refused: "failed" })
+            resolve(code === 0 ? { said: text } : { unasked: "failed" })
         })
     })
 }
@@ -53,22 +53,22 @@ function openTerminal(): number | null {
     }
 }
 
-function askTerminal(fd: number, what: string): Promise<{ readonly said: string } | Refused> {
+function askTerminal(fd: number, what: string): Promise<{ readonly said: string } | Unasked> {
     const output = openSync("/dev/tty", "w")
     const input = new ReadStream(fd)
     input.setRawMode(true)
     writeSync(output, `${what}: `)
     const decoder = new StringDecoder("utf8")
     let said = ""
-    return new Promise<{ readonly said: string } | Refused>((resolve) => {
-        input.on("end", () => resolve({ refused: "nobody" }))
-        input.on("error", () => resolve({ refused: "failed" }))
+    return new Promise<{ readonly said: string } | Unasked>((resolve) => {
+        input.on("end", () => resolve({ unasked: "nobody" }))
+        input.on("error", () => resolve({ unasked: "failed" }))
         input.on("data", (piece: Buffer) => {
             for (const letter of decoder.write(piece)) {
                 // What the terminal would do by itself if it were not silent (termios(3)).
                 if (letter === "\r" || letter === "\n") return resolve({ said })
-                if (letter === "\u0003") return resolve({ refused: "interrupted" })
-                if (letter === "\u0004") return resolve(said === "" ? { refused: "nobody" } : { said })
+                if (letter === "\u0003") return resolve({ unasked: "interrupted" })
+                if (letter === "\u0004") return resolve(said === "" ? { unasked: "nobody" } : { said })
                 if (letter === "\u007f" || letter === "\b") said = Array.from(said).slice(0, -1).join("")
                 else if (letter === "\u0015") said = ""
                 else if (said.length < MOST) said += letter

@@ -7,7 +7,7 @@ import { buildSync } from "esbuild"
 /** A worker that can be run by node, until it is removed. */
 export type Bundled = { readonly file: string; readonly remove: () => void }
 
-/** Bundles `test/lab/NAME.ts`. */
+/** Bundles NAME.ts of this folder, or of a path from it. */
 export function bundleWorker(name: string): Bundled {
     // In the checkout, where the FFI library is found.
     const scratch = mkdtempSync(join(import.meta.dirname, "..", "..", "node_modules", ".worker-"))

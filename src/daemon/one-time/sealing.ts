@@ -27,8 +27,8 @@ export type ThreadSealer = Sealer & { readonly stop: () => Promise<void> }
 
 type Waiting = { readonly done: (sealed: Sealed) => void; readonly failed: (error: Error) => void }
 
-/** Seals in a thread with this program, which is `sealing.js` beside the daemon. */
-export function threadSealer(program = new URL("./sealing.js", import.meta.url), idle = IDLE_MS): ThreadSealer {
+/** Seals in a thread with this program, which is `sealing-worker.js` beside the daemon. */
+export function threadSealer(program = new URL("./sealing-worker.js", import.meta.url), idle = IDLE_MS): ThreadSealer {
     const waiting = new Map<number, Waiting>()
     let worker: Worker | null = null
     let timer: NodeJS.Timeout | undefined
@@ -40,14 +40,15 @@ export function threadSealer(program = new URL("./sealing.js", import.meta.url),
     }
     const begin = (): Worker => {
         const begun = new Worker(program)
-        // Nobody waits for it at the end of the process.
-        begun.unref()
         begun.on("message", (reply: SealReply) => {
             const one = waiting.get(reply.id)
             waiting.delete(reply.id)
             if ("sealed" in reply) one?.done(reply.sealed)
             else one?.failed(new Error(reply.failed))
-            if (waiting.size === 0) timer = setTimeout(() => void stop(), idle).unref()
+            if (waiting.size > 0) return
+            // With nothing to do it keeps no process from its end.
+            begun.unref()
+            timer = setTimeout(() => void stop(), idle).unref()
         })
         begun.on("error", failAll)
         begun.on("exit", () => {
@@ -70,6 +71,7 @@ export function threadSealer(program = new URL("./sealing.js", import.meta.url),
             const job: SealJob = { id, text, kind, recipients, now }
             return new Promise((done, failed) => {
                 waiting.set(id, { done, failed })
+                worker!.ref()
                 // oxlint-disable-next-line unicorn/require-post-message-target-origin -- that is for windows
                 worker!.postMessage(job)
             })

@@ -17,8 +17,6 @@ const ROOM = 64 << 20
 const KEPT_MOST = 1 << 18
 /** Ours: how often the directory is looked at, whatever the kernel has told of it (ms): on network file systems it tells nothing. */
 const LOOK_EVERY = 2000
-/** Ours: changes that come within this time (ms) are looked at once. */
-const TOGETHER = 20
 /** Ours: so many names are taken in before others have their turn. */
 const AT_A_TIME = 500
 /** Ours: a file that changes while it is read is read again so often. */
@@ -40,7 +38,8 @@ export class Shelf {
     readonly #every: NodeJS.Timeout
     #bytes = 0
     #watched: { readonly directory: string; readonly watcher: FSWatcher } | null = null
-    #soon: NodeJS.Timeout | null = null
+    /** What a look has found so far, while it lasts; what is told of meanwhile belongs to it. */
+    #there: Set<string> | null = null
     #seen = ""
     #looking: Promise<void> | null = null
     #again = false
@@ -90,7 +89,6 @@ export class Shelf {
     close(): void {
         this.#closed = true
         clearInterval(this.#every)
-        if (this.#soon !== null) clearTimeout(this.#soon)
         this.#watched?.watcher.close()
         this.#watched = null
     }
@@ -163,6 +161,7 @@ export class Shelf {
         const settled = Date.now() - Number(stats.mtimeMs) > LOOK_EVERY
         if (!told && seen === this.#seen) return
         const there = new Set<string>()
+        this.#there = there
         for await (const { name } of await opendir(this.#directory)) {
             if (!Names.fits(name)) continue
             there.add(name)
@@ -170,6 +169,7 @@ export class Shelf {
             this.#names.add(name)
             if (there.size % AT_A_TIME === 0) await others()
         }
+        this.#there = null
         this.#names.retain(there)
         this.#seen = settled ? seen : ""
     }
@@ -180,11 +180,14 @@ export class Shelf {
         this.#watched?.watcher.close()
         this.#watched = null
         try {
-            const watcher = watch(this.#directory, { persistent: false }, () => {
-                this.#soon ??= setTimeout(() => {
-                    this.#soon = null
-                    void this.#look(true)
-                }, TOGETHER)
+            const watcher = watch(this.#directory, { persistent: false }, (_, name) => {
+                // Known ones are opened for each answer anyway, and those that have gone are found by the clock: a
+                // publication of very many files costs nothing here.
+                if (name === null) void this.#look(true)
+                else if (Names.fits(name)) {
+                    if (!this.#names.has(name)) this.#names.add(name)
+                    this.#there?.add(name)
+                }
             })
             watcher.on("error", () => watcher.close())
             this.#watched = { directory, watcher }

@@ -6,7 +6,7 @@ import type { Sealed, Sealer } from "../../ports/sealing.ts"
 import { readValidKey } from "./portable/certificate.ts"
 import { sealAge } from "./seal-age.ts"
 import { sealOpenPgp } from "./seal-openpgp.ts"
-import { isUsable } from "./stanzas.ts"
+import { type Wrapper, wrapperOf } from "./stanzas.ts"
 
 /** Of a key that is no point of its curve. */
 const NOBODYS = "nobody can have this key: it is damaged"
@@ -28,13 +28,17 @@ export const sealer: Sealer = {
  * (`certificate.ts`).
  */
 export function recipientFault(recipient: Recipient): string | null {
-    return recipient.kind === "openpgp" || isUsable(recipient) ? null : NOBODYS
+    return recipient.kind === "openpgp" || wrapperOf(recipient) !== null ? null : NOBODYS
 }
 
 async function forAge(text: Uint8Array, recipients: readonly Recipient[]): Promise<Sealed> {
-    const damaged = recipients.find((one) => !isUsable(one))
-    if (damaged !== undefined) return { ok: false, line: damaged.line, detail: NOBODYS }
-    return { ok: true, file: await sealAge(text, recipients) }
+    const wrappers: Wrapper[] = []
+    for (const recipient of recipients) {
+        const wrapper = wrapperOf(recipient)
+        if (wrapper === null) return { ok: false, line: recipient.line, detail: NOBODYS }
+        wrappers.push(wrapper)
+    }
+    return { ok: true, file: await sealAge(text, wrappers) }
 }
 
 async function forCertificates(text: Uint8Array, recipients: readonly Recipient[], now: number): Promise<Sealed> {

@@ -30,28 +30,25 @@ const SSH_RSA = "age-encryption.org/v1/ssh-rsa"
 const SPKI = Buffer.from("302a300506032b656e032100", "hex")
 const PKCS8 = Buffer.from("302e020100300506032b656e04220420", "hex")
 
-/** What age-encryption asks for each recipient, made at once. */
-type Wrapper = { readonly wrapFileKey: (fileKey: Uint8Array) => Stanza[] }
+/** What age-encryption asks for each recipient, made at once; or a line, for what the library does by itself. */
+export type Wrapper = string | { readonly wrapFileKey: (fileKey: Uint8Array) => Stanza[] }
 
-/** Keys that were tried: they do not change. */
-const usable = new WeakSet<Recipient>()
-
-/** Can anything be encrypted to this key? Not if it is no point of its curve, which only a try can tell. */
-export function isUsable(recipient: Recipient): boolean {
-    if (usable.has(recipient)) return true
+/**
+ * Wraps files' keys for one recipient. null: nothing can be encrypted to it. It may read well and be no point of its curve,
+ * or one of those few that agree with everybody on the same, which only a try can tell.
+ */
+export function wrapperOf(recipient: Recipient): Wrapper | null {
     try {
-        const wrapper = wrapperOf(recipient)
+        const wrapper = madeFor(recipient)
         if (typeof wrapper === "string") new Encrypter().addRecipient(wrapper)
         else wrapper.wrapFileKey(new Uint8Array(16))
+        return wrapper
     } catch {
-        return false
+        return null
     }
-    usable.add(recipient)
-    return true
 }
 
-/** Wraps the file's key for one recipient. Throws on a key that only looks like one: a point that is not on the curve. */
-export function wrapperOf({ kind, text }: Recipient): string | Wrapper {
+function madeFor({ kind, text }: Recipient): Wrapper {
     if (kind === "age") {
         const { bytes } = bech32.decodeToBytes(text)
         return { wrapFileKey: (key) => [x25519Stanza(bytes, key)] }

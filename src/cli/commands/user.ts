@@ -8,7 +8,7 @@ const EXAMPLES = `Examples:
   postern user add anna --key https://git.example.org/anna.keys --door ssh
   gpg --armor --export anna | postern user add anna --key -
   postern user add anna --more --key ~anna/.ssh/authorized_keys
-  postern user link anna --qr          what the device of this person needs to know
+  postern user link anna               what the device of this person needs to know, as a QR code too
   postern user list
   postern user show anna               keys, doors, files, and how many sequences are left
   postern user remove anna             from now on nothing opens for this person
@@ -20,7 +20,7 @@ export type UserOptions = {
     readonly door: readonly string[]
     readonly more?: true
     readonly comment?: string
-    readonly qr?: true
+    readonly qr?: boolean
     readonly json?: true
     readonly config?: string
     readonly socket?: string
@@ -54,7 +54,8 @@ export const user: CliCommand = {
             )
             .option("--more", "add: further keys for somebody who is there already")
             .option("--comment <text>", "add: whatever you want to remember")
-            .option("--qr", "link: as a QR code as well")
+            .option("--qr", "link: as a QR code as well, also where that is not a terminal")
+            .option("--no-qr", "link: no QR code")
             .option("-c, --config <file>", "the configuration (default: $POSTERN_CONFIG, or /etc/postern/postern.toml)")
             .option(...SOCKET)
             .option("--json", "one JSON object instead of lines")

@@ -97,7 +97,8 @@ export class Openings {
             return true
         }
         const left = isOpen(lease) ? lease.grant.due - now : 0
-        const fresh = lease.whole && now - lease.renewed < FRESH_MS
+        // A one-time knock cannot be replayed, and whose it was is told.
+        const fresh = knocker === null && lease.whole && now - lease.renewed < FRESH_MS
         if (fresh && left > door.for - FRESH_MS) return true
         // A knock never takes time away from what was given by hand.
         if (left > door.for) this.#ask(lease, left, lease.giver)

@@ -96,10 +96,12 @@ export function makeGate(config: Config, replace: (ports: LoopPorts) => Partial<
             if (!read.ok) throw new Error(text)
             const { protocol, port } = read.value
             const v6 = source.includes(":")
-            const echo = v6 ? make.icmp6(port) : make.icmp(port)
-            const transport = { tcp: make.tcp(port, { sequence: sequence++ }), udp: make.udp(port), icmp: echo }[
-                protocol
-            ]
+            const makers = {
+                tcp: () => make.tcp(port, { sequence: sequence++ }),
+                udp: () => make.udp(port),
+                icmp: () => (v6 ? make.icmp6(port) : make.icmp(port)),
+            }
+            const transport = makers[protocol]()
             const bytes = v6 ? make.ipv6(transport, { source }) : make.ipv4(transport, { source })
             capture.deliver({ time: clock.monotonic(), bytes, interface: on })
         },

@@ -1,0 +1,348 @@
+/** The desk with the real loop and engine, simulated time, and a store that keeps, refuses, or comes late. */
+import { describe, expect, it } from "vitest"
+import { batchStore } from "../../../../src/adapters/store/batches.ts"
+import { lateStore } from "../../../../src/adapters/store/late.ts"
+import { memoryStore } from "../../../../src/adapters/store/memory.ts"
+import type { Claim } from "../../../../src/core/engine.ts"
+import type { Hit } from "../../../../src/core/knock/hit.ts"
+import { formatHit } from "../../../../src/core/knock/language.ts"
+import type { Knocker } from "../../../../src/core/one-time/knocker.ts"
+import { formatMaster, parseMaster } from "../../../../src/core/one-time/master.ts"
+import { Ledger } from "../../../../src/core/store/ledger.ts"
+import { OneTimeDesk } from "../../../../src/daemon/one-time/desk.ts"
+import { takeMaster } from "../../../../src/daemon/one-time/master.ts"
+import type { Store } from "../../../../src/ports/store.ts"
+import { account } from "../../../lab/account.ts"
+import { config } from "../../core/world.ts"
+import { LINKS, makeGate } from "../gate.ts"
+
+const MASTER = "one-time.master"
+const anna: Knocker = {
+    name: "anna",
+    recipients: [{ kind: "age", line: "age1anna", text: "age1anna", comment: "" }],
+    doors: null,
+    generation: 0,
+    comment: "",
+}
+const bert = { ...anna, name: "bert" }
+const oneTime = { length: 4, window: 5, within: 15_000, protocols: ["tcp", "udp"], from: 10_100, to: 32_000 } as const
+const ssh = { name: "ssh", opens: ["tcp/22"], for: 5000, oneTime } as const
+
+/** Files that are durable as soon as they are written. */
+function files(named: Record<string, string> = {}) {
+    const all = new Map(Object.entries(named))
+    const done = () => Promise.resolve()
+    return {
+        all,
+        read: (name: string) => {
+            const text = all.get(name)
+            return Promise.resolve(text === undefined ? null : { bytes: Buffer.from(text), changed: 0 })
+        },
+        create: (name: string, bytes: Uint8Array) => {
+            all.set(name, Buffer.from(bytes).toString("latin1"))
+            return done()
+        },
+        sync: done,
+        rename: (from: string, to: string) => {
+            all.set(to, all.get(from)!)
+            all.delete(from)
+            return done()
+        },
+        syncNames: done,
+    }
+}
+
+/** A gateway with a desk. Nothing sleeps: what is asynchronous has happened after `settled`. */
+function make(of = config([ssh]), storeOf: (now: () => number) => Store = memoryStore, disk = files()) {
+    const bundles = {
+        users: "u",
+        gateway: "g",
+        url: "",
+        lifetime: 1,
+        every: 1,
+        files: 0,
+        publish: [],
+    }
+    const whole = { ...of, bundles }
+    let wall = 1_700_000_000_000
+    const store = storeOf(() => wall)
+    const changed: (readonly string[] | null)[] = []
+    const lines: string[] = []
+    const desk: OneTimeDesk = new OneTimeDesk({
+        store: () => store,
+        disk: () => Promise.resolve(disk),
+        event: (event) => gate.loop.hear(event),
+        offered: () => gate.loop.standing.facts().offered,
+        wall: () => wall,
+        log: (level, text) => lines.push(`${level} ${text}`),
+    })
+    desk.hear((who) => changed.push(who))
+    const gate = makeGate(whole, () => ({
+        store,
+        oneTime: {
+            book: desk.book,
+            claim: (claim: Claim) => desk.claim(claim),
+            offered: () => desk.offered(),
+        },
+    }))
+    gate.loop.start()
+    const settled = async () => {
+        for (let turn = 0; turn < 6; turn++) await new Promise(setImmediate)
+    }
+    const upcoming = (who: string, door = 0) => desk.upcoming(who)[door]!.sequences
+    return {
+        desk,
+        gate,
+        store,
+        disk,
+        lines,
+        whole,
+        settled,
+        upcoming,
+        setWall: (now: number) => {
+            wall = now
+        },
+        changed: () => changed.splice(0),
+        /** Knocks with these hits, and says what the log says of it but stages. */
+        knock: async (source: string, hits: readonly Hit[]) => {
+            gate.said()
+            gate.knock(source, hits.map(formatHit))
+            await settled()
+            return gate.said().filter((line) => !/stage/.test(line))
+        },
+        begin: async (knockers: readonly Knocker[] = [anna, bert]) => {
+            desk.take(whole, knockers)
+            await settled()
+            changed.splice(0)
+        },
+    }
+}
+
+describe("OneTimeDesk", () => {
+    it("lets two people in at one door, thousands of times in turn, each sequence once and none lost", async () => {
+        const { begin, gate, upcoming, settled, changed } = make()
+        await begin()
+        const used = new Set<string>()
+        let opened = 0
+        for (let round = 0; round < 1000; round++) {
+            const [mine, yours] = [upcoming("anna")[round % 3]!, upcoming("bert")[0]!]
+            const [here, there] = [`198.51.100.${round % 250}`, `203.0.113.${round % 250}`]
+            gate.said()
+            // Hit by hit in turn, from two places; or, now and then, from one place, one after the other.
+            if (round % 5 === 0) {
+                gate.knock(here, [...mine.hits, ...yours.hits].map(formatHit))
+            } else {
+                for (const [i, hit] of mine.hits.entries()) {
+                    gate.send(here, formatHit(hit))
+                    gate.send(there, formatHit(yours.hits[i]!))
+                }
+            }
+            gate.clock.advance(6000)
+            await settled()
+            const said = gate.said().filter((line) => line.includes(": open"))
+            for (const [who, { counter }] of [
+                ["anna", mine],
+                ["bert", yours],
+            ] as const) {
+                expect(used.has(`${who} ${counter}`)).toBe(false)
+                used.add(`${who} ${counter}`)
+                expect(said.some((line) => line.includes(`(${who})`))).toBe(true)
+                opened++
+            }
+        }
+        expect(changed()).toHaveLength(2000)
+        account(`${opened} one-time knocks of two people in turn at one door, none lost, none twice`)
+    })
+
+    it("uses up what was skipped, and makes as many more", async () => {
+        const { begin, knock, upcoming, desk, changed } = make()
+        await begin()
+        const before = upcoming("anna")
+        expect(before.map(({ counter }) => counter)).toEqual([0, 1, 2, 3, 4])
+        expect(await knock("192.0.2.7", before[2]!.hits)).toEqual([
+            expect.stringMatching(/^notice ssh: 192\.0\.2\.7 \(anna\): open: tcp\/22/),
+        ])
+        expect(changed()).toEqual([["anna"]])
+        expect(upcoming("anna").map(({ counter }) => counter)).toEqual([3, 4, 5, 6, 7])
+        expect(upcoming("anna").slice(0, 2)).toEqual(before.slice(3))
+        for (const { hits } of before.slice(0, 3)) expect(await knock("192.0.2.8", hits)).toEqual([])
+        expect(desk.standing("anna")).toEqual([{ door: "ssh", next: 3, used: 1_700_000_000_000 }])
+        expect(desk.standing("bert")).toEqual([{ door: "ssh", next: 0, used: null }])
+    })
+
+    it("opens nothing while its use cannot be kept, and opens by the same sequence once it can", async () => {
+        let trouble: string | null = null
+        const keep = () => Promise.resolve(trouble)
+        const full = (now: () => number) => {
+            const ledger = new Ledger()
+            ledger.fold({ type: "trust", since: now(), why: "new" })
+            return batchStore("journal", ledger, now, { keep, anew: keep, close: () => Promise.resolve() })
+        }
+        const { begin, knock, upcoming, lines } = make(config([ssh]), full)
+        await begin()
+        trouble = "ENOSPC"
+        const { hits } = upcoming("anna")[0]!
+        for (let i = 0; i < 2; i++) {
+            expect(await knock(`192.0.2.${i + 1}`, hits)).toEqual([
+                expect.stringMatching(/\(anna\): refused: .*cannot be kept that its one-time sequence is used/),
+            ])
+        }
+        expect(lines.at(-1)).toBe("error one-time: anna at ssh was not let in: ENOSPC")
+        trouble = null
+        expect(await knock("192.0.2.9", hits)).toEqual([expect.stringMatching(/\(anna\): open/)])
+        expect(await knock("192.0.2.10", hits)).toEqual([])
+    })
+
+    it("lets one in of two who send the same sequence at once", async () => {
+        const { begin, gate, upcoming, settled } = make()
+        await begin()
+        const { hits } = upcoming("anna")[0]!
+        for (const source of ["192.0.2.1", "192.0.2.2"]) gate.knock(source, hits.map(formatHit))
+        await settled()
+        const said = gate.said().filter((line) => line.includes("(anna)"))
+        expect(said.filter((line) => /: open/.test(line))).toHaveLength(1)
+        expect(said.filter((line) => /refused: .*used before/.test(line))).toHaveLength(1)
+    })
+
+    it("uses up the sequence of a source that may not knock here", async () => {
+        const { begin, knock, upcoming } = make(config([{ ...ssh, sources: ["198.51.100.0/24"] }]))
+        await begin()
+        const { hits } = upcoming("anna")[0]!
+        expect(await knock("192.0.2.1", hits)).toEqual([
+            expect.stringMatching(/\(anna\): refused: .*may not knock here/),
+        ])
+        expect(await knock("198.51.100.1", hits)).toEqual([])
+    })
+
+    it("lets go of whom a reload does not have, at once, in the middle of a claim as well", async () => {
+        const { begin, knock, upcoming, desk, gate, whole, settled, changed } = make()
+        await begin()
+        const [first, second, third] = upcoming("bert")
+        await knock("192.0.2.1", first!.hits)
+        expect(gate.open()).toHaveLength(1)
+        gate.knock("192.0.2.2", second!.hits.map(formatHit))
+        desk.take(whole, [anna])
+        await settled()
+        expect(gate.open()).toEqual([])
+        expect(gate.said().join("\n")).toMatch(/192\.0\.2\.1 \(bert\): closed by a new configuration/)
+        expect(changed().at(-1)).toBeNull()
+        expect(await knock("192.0.2.3", third!.hits)).toEqual([])
+        expect(desk.upcoming("bert")).toEqual([])
+        // He comes back: what he used stays used, and what he lost is good again.
+        await begin()
+        expect(upcoming("bert")[0]!.counter).toBe(2)
+    })
+
+    it("makes other sequences after a rotation, with other keys, and for another pool; not for another door", async () => {
+        const { begin, upcoming, desk, whole, settled } = make()
+        await begin()
+        const before = upcoming("anna")
+        const after = async (of: typeof whole, who: Knocker) => {
+            desk.take(of, [who, bert])
+            await settled()
+            return upcoming("anna")
+        }
+        const seen = [before]
+        seen.push(await after(whole, { ...anna, generation: 1 }))
+        seen.push(await after(whole, { ...anna, recipients: [{ ...anna.recipients[0]!, line: "age1other" }] }))
+        const wider = { ...whole.doors[0]!, oneTime: { ...oneTime, to: 40_000 } }
+        seen.push(await after({ ...whole, doors: [wider] }, anna))
+        expect(new Set(seen.map((one) => JSON.stringify(one))).size).toBe(4)
+        expect(await after(whole, anna)).toEqual(before)
+        expect(await after({ ...whole, doors: [...whole.doors, { ...whole.doors[0]!, name: "web" }] }, anna)).toEqual(
+            before,
+        )
+    })
+
+    it("leaves out what would not count because something listens there, and tells that", async () => {
+        const { begin, upcoming, gate, changed } = make()
+        await begin()
+        const [first, second] = upcoming("anna")
+        const tcp = first!.hits.find(({ protocol }) => protocol === "tcp")!
+        gate.offered.push(`tcp/${tcp.port}`)
+        gate.links.change(LINKS)
+        expect(changed()).toEqual([null])
+        expect(upcoming("anna")[0]).toEqual(second)
+        gate.offered.pop()
+        gate.links.change(LINKS)
+        expect(upcoming("anna")[0]).toEqual(first)
+    })
+
+    it("goes on where it was, with the same sequences, after a restart", async () => {
+        const one = make()
+        await one.begin()
+        await one.knock("192.0.2.1", one.upcoming("anna")[1]!.hits)
+        const coming = one.upcoming("anna")
+        const two = make(undefined, () => one.store, one.disk)
+        two.setWall(1_600_000_000_000)
+        await two.begin()
+        expect(two.upcoming("anna")).toEqual(coming)
+        expect(await two.knock("192.0.2.1", coming[0]!.hits)).toHaveLength(1)
+    })
+
+    it("says why it waits for a state that cannot be used, and begins when it comes", async () => {
+        const late = { come: (_: Store) => {} }
+        const { desk, begin, lines, settled } = make(config([ssh]), (now) => {
+            const { store, come } = lateStore(now, () => "EROFS")
+            late.come = come
+            return store
+        })
+        await begin()
+        expect(desk.waitsFor()).toBe("EROFS")
+        expect(desk.upcoming("anna")).toEqual([])
+        expect(lines).toEqual(["error one-time: EROFS: doors open by no one-time sequence until this is mended"])
+        late.come(memoryStore(() => 1))
+        desk.again()
+        await settled()
+        expect(desk.waitsFor()).toBeNull()
+        expect(lines.at(-1)).toBe("notice one-time: sequences open doors again")
+        desk.stop()
+    })
+
+    it("makes a new master at once when an operator trusts the journal from a later time on", async () => {
+        const { begin, store, desk, upcoming, settled, knock, disk } = make()
+        await begin()
+        const [before] = upcoming("anna")
+        const master = disk.all.get(MASTER)
+        await store.trust(1_800_000_000_000)
+        // Whoever knocks before anybody has noticed is not let in.
+        expect(await knock("192.0.2.1", before!.hits)).toEqual([expect.stringMatching(/cannot be kept/)])
+        desk.again()
+        await settled()
+        expect(disk.all.get(MASTER)).not.toBe(master)
+        expect(upcoming("anna")[0]).not.toEqual(before)
+        expect(await knock("192.0.2.2", before!.hits)).toEqual([])
+        expect(await knock("192.0.2.3", upcoming("anna")[0]!.hits)).toHaveLength(1)
+    })
+})
+
+describe("takeMaster()", () => {
+    it("keeps one that the journal speaks for, and replaces any other by one that it will", async () => {
+        const disk = files()
+        const at = (since: number, now: number) => takeMaster({ disk, since, now })
+        const first = await at(100, 100)
+        expect([first.renewed, first.master.made]).toEqual(["first", 101])
+        expect(await at(100, 5)).toEqual({ renewed: null, master: first.master })
+        const second = await at(101, 5)
+        expect([second.renewed, second.master.made]).toEqual(["journal", 102])
+        expect(second.master.key).not.toEqual(first.master.key)
+        const text = disk.all.get(MASTER)!
+        for (const damage of ["", text.slice(0, -1), text.replace(/key ./, "key g"), `${text}\n`]) {
+            disk.all.set(MASTER, damage)
+            expect((await at(100, 900)).renewed).toBe("damaged")
+        }
+        expect([...disk.all.keys()]).toEqual([MASTER])
+    })
+
+    it("parseMaster() reads what formatMaster() wrote, and nothing that differs by a bit", () => {
+        const master = { key: Uint8Array.from({ length: 32 }, (_, i) => i * 7), made: 1_700_000_000_001 }
+        const text = formatMaster(master)
+        expect(parseMaster(text)).toEqual(master)
+        for (let i = 0; i < text.length; i++) {
+            for (let bit = 0; bit < 7; bit++) {
+                const other = String.fromCharCode(text.charCodeAt(i) ^ (1 << bit))
+                expect(parseMaster(text.slice(0, i) + other + text.slice(i + 1))).toBeNull()
+            }
+        }
+    })
+})

@@ -44,7 +44,7 @@ const APART = [
     { from: "/src/daemon/knockd/command.ts", path: "./main.ts", file: "./knockd.js" },
     { from: "/src/web/command.ts", path: "./main.ts", file: "./web.js" },
     { from: "/src/main.ts", path: "./daemon/knockd/main.ts", file: "./knockd.js" },
-    { from: "/src/adapters/sealing/late.ts", path: "./gateway.ts", file: "./sealing.js" },
+    { from: "/src/adapters/sealing/late.ts", path: "./read-key.ts", file: "./read-key.js" },
     { from: "/src/cli/commands/knock.ts", path: "../knock/verb.ts", file: "./knock.js" },
     { from: "/src/cli/commands/knock-compat.ts", path: "../knock-compat/verb.ts", file: "./knock-compat.js" },
     { from: "/src/main.ts", path: "./cli/knock-compat/verb.ts", file: "./knock-compat.js" },
@@ -76,7 +76,7 @@ const built = [
     await build({ ...whole, entryPoints: { "sealing-worker": "src/daemon/one-time/sealing-worker.ts" } }),
     await build({ ...whole, entryPoints: { knockd: "src/daemon/knockd/main.ts" } }),
     await build({ ...whole, entryPoints: { web: "src/web/main.ts" } }),
-    await build({ ...whole, entryPoints: { sealing: "src/adapters/sealing/gateway.ts" } }),
+    await build({ ...whole, entryPoints: { "read-key": "src/adapters/sealing/read-key.ts" } }),
     await build({ ...split, entryPoints: { knock: "src/cli/knock/verb.ts" } }),
     await build({ ...split, entryPoints: { "knock-compat": "src/cli/knock-compat/verb.ts" } }),
     await build({ ...split, entryPoints: { postern: "src/main.ts" } }),
@@ -99,7 +99,7 @@ function licenses(inputs) {
     const names = new Set([...inputs.flatMap((path) => folder.exec(path)?.[1] ?? []), "openpgp"])
     const parts = [...names].sort().map((name) => {
         const { version, license } = JSON.parse(readFileSync(`${root}/node_modules/${name}/package.json`, "utf8"))
-        const file = name === "openpgp" ? "openpgp.js alone" : "inside other files"
+        const file = name === "openpgp" ? "openpgp.js and knock-openpgp.js alone" : "inside other files"
         return `${name} ${version} (${license}), ${file}\n\n${licenseOf(`${root}/node_modules/${name}`)}`
     })
     const first =

@@ -1,20 +1,11 @@
 /**
- * Sealing, loaded when the first knocker is there: a daemon whose doors have fixed sequences alone needs none of the
- * libraries, which take 150 kB and some milliseconds.
+ * Keys of knockers, read with libraries that are loaded when the first of them is there: a daemon whose doors have fixed
+ * sequences alone needs none, and they take 240 kB and some ten milliseconds.
  */
 import type { KeyRead } from "../../core/one-time/knocker.ts"
-import type { Sealer } from "../../ports/sealing.ts"
 
 /** `readKey` of `read-key.ts`. */
 export async function readKeyLate(text: string, now: number): Promise<KeyRead> {
-    const { readKey } = await import("./gateway.ts")
+    const { readKey } = await import("./read-key.ts")
     return readKey(text, now)
-}
-
-/** `sealer` of `seal.ts`. */
-export const lateSealer: Sealer = {
-    async seal(...given) {
-        const { sealer } = await import("./gateway.ts")
-        return sealer.seal(...given)
-    },
 }

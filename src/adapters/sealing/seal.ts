@@ -1,7 +1,7 @@
 /** Encrypts bundles to whatever keys a knocker has (spec/bundle.md, sections 4 and 5). */
 import { setImmediate } from "node:timers/promises"
 import type { Key } from "openpgp"
-import { fileKindOf, type Recipient } from "../../core/one-time/recipient.ts"
+import { fileKindOf, MAX_RECIPIENTS, type Recipient } from "../../core/one-time/recipient.ts"
 import type { Sealed, Sealer } from "../../ports/sealing.ts"
 import { readValidKey } from "./portable/certificate.ts"
 import { sealAge } from "./seal-age.ts"
@@ -17,6 +17,9 @@ export const sealer: Sealer = {
         if (recipients.length === 0 || recipients.some((one) => fileKindOf(one.kind) !== kind)) {
             throw new RangeError(`not all of them read files of the kind ${kind}`)
         }
+        const over = recipients[MAX_RECIPIENTS]
+        if (over !== undefined)
+            return { ok: false, line: over.line, detail: `more than ${MAX_RECIPIENTS} keys in one file` }
         // A file takes milliseconds, and a gateway with many knockers makes many: packets are read in between.
         await setImmediate()
         return kind === "openpgp" ? forCertificates(text, recipients, now) : forAge(text, recipients)

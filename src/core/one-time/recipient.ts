@@ -75,6 +75,8 @@ export type RecipientRefusal =
 
 /** Ours: the longest text of one key. Certificates with many signatures are long. */
 export const MAX_KEY_TEXT = 256 * 1024
+/** Ours: the most recipients of one file. Whoever reads one tries them in turn. */
+export const MAX_RECIPIENTS = 256
 /** How many bytes the recipients of age have (C2SP age.md): X25519, and X25519 with ML-KEM-768. */
 const AGE_BYTES = 32
 const AGE_PQ_BYTES = 1216

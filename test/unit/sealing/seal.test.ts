@@ -1,7 +1,16 @@
 import { bech32 } from "@scure/base"
-import { generateHybridIdentity, generateX25519Identity, identityToRecipient } from "age-encryption"
+import { armor, Encrypter, generateHybridIdentity, generateX25519Identity, identityToRecipient } from "age-encryption"
 import fc from "fast-check"
-import { generateKey, type PrivateKey, readMessage, revokeKey } from "openpgp"
+import {
+    createMessage,
+    encrypt,
+    enums,
+    generateKey,
+    type PrivateKey,
+    readMessage,
+    readKey as readOne,
+    revokeKey,
+} from "openpgp"
 import { beforeAll, describe, expect, it } from "vitest"
 import { readCertificate } from "../../../src/adapters/sealing/portable/certificate.ts"
 import { readIdentities, unsealerOf } from "../../../src/adapters/sealing/portable/identity.ts"
@@ -14,8 +23,8 @@ import {
     signBundle,
     signingKey,
 } from "../../../src/adapters/sealing/sign.ts"
-import { signedBytes } from "../../../src/core/one-time/accept.ts"
-import { fileKindOf, parseRecipient, type Recipient } from "../../../src/core/one-time/recipient.ts"
+import { MAX_FILE, signedBytes } from "../../../src/core/one-time/accept.ts"
+import { fileKindOf, MAX_RECIPIENTS, parseRecipient, type Recipient } from "../../../src/core/one-time/recipient.ts"
 import { sizeClass } from "../../../src/core/one-time/size-class.ts"
 
 const NOW = Date.UTC(2026, 4, 1)
@@ -147,6 +156,35 @@ describe("sealer.seal()", () => {
         expect(message.getEncryptionKeyIDs().map((id) => id.toHex())).toEqual(["0".repeat(16)])
         expect(message.packets.map((packet) => packet.constructor.name)).toHaveLength(2)
         expect(message.packets.at(-1)).toMatchObject({ version: 1 })
+    })
+})
+
+describe("files that somebody has made to do harm", () => {
+    it("with very many recipients are refused at once", async () => {
+        const { recipient } = pairs["age, another"]!
+        const encrypter = new Encrypter()
+        for (let i = 0; i <= MAX_RECIPIENTS; i++) encrypter.addRecipient(recipient.text)
+        const text = armor.encode(await encrypter.encrypt("a"))
+        expect(await read(Buffer.from(text), "age")).toBe("damaged")
+        const key = await readOne({ armoredKey: pairs["openpgp, another"]!.recipient.text })
+        const keys = Array.from({ length: MAX_RECIPIENTS + 1 }, () => key)
+        const message = await createMessage({ text: "a" })
+        const many = await encrypt({ message, encryptionKeys: keys, wildcard: true, date: new Date(NOW) })
+        expect(await read(Buffer.from(many), "openpgp")).toBe("damaged")
+    })
+
+    it("that grow when they are unpacked are refused", async () => {
+        const encryptionKeys = await readOne({ armoredKey: pairs["openpgp"]!.recipient.text })
+        const message = await createMessage({ binary: new Uint8Array(4 * MAX_FILE) })
+        const config = { preferredCompressionAlgorithm: enums.compression.zlib }
+        const bomb = await encrypt({ message, encryptionKeys, date: new Date(NOW), config })
+        expect(bomb.length).toBeLessThan(MAX_FILE / 10)
+        expect(await read(Buffer.from(bomb), "openpgp")).toBe("damaged")
+    })
+
+    it("for more keys than anybody reads are not made", async () => {
+        const recipients = Array.from({ length: MAX_RECIPIENTS + 1 }, () => pairs["age"]!.recipient)
+        expect(await sealer.seal(new Uint8Array(1), "age", recipients, NOW)).toMatchObject({ ok: false })
     })
 })
 

@@ -17,12 +17,17 @@ export type CertificateRefusal =
     /** More than one certificate in the armour. */
     | "several"
     | "private"
+    /** So many users, subkeys or signatures that it takes seconds to verify them. */
+    | "too-large"
     | "revoked"
     | "expired"
     /** Made in the future: one of the clocks is wrong. */
     | "not-yet"
     /** No subkey for encryption that is neither expired, revoked nor of a kind that is no longer safe. */
     | "no-encryption"
+
+/** Ours: the most parts of a certificate. Verifying one takes milliseconds. */
+const MAX_PACKETS = 500
 
 /** Reads an armoured certificate and asks whether files can be encrypted to it at `now` (milliseconds since 1970). */
 export async function readCertificate(armour: string, now: number): Promise<CertificateRead> {
@@ -46,6 +51,12 @@ export async function readValidKey(
         return refused("several", "there are several OpenPGP certificates in one: give each for itself")
     if (key.isPrivate()) return refused("private", "this is a private key of OpenPGP, which must not leave its owner")
     const name = nameOf(key)
+    if (key.toPacketList().length > MAX_PACKETS) {
+        return refused(
+            "too-large",
+            `${name} has very many parts: \`gpg --export-options export-minimal --armor --export\` leaves most out`,
+        )
+    }
     const date = new Date(now)
     const until = await key.getExpirationTime()
     if (await key.isRevoked(undefined, undefined, date)) return refused("revoked", `${name} is revoked`)

@@ -1,10 +1,19 @@
 /** Files of age, read with identities of age's own kinds or of SSH. */
 import { armor, Decrypter, type Identity as Unwrapper } from "age-encryption"
+import { MAX_RECIPIENTS } from "../../../core/one-time/recipient.ts"
 import type { Unsealed } from "../../../ports/sealing.ts"
 import { readAll, streamOf } from "./streams.ts"
 
 /** The armour of age. */
 export const AGE_ARMOUR = "-----BEGIN AGE ENCRYPTED FILE-----"
+
+/** Opens nothing, and throws where there are more stanzas than anybody would try: each costs milliseconds, or tens. */
+const few: Unwrapper = {
+    unwrapFileKey(stanzas) {
+        if (stanzas.length > MAX_RECIPIENTS) throw new Error("too many recipients")
+        return null
+    },
+}
 
 /** One that opens no stanza, and notes that it was asked: all before it could not open any either. */
 function last(): Unwrapper & { asked: boolean } {
@@ -20,6 +29,7 @@ function last(): Unwrapper & { asked: boolean } {
 /** Reads an armoured file with any of the identities: texts of age's own, or SSH keys (`ssh-unwrappers.ts`). */
 export async function unsealAge(file: string, identities: readonly (string | Unwrapper)[]): Promise<Unsealed> {
     const decrypter = new Decrypter()
+    decrypter.addIdentity(few)
     for (const identity of identities) decrypter.addIdentity(identity)
     return unsealWith(decrypter, () => armor.decode(file))
 }

@@ -1,6 +1,7 @@
 /** Messages of OpenPGP, read with private keys. */
 import type { PrivateKey } from "openpgp"
 import { MAX_FILE } from "../../../core/one-time/accept.ts"
+import { MAX_RECIPIENTS } from "../../../core/one-time/recipient.ts"
 import type { Unsealed } from "../../../ports/sealing.ts"
 import { openPgp } from "./openpgp.ts"
 
@@ -36,9 +37,9 @@ export async function readPrivateKeys(armour: string, passphrase: string | null)
 export async function unsealOpenPgp(file: string, keys: readonly PrivateKey[]): Promise<Unsealed> {
     const { decrypt, decryptSessionKeys, readMessage } = await openPgp()
     const config = { maxDecompressedMessageSize: MAX_FILE, allowUnauthenticatedMessages: false }
-    const read = () => readMessage({ armoredMessage: file, config }).catch(() => null)
-    const message = await read()
-    if (message === null) return DAMAGED
+    const message = await readMessage({ armoredMessage: file, config }).catch(() => null)
+    // Each is tried with each key.
+    if (message === null || message.getEncryptionKeyIDs().length > MAX_RECIPIENTS) return DAMAGED
     const sessionKeys = await decryptSessionKeys({ message, decryptionKeys: [...keys], config }).catch(() => [])
     if (sessionKeys.length === 0) return { ok: false, code: "not-for-us", detail: "it is not encrypted to this key" }
     const named = sessionKeys.flatMap(({ data, algorithm }) => (algorithm === null ? [] : [{ data, algorithm }]))

@@ -6,7 +6,7 @@ const EXAMPLES = `Examples:
   postern web                                           /var/lib/postern-web, on 127.0.0.1:8080
   postern web /srv/knock --listen 192.0.2.1:8080 --listen '[2001:db8::1]:8080'
   postern web --cert fullchain.pem --key privkey.pem --listen 0.0.0.0:8443
-  postern web --page /k.html                            with the page that knocks
+  postern web --page /                                  with the page that knocks
 `
 
 /** Where bundles are, unless somebody says otherwise. */

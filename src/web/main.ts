@@ -97,7 +97,7 @@ const NO_PAGES: ReadonlyMap<string, Resource> = new Map()
 
 function pathFits(path: string | undefined, terminal: Terminal): boolean {
     if (path === undefined || isPagePath(path)) return true
-    terminal.error(`--page ${path}: not a path for it`, "as in /k.html or /knock/index.html")
+    terminal.error(`--page ${path}: not a path for it`, "as in / or /k.html")
     return false
 }
 

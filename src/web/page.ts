@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs"
 import type { Resource } from "./reply.ts"
 
 /** What `--page` may be: a path that nothing has to be decoded in, and that no bundle can have. */
-const PATH = /^\/(?:[\w-]+\/)*[\w-]+\.html$/
+const PATH = /^\/(?:[\w-]+\/)*(?:[\w-]+\.html)?$/
 
 /** May the page be there? */
 export function isPagePath(path: string): boolean {

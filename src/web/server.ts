@@ -163,8 +163,7 @@ async function replyTo(request: IncomingMessage, method: string, word: string, f
     if (method !== "GET" && method !== "HEAD") return wrongMethod()
     // The same work for every word, whatever it looks like.
     const found = await find(word)
-    if (word === "") return emptyPage()
-    if (found === null) return missing()
+    if (found === null) return word === "" ? emptyPage() : missing()
     const { "if-none-match": ifNoneMatch, "if-modified-since": ifModifiedSince } = headers
     return resource(found, { method, ifNoneMatch, ifModifiedSince }, Date.now())
 }

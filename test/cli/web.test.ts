@@ -245,6 +245,27 @@ describe("postern web", () => {
         expect(web.log.all.filter((line) => line.includes("127.0.0.1"))).toEqual([expect.stringContaining(" serves ")])
     })
 
+    it("serves the page that knocks where it is asked to, under its own policy", async () => {
+        for (const [path, beside] of [
+            ["/", "/knock-openpgp.js"],
+            ["/x/k.html", "/x/knock-openpgp.js"],
+        ] as const) {
+            const paged = await start("--page", path)
+            const page = await ask(path, {}, "GET", paged)
+            expect(page.headers["content-security-policy"]).toBe("frame-ancestors 'none'")
+            expect(page.body).toBe(readFileSync(join(LAUNCHER, "../dist/knock.html"), "utf8"))
+            expect((await ask(path, { "If-None-Match": page.headers.etag! }, "GET", paged)).status).toBe(304)
+            expect((await ask(beside, {}, "GET", paged)).headers["content-type"]).toMatch(/^text\/javascript/)
+            expect((await ask(`/${name("a")}`, {}, "GET", paged)).status).toBe(200)
+            paged.child.kill("SIGKILL")
+        }
+        const { status, stderr } = spawnSync(LAUNCHER, ["web", directory, "--page", "/../x.html"], { encoding: "utf8" })
+        expect({ status, stderr }).toEqual({
+            status: 2,
+            stderr: "postern: error: --page /../x.html: not a path for it\npostern: hint: as in / or /k.html\n",
+        })
+    })
+
     it("speaks TLS, and takes a renewed certificate without a pause", async () => {
         const files = { cert: join(folder, "cert.pem"), key: join(folder, "key.pem") }
         const certify = (host: string) => {

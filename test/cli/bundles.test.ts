@@ -572,6 +572,39 @@ describe("without a network, or a place to write", () => {
     })
 })
 
+describe("the guide for standard tools", () => {
+    const guide = readFileSync(join(import.meta.dirname, "../../docs/knock-with-standard-tools.md"), "utf8")
+    const block = (first: string) =>
+        [...guide.matchAll(/^```sh\n(.*?)^```$/gms)].find(([, text]) => text!.startsWith(first))![1]!
+    const shell = (text: string) => spawnSync("bash", ["-c", text], { cwd: home, encoding: "utf8" })
+
+    it("finds a file by its link alone, and checks its signature with openssl", async () => {
+        tool("age-keygen", "-o", "key.txt")
+        const anna = await recipient(tool("age-keygen", "-y", "key.txt"))
+        await publisher.publish([anna], "age")
+        const [, key, place] = /key=(.*)&place=(.*)$/.exec(publisher.link)!
+        const name = shell(block("place=").replace(/^place=\w+/, `place=${place}`))
+        expect(name).toMatchObject({ status: 0, stdout: `${publisher.file("age")}\n`, stderr: "" })
+
+        const base64 = `${key!.replaceAll("-", "+").replaceAll("_", "/")}=`
+        const check = block("key=")
+            .replace(/^key=.*/, `key=${base64} url=${publisher.url}${publisher.file("age")}`)
+            .replace("~/.ssh/id_ed25519", "key.txt")
+        // The web server is this process: curl must not be waited for.
+        const run = () =>
+            new Promise<string>((resolve) => {
+                const child = spawn("bash", ["-c", check], { cwd: home })
+                let said = ""
+                child.stdout.setEncoding("utf8").on("data", (text: string) => (said += text))
+                child.stderr.resume()
+                child.on("close", () => resolve(said))
+            })
+        expect(await run()).toContain("Signature Verified Successfully")
+        await publisher.publish([anna], "age", { signers: [generateSigningKey()] })
+        expect(await run()).toContain("Signature Verification Failure")
+    })
+})
+
 describe("passphrases", () => {
     it("are asked for on the terminal, without echo, three times; and by nobody where there is none", async () => {
         mkdirSync(join(home, ".ssh"), { mode: 0o700 })

@@ -1,4 +1,6 @@
 /** The page: what the person gives, what is shown, and what is done when a button is pressed. */
+
+import { generateIdentity } from "../adapters/sealing/portable/generate.ts"
 import {
     fileKinds,
     type IdentityRead,
@@ -52,9 +54,12 @@ function start(): void {
     on("knock", knock)
     on("used", async () => markSent())
     on("anyway-yes", async () => goOn())
+    on("make", makeKey)
     on("forget", async () => {
         memory.forget()
         for (const id of ["bundle", "key"]) area(id).value = ""
+        for (const id of ["made", "made-help"]) write(id, "")
+        input("remember-key").checked = false
         input("passphrase").value = ""
         showNothing()
         closeQuestion()
@@ -79,7 +84,7 @@ function on(id: string, act: () => Promise<void>): void {
 
 function setBusy(now: boolean): void {
     busy = now
-    for (const id of ["open", "knock", "used", "forget", "anyway-yes"]) {
+    for (const id of ["open", "make", "knock", "used", "forget", "anyway-yes"]) {
         if (now) button(id).setAttribute("aria-disabled", "true")
         else button(id).removeAttribute("aria-disabled")
     }
@@ -152,6 +157,18 @@ async function open(): Promise<void> {
     if (!unsealed.ok) return problem(sealedText(unsealed), area("key"))
     const believed = source.from === "link" ? source.link : believedOf(unsealed.text)
     if (believed !== null) openText(unsealed.text, believed, false, source)
+}
+
+/** A key of this browser's own, for those who have none. One that is there already is not overwritten. */
+async function makeKey(): Promise<void> {
+    if (area("key").value.trim() !== "") return problem("There is a key already: empty its field first.", area("key"))
+    const { identity, recipient } = await generateIdentity("age")
+    area("key").value = identity
+    input("remember-key").checked = true
+    memory.setWord("identity", identity)
+    showStates()
+    write("made-help", "Give this line, which is no secret, to the operator. When it has been added, come back here.")
+    write("made", recipient)
 }
 
 /** The first of these files that is there; null: said why there is none. */

@@ -285,6 +285,23 @@ describe("the page", () => {
         await page.close()
     })
 
+    it("makes a key for who has none, keeps it, and forgets all of it when asked", async () => {
+        const page = await pageAt(file)
+        const stored = () => page.evaluate<string>('Object.values(localStorage).join(" ")')
+        const key = () => page.getByLabel("Private key").inputValue()
+        await page.getByText("No key yet?").click()
+        await page.getByRole("button", { name: "Make a key" }).click()
+        await page.getByText(/^age1[0-9a-z]{58}$/).waitFor()
+        const made = await key()
+        expect(made).toMatch(/^AGE-SECRET-KEY-1[0-9A-Z]{58}$/)
+        expect(await stored()).toContain(made)
+        await page.reload()
+        expect(await key()).toBe(made)
+        await page.getByRole("button", { name: "Forget" }).click()
+        expect([await key(), await stored()]).toEqual(["", ""])
+        await page.close()
+    })
+
     it("can be used with the keyboard alone", async () => {
         const page = await pageAt(file)
         const focused = () => page.evaluate<string>("document.activeElement.id")
@@ -293,7 +310,7 @@ describe("the page", () => {
             await page.keyboard.press("Tab")
             seen.push(await focused())
         }
-        expect(seen).toEqual(["bundle", "bundle-file", "key", "key-file", "remember", "remember-key", "open", "forget"])
+        expect(seen).toEqual(["bundle", "bundle-file", "key", "key-file", "remember", "remember-key", "", "open"])
         await page.locator("#bundle").fill(await sealed("age", { serial: 12 }))
         await page.locator("#key").fill(keys.get("age")!.secret)
         await page.locator("#open").focus()

@@ -107,7 +107,7 @@ const KEYS: Readonly<Record<string, Key>> = {
         "chacha20-poly1305@openssh.com",
     ),
     "ssh-ed25519, aes256-gcm": sshKey("gcm", PASSPHRASE, "-t", "ed25519", "-Z", "aes256-gcm@openssh.com"),
-    "ssh-rsa": sshKey("rsa", null, "-t", "rsa", "-b", "3072"),
+    "ssh-rsa": sshKey("rsa", null, "-t", "rsa", "-b", "2048"),
     "ssh-rsa with a passphrase": sshKey("rsa-locked", PASSPHRASE, "-t", "rsa", "-b", "2048"),
     "OpenPGP, Curve25519": pgpKey("anna@example.org", null, "future-default"),
     "OpenPGP, with a passphrase": pgpKey("bob@example.org", PASSPHRASE, "future-default"),
@@ -286,6 +286,23 @@ describe.skipIf(lacking !== undefined)(
                     [why("/nowhere/age"), /^failed: there is no program \/nowhere\/age/],
                 ] as const
                 for (const [end, like] of ends) expect(await end).toMatch(like)
+            })
+
+            it("ask for a passphrase by the means of the knocker (gpg)", async () => {
+                const typist =
+                    'echo OK; while read -r word more; do case $word in GETPIN) echo "D $SAY" ;; esac; echo OK; done'
+                const config = (said: string) =>
+                    `pinentry-program ${program("pinentry", `SAY='${said}'; ${typist}`)}\nallow-preset-passphrase\n`
+                const key = KEYS["OpenPGP, with a passphrase"]!
+                const file = readFileSync(await sealed(key))
+                const ask = async (said: string) => {
+                    writeFileSync(at("gnupg/gpg-agent.conf"), config(said))
+                    spawnSync("gpgconf", ["--kill", "gpg-agent"], { env })
+                    const found = await own(key).unseal(file)
+                    return found.ok ? Buffer.from(found.text).toString().trimStart() : found.code
+                }
+                expect(await ask("wrong")).toBe("not-for-us")
+                expect(await ask(PASSPHRASE)).toBe(SIGNED_BUNDLE)
             })
 
             it("are told nothing secret, and what they say is passed on", async () => {

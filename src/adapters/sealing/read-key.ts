@@ -17,7 +17,7 @@ export async function readKey(text: string, now: number): Promise<KeyRead> {
         return { ok: false, why: `${what}: ${instead}` }
     }
     if (read.found === "key") {
-        const fault = recipientFault(read.value)
+        const fault = await recipientFault(read.value)
         return fault === null ? { ok: true, recipient: read.value } : { ok: false, why: fault }
     }
     const { armour } = read

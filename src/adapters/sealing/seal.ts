@@ -3,7 +3,7 @@ import { setImmediate } from "node:timers/promises"
 import type { Key } from "openpgp"
 import { fileKindOf, MAX_RECIPIENTS, type Recipient } from "../../core/one-time/recipient.ts"
 import type { Sealed, Sealer } from "../../ports/sealing.ts"
-import { readValidKey } from "./portable/certificate.ts"
+import { nameOf, readValidKey } from "./portable/certificate.ts"
 import { sealAge } from "./seal-age.ts"
 import { sealOpenPgp } from "./seal-openpgp.ts"
 import { type Wrapper, wrapperOf } from "./stanzas.ts"
@@ -18,9 +18,8 @@ export const sealer: Sealer = {
             throw new RangeError(`not all of them read files of the kind ${kind}`)
         }
         const over = recipients[MAX_RECIPIENTS]
-        if (over !== undefined)
-            return { ok: false, line: over.line, detail: `more than ${MAX_RECIPIENTS} keys in one file` }
-        // A file takes milliseconds, and a gateway with many knockers makes many: packets are read in between.
+        if (over !== undefined) return refused(over, `more than ${MAX_RECIPIENTS} keys in one file`)
+        // A file takes milliseconds, and a gateway with many knockers makes many: others have their turn in between.
         await setImmediate()
         return kind === "openpgp" ? forCertificates(text, recipients, now) : forAge(text, recipients)
     },
@@ -30,26 +29,50 @@ export const sealer: Sealer = {
  * What is wrong with a key that reads well, as a sentence; null: nothing. Certificates are looked into elsewhere
  * (`certificate.ts`).
  */
-export function recipientFault(recipient: Recipient): string | null {
-    return recipient.kind === "openpgp" || wrapperOf(recipient) !== null ? null : NOBODYS
+export async function recipientFault(recipient: Recipient): Promise<string | null> {
+    if (recipient.kind === "openpgp") return null
+    const wrapper = wrapperOf(recipient)
+    if (wrapper === null) return NOBODYS
+    // The library's own are tried by making a file.
+    return (await sealAge(new Uint8Array(1), [wrapper]).catch(() => null)) === null ? NOBODYS : null
 }
 
 async function forAge(text: Uint8Array, recipients: readonly Recipient[]): Promise<Sealed> {
     const wrappers: Wrapper[] = []
     for (const recipient of recipients) {
         const wrapper = wrapperOf(recipient)
-        if (wrapper === null) return { ok: false, line: recipient.line, detail: NOBODYS }
+        if (wrapper === null) return refused(recipient, NOBODYS)
         wrappers.push(wrapper)
     }
-    return { ok: true, file: await sealAge(text, wrappers) }
+    try {
+        return { ok: true, file: await sealAge(text, wrappers) }
+    } catch (error) {
+        for (const recipient of recipients) {
+            const fault = await recipientFault(recipient)
+            if (fault !== null) return refused(recipient, fault)
+        }
+        throw error
+    }
 }
 
 async function forCertificates(text: Uint8Array, recipients: readonly Recipient[], now: number): Promise<Sealed> {
     const keys: Key[] = []
     for (const recipient of recipients) {
         const read = await readValidKey(recipient.text, now)
-        if (!read.ok) return { ok: false, line: recipient.line, detail: read.detail }
+        if (!read.ok) return refused(recipient, read.detail)
         keys.push(read.key)
     }
-    return { ok: true, file: await sealOpenPgp(text, keys, now) }
+    try {
+        return { ok: true, file: await sealOpenPgp(text, keys, now) }
+    } catch (error) {
+        for (const [index, key] of keys.entries()) {
+            const alone = await sealOpenPgp(new Uint8Array(1), [key], now).catch(() => null)
+            if (alone === null) return refused(recipients[index]!, `nothing can be encrypted to ${nameOf(key)}`)
+        }
+        throw error
+    }
+}
+
+function refused({ line }: Recipient, detail: string): Sealed {
+    return { ok: false, line, detail }
 }

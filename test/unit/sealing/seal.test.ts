@@ -86,6 +86,7 @@ async function read(sealed: Uint8Array, name: string): Promise<string> {
 
 /** Lines with this point in them, whatever it is. */
 const age = (point: Uint8Array) => bech32.encodeFromBytes("age", point)
+const hybrid = (bytes: Uint8Array) => bech32.encode("age1pq", bech32.toWords(bytes), false)
 const ed = (point: Uint8Array) => {
     const text = Buffer.from("\0\0\0\x0bssh-ed25519\0\0\0\x20", "latin1")
     return `ssh-ed25519 ${Buffer.concat([text, point]).toString("base64")}`
@@ -197,15 +198,18 @@ describe("recipientFault()", () => {
         ["another one", age(one)],
         ["no point of the Edwards curve", ed(none)],
         ["the neutral point of the Edwards curve", ed(one)],
-    ])("finds %s, which reads like a key", (_, text) => {
+        ["a hybrid with a point of low order", hybrid(new Uint8Array(1216))],
+    ])("finds %s, which reads like a key", async (_, text) => {
         const found = parseRecipient(text)
         if (!found.ok || found.found !== "key") throw new Error("does not read like a key")
-        expect(recipientFault(found.value)).toMatch(/damaged/)
+        expect(await recipientFault(found.value)).toMatch(/damaged/)
+        const { kind, line } = found.value
+        const sealed = await sealer.seal(new Uint8Array(1), fileKindOf(kind), [found.value], NOW)
+        expect(sealed).toMatchObject({ ok: false, line, detail: expect.stringContaining("damaged") })
     })
 
-    it("finds nothing in a good key", () => {
-        expect(recipientFault(pairs["age"]!.recipient)).toBeNull()
-        expect(recipientFault(pairs["age-pq"]!.recipient)).toBeNull()
+    it("finds nothing in a good key", async () => {
+        for (const name of ["age", "age-pq", "openpgp"]) expect(await recipientFault(pairs[name]!.recipient)).toBeNull()
     })
 })
 

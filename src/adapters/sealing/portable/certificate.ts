@@ -92,7 +92,7 @@ function numberOf(time: Date | number | null): number {
 }
 
 /** "the certificate of Anna <anna@example.org> (ABCD…)". */
-function nameOf(key: Key): string {
+export function nameOf(key: Key): string {
     const user = userOf(key)
     return `the certificate ${user === "" ? "" : `of ${user} `}(${key.getFingerprint().toUpperCase()})`
 }

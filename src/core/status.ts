@@ -16,6 +16,25 @@ const count = z.int().check(z.nonnegative())
 const time = z.number()
 const texts = z.array(z.string())
 
+/** How publication stands; times are milliseconds since 1970. */
+export const publicationShape = z.object({
+    /** Why no bundles can be made; null: they can. */
+    trouble: z.nullable(z.string()),
+    /** The last publication since the daemon began; null: none. `took`: milliseconds. */
+    last: z.nullable(z.object({ serial: count, made: count, files: count, took: count })),
+    targets: z.array(
+        z.object({
+            name: z.string(),
+            /** When all files were there the last time, and of which publication; null: not since the start. */
+            done: z.nullable(count),
+            serial: z.nullable(count),
+            /** Why it does not work, and how often that was so since it did. */
+            trouble: z.nullable(z.string()),
+            failures: count,
+        }),
+    ),
+})
+
 /** The form of a status, for whoever reads one. */
 export const statusShape = z.object({
     pid: count,
@@ -129,6 +148,8 @@ export const statusShape = z.object({
             sequences: count,
         }),
     ),
+    /** Bundles of one-time sequences; null: none are made. */
+    publication: z.nullable(publicationShape),
     /** The latest lines of the log that are warnings or errors about the host; `times`: said so often. */
     warnings: z.array(z.object({ time, level: z.enum(["warning", "error"]), text: z.string(), times: count })),
 })

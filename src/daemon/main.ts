@@ -28,6 +28,8 @@ import { formatLine, type Log, lineLog } from "./log.ts"
 import type { LoopPorts } from "./loop.ts"
 import { measureLog, measureStore } from "./measured.ts"
 import { OneTimeDesk } from "./one-time/desk.ts"
+import { Publishing } from "./one-time/publishing.ts"
+import { threadSealer } from "./one-time/sealing.ts"
 import { type Opening, openingOf, Refusal } from "./opening.ts"
 import { interfacesText } from "./outlook.ts"
 import { howLastEnded, recorder } from "./recorder.ts"
@@ -178,6 +180,16 @@ async function live(
         store,
         oneTime,
     })
+    const publishing = new Publishing({
+        desk,
+        bundles: () => loop.config.bundles,
+        state: config.gateway.state,
+        sealer: threadSealer(),
+        commands: spawnCommands(),
+        wall: () => clock.wall(),
+        log,
+        note: trail.note,
+    })
     desk.take(config, knockers)
     trail.note({ what: "started", version: POSTERN_VERSION, pid: process.pid, last: howLastEnded(state.last) })
     if (state.journal !== null) trail.note(state.journal)
@@ -222,7 +234,8 @@ async function live(
         },
         audit,
     }
-    const told = { started, loaded: () => loaded, warnings, kept, oneTime: () => desk.numbers() }
+    const published = () => (loop.config.bundles === null ? null : publishing.told())
+    const told = { started, loaded: () => loaded, warnings, kept, oneTime: () => desk.numbers(), published }
     const counted = { version: POSTERN_VERSION, meter, clients }
     const answer = answerer(
         {
@@ -233,7 +246,7 @@ async function live(
             ...counted,
             note: trail.note,
             reload: reloadNow,
-            publishing: null,
+            publishing,
             trusted: () => desk.again(),
         },
         log,
@@ -248,7 +261,7 @@ async function live(
     herald.stopping()
     control?.close()
     desk.stop()
-    const [table] = await Promise.all([loop.stop(), hooks.stop()])
+    const [table] = await Promise.all([loop.stop(), hooks.stop(), publishing.stop()])
     trail.stop()
     trail.note({ what: "stopped", signal })
     await state.close()

@@ -5,6 +5,7 @@ import { metricFamilies } from "../core/metrics/catalogue.ts"
 import { formatMetrics } from "../core/metrics/exposition.ts"
 import type { Levels } from "../core/metrics/levels.ts"
 import type { Meter } from "../core/metrics/meter.ts"
+import type { Status } from "../core/status.ts"
 import type { StatusKeeping } from "./status.ts"
 
 /** What metrics are made with, beside what a status is made with. `version`: of the program. */
@@ -20,7 +21,7 @@ export function metricsNow(keeping: MetricsKeeping): string {
     return formatMetrics(metricFamilies(keeping.meter, levelsOf(keeping)))
 }
 
-function levelsOf({ version, standing, meter, clients }: MetricsKeeping): Levels {
+function levelsOf({ version, standing, meter, clients, published }: MetricsKeeping): Levels {
     const { config } = standing
     const { leases, sources, room } = standing.facts()
     const open = new Map<string, number>()
@@ -42,8 +43,25 @@ function levelsOf({ version, standing, meter, clients }: MetricsKeeping): Levels
         inPlace: standing.tableInPlace,
         programs: standing.programs(),
         journal: health && { ...health, since: health.since / 1000, trouble: health.trouble !== null },
+        bundles: bundleLevels(published?.() ?? null),
         clients: clients(),
         process: processLevels(),
+    }
+}
+
+function bundleLevels(published: Status["publication"]): Levels["bundles"] {
+    if (published === null) return null
+    const { trouble, last, targets } = published
+    return {
+        trouble: trouble !== null,
+        made: last && last.made / 1000,
+        files: last?.files ?? 0,
+        took: (last?.took ?? 0) / 1000,
+        targets: targets.map((target) => ({
+            name: target.name,
+            trouble: target.trouble !== null,
+            done: target.done && target.done / 1000,
+        })),
     }
 }
 

@@ -21,6 +21,8 @@ export type StatusKeeping = {
     readonly kept: Pick<Kept, "store" | "audit">
     readonly warnings: () => readonly Warning[]
     /** Null where there can be none. */
+    /** How publication stands; null: nothing is published here. */
+    readonly published: (() => Status["publication"]) | null
     readonly oneTime: (() => NonNullable<Status["oneTime"]>) | null
 }
 
@@ -43,7 +45,16 @@ function countersOf(packets: CaptureStats, { hits, repeats, paused, noRoom }: Ma
 }
 
 /** The status at this moment. */
-export function statusNow({ standing, clock, started, loaded, kept, warnings, oneTime }: StatusKeeping): Status {
+export function statusNow({
+    standing,
+    clock,
+    started,
+    loaded,
+    kept,
+    warnings,
+    oneTime,
+    published,
+}: StatusKeeping): Status {
     const { config } = standing
     const { leases, sources, room, counts, interfaces, offered } = standing.facts()
     const [now, wall] = [clock.monotonic(), clock.wall()]
@@ -90,6 +101,7 @@ export function statusNow({ standing, clock, started, loaded, kept, warnings, on
             journal: kept.store?.health() ?? null,
             audit: kept.audit?.health() ?? null,
         },
+        publication: published?.() ?? null,
         oneTime: config.bundles === null || oneTime === null ? null : oneTime(),
         warnings: [...warnings()],
     }

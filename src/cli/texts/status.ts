@@ -1,6 +1,7 @@
 /** A status for people: what matters at a glance first, tables after it, nothing where there is nothing. */
 import type { Status } from "../../core/status.ts"
 import { formatMs, formatStamp } from "../../voice/reports.ts"
+import { publicationLines } from "./bundle.ts"
 import { troubleRows } from "./state.ts"
 
 /** The lines of a status. */
@@ -17,6 +18,7 @@ export function statusLines(status: Status): string[] {
         `packets  ${counters.delivered}, ${counters.dropped} dropped by the kernel`,
         `room     ${totals.grants} of ${totals.grantsRoom} grants, ${totals.sources} of ${totals.sourcesRoom} sources`,
         ...section("one-time sequences", oneTimeRows(status), 0),
+        ...section("bundles", publicationRows(status), 0),
         ...section("state", troubleRows(status.state), 0),
         ...section("warnings", warningRows(status), status.warnings.length),
     ]
@@ -73,6 +75,10 @@ function oneTimeRows({ oneTime }: Status): string[][] {
     const { waitsFor, knockers, sequences } = oneTime
     const who = `${knockers} ${knockers === 1 ? "knocker" : "knockers"}`
     return [[who, `${sequences} upcoming`, waitsFor === null ? "" : `open nothing now: ${waitsFor}`]]
+}
+
+function publicationRows({ publication, now }: Status): string[][] {
+    return publication === null ? [] : publicationLines(publication, now).map((line) => [line])
 }
 
 function warningRows({ warnings }: Status): string[][] {

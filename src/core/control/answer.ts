@@ -1,7 +1,7 @@
 /** What is answered. What is not known is skipped, so that a newer daemon can say more. */
 import * as z from "zod/mini"
 import { type AuditEntry, readEntry } from "../audit/entry.ts"
-import { statusShape } from "../status.ts"
+import { publicationShape, statusShape } from "../status.ts"
 import { CODES, CONTROL_VERSION, type Refused, readObject, refuse } from "./message.ts"
 
 /** The spec's: a longer line is refused unread (characters, its end not counted). */
@@ -43,25 +43,6 @@ const reloadedShape = z.object({
 })
 
 const nullable = z.nullable(count)
-
-/** How publication stands; times are milliseconds since 1970. */
-export const publicationShape = z.object({
-    /** Why no bundles can be made; null: they can. */
-    trouble: z.nullable(z.string()),
-    /** The last publication since the daemon began; null: none. `took`: milliseconds. */
-    last: z.nullable(z.object({ serial: count, made: count, files: count, took: count })),
-    targets: z.array(
-        z.object({
-            name: z.string(),
-            /** When all files were there the last time, and of which publication; null: not since the start. */
-            done: nullable,
-            serial: nullable,
-            /** Why it does not work, and how often that was so since it did. */
-            trouble: z.nullable(z.string()),
-            failures: count,
-        }),
-    ),
-})
 
 /** What is published for a knocker. */
 const bundleShape = z.object({

@@ -16,6 +16,7 @@ export function metricFamilies(meter: Meter, levels: Levels): Family[] {
         ...firewallFamilies(meter, levels),
         ...programFamilies(meter, levels),
         ...journalFamilies(meter, levels),
+        ...bundleFamilies(levels),
         ...daemonFamilies(meter, levels),
         ...processFamilies(levels),
     ]
@@ -202,6 +203,32 @@ function journalFamilies({ store, storeTimes }: Meter, { journal }: Levels): Fam
             type: "histogram",
             samples: [{ labels: {}, histogram: storeTimes }],
         },
+    ]
+}
+
+function bundleFamilies({ bundles }: Levels): Family[] {
+    if (bundles === null) return []
+    const { trouble, made, files, took, targets } = bundles
+    const done = targets.flatMap(({ name, done: seconds }) =>
+        seconds === null ? [] : [one({ target: name }, seconds)],
+    )
+    return [
+        gauge("postern_bundles_failing", "1: no bundles can be made. 0: they can, as far as is known.", [
+            one({}, trouble ? 1 : 0),
+        ]),
+        gauge(
+            "postern_bundles_made_seconds",
+            "When bundles were made the last time, since 1970.",
+            made === null ? [] : [one({}, made)],
+        ),
+        gauge("postern_bundles_files", "Files of the last publication.", [one({}, files)]),
+        gauge("postern_bundles_duration_seconds", "How long it took to make them.", [one({}, took)]),
+        gauge(
+            "postern_bundles_target_failing",
+            "1: this target does not work. 0: it does, as far as is known.",
+            targets.map(({ name, trouble: wrong }) => one({ target: name }, wrong ? 1 : 0)),
+        ),
+        gauge("postern_bundles_target_done_seconds", "When all files were there the last time, since 1970.", done),
     ]
 }
 

@@ -20,6 +20,8 @@ export type Levels = {
     readonly programs: { readonly running: number; readonly waiting: number }
     /** Null: there is no store. */
     readonly journal: JournalLevels | null
+    /** Null: no bundles are made. */
+    readonly bundles: BundleLevels | null
     /** Connected to the control socket. */
     readonly clients: number
     readonly process: ProcessLevels
@@ -41,6 +43,17 @@ type JournalLevels = {
     readonly stops: number
     readonly since: number
     readonly trouble: boolean
+}
+
+/** How publication is; times are seconds since 1970, null: not since the start. */
+export type BundleLevels = {
+    readonly trouble: boolean
+    readonly made: number | null
+    readonly files: number
+    /** How long (s) it took to make them. */
+    readonly took: number
+    /** `done`: all files of a publication were there. */
+    readonly targets: readonly { readonly name: string; readonly trouble: boolean; readonly done: number | null }[]
 }
 
 /** The process, as the kernel sees it. Null: it does not say. */

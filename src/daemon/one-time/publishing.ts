@@ -9,7 +9,7 @@ import { rememberIn } from "../../adapters/targets/remembered.ts"
 import { runTarget } from "../../adapters/targets/run.ts"
 import type { AuditFact } from "../../core/audit/entry.ts"
 import type { Bundles, PublishTarget } from "../../core/config/config.ts"
-import type { Answer } from "../../core/control/answer.ts"
+import type { Answer, Publication } from "../../core/control/answer.ts"
 import { refuse } from "../../core/control/message.ts"
 import { formatBundle } from "../../core/one-time/bundle.ts"
 import type { Digests } from "../../core/one-time/derive.ts"
@@ -127,7 +127,7 @@ export class Publishing {
         const upcoming = person === undefined ? [] : desk.upcoming(knocker)
         const left = new Map(upcoming.map(({ name, sequences }) => [name, sequences.length]))
         const { key } = signingKey(keys.signing[0]!.seed)
-        const publication = this.#told()
+        const publication = this.told()
         const now = wall()
         const edition = {
             gateway: bundles.gateway,
@@ -169,7 +169,7 @@ export class Publishing {
         const late = setTimeout(ANSWER_MS, undefined, { signal: waited.signal }).catch(() => {})
         await Promise.race([this.#publisher.publishNow(), late])
         waited.abort()
-        return { ok: true, answer: "publish", publication: this.#told() }
+        return { ok: true, answer: "publish", publication: this.told() }
     }
 
     /** Another key signs from now on; that of now goes on beside it for `grace` (ms). */
@@ -196,7 +196,8 @@ export class Publishing {
         return { ok: true, answer: "rotate", key: base64(signingKey(seed).key), until: wholeSeconds(now + grace) }
     }
 
-    #told() {
+    /** The same for the control socket. */
+    told(): Publication {
         const { trouble, last, targets } = this.standing()
         return {
             trouble,

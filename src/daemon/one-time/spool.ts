@@ -2,7 +2,7 @@
  * The files of the last publication, on the disk of the gateway: every target copies them from here. It can be made again
  * at any time, so it need not survive a loss of power; the serial does.
  */
-import { mkdir, readdir, readFile, rm } from "node:fs/promises"
+import { chmod, mkdir, readdir, readFile, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { dropHalves, type Effect, writeBeside, writeWhole } from "../../adapters/system/durable.ts"
 import { readTextFile } from "../../adapters/system/text-file.ts"
@@ -42,7 +42,7 @@ export class Spool {
      */
     async begin(now: number): Promise<Turn> {
         // Others may look inside, if they come so far: the state directory itself is for its owner alone.
-        await mkdir(this.directory, { recursive: true, mode: 0o755 })
+        await makeFolder(this.directory)
         await dropHalves(this.directory)
         const last = this.last()
         const serial = nextSerial(last?.serial ?? null, now)
@@ -85,6 +85,17 @@ export class Spool {
     #watched(): { readonly effect?: Effect } {
         return this.#effect === undefined ? {} : { effect: this.#effect }
     }
+}
+
+/** Makes a directory in one that is there. */
+async function makeFolder(directory: string): Promise<void> {
+    try {
+        await mkdir(directory)
+    } catch (error) {
+        if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error
+    }
+    // Not narrowed by our umask: rsync takes the rights of a directory along.
+    await chmod(directory, 0o755)
 }
 
 /** A file that is not in its place yet. */

@@ -40,6 +40,11 @@ const REQUESTS: readonly Request[] = [
     { ask: "grant", door: "ssh", source: parseAddress("192.0.2.7")!, ms: 604_800_000 },
     { ask: "trust", since: 1_700_000_000_000 },
     { ask: "trust", since: 0 },
+    { ask: "bundle", knocker: "anna", secret: false },
+    { ask: "bundle", knocker: "anna", secret: true },
+    { ask: "publish" },
+    { ask: "rotate", grace: 0 },
+    { ask: "rotate", grace: 7_776_000_000 },
 ]
 const status: Status = {
     pid: 7,
@@ -72,6 +77,11 @@ const status: Status = {
         audit: { serial: 12, bytes: 2000, waiting: 1, lost: 0, trouble: null },
     },
     oneTime: { waitsFor: null, knockers: 2, sequences: 20 },
+    publication: {
+        trouble: null,
+        last: { serial: 7, made: 1000, files: 64, took: 90 },
+        targets: [{ name: "directory /www", done: 2000, serial: 7, trouble: "no room", failures: 3 }],
+    },
     warnings: [{ time: 1200, level: "error", text: "firewall: no", times: 2 }],
 }
 const ANSWERS: readonly Answer[] = [

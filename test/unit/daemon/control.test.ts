@@ -35,7 +35,7 @@ const make = (...[of, replace]: Parameters<typeof makeGate>) => {
     const kept = { store: memoryStore(() => clock.wall()), audit }
     const note = (fact: AuditFact) => audit.write(fact)
     const started = clock.wall()
-    const told = { oneTime: null, started, loaded: () => started, warnings: latest, kept, note }
+    const told = { oneTime: null, published: null, started, loaded: () => started, warnings: latest, kept, note }
     const counted = { version: "1", meter, clients: () => 1 }
     const keeping = {
         loop,

@@ -45,6 +45,7 @@ const make = (...[of, replace]: Parameters<typeof makeGate>) => {
         loaded: () => 0,
         warnings: () => [],
         oneTime: null,
+        published: null,
         kept,
     }
     const keeping = {

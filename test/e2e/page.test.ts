@@ -4,8 +4,7 @@
  */
 
 import { spawnSync } from "node:child_process"
-import { createHash, createHmac } from "node:crypto"
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { join } from "node:path"
 import type { AxeResults } from "axe-core"
@@ -13,38 +12,36 @@ import { type Browser, type BrowserContext, chromium, type Page } from "playwrig
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { generateSigningKey } from "../../src/adapters/sealing/sign.ts"
 import type { Bundle } from "../../src/core/one-time/bundle.ts"
-import type { Digests } from "../../src/core/one-time/derive.ts"
-import { formatLink } from "../../src/core/one-time/link.ts"
-import { fileNameOf, formatPlace } from "../../src/core/one-time/place.ts"
-import { fileKindOf } from "../../src/core/one-time/recipient.ts"
-import { type Daemon, type Lab, makeLab, POSTERN } from "../lab/lab.ts"
+import { type Daemon, eventually, type Lab, makeLab, POSTERN } from "../lab/lab.ts"
 import { collectLines } from "../lab/lines.ts"
 import { type KeyName, type KnockersKey, makeKey, sealedBundle } from "../lab/sealed.ts"
 
 const KINDS: readonly KeyName[] = ["age", "age, post-quantum", "ssh-ed25519", "ssh-rsa", "OpenPGP"]
-const digests: Digests = {
-    sha256: (bytes) => createHash("sha256").update(bytes).digest(),
-    hmac: (key, bytes) => createHmac("sha256", key).update(bytes).digest(),
-}
-/** A door for each kind, and its hits. */
-const doors = KINDS.map((kind, index) => ({
-    kind,
-    name: `door-${index}`,
-    ports: [20_000 + index, 15_000 + 7 * index, 30_000 - index, 12_345 + index],
-}))
-const CONFIGURATION = doors
-    .map(
-        ({ name, ports }) => `
+/** A door that opens by a fixed knock, for bundles of our own making; the other one has one-time sequences. */
+const PORTS = [20_000, 15_000, 30_000, 12_345]
+
+const configuration = (gateway: string, root: string) => `
+[bundles]
+users   = "users.d"
+gateway = "${gateway}"
+url     = "https://${gateway}:8080/"
+[[bundles.publish]]
+directory = "${root}"
+
 [[door]]
-name  = "${name}"
+name  = "fixed"
 opens = ["tcp/22"]
 for   = "1s"
   [door.sequence]
-  hits   = ${JSON.stringify(ports.map(String))}
+  hits   = ${JSON.stringify(PORTS.map(String))}
   within = "15s"
-`,
-    )
-    .join("")
+
+[[door]]
+name  = "ssh"
+opens = ["tcp/22"]
+for   = "1s"
+  [door.one_time]
+`
 
 const signing = generateSigningKey()
 const signer = Buffer.from(signing.key).toString("base64")
@@ -53,37 +50,31 @@ let lab: Lab<"knocker">
 let daemon: Daemon
 let browser: Browser
 let context: BrowserContext
-let site: string
 let file: string
 /** Of all pages: what their policy kept them from, and errors. */
 const troubles: string[] = []
 const outside: string[] = []
 
-function bundleFor(kind: KeyName, change: Partial<Bundle> = {}): Bundle {
+/** A bundle of our own making, for the fixed door; the knocker has an age key. */
+function bundleOf(change: Partial<Bundle> = {}): Bundle {
     const made = Math.floor(Date.now() / 1000) * 1000
-    const { name, ports } = doors.find((one) => one.kind === kind)!
-    const sequences = [
-        { counter: 0, hits: ports.map((port) => ({ protocol: "tcp" as const, port })) },
-        { counter: 1, hits: [...ports].reverse().map((port) => ({ protocol: "tcp" as const, port })) },
-    ]
-    const door = { name, opens: [{ protocol: "tcp" as const, port: 22 }], within: 15_000, sequences }
+    const hits = PORTS.map((port) => ({ protocol: "tcp", port }) as const)
+    const sequences = [0, 1, 2].map((counter) => ({ counter, hits }))
+    const door = { name: "fixed", opens: [{ protocol: "tcp", port: 22 }], within: 15_000, sequences } as const
     const times = { serial: 7, made, until: made + 86_400_000 }
-    return { gateway: lab.gateway.v4, knocker: knockerOf(kind), ...times, keys: [signer], doors: [door], ...change }
+    return { gateway: lab.gateway.v4, knocker: "made-up", ...times, keys: [signer], doors: [door], ...change }
 }
 
-const sealed = (kind: KeyName, change: Partial<Bundle> = {}, by = signing) =>
-    sealedBundle(bundleFor(kind, change), by, keys.get(kind)!.recipient)
-/** As if each kind were another knocker, who has a place of his own. */
+const sealed = (change: Partial<Bundle> = {}, by = signing, kind: KeyName = "age") =>
+    sealedBundle(bundleOf(change), by, keys.get(kind)!.recipient)
+/** Each key is another knocker's. */
 const knockerOf = (kind: KeyName) => kind.replaceAll(/\W+/g, "-")
-const placeOf = (kind: KeyName) => digests.sha256(Buffer.from(kind)).subarray(0, 20)
-const linkOf = (kind: KeyName) =>
-    formatLink({
-        url: `${site}/`,
-        gateway: lab.gateway.v4,
-        knocker: knockerOf(kind),
-        key: signer,
-        place: formatPlace(placeOf(kind)),
-    })
+
+/** The link as the operator gives it. */
+function linkOf(kind: KeyName): string {
+    const told = ["-c", daemon.file, "--socket", daemon.socket]
+    return /^https:\S+$/m.exec(lab.gateway.must([POSTERN, "user", "link", knockerOf(kind), ...told]))![0]
+}
 
 async function pageAt(url: string): Promise<Page> {
     const page = await context.newPage()
@@ -111,22 +102,22 @@ const problem = (page: Page) => page.getByRole("alert")
 beforeAll(async () => {
     lab = makeLab(["knocker"])
     const { gateway, scratch, hosts } = lab
-    const root = join(scratch, "root")
-    mkdirSync(root)
-    for (const kind of KINDS) keys.set(kind, await makeKey(kind, scratch))
-    daemon = await lab.startDaemon(CONFIGURATION)
+    const [root, users] = [join(scratch, "root"), join(scratch, "users.d")] as const
+    for (const folder of [root, users]) mkdirSync(folder)
+    for (const kind of KINDS) {
+        const key = await makeKey(kind, scratch)
+        keys.set(kind, key)
+        writeFileSync(join(users, `${knockerOf(kind)}.toml`), `keys = [${JSON.stringify(key.recipient.text)}]\n`)
+    }
+    daemon = await lab.startDaemon(configuration(gateway.v4, root))
     const [cert, key] = ["cert", "key"].map((name) => join(scratch, `${name}.pem`))
     const certify = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=gateway"]
     expect(spawnSync("openssl", [...certify, "-keyout", key!, "-out", cert!]).status).toBe(0)
     const tls = ["--cert", cert!, "--key", key!]
-    const child = gateway.start([POSTERN, "web", root, ...tls, "--listen", `${gateway.v4}:8080`, "--page", "/k.html"])
+    const child = gateway.start([POSTERN, "web", root, ...tls, "--listen", `${gateway.v4}:8080`, "--page", "/"])
     const log = collectLines(child, child.stderr!)
     await log.waitFor(/ serves /)
-    site = `https://${gateway.v4}:8080`
-    for (const kind of KINDS) {
-        const name = fileNameOf(digests, placeOf(kind), fileKindOf(keys.get(kind)!.recipient.kind))
-        writeFileSync(join(root, name), await sealed(kind))
-    }
+    expect(await eventually(() => readdirSync(root).length === KINDS.length)).toBe(true)
     file = `file://${join(POSTERN, "../dist/knock.html")}`
     const wrapper = join(scratch, "chromium-on-knocker")
     writeFileSync(wrapper, `#!/bin/sh\nexec ${hosts.knocker.inside(["chromium"]).join(" ")} "$@"\n`)
@@ -155,12 +146,7 @@ describe("the page", () => {
         ])
         try {
             const page = await pageAt(file)
-            const [sequence] = bundleFor("age").doors[0]!.sequences
-            const sequences = [0, 1, 2].map((counter) => ({ ...sequence!, counter }))
-            const bundle = await sealed("age", {
-                knocker: "quiet",
-                doors: [{ ...bundleFor("age").doors[0]!, sequences }],
-            })
+            const bundle = await sealed({ knocker: "quiet" })
             const counted = () =>
                 Number(/packets (\d+)/.exec(gateway.must(["nft", "list", "counter", "inet", "count", "syn"]))![1])
             // Browsers slow WebSockets down that fail: not these, because the third knock does without them.
@@ -169,7 +155,7 @@ describe("the page", () => {
                 await openBundle(page, "age", bundle)
                 if (knock === 1) await page.getByRole("button", { name: "It is the same key" }).click()
                 await page.getByRole("button", { name: "Knock", exact: true }).click()
-                await daemon.log.waitFor(/door-0: 10\.77\.0\.2: open/, { from })
+                await daemon.log.waitFor(/fixed: 10\.77\.0\.2: open/, { from })
                 await page.getByText("Nothing came back: a firewall").waitFor()
                 if (knock < 3) expect(counted()).toBe(4 * knock)
                 await page.reload()
@@ -184,24 +170,23 @@ describe("the page", () => {
         const from = daemon.log.all.length
         // Both ways to have it: from a server beside the bundles, where the address is the link, and from a disk.
         const served = kind === "OpenPGP" || kind === "age, post-quantum"
-        const page = await pageAt(served ? linkOf(kind).replace("/#", "/k.html#") : file)
-        await openBundle(page, kind, served ? null : linkOf(kind))
+        const link = linkOf(kind)
+        const page = await pageAt(served ? link : file)
+        await openBundle(page, kind, served ? null : link)
         await heading(page).waitFor()
-        const { name, ports } = doors.find((one) => one.kind === kind)!
-        expect(await page.locator("#lines").textContent()).toBe(
-            ports.map((port) => `nc -z -w 1 10.77.0.1 ${port}`).join("\n"),
-        )
+        const lines = () => page.locator("#lines").textContent()
+        const first = await lines()
+        expect(first).toMatch(/^(nc -z -w 1 10\.77\.0\.1 \d+\n?){4}$/)
         await page.getByRole("button", { name: "Knock", exact: true }).click()
-        await daemon.log.waitFor(new RegExp(`${name}: 10\\.77\\.0\\.2: open`), { from })
+        await daemon.log.waitFor(new RegExp(`ssh: 10\\.77\\.0\\.2.*${knockerOf(kind)}.*open`), { from })
         await page.getByText("All hits arrived.").waitFor()
-        // The next one is shown now: the counters are remembered, also when the page is opened anew.
-        expect(await page.locator("#lines").textContent()).toContain(`nc -z -w 1 10.77.0.1 ${ports[3]}\n`)
+        // The next one is shown now, also when the page is opened anew and fetches the new bundle.
+        const next = await lines()
+        expect(next).not.toBe(first)
         await page.reload()
         await openBundle(page, kind, null)
         await heading(page).waitFor()
-        expect(await page.locator("#lines").textContent()).toMatch(
-            new RegExp(`^nc -z -w 1 10\\.77\\.0\\.1 ${ports[3]}\n`),
-        )
+        expect(await lines()).toBe(next)
         expect(await page.evaluate<string>('Object.values(localStorage).join(" ")')).not.toMatch(/PRIVATE|SECRET/)
         await page.close()
     })
@@ -213,13 +198,18 @@ describe("the page", () => {
             await problem(page).filter({ hasText: wanted }).waitFor()
             expect(await heading(page).isVisible()).toBe(false)
         }
-        // This browser trusts the signing key since the test before.
-        await refusal(await sealed("age", { serial: 6 }), /older than one this browser has seen/)
-        await refusal(await sealed("age", { until: 0 }), /Another bundle with the same number/)
-        await refusal(await sealed("age", { serial: 8, until: Date.UTC(2020) }), /was good until/)
-        await refusal(await sealed("age", { serial: 8 }, generateSigningKey()), /is not signed by the gateway you know/)
-        await refusal(await sealed("ssh-rsa"), /not encrypted to this key/)
-        await refusal((await sealed("age")).replace(/\n.{64}\n/, "\n"), /damaged/)
+        await openBundle(page, "age", await sealed())
+        await page.getByRole("button", { name: "It is the same key" }).click()
+        await heading(page).waitFor()
+        await refusal(await sealed({ serial: 6 }), /older than one this browser has seen/)
+        await refusal(await sealed({ until: 0 }), /Another bundle with the same number/)
+        await refusal(await sealed({ serial: 8, until: Date.UTC(2020) }), /was good until/)
+        await refusal(await sealed({ serial: 8 }, generateSigningKey()), /is not signed by the gateway you know/)
+        await refusal(await sealed({}, signing, "ssh-rsa"), /not encrypted to this key/)
+        await refusal((await sealed()).replace(/\n.{64}\n/, "\n"), /damaged/)
+        // By a link to the same place, of another gateway.
+        const elsewhere = linkOf("age").replace(/&key=[^&]*/, `&key=${Buffer.from(signing.key).toString("base64url")}`)
+        await refusal(elsewhere, /is not signed by the gateway you know/)
         await page.getByLabel("Enrolment link").fill("")
         await refusal("https://example.org/", /neither an enrolment link nor a bundle/)
         await page.getByLabel("Private key").fill("ssh-ed25519 AAAA")
@@ -229,7 +219,7 @@ describe("the page", () => {
 
     it("asks before it believes a bundle that came without a link", async () => {
         const page = await pageAt(file)
-        await openBundle(page, "age", await sealed("age", { knocker: "otto" }))
+        await openBundle(page, "age", await sealed({ knocker: "otto" }))
         await page.getByText(`signed with the key ${signer}`).waitFor()
         expect(await heading(page).isVisible()).toBe(false)
         await page.getByRole("button", { name: "It is the same key" }).click()
@@ -245,7 +235,8 @@ describe("the page", () => {
             { protocol: "icmp", port: 300 },
         ] as const
         const door = { name: "mixed", opens: [], within: 15_000, sequences: [{ counter: 0, hits }] }
-        await openBundle(page, "age", await sealed("age", { serial: 9, doors: [door] }))
+        await openBundle(page, "age", await sealed({ knocker: "mixed", doors: [door] }))
+        await page.getByRole("button", { name: "It is the same key" }).click()
         await page.getByText("A browser cannot send UDP packets and pings").waitFor()
         expect(await page.locator("#lines").textContent()).toBe(
             "nc -z -w 1 10.77.0.1 20000\necho | nc -u -w 1 10.77.0.1 20001\nping -c 1 -s 300 10.77.0.1",
@@ -275,10 +266,14 @@ describe("the page", () => {
             expect(await page.evaluate<number>("document.documentElement.scrollWidth")).toBeLessThanOrEqual(320)
         }
         await look()
+        await page.getByLabel("Enrolment link").fill("knock")
         await page.getByRole("button", { name: "Show the next knock" }).click()
-        expect(await problem(page).textContent()).toContain("There is no key in it")
+        expect(await problem(page).textContent()).toContain("neither an enrolment link")
         await look()
-        await openBundle(page, "age", await sealed("age", { serial: colorScheme === "light" ? 10 : 11 }))
+        await openBundle(page, "age", await sealed({ knocker: colorScheme }))
+        await page.getByText("compare the key").waitFor()
+        await look()
+        await page.getByRole("button", { name: "It is the same key" }).click()
         await heading(page).waitFor()
         await page.getByText("By hand, from another device").click()
         await look()
@@ -311,9 +306,12 @@ describe("the page", () => {
             seen.push(await focused())
         }
         expect(seen).toEqual(["bundle", "bundle-file", "key", "key-file", "remember", "remember-key", "", "open"])
-        await page.locator("#bundle").fill(await sealed("age", { serial: 12 }))
+        await page.locator("#bundle").fill(await sealed({ knocker: "keyboard" }))
         await page.locator("#key").fill(keys.get("age")!.secret)
         await page.locator("#open").focus()
+        await page.keyboard.press("Enter")
+        await page.getByText("compare the key").waitFor()
+        expect(await focused()).toBe("anyway-yes")
         await page.keyboard.press("Enter")
         await heading(page).waitFor()
         expect(await focused()).toBe("knock-title")

@@ -33,7 +33,8 @@ export type Keeping = {
     readonly begin: (key: string) => void
     /** Keeps that this bundle was seen. False: another one of this serial was seen meanwhile. */
     readonly see: (key: string, seen: Seen) => boolean
-    readonly past: (id: string) => Past
+    /** What is known of sequences at this moment. */
+    readonly history: () => (id: string) => Past
     /** Keeps that the sequence is about to be sent, for the `n`th time. False: somebody else sends it just now. */
     readonly claim: (id: string, n: number) => boolean
     readonly opened: (id: string) => void
@@ -106,12 +107,16 @@ export function keepingIn(folder: string): Keeping {
             for (const older of names()) if (SEEN.test(older) && older < name) remove(older)
             return true
         },
-        past(id) {
-            const all = names()
-            return {
-                tries: all.filter((name) => TRIED.exec(name)?.[1] === id).length,
-                opened: all.includes(`opened-${id}`),
+        history() {
+            const tries = new Map<string, number>()
+            const opened = new Set<string>()
+            for (const name of names()) {
+                const tried = TRIED.exec(name)?.[1]
+                if (tried !== undefined) tries.set(tried, (tries.get(tried) ?? 0) + 1)
+                const open = OPENED.exec(name)?.[1]
+                if (open !== undefined) opened.add(open)
             }
+            return (id) => ({ tries: tries.get(id) ?? 0, opened: opened.has(id) })
         },
         claim: (id, n) => make(`tried-${id}-${n}`, ""),
         opened: (id) => void make(`opened-${id}`, ""),

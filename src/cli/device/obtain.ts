@@ -5,10 +5,10 @@
 import { verifySignature } from "../../adapters/sealing/sign.ts"
 import type { ProfileBundle } from "../../core/knock/profile-bundle.ts"
 import { accept, MAX_FILE, type Refused } from "../../core/one-time/accept.ts"
-import type { Bundle } from "../../core/one-time/bundle.ts"
+import type { Bundle, BundleDoor } from "../../core/one-time/bundle.ts"
 import { fileNameOf, parsePlace } from "../../core/one-time/place.ts"
 import type { FileKind } from "../../core/one-time/recipient.ts"
-import { sequenceId, type Turn } from "../../core/one-time/turn.ts"
+import { sequenceId, type Turn, turnsOf } from "../../core/one-time/turn.ts"
 import type { Unsealed } from "../../ports/sealing.ts"
 import { errorCode } from "../knock/errors.ts"
 import type { Cache } from "./cache.ts"
@@ -114,12 +114,14 @@ export async function cachedBundle(enrolment: Enrolment): Promise<Obtained> {
     return failed(last)
 }
 
-/** The sequences of a door, as this device has used them so far. */
-export function pastOf(keeping: Keeping, door: Bundle["doors"][number]): readonly Turn[] {
-    return door.sequences.map((sequence) => {
-        const id = sequenceId(DIGESTS.sha256, door.name, sequence)
-        return { ...sequence, id, tries: keeping.past(id).tries }
+/** The sequences that may still open a door, as this device has used them so far: the one to knock next comes first. */
+export function upcoming(keeping: Keeping, { name, sequences }: BundleDoor): readonly Turn[] {
+    const past = keeping.history()
+    const turns = sequences.map((sequence) => {
+        const id = sequenceId(DIGESTS.sha256, name, sequence)
+        return { ...sequence, id, tries: past(id).tries }
     })
+    return turnsOf(turns, (id) => past(id).opened)
 }
 
 /** Decrypts and accepts. */
@@ -147,7 +149,7 @@ async function readBundle(enrolment: Enrolment, file: Uint8Array, fetched: numbe
     }
 }
 
-function idsOf({ name, sequences }: Bundle["doors"][number]): readonly string[] {
+function idsOf({ name, sequences }: BundleDoor): readonly string[] {
     return sequences.map((sequence) => sequenceId(DIGESTS.sha256, name, sequence))
 }
 

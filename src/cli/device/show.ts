@@ -2,10 +2,10 @@
 import { formatDuration, formatHit, formatService } from "../../core/knock/language.ts"
 import type { Bundle, BundleDoor } from "../../core/one-time/bundle.ts"
 import { linesByHand } from "../../core/one-time/by-hand.ts"
-import { type Turn, turnsOf } from "../../core/one-time/turn.ts"
+import type { Turn } from "../../core/one-time/turn.ts"
 import { formatAge } from "../texts/device.ts"
 import type { Keeping } from "./keeping.ts"
-import { pastOf } from "./obtain.ts"
+import { upcoming } from "./obtain.ts"
 
 /** A bundle with what this device has done with it. */
 export type Shown = {
@@ -22,11 +22,7 @@ export type Shown = {
 /** Joins them. `door`: that one alone; null: all. Throws what the system refuses. */
 export function shownOf(bundle: Bundle, host: string, keeping: Keeping, door: string | null): Shown {
     const wanted = bundle.doors.filter(({ name }) => door === null || name === door)
-    const doors = wanted.map((one) => ({
-        door: one,
-        turns: turnsOf(pastOf(keeping, one), (id) => keeping.past(id).opened),
-    }))
-    return { bundle, host, doors }
+    return { bundle, host, doors: wanted.map((one) => ({ door: one, turns: upcoming(keeping, one) })) }
 }
 
 /** What people read: no hit is in it. */

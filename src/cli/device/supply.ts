@@ -3,7 +3,7 @@
  * sent (spec/enrolment.md, section 4).
  */
 import type { Bundle, BundleDoor } from "../../core/one-time/bundle.ts"
-import { type Turn, turnsOf } from "../../core/one-time/turn.ts"
+import type { Turn } from "../../core/one-time/turn.ts"
 import { errorCode } from "../knock/errors.ts"
 import type { Supply } from "../knock/flow.ts"
 import {
@@ -12,8 +12,8 @@ import {
     FETCH_TIMEOUT,
     fetchBundle,
     type Obtained,
-    pastOf,
     type Trouble,
+    upcoming,
 } from "./obtain.ts"
 
 /** A bundle that was fetched less than so long ago is new enough, in milliseconds. */
@@ -106,16 +106,16 @@ export function knocksAt(
             return null
         }
         const wanted = door(obtained.bundle)
-        return wanted === null ? null : turnsOf(pastOf(keeping, wanted), (id) => keeping.past(id).opened)
+        return wanted === null ? null : upcoming(keeping, wanted)
     }
 
     async function next(sendable: Parameters<Supply["next"]>[0]): Promise<Turn | null> {
         // What was sent has not opened: another device may have used it, and there is a newer bundle then.
         if (given++ > 0 && !asked) await ask()
         for (;;) {
-            const upcoming = await turns()
-            const turn = upcoming?.[0]
-            if (upcoming === null) return null
+            const left = await turns()
+            const turn = left?.[0]
+            if (left === null) return null
             if ((turn === undefined || turn.tries > 0) && !asked) {
                 await ask()
                 continue

@@ -66,8 +66,8 @@ describe("keepingIn()", () => {
             true,
         ])
         keeping.opened(id("b"))
-        expect(keeping.past(id("a"))).toEqual({ tries: 2, opened: false })
-        expect(other.past(id("b"))).toEqual({ tries: 0, opened: true })
+        expect(keeping.history()(id("a"))).toEqual({ tries: 2, opened: false })
+        expect(other.history()(id("b"))).toEqual({ tries: 0, opened: true })
         keeping.forget([id("b")])
         expect(files()).toEqual([`opened-${id("b")}`])
     })

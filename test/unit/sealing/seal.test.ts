@@ -108,9 +108,11 @@ describe("sealer.seal()", () => {
             expect(sealed).toHaveLength(sizeClass(sealed.length))
             expect((await read(sealed, name)).trimStart()).toBe(text)
         })
-        await fc.assert(property, { numRuns: 40, examples: [[1], [191], [192], [8383], [8384], [12_000]] })
-        expect([...classes].toSorted((a, b) => a - b)).toEqual([4096, 8192, 16_384, 32_768].slice(-classes.size))
-        expect(classes.size).toBeGreaterThanOrEqual(3)
+        await fc.assert(property, {
+            numRuns: 40,
+            examples: [[1], [191], [192], [2500], [4500], [8383], [8384], [12_500]],
+        })
+        expect([...classes].toSorted((a, b) => a - b)).toEqual([4096, 8192, 16_384, 32_768])
     })
 
     it.each([[["age", "age, another"]], [["openpgp", "openpgp, another"]]])(

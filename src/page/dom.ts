@@ -1,7 +1,7 @@
 /** Elements of the page, and text in them. Nothing of a bundle is ever read as HTML. */
 
 /** The element with this id, which is in the page. */
-function byId<T extends HTMLElement>(id: string, type: abstract new () => T): T {
+export function byId<T extends HTMLElement>(id: string, type: abstract new () => T): T {
     const element = document.getElementById(id)
     if (!(element instanceof type)) throw new Error(`no ${id}`)
     return element
@@ -32,7 +32,11 @@ export async function chosenText(files: HTMLInputElement, most: number): Promise
 
 /** Lets the browser show what was written, before something takes long. */
 export function painted(): Promise<void> {
-    return new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 0)))
+    return new Promise((resolve) => {
+        requestAnimationFrame(() => setTimeout(resolve, 0))
+        // Of a page that nobody sees nothing is painted.
+        setTimeout(resolve, 100)
+    })
 }
 
 /** Says what is wrong, and leads to the field where it is. */

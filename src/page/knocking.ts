@@ -18,9 +18,8 @@ export function showNothing(): void {
 }
 
 /** Somebody sends this knock by hand: it is marked, and the next one is shown. */
-export function markSent(): void {
-    const turn = nextTurn()
-    if (turn !== null) session?.use(turn)
+export async function markSent(): Promise<void> {
+    if (door !== null) await session?.take(door)
     showTurn()
     write("outcome", "This knock is marked as sent. The next one is shown.")
 }
@@ -85,12 +84,12 @@ function showTurn(): void {
 
 /** Sends the next knock, hit by hit, and says what could be seen. */
 export async function knock(): Promise<void> {
-    const turn = nextTurn()
-    if (session === null || door === null || turn === null) return
+    if (session === null || door === null) return
     const { within, opens } = door
     const host = session.bundle.gateway
     // Before the first hit leaves: whoever sees it on the way knows the sequence.
-    session.use(turn)
+    const turn = await session.take(door)
+    if (turn === null) return showTurn()
     write("outcome", `Knocking, ${turn.hits.length} hits…`)
     plain("progress").replaceChildren()
     const begun = performance.now()

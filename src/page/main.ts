@@ -12,7 +12,20 @@ import { identityRefusal } from "../adapters/sealing/portable/identity-texts.ts"
 import { parseSigned } from "../core/one-time/bundle.ts"
 import type { EnrolmentLink } from "../core/one-time/link.ts"
 import type { FileKind } from "../core/one-time/recipient.ts"
-import { area, ask, button, chosenText, closeQuestion, goOn, input, painted, plain, problem, write } from "./dom.ts"
+import {
+    area,
+    ask,
+    button,
+    byId,
+    chosenText,
+    closeQuestion,
+    goOn,
+    input,
+    painted,
+    plain,
+    problem,
+    write,
+} from "./dom.ts"
 import { knock, markSent, showNothing, showSession } from "./knocking.ts"
 import { Memory } from "./memory.ts"
 import { OpenPgpMissing } from "./openpgp.ts"
@@ -52,7 +65,7 @@ function start(): void {
     }
     on("open", open)
     on("knock", knock)
-    on("used", async () => markSent())
+    on("used", markSent)
     on("anyway-yes", async () => goOn())
     on("make", makeKey)
     on("forget", async () => {
@@ -84,6 +97,7 @@ function on(id: string, act: () => Promise<void>): void {
 
 function setBusy(now: boolean): void {
     busy = now
+    byId("doors", HTMLFieldSetElement).disabled = now
     for (const id of ["open", "make", "knock", "used", "forget", "anyway-yes"]) {
         if (now) button(id).setAttribute("aria-disabled", "true")
         else button(id).removeAttribute("aria-disabled")
@@ -177,6 +191,7 @@ async function fetched(link: EnrolmentLink, kinds: readonly FileKind[]): Promise
     let detail = ""
     for (const kind of kinds) {
         const found = await fetchFile(link, kind)
+        write("bundle-state", sourceText({ from: "link", link }))
         if (found.ok) return found.file
         detail ||= found.detail
     }

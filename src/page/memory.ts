@@ -18,12 +18,14 @@ export type Kept = {
     readonly tried: Readonly<Record<string, number>>
 }
 
-const KNOCKER = "postern 1 knocker "
-const WORDS = ["link", "identity"] as const
+const OURS = "postern 1 "
+const KNOCKER = `${OURS}knocker `
+/** Kept if the person asks for that, whatever he says of the rest. */
+const IDENTITY = `${OURS}identity`
 
 export class Memory {
     readonly #texts = new Map<string, string>()
-    readonly #storage: Storage | null
+    #storage: Storage | null
     #lasting = true
 
     /** `storage`: null where the browser gives none. */
@@ -31,37 +33,37 @@ export class Memory {
         this.#storage = storage
         for (let at = 0; at < (storage?.length ?? 0); at++) {
             const name = storage?.key(at)
-            if (name?.startsWith("postern 1 ")) this.#texts.set(name, storage?.getItem(name) ?? "")
+            if (name?.startsWith(OURS)) this.#texts.set(name, storage?.getItem(name) ?? "")
         }
     }
 
-    /** Is anything kept from earlier? */
+    /** Is nothing kept? */
     get empty(): boolean {
         return this.#texts.size === 0
     }
 
-    /** May it outlive the page? If not, what was kept before goes. */
+    /** May it outlive the page? If not, what was kept before goes, but for the key. */
     set lasting(lasting: boolean) {
         this.#lasting = lasting
-        for (const [name, text] of this.#texts) this.#write(name, lasting ? text : null)
+        for (const [name, text] of this.#texts) this.#write(name, text)
     }
 
     kept(gateway: string, knocker: string): Kept | null {
-        return readKept(this.#texts.get(`${KNOCKER}${gateway} ${knocker}`) ?? "")
+        return readKept(this.#read(`${KNOCKER}${gateway} ${knocker}`) ?? "")
     }
 
     keep(gateway: string, knocker: string, kept: Kept): void {
         this.#set(`${KNOCKER}${gateway} ${knocker}`, JSON.stringify(kept))
     }
 
-    word(name: (typeof WORDS)[number]): string | null {
-        return this.#texts.get(`postern 1 ${name}`) ?? null
+    word(name: "link" | "identity"): string | null {
+        return this.#read(`${OURS}${name}`)
     }
 
     /** Keeps a text; null takes it away. */
-    setWord(name: (typeof WORDS)[number], text: string | null): void {
-        if (text === null) this.#remove(`postern 1 ${name}`)
-        else this.#set(`postern 1 ${name}`, text)
+    setWord(name: "link" | "identity", text: string | null): void {
+        if (text === null) this.#remove(`${OURS}${name}`)
+        else this.#set(`${OURS}${name}`, text)
     }
 
     /** Everything. */
@@ -69,22 +71,29 @@ export class Memory {
         for (const name of this.#texts.keys()) this.#remove(name)
     }
 
+    /** As it is now: another page of this browser may have changed it. */
+    #read(name: string): string | null {
+        const lasts = this.#lasting && this.#storage !== null
+        return (lasts ? this.#storage?.getItem(name) : this.#texts.get(name)) ?? null
+    }
+
     #set(name: string, text: string): void {
         this.#texts.set(name, text)
-        if (this.#lasting) this.#write(name, text)
+        this.#write(name, text)
     }
 
     #remove(name: string): void {
         this.#texts.delete(name)
-        this.#write(name, null)
+        this.#storage?.removeItem(name)
     }
 
-    #write(name: string, text: string | null): void {
+    #write(name: string, text: string): void {
         try {
-            if (text === null) this.#storage?.removeItem(name)
-            else this.#storage?.setItem(name, text)
+            if (this.#lasting || name === IDENTITY) this.#storage?.setItem(name, text)
+            else this.#storage?.removeItem(name)
         } catch {
-            // It is full, or has been switched off: then it lasts as long as the page does.
+            // It is full: then all lasts as long as the page does.
+            this.#storage = null
         }
     }
 }

@@ -38,6 +38,9 @@ export class Session {
 
     /** The knock that is next at a door; null: the bundle has none for it. */
     next(door: BundleDoor): Turn | null {
+        const { gateway, knocker } = this.bundle
+        // As it is now: another page may have sent some meanwhile.
+        this.#kept = this.#memory.kept(gateway, knocker) ?? this.#kept
         const turns = door.sequences.map((sequence) => {
             const id = sequenceId(digests.sha256, door.name, sequence)
             return { ...sequence, id, tries: this.#kept.tried[id] ?? 0 }
@@ -45,9 +48,13 @@ export class Session {
         return turnsOf(turns, () => false)[0] ?? null
     }
 
-    /** Remembers that a sequence is sent, before it is. */
-    use({ id, tries }: Turn): void {
-        this.#keep({ ...this.#kept, tried: { ...this.#kept.tried, [id]: tries + 1 } })
+    /** Takes the knock that is next: it is remembered as sent before it is, and no other page of this browser takes it. */
+    take(door: BundleDoor): Promise<Turn | null> {
+        return alone(() => {
+            const turn = this.next(door)
+            if (turn !== null) this.#keep({ ...this.#kept, tried: { ...this.#kept.tried, [turn.id]: turn.tries + 1 } })
+            return turn
+        })
     }
 
     #keep(kept: Kept): void {
@@ -60,3 +67,16 @@ export class Session {
 export type SessionOpened =
     | { readonly ok: true; readonly session: Session; readonly first: boolean }
     | Extract<Accepted, { ok: false }>
+
+/** Does it while no other page does the like, as far as this browser has a way to ask for that. */
+async function alone<T>(act: () => T): Promise<T> {
+    let done: { readonly value: T } | null = null
+    try {
+        await navigator.locks.request("postern 1", () => {
+            done = { value: act() }
+        })
+    } catch {
+        // Not over http, and not where pages are nobody's.
+    }
+    return (done ?? { value: act() }).value
+}

@@ -111,7 +111,19 @@ beforeAll(async () => {
     }
     daemon = await lab.startDaemon(configuration(gateway.v4, root))
     const [cert, key] = ["cert", "key"].map((name) => join(scratch, `${name}.pem`))
-    const certify = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=gateway"]
+    const certify = [
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=gateway",
+    ]
     expect(spawnSync("openssl", [...certify, "-keyout", key!, "-out", cert!]).status).toBe(0)
     const tls = ["--cert", cert!, "--key", key!]
     const child = gateway.start([POSTERN, "web", root, ...tls, "--listen", `${gateway.v4}:8080`, "--page", "/"])
@@ -134,7 +146,7 @@ afterAll(async () => {
 })
 
 describe("the page", () => {
-    it("knocks at ports that say nothing, again and again, and one SYN goes to each", async () => {
+    it("knocks at ports that say nothing by one SYN each, also when the browser has come to slow it down", async () => {
         const { gateway } = lab
         gateway.must([
             "nft",
@@ -149,17 +161,21 @@ describe("the page", () => {
             const bundle = await sealed({ knocker: "quiet" })
             const counted = () =>
                 Number(/packets (\d+)/.exec(gateway.must(["nft", "list", "counter", "inet", "count", "syn"]))![1])
-            // Browsers slow WebSockets down that fail: not these, because the third knock does without them.
-            for (const knock of [1, 2, 3]) {
+            const knock = async () => {
                 const from = daemon.log.all.length
-                await openBundle(page, "age", bundle)
-                if (knock === 1) await page.getByRole("button", { name: "It is the same key" }).click()
                 await page.getByRole("button", { name: "Knock", exact: true }).click()
                 await daemon.log.waitFor(/fixed: 10\.77\.0\.2: open/, { from })
                 await page.getByText("Nothing came back: a firewall").waitFor()
-                if (knock < 3) expect(counted()).toBe(4 * knock)
-                await page.reload()
             }
+            await openBundle(page, "age", bundle)
+            await page.getByRole("button", { name: "It is the same key" }).click()
+            await knock()
+            expect(counted()).toBe(4)
+            // Browsers slow WebSockets down that fail: from the ninth on it is done without them.
+            await page.evaluate(
+                "sessionStorage.setItem('postern 1 sockets', JSON.stringify(Array(8).fill(Date.now())))",
+            )
+            await knock()
             await page.close()
         } finally {
             for (const table of ["quiet", "count"]) gateway.exec(["nft", "delete", "table", "inet", table])
@@ -278,6 +294,24 @@ describe("the page", () => {
         await page.getByText("By hand, from another device").click()
         await look()
         await page.close()
+    })
+
+    it("never takes a knock that another page of the browser has taken", async () => {
+        const pages = [await pageAt(file), await pageAt(file)]
+        const bundle = await sealed({ knocker: "twice" })
+        for (const page of pages) {
+            await openBundle(page, "age", bundle)
+            if (page === pages[0]) await page.getByRole("button", { name: "It is the same key" }).click()
+            await heading(page).waitFor()
+            await page.getByText("By hand, from another device").click()
+        }
+        const used = pages.map((page) => page.getByRole("button", { name: "I have sent this one" }))
+        await Promise.all(used.map((one) => one.click()))
+        for (const page of pages) await page.getByText("This knock is marked as sent").waitFor()
+        const kept = await pages[0]!.evaluate<string>('localStorage.getItem("postern 1 knocker 10.77.0.1 twice")')
+        const { tried }: { readonly tried: Record<string, number> } = JSON.parse(kept)
+        expect(Object.values(tried)).toEqual([1, 1])
+        for (const page of pages) await page.close()
     })
 
     it("makes a key for who has none, keeps it, and forgets all of it when asked", async () => {

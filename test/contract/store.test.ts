@@ -110,6 +110,15 @@ function suite(make: () => Promise<Harness>): void {
         expect(store.health().counters).toBe(2)
     })
 
+    it("raised() tells where a counter stands, and dropCounters() forgets all of them and nothing else", async () => {
+        await codes(store.raise("a", 7, LATER), store.raise("b", 0, LATER), store.claim("c", LATER, LATER))
+        expect([store.raised("a"), store.raised("b"), store.raised("none")]).toEqual([7, 0, null])
+        expect(await codes(store.dropCounters())).toEqual(["ok"])
+        expect(await codes(store.raise("a", 3, LATER))).toEqual(["ok"])
+        expect(store.raised("b")).toBeNull()
+        expect(await codes(store.claim("c", LATER, LATER))).toEqual(["used"])
+    })
+
     it("note() keeps one moment for each door and source, until it is struck", async () => {
         const six = { door: "ssh", source: other }
         expect(await codes(store.note(ssh, 5), store.note(six, 6), store.note({ ...ssh, door: "web" }, 7))).toEqual([
@@ -237,6 +246,25 @@ describe("journal, as a file", () => {
         expect(await codes(store.raise("k", 41, LATER), store.raise("k", 42, LATER))).toEqual(["used", "ok"])
         expect(notes(store)).toEqual(["ssh 192.0.2.7 6"])
         expect(store.health()).toMatchObject({ since: NOW - 1, why: "operator", trouble: null })
+    })
+
+    it("has none of the counters that were dropped when it is opened again, and all where that failed", async () => {
+        const first = await open()
+        await codes(first.store.raise("a", 1, LATER), first.store.note(ssh, 5))
+        expect(await codes(first.store.dropCounters())).toEqual(["ok"])
+        await codes(first.store.raise("b", 2, LATER))
+        await first.store.close()
+        const disk = openDisk(directory)!
+        let full = false
+        const second = await open(() => ({
+            ...disk,
+            create: (...given) => (full ? Promise.reject(new Error("ENOSPC")) : disk.create(...given)),
+        }))
+        expect([second.store.raised("a"), second.store.raised("b")]).toEqual([null, 2])
+        expect(notes(second.store)).toEqual(["ssh 192.0.2.7 5"])
+        full = true
+        expect(await codes(second.store.dropCounters())).toEqual(["failed"])
+        expect(second.store.raised("b")).toBe(2)
     })
 
     it("is for its owner's eyes alone, and refuses a directory that others can write to", async () => {

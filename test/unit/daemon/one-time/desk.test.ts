@@ -28,10 +28,15 @@ const bert = { ...anna, name: "bert" }
 const oneTime = { length: 4, window: 5, within: 15_000, protocols: ["tcp", "udp"], from: 10_100, to: 32_000 } as const
 const ssh = { name: "ssh", opens: ["tcp/22"], for: 5000, oneTime } as const
 
+const done = () => Promise.resolve()
+
+async function settled(): Promise<void> {
+    for (let turn = 0; turn < 6; turn++) await new Promise(setImmediate)
+}
+
 /** Files that are durable as soon as they are written. */
 function files(named: Record<string, string> = {}) {
     const all = new Map(Object.entries(named))
-    const done = () => Promise.resolve()
     return {
         all,
         read: (name: string) => {
@@ -86,9 +91,6 @@ function make(of = config([ssh]), storeOf: (now: () => number) => Store = memory
         },
     }))
     gate.loop.start()
-    const settled = async () => {
-        for (let turn = 0; turn < 6; turn++) await new Promise(setImmediate)
-    }
     const upcoming = (who: string, door = 0) => desk.upcoming(who)[door]!.sequences
     return {
         desk,
@@ -97,7 +99,6 @@ function make(of = config([ssh]), storeOf: (now: () => number) => Store = memory
         disk,
         lines,
         whole,
-        settled,
         upcoming,
         setWall: (now: number) => {
             wall = now
@@ -120,7 +121,7 @@ function make(of = config([ssh]), storeOf: (now: () => number) => Store = memory
 
 describe("OneTimeDesk", () => {
     it("lets two people in at one door, thousands of times in turn, each sequence once and none lost", async () => {
-        const { begin, gate, upcoming, settled, changed } = make()
+        const { begin, gate, upcoming, changed } = make()
         await begin()
         const used = new Set<string>()
         let opened = 0
@@ -194,7 +195,7 @@ describe("OneTimeDesk", () => {
     })
 
     it("lets one in of two who send the same sequence at once", async () => {
-        const { begin, gate, upcoming, settled } = make()
+        const { begin, gate, upcoming } = make()
         await begin()
         const { hits } = upcoming("anna")[0]!
         for (const source of ["192.0.2.1", "192.0.2.2"]) gate.knock(source, hits.map(formatHit))
@@ -215,7 +216,7 @@ describe("OneTimeDesk", () => {
     })
 
     it("lets go of whom a reload does not have, at once, in the middle of a claim as well", async () => {
-        const { begin, knock, upcoming, desk, gate, whole, settled, changed } = make()
+        const { begin, knock, upcoming, desk, gate, whole, changed } = make()
         await begin()
         const [first, second, third] = upcoming("bert")
         await knock("192.0.2.1", first!.hits)
@@ -234,7 +235,7 @@ describe("OneTimeDesk", () => {
     })
 
     it("makes other sequences after a rotation, with other keys, and for another pool; not for another door", async () => {
-        const { begin, upcoming, desk, whole, settled } = make()
+        const { begin, upcoming, desk, whole } = make()
         await begin()
         const before = upcoming("anna")
         const after = async (of: typeof whole, who: Knocker) => {
@@ -281,8 +282,8 @@ describe("OneTimeDesk", () => {
     })
 
     it("says why it waits for a state that cannot be used, and begins when it comes", async () => {
-        const late = { come: (_: Store) => {} }
-        const { desk, begin, lines, settled } = make(config([ssh]), (now) => {
+        const late: { come: (store: Store) => void } = { come: () => {} }
+        const { desk, begin, lines } = make(config([ssh]), (now) => {
             const { store, come } = lateStore(now, () => "EROFS")
             late.come = come
             return store
@@ -300,7 +301,7 @@ describe("OneTimeDesk", () => {
     })
 
     it("makes a new master at once when an operator trusts the journal from a later time on", async () => {
-        const { begin, store, desk, upcoming, settled, knock, disk } = make()
+        const { begin, store, desk, upcoming, knock, disk } = make()
         await begin()
         const [before] = upcoming("anna")
         const master = disk.all.get(MASTER)

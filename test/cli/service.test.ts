@@ -165,9 +165,9 @@ describe("postern-knockd.service", () => {
     })
 })
 
-describe("postern-web.service", () => {
-    const web = () => join(dirname(unit), "postern-web.service")
+const web = () => join(dirname(unit), "postern-web.service")
 
+describe("postern-web.service", () => {
     it("and its socket are without a fault: systemd-analyze verify", (ctx) => {
         const reason = without("systemd-analyze")
         if (reason !== null) ctx.skip(reason)

@@ -33,6 +33,7 @@ export async function recipientFault(recipient: Recipient): Promise<string | nul
     if (recipient.kind === "openpgp") return null
     const wrapper = wrapperOf(recipient)
     if (wrapper === null) return NOBODYS
+    if (typeof wrapper !== "string") return null
     // The library's own are tried by making a file.
     return (await sealAge(new Uint8Array(1), [wrapper]).catch(() => null)) === null ? NOBODYS : null
 }

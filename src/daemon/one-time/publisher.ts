@@ -28,6 +28,10 @@ const DIGESTS: Digests = {
     hmac: (key, bytes) => createHmac("sha256", key).update(bytes).digest(),
 }
 
+/** Ours (ms): so often it is looked whether the wall clock was set, and by how much it must be to matter. */
+const LOOK_MS = 600_000
+const SET_MS = 60_000
+
 /** What it publishes with. */
 export type PublisherKeeping = {
     readonly desk: Desk
@@ -41,8 +45,9 @@ export type PublisherKeeping = {
     /** Milliseconds since 1970. */
     readonly wall: () => number
     readonly log: Log
-    /** See `AGAIN_MS`, for tests. */
+    /** See `AGAIN_MS` and `LOOK_MS`, for tests. */
     readonly again?: number
+    readonly look?: number
 }
 
 /** How publication stands. Times are milliseconds since 1970. */
@@ -156,9 +161,18 @@ export class Publisher {
         clearTimeout(this.#schedule)
         const bundles = this.#keeping.bundles()
         if (bundles === null || this.#stopped) return
-        // A timer of Node.js has no more than this.
-        const wait = Math.min(bundles.every, 2 ** 31 - 1)
-        this.#schedule = setTimeout(() => this.changed(), wait).unref()
+        const { wall, look = LOOK_MS } = this.#keeping
+        const [due, offset] = [performance.now() + bundles.every, wall() - performance.now()]
+        // A host without a clock of its own may have begun in 1970: then what it published has expired before it was read.
+        const isSet = () => Math.abs(wall() - performance.now() - offset) > SET_MS
+        const wait = () => {
+            const ms = Math.min(look, Math.max(0, due - performance.now()))
+            this.#schedule = setTimeout(
+                () => (performance.now() >= due || isSet() ? this.changed() : wait()),
+                ms,
+            ).unref()
+        }
+        wait()
     }
 
     async #publish(): Promise<Bringing> {

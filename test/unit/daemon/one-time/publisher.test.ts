@@ -37,7 +37,7 @@ const looks = async (people: number, uses: readonly string[]) => {
     desk = new PlainDesk()
     const { recipient } = await reader("x")
     for (let i = 0; i < people; i++) desk.add(`k${i}`, recipient)
-    const { publisher } = start({ files: 12 })
+    const { publisher } = start({ files: 52 })
     await publisher.publishNow()
     const first = seen(www())
     for (const name of uses) desk.next.set(name, 1)
@@ -118,10 +118,10 @@ describe("Publisher", () => {
     })
 
     it("shows an observer the same, with one knocker or many, used or unused", async () => {
-        const all = [await looks(1, []), await looks(10, []), await looks(10, ["k3"]), await looks(1, ["k0"])]
+        const all = [await looks(1, []), await looks(50, []), await looks(50, ["k3"]), await looks(1, ["k0"])]
         for (const { first, second } of all) {
             for (const files of [first, second]) {
-                expect(files).toHaveLength(12)
+                expect(files).toHaveLength(52)
                 expect(new Set(files.map(({ size, mode, changed }) => `${size} ${mode} ${changed}`)).size).toBe(1)
                 expect(files[0]).toMatchObject({ size: 4096, mode: 0o644 })
                 for (const { name, text } of files) {
@@ -244,6 +244,25 @@ describe("Publisher", () => {
             published.splice(0, published.length, ...seen(www()))
         }
         expect(readdirSync(join(folder, "state/bundles"))).toHaveLength(1)
+    })
+
+    it("publishes anew when its time has come, and when the clock was set", async () => {
+        const anna = await reader("anna")
+        desk.add("anna", anna.recipient)
+        let now = Date.UTC(1970, 0, 2)
+        const { publisher } = start({ more: { wall: () => now, look: 5 } })
+        await publisher.publishNow()
+        now = Date.UTC(2026, 4, 1)
+        await before(async () => expect(await bundleIn(www(), anna)).toContain("made 2026-05-01T00:00:00Z"))
+        const { serial } = publisher.standing().last!
+        now += 30_000
+        publisher.changed()
+        await before(() => expect(publisher.standing().last!.serial).toBeGreaterThan(serial))
+        await publisher.stop()
+        const every = start({ more: { wall: () => now, bundles: () => ({ ...every.bundles, every: 20 }) } })
+        await every.publisher.publishNow()
+        const first = every.publisher.standing().last!.serial
+        await before(() => expect(every.publisher.standing().last!.serial).toBeGreaterThan(first))
     })
 
     it("never uses a serial twice, even if the state is old, gone or damaged", async () => {

@@ -4,7 +4,7 @@
  */
 import { spawn, spawnSync } from "node:child_process"
 import { createSocket, type Socket } from "node:dgram"
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createServer, type Server } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -70,6 +70,7 @@ beforeEach(async () => {
 afterEach(async () => {
     close()
     await publisher.close()
+    if (existsSync(join(home, ".gnupg"))) tool("gpgconf", "--kill", "all")
     rmSync(home, { recursive: true, force: true })
 })
 
@@ -206,6 +207,8 @@ const ssh = (type: readonly string[], passphrase: string) => (): Device => {
 }
 const gpg = (passphrase: string) => {
     mkdirSync(join(home, ".gnupg"), { mode: 0o700 })
+    // Else its agent takes seconds to find out how fast this machine is.
+    writeFileSync(join(home, ".gnupg/gpg-agent.conf"), "s2k-count 65536\n")
     const user = "Anna <anna@example.org>"
     tool("gpg", "--batch", "-q", "--passphrase", passphrase, "--quick-gen-key", user, "future-default", "default", "1d")
     const secret = ["--batch", "--pinentry-mode", "loopback", "--passphrase", passphrase, "--armor"]

@@ -1,6 +1,3 @@
-/** A file that everybody may fetch. `name` is one of spec/bundle.md, section 5, and says nothing. */
-export type PublicFile = { readonly name: string; readonly bytes: Uint8Array }
-
 /** All files of a publication, in the order of their names. They are on the disk, so that many need no memory. */
 export type Files = {
     /** A directory with these files and nothing else. It changes with the next publication, one whole file at a time. */

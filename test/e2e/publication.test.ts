@@ -231,4 +231,34 @@ timeout = "10m"
         expect(await eventually(() => readdirSync(at("nowhere")).length === 3)).toBe(true)
         await daemon.log.waitFor(/publish: directory .*nowhere: works again/)
     })
+
+    it("works as docs/one-time.md says, word for word but for names and places", async () => {
+        const page = readFileSync(join(import.meta.dirname, "../../docs/one-time.md"), "utf8")
+        const toml = /```toml\n([\s\S]*?)```/.exec(page)![1]!
+        const places = toml.replace("/var/lib/postern-web", at("www")).replace('["tcp/22"]', '["tcp/2222"]')
+        const daemon = await lab.startDaemon(
+            `[gateway]\nstate = "${at("state")}"\n${places.replace("[bundles]", `[bundles]\nusers = "${at("users.d")}"`)}`,
+        )
+        daemons.push(daemon)
+        const other = await identityToRecipient(await generateIdentity())
+        const mine = await identityToRecipient(identity)
+        // `$ postern …` of the sessions, and what stands in tables; what comes behind blanks explains.
+        const lines = [...page.matchAll(/^\$ postern (.*)$|\| `postern ([^`]*)`/gm)].map(
+            ([, typed, cell]) => typed ?? cell!,
+        )
+        const done = lines
+            .map((line) =>
+                line
+                    .replace(/ {2,}.*/, "")
+                    .replace("https://git.example.org/anna.keys", mine)
+                    .replace("age1…", other)
+                    .split(" "),
+            )
+            .filter(([verb]) => verb !== "check")
+            // Removing her comes last.
+            .sort((a, b) => Number(a[1] === "remove") - Number(b[1] === "remove"))
+        for (const words of done) expect(postern(daemon, ...words), words.join(" ")).not.toMatch(/\? \d+$/)
+        expect(done.length).toBeGreaterThan(10)
+        expect(lab.gateway.exec([POSTERN, "check", "--no-host", daemon.file]).status).toBe(0)
+    })
 })

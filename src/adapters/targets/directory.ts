@@ -87,7 +87,7 @@ const TROUBLES: Readonly<Record<string, string>> = {
 }
 
 /** What the system says of files, for people. */
-export function troubleText(error: unknown): string {
+function troubleText(error: unknown): string {
     const code = error instanceof Error && "code" in error ? String(error.code) : ""
     return TROUBLES[code] ?? messageOf(error)
 }

@@ -129,7 +129,7 @@ const HINTS: Readonly<Record<number, string>> = {
 }
 
 /** The headers of a file, or a sentence that says what is wrong, without anything of it. */
-export function readHeaders(file: string | null): readonly (readonly [string, string])[] | string {
+function readHeaders(file: string | null): readonly (readonly [string, string])[] | string {
     if (file === null) return []
     const { text, mode = 0 } = readTextFile(file, HEADERS_MOST)
     if (typeof text !== "string") return `${file}: cannot be read (${text.detail === "" ? text.trouble : text.detail})`

@@ -14,12 +14,6 @@ import { messageOf } from "../../core/thrown.ts"
 import { EXIT, type ExitCode } from "../../voice/exit.ts"
 import type { Terminal } from "../../voice/terminal.ts"
 
-/** The option by which a command names the configuration. */
-export const CONFIG = [
-    "-c, --config <file>",
-    "the configuration (default: $POSTERN_CONFIG, or /etc/postern/postern.toml)",
-] as const
-
 /** Where knockers are, and what the configuration says of them. */
 export type Folder = {
     readonly directory: string

@@ -57,7 +57,7 @@ async function textOf(source: string, stdin: () => Promise<string>): Promise<str
 }
 
 /** The text at an address. Whoever can change it on the way would get a key of his own in: so it is https alone. */
-export async function fetchText(address: string): Promise<string | Refused> {
+async function fetchText(address: string): Promise<string | Refused> {
     if (!URL.canParse(address)) return { why: "not an address of the web" }
     const url = new URL(address)
     const local = ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname)

@@ -17,7 +17,7 @@ export type PlannedFile = {
 }
 
 /** In which order files of one kind after the other are made where names do not matter. */
-export const FILE_KINDS: readonly FileKind[] = ["age", "age-pq", "openpgp"]
+const FILE_KINDS: readonly FileKind[] = ["age", "age-pq", "openpgp"]
 
 /**
  * All files of a publication in the order of their names, which says nothing of whose they are: a file for each knocker

@@ -25,5 +25,5 @@ export async function remove(name: string, options: UserOptions, terminal: Termi
     if (removed !== EXIT.ok) return removed
     if (options.json === true) terminal.out(JSON.stringify({ version: 1, name, file }))
     else terminal.say(`postern: ${name}: removed ${file}`)
-    return takeOver(options.socket, terminal)
+    return takeOver(options.socket, terminal, `the file is gone, but the daemon still opens for ${name}`)
 }

@@ -16,7 +16,7 @@ import {
     INSISTED,
     NAMED,
     type Prefix,
-    prefixOfRow,
+    prefixOfDoor,
     roleOf,
     type SequenceIndex,
     slotOf,
@@ -316,10 +316,14 @@ export class Matcher {
     /** What the last `length` hits begin or are, in one part of the index: the fixed sequences, or a table of the book. */
     #lookUp(index: SequenceIndex, part: number, hash: number, place: number, length: number): Prefix | null {
         if (part > 0) {
-            const table = index.oneTime!.book.tables[part - 1]!
+            const { book } = index.oneTime!
+            const table = book.tables[part - 1]!
             if (length > table.length) return null
+            // Nearly every packet of a flood is a first hit: no table is looked into for it.
+            if (length === 1)
+                return part > 1 ? null : prefixOfDoor(index, book.doorBegunBy(this.attempts.code(place, 1)), 1)
             const row = table.find(hash, this.attempts, place, length)
-            return row < 0 ? null : prefixOfRow(index, table, row, length)
+            return row < 0 ? null : prefixOfDoor(index, book.doorAt(table, row), length)
         }
         const bucket = index.byHash.get(hash)
         if (bucket === undefined) return null

@@ -5,7 +5,6 @@
  */
 import { ICMP, TCP, UDP } from "../net/packet.ts"
 import type { OneTimeBook } from "../one-time/book.ts"
-import type { SequenceTable } from "../one-time/table.ts"
 import type { HitCode } from "./hit.ts"
 
 /** A sequence to recognise; `door` is the caller's number for what it opens. */
@@ -163,10 +162,9 @@ function indexOneTime({ book, doors }: Drawn, from: number): OneTimeIndex & { re
     return { book, begins, prefixes }
 }
 
-/** The prefix of what is in this row of a table of the book, as far as `length`; null: no door of this view has it. */
-export function prefixOfRow(index: SequenceIndex, table: SequenceTable, row: number, length: number): Prefix | null {
-    const { book, begins } = index.oneTime!
-    const begin = begins[book.doorAt(table, row)] ?? -1
+/** What the first `length` hits of a one-time sequence of this door (by the book's number) are; null: it has none here. */
+export function prefixOfDoor(index: SequenceIndex, door: number, length: number): Prefix | null {
+    const begin = index.oneTime!.begins[door] ?? -1
     return begin < 0 ? null : index.all[begin + length - 1]!
 }
 

@@ -33,6 +33,8 @@ export class OneTimeBook {
     readonly roles = new Uint8Array(CODES)
     readonly #counts = new Uint32Array(CODES)
     readonly #firsts = new Uint32Array(CODES)
+    /** A door, by number, of which a sequence begins with the hit: that of the latest. */
+    readonly #begun = new Uint16Array(CODES)
     readonly #tables: SequenceTable[] = []
     /** Members by number; a number whose member has gone is taken again. */
     readonly #members: (Kept | null)[] = []
@@ -89,6 +91,13 @@ export class OneTimeBook {
         this.#tableOf(member.length).put(member.rows + (counter % member.window), codes)
         this.#size++
         for (const [i, code] of codes.entries()) this.#count(code, i === 0, 1)
+        this.#begun[slotOf(codes[0]!)] = this.doorNumber(door)
+    }
+
+    /** A door of which a sequence begins with this hit; NONE: there is none. */
+    doorBegunBy(code: HitCode): number {
+        const slot = slotOf(code)
+        return (this.roles[slot]! & FIRST) === 0 ? NONE : this.#begun[slot]!
     }
 
     /** All counters below `first` are used up. */

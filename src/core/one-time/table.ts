@@ -2,8 +2,8 @@
  * Upcoming one-time sequences of one length, in flat arrays: what do these last hits complete, and what do they begin? The
  * answer costs one look-up, however many sequences there are, and nothing is allocated for it.
  *
- * Each sequence has a row. For every length up to its own, the row hangs in a chain under the hash of that beginning; a link
- * says both row and length. Rows are unpredictable to everybody without their keys, so nobody can make chains long.
+ * Each sequence has a row. For every length from 2 up to its own, the row hangs in a chain under the hash of that beginning; a
+ * link says both row and length. (What single hits begin is known without: `OneTimeBook.roles`.) Rows are unpredictable to everybody without their keys, so nobody can make chains long.
  */
 import type { Attempts } from "../knock/attempts.ts"
 import type { HitCode } from "../knock/hit.ts"
@@ -11,8 +11,8 @@ import { fold } from "../knock/sequence.ts"
 
 /** No row, no link. */
 export const NONE = -1
-/** Ours: links for each head, on average at most. */
-const LOAD = 2
+/** Ours: heads for each link at least: a look-up that finds nothing, as most do, touches little memory then. */
+const HEADS = 2
 
 /** See the head of the file. Rows are numbers that the caller has from `take`. */
 export class SequenceTable {
@@ -22,7 +22,7 @@ export class SequenceTable {
     /** The hits of each row; the first is 0 where no sequence is. */
     #codes: Uint32Array
     #heads: Int32Array
-    /** By link, which is row * length + (length of the beginning - 1). */
+    /** By link, which is row * (length - 1) + (length of the beginning - 2). */
     #next: Int32Array
     /** Rows that were never taken begin here; those given back, by how many were taken at once. */
     #end = 0
@@ -32,8 +32,8 @@ export class SequenceTable {
         this.length = length
         this.owners = new Int32Array(rows)
         this.#codes = new Uint32Array(rows * length)
-        this.#next = new Int32Array(rows * length)
-        this.#heads = heads(rows * length)
+        this.#next = new Int32Array(rows * (length - 1))
+        this.#heads = heads(rows * (length - 1))
     }
 
     /** So many rows that follow one another, for this owner, without sequences: the first of them. */
@@ -64,8 +64,8 @@ export class SequenceTable {
         const codes = this.#codes
         this.owners = grown(this.owners, new Int32Array(room))
         this.#codes = grown(codes, new Uint32Array(room * length))
-        this.#next = new Int32Array(room * length)
-        this.#heads = heads(room * length)
+        this.#next = new Int32Array(room * (length - 1))
+        this.#heads = heads(room * (length - 1))
         for (let row = 0; row < this.#end; row++) if (this.has(row)) this.#hang(row)
     }
 
@@ -88,8 +88,8 @@ export class SequenceTable {
     /** Takes the row's sequence out, if there is one. */
     clear(row: number): void {
         if (!this.has(row)) return
-        for (let length = 1; length <= this.length; length++) {
-            const link = row * this.length + length - 1
+        for (let length = 2; length <= this.length; length++) {
+            const link = this.#link(row, length)
             const bucket = this.#bucket(this.#hash(row, length))
             if (this.#heads[bucket] === link) this.#heads[bucket] = this.#next[link]!
             else {
@@ -101,34 +101,39 @@ export class SequenceTable {
         this.#codes.fill(0, row * this.length, (row + 1) * this.length)
     }
 
-    /** A row that begins with the last `length` hits of this place; NONE: there is none. `hash`: these hits, folded. */
+    /** A row that begins with the last `length` (2 or more) hits of this place; NONE: there is none. `hash`: these hits, folded. */
     find(hash: number, attempts: Attempts, place: number, length: number): number {
         return this.#from(this.#heads[this.#bucket(hash)]!, attempts, place, length)
     }
 
     /** Another such row, after this one. */
     findNext(row: number, attempts: Attempts, place: number, length: number): number {
-        return this.#from(this.#next[row * this.length + length - 1]!, attempts, place, length)
+        return this.#from(this.#next[this.#link(row, length)]!, attempts, place, length)
     }
 
     #from(first: number, attempts: Attempts, place: number, length: number): number {
         for (let link = first; link !== NONE; link = this.#next[link]!) {
-            if (link % this.length !== length - 1) continue
-            const row = (link - length + 1) / this.length
+            if (link % (this.length - 1) !== length - 2) continue
+            const row = (link - length + 2) / (this.length - 1)
+            const last = row * this.length + length
             let back = 1
-            while (back <= length && this.#codes[link - back + 1] === attempts.code(place, back)) back++
+            while (back <= length && this.#codes[last - back] === attempts.code(place, back)) back++
             if (back > length) return row
         }
         return NONE
     }
 
     #hang(row: number): void {
-        for (let length = 1; length <= this.length; length++) {
-            const link = row * this.length + length - 1
+        for (let length = 2; length <= this.length; length++) {
+            const link = this.#link(row, length)
             const bucket = this.#bucket(this.#hash(row, length))
             this.#next[link] = this.#heads[bucket]!
             this.#heads[bucket] = link
         }
+    }
+
+    #link(row: number, length: number): number {
+        return row * (this.length - 1) + length - 2
     }
 
     /** As the matcher folds the last hits: from the last of them backwards. */
@@ -144,7 +149,7 @@ export class SequenceTable {
 }
 
 function heads(links: number): Int32Array {
-    return new Int32Array(Math.ceil(links / LOAD) | 1).fill(NONE)
+    return new Int32Array((links * HEADS) | 1).fill(NONE)
 }
 
 function grown<T extends Int32Array | Uint32Array>(old: T, wider: T): T {

@@ -1,0 +1,132 @@
+/**
+ * What a packet costs the engine with 1, 10 000 and 100 000 knockers, ten upcoming sequences of each: processor time, in
+ * simulated time. Prints one line for each load, as JSON; `npx tsx --expose-gc bench/one-time.ts`.
+ */
+
+import type { Config } from "../src/core/config/config.ts"
+import { DOOR, GATEWAY, ONE_TIME } from "../src/core/config/defaults.ts"
+import { Engine } from "../src/core/engine.ts"
+import { codeOf } from "../src/core/knock/hit.ts"
+import { Tally } from "../src/core/metrics/tally.ts"
+import { Packet, TCP } from "../src/core/net/packet.ts"
+import { OneTimeBook } from "../src/core/one-time/book.ts"
+import { poolOf } from "../src/core/one-time/pool.ts"
+
+const LENGTH = 4
+const WINDOW = 10
+const SOURCES = 65_536
+const PACKETS = 2_000_000
+/** Packets in a millisecond: so a source comes again after more than the time in which the same hit is no new one. */
+const PER_MS = 20
+
+/** Numbers that look random, the same in each run (xorshift). */
+let state = 0x9e3779b9
+function random(below: number): number {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    return (state >>> 0) % below
+}
+
+/** Nanoseconds of processor time for one of so many, after a quarter as many. */
+function time(count: number, one: (i: number) => void): number {
+    for (let i = 0; i < count / 4; i++) one(i)
+    const begun = process.cpuUsage()
+    for (let i = 0; i < count; i++) one(i)
+    const { user, system } = process.cpuUsage(begun)
+    return Math.round(((user + system) * 1000) / count)
+}
+
+const { from, to } = ONE_TIME.ports
+const pool = poolOf({ protocols: ["tcp"], from, to, services: [] }).map(codeOf)
+
+function draw(): number[] {
+    const drawn = new Set<number>()
+    while (drawn.size < LENGTH) drawn.add(pool[random(pool.length)]!)
+    return [...drawn]
+}
+
+const config: Config = {
+    gateway: { ...GATEWAY },
+    hooks: [],
+    bundles: null,
+    doors: [
+        {
+            ...DOOR,
+            name: "bench",
+            opens: [{ protocol: "tcp", port: 22 }],
+            always: [],
+            closes: [],
+            sequence: null,
+            oneTime: { length: LENGTH, window: WINDOW, within: ONE_TIME.within, protocols: ["tcp"], from, to },
+            command: null,
+            command6: null,
+        },
+    ],
+}
+
+/**
+ * Nanoseconds for a packet of a flood that begins sequences, and for one of knockers' hits, one after the other; and for the use
+ * of a sequence: one goes, one comes. Bytes for each sequence.
+ */
+function measure(knockers: number): {
+    knockers: number
+    stranger: number
+    knocker: number
+    use: number
+    bytes: number
+} {
+    globalThis.gc?.()
+    const before = process.memoryUsage()
+    const book = new OneTimeBook()
+    book.reserve(LENGTH, knockers * WINDOW)
+    const sequences: number[][] = []
+    for (let i = 0; i < knockers; i++) {
+        book.join({ knocker: `k${i}`, door: "bench", length: LENGTH, window: WINDOW }, 0)
+        for (let n = 0; n < WINDOW; n++) {
+            const codes = draw()
+            if (n === WINDOW - 1) sequences.push(codes)
+            book.put(`k${i}`, "bench", n, codes)
+        }
+    }
+    globalThis.gc?.()
+    const after = process.memoryUsage()
+    const used = after.arrayBuffers + after.heapUsed - before.arrayBuffers - before.heapUsed
+    const engine = new Engine(config, [1, 2], new Tally(), book)
+    engine.step({ type: "addresses", addresses: [[0, 0, 0xffff, 0x0a4d_0001]] }, 0)
+    const packet = new Packet()
+    packet.protocol = TCP
+    packet.flags = 2
+    packet.destination2 = 0xffff
+    packet.destination3 = 0x0a4d_0001
+    packet.source2 = 0xffff
+    let sent = 0
+    let claims = 0
+    const send = (source: number, code: number) => {
+        sent++
+        packet.time = 1000 + Math.floor(sent / PER_MS)
+        packet.source3 = 0x0b00_0000 + source
+        packet.sourcePort = 32_768 + (sent & 0x3fff)
+        packet.sequence = sent
+        packet.port = code & 0xffff
+        for (const effect of engine.packet(packet)) if (effect.type === "claim") claims++
+        if (sent % 64 !== 0) return
+        const due = engine.nextDeadline()
+        if (due !== null && due <= packet.time) engine.step({ type: "tick" }, packet.time)
+    }
+    const stranger = time(PACKETS, (i) => send(i % SOURCES, sequences[i % sequences.length]![0]!))
+    const knocker = time(PACKETS, (i) => send((i >> 2) % SOURCES, sequences[(i >> 2) % sequences.length]![i & 3]!))
+    const use = time(20_000, (i) => {
+        const who = `k${i % knockers}`
+        const first = book.first(who, "bench")!
+        book.advance(who, "bench", first + 1)
+        book.put(who, "bench", first + WINDOW, draw())
+    })
+    if (claims === 0) throw new Error("nobody knocked right: the measurement is of nothing")
+    return { knockers, stranger, knocker, use, bytes: Math.round(used / (knockers * WINDOW)) }
+}
+
+const rows = [1, 10_000, 100_000].map(measure)
+for (const row of rows) process.stdout.write(`${JSON.stringify(row)}\n`)
+const times = (what: "stranger" | "knocker") => (rows[2]![what] / rows[0]![what]).toFixed(1)
+process.stdout.write(`${JSON.stringify({ ratio: { stranger: times("stranger"), knocker: times("knocker") } })}\n`)

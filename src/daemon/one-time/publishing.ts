@@ -43,7 +43,7 @@ export type PublishingKeeping = {
 }
 
 /** Ours: who asks for a publication hears of it after so long (ms), even if a target is not done. */
-const ANSWER_MS = 20_000
+const ANSWER_MS = 8000
 
 const DIGESTS: Digests = {
     sha256: (bytes) => createHash("sha256").update(bytes).digest(),

@@ -8,7 +8,7 @@ import { parseMaster } from "../../src/core/one-time/master.ts"
 import { poolOf } from "../../src/core/one-time/pool.ts"
 
 /** SHA-256 and HMAC of Node.js. */
-export const DIGESTS: Digests = {
+const DIGESTS: Digests = {
     sha256: (some) => createHash("sha256").update(some).digest(),
     hmac: (key, some) => createHmac("sha256", key).update(some).digest(),
 }

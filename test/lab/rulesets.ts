@@ -3,6 +3,7 @@ import { codeOf, type HitCode, type Service } from "../../src/core/knock/hit.ts"
 import { NEW_CONNECTION, parseHit, parseService, type Read } from "../../src/core/knock/language.ts"
 import { type Address, type Network, parseAddress, parseNetwork } from "../../src/core/net/address.ts"
 import { ACK, FIN } from "../../src/core/net/packet.ts"
+import { poolOf } from "../../src/core/one-time/pool.ts"
 import type { GrantElement, Ruleset } from "../../src/core/ruleset.ts"
 import type { View, Watching } from "../../src/core/watch.ts"
 
@@ -79,6 +80,14 @@ export type RulesetWords = {
     readonly grants?: number
 }
 
+/** What one-time sequences are drawn from. */
+const ONE_TIME: readonly HitCode[] = poolOf({
+    protocols: ["tcp", "udp", "icmp"],
+    from: 20_000,
+    to: 26_000,
+    services: [{ protocol: "tcp", port: 20_022 }],
+}).map(codeOf)
+
 const plain = view(["7000", "7001:udp"], ["8000", "9000:udp"])
 
 /** One per thing that can be different. */
@@ -106,6 +115,13 @@ export const SCENARIOS: Readonly<Record<string, Ruleset>> = {
         kernel: watch([plain], { services: ["tcp/22"], offered: ["tcp/443", "tcp/80", "udp/443"] }),
     }),
     "watch-named-port-is-offered": ruleset({ kernel: watch([plain], { offered: ["tcp/8000", "tcp/80", "udp/9000"] }) }),
+    // A pool is intervals, without what something listens on; a fixed sequence names what it names.
+    "watch-one-time": ruleset({
+        kernel: watch([{ ...plain, drawn: ONE_TIME, oneTime: [0] }], {
+            services: ["tcp/20022"],
+            offered: ["tcp/20100", "udp/7000"],
+        }),
+    }),
     "watch-ping": ruleset({ kernel: watch([view(["icmp:321", "icmp:2"], ["icmp:65507", "7000"])]) }),
     "watch-ping-beyond-one-packet": ruleset({ kernel: watch([view(["icmp:65507"], [])]) }),
     "watch-interfaces": ruleset({ kernel: watch([plain], { interfaces: ["eth0", "wg0", "br-1.2@x"] }) }),

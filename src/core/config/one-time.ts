@@ -8,7 +8,7 @@ import type { Parsed } from "./parse.ts"
 import type { DoorEntry } from "./rules.ts"
 
 /** Ours: sequences accepted at once, over all doors. About 60 bytes of memory each. */
-export const MAX_UPCOMING = 4_194_304
+const MAX_UPCOMING = 4_194_304
 /** The spec's: fewer expected hits until a guesser is in are worth a warning. */
 const ENOUGH_BITS = 40
 

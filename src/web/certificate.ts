@@ -1,5 +1,5 @@
 /** Certificate and key for TLS, from files that others renew: read anew when they change, and kept when they are wrong. */
-import { type FSWatcher, readFileSync, statSync, watch } from "node:fs"
+import { closeSync, constants, type FSWatcher, fstatSync, openSync, readFileSync, statSync, watch } from "node:fs"
 import { dirname } from "node:path"
 import { createSecureContext } from "node:tls"
 
@@ -9,6 +9,8 @@ export type Pair = { readonly cert: string; readonly key: string; readonly minVe
 /** Ours: how often the files are looked at (ms), and how long the second of two may be late. */
 const LOOK_EVERY = 60_000
 const TOGETHER = 200
+/** Ours: no chain of certificates is larger, in bytes. */
+const FILE_MOST = 1 << 20
 
 export class Certificate {
     readonly #files: { readonly cert: string; readonly key: string }
@@ -89,12 +91,25 @@ export class Certificate {
 /** Throws unless both can be read and belong together. */
 function readPair(files: { readonly cert: string; readonly key: string }): Pair {
     const pair = {
-        cert: readFileSync(files.cert, "utf8"),
-        key: readFileSync(files.key, "utf8"),
+        cert: readText(files.cert),
+        key: readText(files.key),
         minVersion: "TLSv1.2",
     } as const
     createSecureContext(pair)
     return pair
+}
+
+/** All of a file. What is none, or far too large, is not waited for: nobody would be answered meanwhile. */
+function readText(file: string): string {
+    const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
+    try {
+        const stats = fstatSync(fd)
+        if (!stats.isFile()) throw new Error(`${file} is not a file`)
+        if (stats.size > FILE_MOST) throw new Error(`${file} is too large`)
+        return readFileSync(fd, "utf8")
+    } finally {
+        closeSync(fd)
+    }
 }
 
 /** OpenSSL's words or the system's; neither says what is in a key. */

@@ -36,6 +36,9 @@ export class Connections {
     admit(socket: Socket): void {
         const key = keyOf(socket)
         const source = sourceOf(socket)
+        // Who comes back with the same port before its end was heard of must not count twice for ever.
+        const former = this.#all.get(key)
+        if (former !== undefined) this.#leave(key, former.socket)
         const share = source === null ? 0 : (this.#shares.get(source) ?? 0)
         if (share >= this.#bounds.ofOne) {
             this.#away()

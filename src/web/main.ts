@@ -40,6 +40,7 @@ export async function runWeb(directory: string, options: WebOptions, terminal: T
     const told = { count: tally.count.bind(tally), access: accessOf(options, say) }
     const find: Find = async (word) => {
         const found = await shelf.find(word)
+        if (found === "unreadable") return found
         return found === null ? (pages?.get(word) ?? null) : { type: BUNDLE, ...found }
     }
     const running = certificate && (await opened(() => listen(places, certificate.tls, find, told), "", terminal))

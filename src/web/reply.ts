@@ -22,7 +22,7 @@ export type Asked = {
 
 /** An answer; the body of an answer to HEAD is not sent. */
 export type Reply = {
-    readonly status: 200 | 304 | 404 | 405 | 413
+    readonly status: 200 | 304 | 404 | 405 | 413 | 503
     readonly headers: Readonly<Record<string, string>>
     readonly body: Uint8Array | null
 }
@@ -64,6 +64,11 @@ export function wrongMethod(): Reply {
 /** A request that brings something along: nobody needs to, so nothing of it is read. */
 export function unwantedBody(): Reply {
     return { status: 413, headers: { ...EMPTY, Connection: "close" }, body: NOTHING }
+}
+
+/** It is there, and cannot be read just now. Who has its name is not told that it is gone. */
+export function unreadable(): Reply {
+    return { status: 503, headers: { ...EMPTY, "Retry-After": "5" }, body: NOTHING }
 }
 
 /** A file, or word that the asker has it already. `now`: milliseconds since 1970. Ranges are not for files of a few KiB. */

@@ -4,11 +4,21 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import { createServer as createTlsServer } from "node:https"
+import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import type { Certificate } from "./certificate.ts"
 import { Connections } from "./connections.ts"
 import type { Place } from "./places.ts"
-import { emptyPage, missing, type Reply, type Resource, resource, unwantedBody, wrongMethod } from "./reply.ts"
+import {
+    emptyPage,
+    missing,
+    type Reply,
+    type Resource,
+    resource,
+    unreadable,
+    unwantedBody,
+    wrongMethod,
+} from "./reply.ts"
 import type { Kind } from "./tally.ts"
 
 /** Connections at once; and of one source. */
@@ -35,7 +45,7 @@ const ANSWER_MOST = 30_000
 const GRACE = 5000
 
 /** What there is: the word after the first slash, to a file or to nothing. */
-export type Find = (word: string) => Promise<Resource | null>
+export type Find = (word: string) => Promise<Resource | "unreadable" | null>
 
 /** Told of each request that was answered. */
 export type Told = {
@@ -61,10 +71,16 @@ export async function listen(
     const connections = new Connections(BOUNDS, () => told.count("away"))
     const servers: Server[] = []
     const answering = new Set<Promise<void>>()
+    /** Requests that are sent ahead wait for their turn: of each connection one file is in our hands, not a hundred. */
+    const turns = new WeakMap<Socket, Promise<void>>()
     const urls: string[] = []
     const answerOne = (request: IncomingMessage, response: ServerResponse): void => {
-        const one = answer(request, response, find, told, connections).finally(() => answering.delete(one))
+        const { socket } = request
+        const one = (turns.get(socket) ?? Promise.resolve())
+            .then(() => answer(request, response, find, told, connections))
+            .finally(() => answering.delete(one))
         answering.add(one)
+        turns.set(socket, one)
     }
     try {
         for (const place of places) {
@@ -137,9 +153,16 @@ async function answer(
     told: Told,
     connections: Connections,
 ): Promise<void> {
-    const done = connections.busy(request.socket)
-    const cut = setTimeout(() => request.socket.destroy(), ANSWER_MOST)
-    const over = new Promise<void>((resolve) => response.once("close", resolve))
+    const { socket } = request
+    // Who has gone meanwhile is owed nothing more.
+    if (socket.destroyed) return
+    const done = connections.busy(socket)
+    const cut = setTimeout(() => socket.destroy(), ANSWER_MOST)
+    const over = new Promise<void>((resolve) => {
+        response.once("close", resolve)
+        socket.once("close", resolve)
+        response.once("close", () => socket.off("close", resolve))
+    })
     const { method = "" } = request
     const word = wordOf(request.url ?? "")
     const reply = await replyTo(request, method, word, find)
@@ -163,6 +186,7 @@ async function replyTo(request: IncomingMessage, method: string, word: string, f
     if (method !== "GET" && method !== "HEAD") return wrongMethod()
     // The same work for every word, whatever it looks like.
     const found = await find(word)
+    if (found === "unreadable") return unreadable()
     if (found === null) return word === "" ? emptyPage() : missing()
     const { "if-none-match": ifNoneMatch, "if-modified-since": ifModifiedSince } = headers
     return resource(found, { method, ifNoneMatch, ifModifiedSince }, Date.now())
@@ -177,5 +201,6 @@ function wordOf(target: string): string {
 function kindOf({ status }: Reply, word: string): Kind {
     if (status === 200) return word.includes(".") || word === "" ? "pages" : "files"
     if (status === 304) return "unchanged"
+    if (status === 503) return "failed"
     return status === 404 ? "missing" : "refused"
 }

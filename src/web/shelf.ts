@@ -12,15 +12,17 @@ import { Names } from "./names.ts"
 
 /** The spec's: no bundle is larger (spec/bundle.md, section 3), in bytes. */
 const FILE_MOST = 1 << 20
-/** Ours: bytes of files that are kept in memory, and the largest of them. */
+/** Ours: bytes of files that are kept in memory. Large ones, too: whoever reads slowly holds on to the same bytes as others. */
 const ROOM = 64 << 20
-const KEPT_MOST = 1 << 18
 /** Ours: how often the directory is looked at, whatever the kernel has told of it (ms): on network file systems it tells nothing. */
 const LOOK_EVERY = 2000
 /** Ours: so many names are taken in before others have their turn. */
 const AT_A_TIME = 500
 /** Ours: a file that changes while it is read is read again so often. */
 const TRIES = 3
+
+/** The system's words for a name that has no file (any more), a symbolic link or a socket; all else is trouble, such as too many open files. */
+const GONE: readonly string[] = ["ENOENT", "ENOTDIR", "ELOOP", "ENXIO"]
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants
 
@@ -72,17 +74,19 @@ export class Shelf {
     }
 
     /** What is in the file with this name now; null if there is none, or none that may be served. */
-    async find(word: string): Promise<Content | null> {
+    async find(word: string): Promise<Content | "unreadable" | null> {
         const name = this.#names.find(word)
         if (name === null) return null
-        const file = await open(join(this.#directory, name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch(() => null)
-        if (file === null) return this.#forget(name)
+        let file: FileHandle | undefined
         try {
+            file = await open(join(this.#directory, name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
             return (await this.#content(name, file)) ?? this.#forget(name)
-        } catch {
-            return this.#forget(name)
+        } catch (error) {
+            this.#forget(name)
+            const code = error instanceof Error && "code" in error ? String(error.code) : ""
+            return GONE.includes(code) ? null : "unreadable"
         } finally {
-            await file.close()
+            await file?.close()
         }
     }
 
@@ -115,7 +119,6 @@ export class Shelf {
 
     #keep(name: string, content: Kept): Content {
         this.#forget(name)
-        if (content.bytes.length > KEPT_MOST) return content
         this.#kept.set(name, content)
         this.#bytes += content.bytes.length
         for (const oldest of this.#kept.keys()) {

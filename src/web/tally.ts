@@ -5,6 +5,7 @@ const KINDS = {
     unchanged: "unchanged",
     pages: "pages",
     missing: "not there",
+    failed: "not readable",
     refused: "refused",
     broken: "broken off",
     away: "turned away",

@@ -1,3 +1,6 @@
+/** Ours: the longest text, far above any name of a key or cipher. As many arguments as a file has bytes would be too many. */
+const MAX_TEXT = 1024
+
 /** SSH's data types (RFC 4251, section 5), read with every length checked. After a refusal all reads give undefined. */
 export class SshReader {
     readonly #bytes: Uint8Array
@@ -36,11 +39,12 @@ export class SshReader {
         return length === undefined ? undefined : this.bytes(length)
     }
 
-    /** A string in printable ASCII, as names are. */
+    /** A string in printable ASCII, as names are, and no longer than any. */
     text(): string | undefined {
         const bytes = this.string()
         if (bytes === undefined) return undefined
-        return bytes.every((byte) => byte >= 0x20 && byte < 0x7f) ? String.fromCharCode(...bytes) : this.#refuse()
+        if (bytes.length > MAX_TEXT || bytes.some((byte) => byte < 0x20 || byte >= 0x7f)) return this.#refuse()
+        return String.fromCharCode(...bytes)
     }
 
     /** An mpint above zero, in the shortest form only, without its leading zero. */

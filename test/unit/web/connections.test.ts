@@ -63,4 +63,18 @@ describe("Connections", () => {
         connections.end()
         expect(sockets.every(({ destroyed }) => destroyed)).toBe(true)
     })
+
+    it("gives a share back also where a port came again before its end was heard of", async () => {
+        const { told, connections } = make({ most: 10, ofOne: 3 })
+        for (let times = 0; times < 20; times++) {
+            const sockets = [from("198.51.100.7", 4000), from("198.51.100.7", 4000)]
+            for (const socket of sockets) connections.admit(socket)
+            const gone = sockets.map(closed)
+            for (const socket of sockets) socket.destroy()
+            await Promise.all(gone)
+        }
+        expect({ ...told, size: connections.size }).toEqual({ away: 0, size: 0 })
+        for (const port of [1, 2, 3, 4]) connections.admit(from("198.51.100.7", port))
+        expect({ ...told, size: connections.size }).toEqual({ away: 1, size: 3 })
+    })
 })

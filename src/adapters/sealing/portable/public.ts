@@ -1,4 +1,5 @@
 /** The public parts of private keys: what a device's owner gives to the operator. */
+import { base64 } from "@scure/base"
 import { identityToRecipient } from "age-encryption"
 import { decodeBase64 } from "../../../core/one-time/ssh-line.ts"
 import { SshReader } from "../../../core/one-time/ssh-reader.ts"
@@ -32,5 +33,5 @@ function sshPublic(text: string): readonly string[] {
     const blob = reader.string()
     const type = blob && new SshReader(blob).text()
     if (skipped.includes(undefined) || blob === undefined || type === undefined) return []
-    return [`${type} ${btoa(String.fromCharCode(...blob))}`]
+    return [`${type} ${base64.encode(blob)}`]
 }

@@ -117,4 +117,14 @@ describe("SshReader", () => {
         expect(reader.done).toBe(false)
         expect(reader.rest).toHaveLength(0)
     })
+
+    it("refuses a text as long as a file, which nothing is called", () => {
+        const long = new Uint8Array(180_000).fill(0x61)
+        new DataView(long.buffer).setUint32(0, long.length - 4)
+        expect(new SshReader(long).text()).toBeUndefined()
+        expect(parseRecipient(`ssh-ed25519 ${Buffer.from(long).toString("base64")}`)).toEqual({
+            ok: false,
+            code: "damaged",
+        })
+    })
 })

@@ -146,6 +146,22 @@ export const statusShape = z.object({
             knockers: count,
             /** Sequences that are accepted now. */
             sequences: count,
+            /** Knockers at doors, who used a sequence last first, then the others by name; and how many there are in all. */
+            members: z.array(
+                z.object({
+                    knocker: z.string(),
+                    door: z.string(),
+                    /** The counter that is next: so many were used or passed over, and no restart forgets it. */
+                    next: count,
+                    /** Sequences that open the door now, as in the bundle of the last publication. */
+                    left: count,
+                    /** The last use since the daemon began (ms since 1970); null: none since then. */
+                    used: z.nullable(time),
+                    /** When the last publication since the start was made; null: none, or this knocker has no file in it. */
+                    published: z.nullable(time),
+                }),
+            ),
+            total: count,
         }),
     ),
     /** Bundles of one-time sequences; null: none are made. */

@@ -30,6 +30,7 @@ import { measureLog, measureStore } from "./measured.ts"
 import { OneTimeDesk } from "./one-time/desk.ts"
 import { Publishing } from "./one-time/publishing.ts"
 import { threadSealer } from "./one-time/sealing.ts"
+import { oneTimeNow } from "./one-time/told.ts"
 import { type Opening, openingOf, Refusal } from "./opening.ts"
 import { interfacesText } from "./outlook.ts"
 import { howLastEnded, recorder } from "./recorder.ts"
@@ -235,7 +236,14 @@ async function live(
         audit,
     }
     const published = () => (loop.config.bundles === null ? null : publishing.told())
-    const told = { started, loaded: () => loaded, warnings, kept, oneTime: () => desk.numbers(), published }
+    const told = {
+        started,
+        loaded: () => loaded,
+        warnings,
+        kept,
+        oneTime: () => oneTimeNow(desk, publishing),
+        published,
+    }
     const counted = { version: POSTERN_VERSION, meter, clients }
     const answer = answerer(
         {

@@ -20,9 +20,9 @@ export type StatusKeeping = {
     readonly loaded: () => number
     readonly kept: Pick<Kept, "store" | "audit">
     readonly warnings: () => readonly Warning[]
-    /** Null where there can be none. */
     /** How publication stands; null: nothing is published here. */
     readonly published: (() => Status["publication"]) | null
+    /** Null where there can be none. */
     readonly oneTime: (() => NonNullable<Status["oneTime"]>) | null
 }
 

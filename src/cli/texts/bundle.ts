@@ -31,7 +31,8 @@ export function publicationLines({ trouble, last, targets }: Publication, now: n
     ]
 }
 
-function ago(then: number, now: number): string {
+/** How long ago, no more exactly than people ask. */
+export function ago(then: number, now: number): string {
     const seconds = Math.floor((now - then) / 1000)
     return seconds <= 0 ? "just now" : `${formatDuration(coarse(seconds) * 1000)} ago`
 }

@@ -1,7 +1,7 @@
 /** A status for people: what matters at a glance first, tables after it, nothing where there is nothing. */
 import type { Status } from "../../core/status.ts"
 import { formatMs, formatStamp } from "../../voice/reports.ts"
-import { publicationLines } from "./bundle.ts"
+import { ago, publicationLines } from "./bundle.ts"
 import { troubleRows } from "./state.ts"
 
 /** The lines of a status. */
@@ -18,6 +18,7 @@ export function statusLines(status: Status): string[] {
         `packets  ${counters.delivered}, ${counters.dropped} dropped by the kernel`,
         `room     ${totals.grants} of ${totals.grantsRoom} grants, ${totals.sources} of ${totals.sourcesRoom} sources`,
         ...section("one-time sequences", oneTimeRows(status), 0),
+        ...section("knockers", memberRows(status), status.oneTime?.total ?? 0),
         ...section("bundles", publicationRows(status), 0),
         ...section("state", troubleRows(status.state), 0),
         ...section("warnings", warningRows(status), status.warnings.length),
@@ -75,6 +76,18 @@ function oneTimeRows({ oneTime }: Status): string[][] {
     const { waitsFor, knockers, sequences } = oneTime
     const who = `${knockers} ${knockers === 1 ? "knocker" : "knockers"}`
     return [[who, `${sequences} upcoming`, waitsFor === null ? "" : `open nothing now: ${waitsFor}`]]
+}
+
+function memberRows({ oneTime, publication, now }: Status): string[][] {
+    const never = publication?.last ? "in no published file" : "not published since the start"
+    return (oneTime?.members ?? []).map(({ knocker, door, next, left, used, published }) => [
+        knocker,
+        door,
+        `${left} left`,
+        // The counter outlives the daemon, the time of the last use does not.
+        used !== null ? `used ${ago(used, now)}` : next === 0 ? "never used" : "not used since the start",
+        published === null ? never : `published ${ago(published, now)}`,
+    ])
 }
 
 function publicationRows({ publication, now }: Status): string[][] {

@@ -128,6 +128,27 @@ export class OneTimeBook {
         return table.has(row) ? Array.from({ length: member.length }, (_, i) => table.code(row, i)) : null
     }
 
+    /** How many sequences of a member none of these hits is in. Allocates nothing: it is asked of many at once. */
+    countWithout(knocker: string, door: string, hits: ReadonlySet<HitCode>): number {
+        const member = this.#kept(knocker, door)
+        if (member === null) return 0
+        const { rows, window, length } = member
+        const table = this.#tableOf(length)
+        let count = 0
+        for (let row = rows; row < rows + window; row++) {
+            if (!table.has(row)) continue
+            let place = 0
+            while (place < length && !hits.has(table.code(row, place))) place++
+            if (place === length) count++
+        }
+        return count
+    }
+
+    /** How many members there are. */
+    get membership(): number {
+        return this.#numbers.size
+    }
+
     /** From now on nothing of this member opens anything. */
     leave(knocker: string, door: string): void {
         const key = keyOf(knocker, door)

@@ -48,6 +48,9 @@ export type DeskKeeping = {
     readonly pause?: () => Promise<void>
 }
 
+/** How one knocker among all stands at one door; `left`: so many sequences open it now. */
+export type MemberStanding = KnockerStanding & { readonly knocker: string; readonly left: number }
+
 /** See the head of the file. */
 export class OneTimeDesk implements Desk {
     readonly book = new OneTimeBook()
@@ -58,7 +61,8 @@ export class OneTimeDesk implements Desk {
     #master: Master | null = null
     /** Of members of the book: what their sequences were made of. */
     readonly #made = new Map<string, string>()
-    readonly #used = new Map<string, number>()
+    /** When members last opened their door, who did so last at the end. */
+    readonly #used = new Map<string, { readonly knocker: string; readonly door: string; readonly at: number }>()
     readonly #listeners: ((knockers: readonly string[] | null) => void)[] = []
     #waits: string | null = "sequences are being made"
     /** One run of `#build` at a time is the one that counts. */
@@ -139,8 +143,28 @@ export class OneTimeDesk implements Desk {
     standing(name: string): readonly KnockerStanding[] {
         return [...this.#doors.keys()].flatMap((door): KnockerStanding[] => {
             const next = this.book.first(name, door)
-            return next === null ? [] : [{ door, next, used: this.#used.get(keyOf(name, door)) ?? null }]
+            return next === null ? [] : [{ door, next, used: this.#used.get(keyOf(name, door))?.at ?? null }]
         })
+    }
+
+    /** For `status`: at most so many knockers at doors, who used a sequence last first, then the others by name. */
+    members(most: number): { listed: readonly MemberStanding[]; total: number } {
+        const served = new Set(this.#keeping.offered().map(codeOf))
+        const listed: MemberStanding[] = []
+        const list = (knocker: string, door: string, used: number | null) => {
+            const next = this.book.first(knocker, door)
+            if (next === null) return
+            const left = this.#waits === null ? this.book.countWithout(knocker, door, served) : 0
+            listed.push({ knocker, door, next, used, left })
+        }
+        const users = [...this.#used.values()].slice(Math.max(0, this.#used.size - most)).reverse()
+        for (const { knocker, door, at } of users) list(knocker, door, at)
+        for (const knocker of this.#knockers.keys()) {
+            if (listed.length >= most) break
+            for (const door of this.#doors.keys())
+                if (listed.length < most && !this.#used.has(keyOf(knocker, door))) list(knocker, door, null)
+        }
+        return { listed, total: this.book.membership }
     }
 
     hear(changed: (knockers: readonly string[] | null) => void): void {
@@ -155,7 +179,9 @@ export class OneTimeDesk implements Desk {
             if (stays && this.#made.get(keyOf(name, door)) === this.#wanted(knocker, door)) continue
             this.book.leave(name, door)
             this.#made.delete(keyOf(name, door))
-            if (!stays) this.#keeping.event({ type: "expelled", knocker: name, door })
+            if (stays) continue
+            this.#used.delete(keyOf(name, door))
+            this.#keeping.event({ type: "expelled", knocker: name, door })
         }
     }
 
@@ -294,7 +320,9 @@ export class OneTimeDesk implements Desk {
         this.book.advance(who, name, counter + 1)
         const { window } = this.#doors.get(name)!
         for (let n = Math.max(first + window, counter + 1); n <= counter + window; n++) this.#put(who, name, key, n)
-        this.#used.set(keyOf(who, name), wall())
+        // At the end, wherever it was.
+        this.#used.delete(keyOf(who, name))
+        this.#used.set(keyOf(who, name), { knocker: who, door: name, at: wall() })
         event({ ...plain(claim), type: "claimed" })
         this.#tell([who])
     }

@@ -9,7 +9,8 @@ import type { Bundles } from "../../core/config/config.ts"
 import type { Digests } from "../../core/one-time/derive.ts"
 import type { Desk } from "../../core/one-time/desk.ts"
 import { type GatewayKeys, signingAt } from "../../core/one-time/gateway-keys.ts"
-import { type Edition, planFiles } from "../../core/one-time/publication.ts"
+import type { Knocker } from "../../core/one-time/knocker.ts"
+import { type Edition, type PlannedFile, planFiles } from "../../core/one-time/publication.ts"
 import { messageOf } from "../../core/thrown.ts"
 import type { Sealer } from "../../ports/sealing.ts"
 import type { Target } from "../../ports/target.ts"
@@ -82,6 +83,9 @@ export class Publisher {
     #stopped = false
     #trouble: string | null = null
     #last: PublicationStanding["last"] = null
+    /** Who was to be in it, and who of them is not: none of their keys can receive. */
+    #readers: readonly Knocker[] = []
+    #without: ReadonlySet<string> = new Set()
     /** Recipients of whom it was said that they cannot receive. */
     readonly #refused = new Set<string>()
 
@@ -94,6 +98,13 @@ export class Publisher {
     standing(): PublicationStanding {
         const targets = [...this.#outlets.values()].map((outlet) => outlet.standing())
         return { trouble: this.#trouble, last: this.#last, targets }
+    }
+
+    /** Which of these knockers have a file in the last publication since the start. */
+    inLast(names: Iterable<string>): ReadonlySet<string> {
+        const asked = new Set(names)
+        const there = this.#readers.filter(({ name }) => asked.has(name) && !this.#without.has(name))
+        return new Set(there.map(({ name }) => name))
     }
 
     /** Something is not what it was: it is published soon. */
@@ -152,7 +163,10 @@ export class Publisher {
 
     #failed(detail: string): void {
         if (this.#stopped) return
-        if (this.#trouble !== detail) this.#keeping.log("error", `publish: no bundles are made: ${detail}`)
+        // What the desk waits for it says itself if it is trouble: at each start it waits for a moment.
+        const { desk, log } = this.#keeping
+        if (this.#trouble !== detail && desk.waitsFor() !== detail)
+            log("error", `publish: no bundles are made: ${detail}`)
         this.#trouble = detail
         this.#stale = true
     }
@@ -194,7 +208,8 @@ export class Publisher {
             lifetime: bundles.lifetime,
             keys: signing.map(({ key }) => base64(key)),
         }
-        const plan = planFiles(DIGESTS, keys.place, desk.knockers(), bundles.files)
+        const readers = desk.knockers()
+        const plan = planFiles(DIGESTS, keys.place, readers, bundles.files)
         const print = new Print(edition, signing, turn, this.#keeping, (line, detail) =>
             this.#tellRefused(line, detail),
         )
@@ -204,6 +219,8 @@ export class Publisher {
             return NOTHING
         }
         const files = await spool.finish(halves, turn)
+        this.#readers = readers
+        this.#without = halves.length === plan.length ? new Set() : withoutFile(plan, halves)
         this.#last = { serial: turn.serial, made: turn.made, files: halves.length, took: performance.now() - begun }
         const outlets = [...this.#outlets.values()]
         return { brought: Promise.all(outlets.map((outlet) => outlet.publish({ serial: turn.serial, files }))) }
@@ -226,4 +243,15 @@ export class Publisher {
         this.#outlets = next
         await Promise.all(gone.map(([, outlet]) => outlet.stop()))
     }
+}
+
+/** Who has none of the files that were planned for him. */
+function withoutFile(plan: readonly PlannedFile[], made: readonly { readonly name: string }[]): ReadonlySet<string> {
+    const there = new Set(made.map(({ name }) => name))
+    const readers = new Set(
+        plan.flatMap((file) => (file.for !== null && there.has(file.name) ? [file.for.knocker] : [])),
+    )
+    return new Set(
+        plan.flatMap((file) => (file.for === null || readers.has(file.for.knocker) ? [] : [file.for.knocker])),
+    )
 }

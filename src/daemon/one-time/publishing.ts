@@ -81,6 +81,11 @@ export class Publishing {
         return this.#publisher.standing()
     }
 
+    /** Which of these knockers have a file in the last publication since the start. */
+    inLast(names: Iterable<string>): ReadonlySet<string> {
+        return this.#publisher.inLast(names)
+    }
+
     /** The configuration is another one: targets and lifetimes may be. */
     changed(): void {
         this.#publisher.changed()

@@ -76,7 +76,16 @@ const status: Status = {
         journal: { since: 900, why: "damage", claims: 1, counters: 2, stops: 3, trouble: "ENOSPC" },
         audit: { serial: 12, bytes: 2000, waiting: 1, lost: 0, trouble: null },
     },
-    oneTime: { waitsFor: null, knockers: 2, sequences: 20 },
+    oneTime: {
+        waitsFor: null,
+        knockers: 2,
+        sequences: 20,
+        members: [
+            { knocker: "anna", door: "ssh", next: 3, left: 10, used: 1100, published: 1000 },
+            { knocker: "bert", door: "ssh", next: 0, left: 10, used: null, published: null },
+        ],
+        total: 2,
+    },
     publication: {
         trouble: null,
         last: { serial: 7, made: 1000, files: 64, took: 90 },

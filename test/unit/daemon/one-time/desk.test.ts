@@ -171,6 +171,40 @@ describe("OneTimeDesk", () => {
         expect(desk.standing("bert")).toEqual([{ door: "ssh", next: 0, used: null }])
     })
 
+    it("tells who used a sequence last first, then the others by name, as many as are asked for", async () => {
+        const names = ["anna", "bert", "carl", "dora"]
+        const people = names.map((name) => ({ ...anna, name }))
+        const mail = { ...ssh, name: "mail", opens: ["tcp/25"] }
+        const { begin, knock, desk, upcoming, whole, setWall } = make(config([ssh, mail]))
+        await begin(people)
+        const told = (most: number) => {
+            const { listed, total } = desk.members(most)
+            return [...listed.map(({ knocker, door, next, left, used }) => [knocker, door, next, left, used]), total]
+        }
+        const AT = 1_700_000_000_000
+        for (const [i, who] of ["carl", "bert", "carl"].entries()) {
+            setWall(AT + i)
+            await knock(`192.0.2.${i + 1}`, upcoming(who)[0]!.hits)
+        }
+        expect(told(4)).toEqual([
+            ["carl", "ssh", 2, 5, AT + 2],
+            ["bert", "ssh", 1, 5, AT + 1],
+            ["anna", "ssh", 0, 5, null],
+            ["anna", "mail", 0, 5, null],
+            8,
+        ])
+        expect(told(1)).toEqual([["carl", "ssh", 2, 5, AT + 2], 8])
+        expect(told(99)).toHaveLength(9)
+        expect(told(0)).toEqual([8])
+        // Who has gone is not told of, and comes back as somebody new.
+        desk.take(whole, people.slice(0, 2))
+        await settled()
+        expect(told(9)).toHaveLength(5)
+        desk.take(whole, people)
+        await settled()
+        expect(told(2)).toEqual([["bert", "ssh", 1, 5, AT + 1], ["anna", "ssh", 0, 5, null], 8])
+    })
+
     it("opens nothing while its use cannot be kept, and opens by the same sequence once it can", async () => {
         let trouble: string | null = null
         const keep = () => Promise.resolve(trouble)
@@ -256,7 +290,7 @@ describe("OneTimeDesk", () => {
     })
 
     it("leaves out what would not count because something listens there, and tells that", async () => {
-        const { begin, upcoming, gate, changed } = make()
+        const { begin, upcoming, gate, changed, desk } = make()
         await begin()
         const [first, second] = upcoming("anna")
         const tcp = first!.hits.find(({ protocol }) => protocol === "tcp")!
@@ -264,6 +298,8 @@ describe("OneTimeDesk", () => {
         gate.links.change(LINKS)
         expect(changed()).toEqual([null])
         expect(upcoming("anna")[0]).toEqual(second)
+        const { left } = desk.members(9).listed.find(({ knocker }) => knocker === "anna")!
+        expect([left, left < 5]).toEqual([upcoming("anna").length, true])
         gate.offered.pop()
         gate.links.change(LINKS)
         expect(upcoming("anna")[0]).toEqual(first)

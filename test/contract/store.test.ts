@@ -564,6 +564,13 @@ describe("journal, on a disk that fails", () => {
                 () => LATER,
             )
             expect(again.found).toBe("damaged")
+            // Even where the clock says that nothing was ever used: whoever has noted what it was notices.
+            const early = await open(
+                () => modelDisk(new Map([[JOURNAL, bytes]])),
+                () => 1,
+            )
+            expect(early.store.health()).toMatchObject({ why: "damage" })
+            expect(early.store.health().since).not.toBe(store.health().since)
             for (let i = 0; i < 5; i++) {
                 expect(code(await again.store.claim(`id-${i}`, LATER, LATER + i + 1))).toMatch(/^(used|unsure)$/)
             }

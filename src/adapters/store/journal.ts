@@ -56,8 +56,9 @@ async function openOn(disk: Disk, now: () => number): Promise<Opening> {
     for (const record of reading?.records ?? []) ledger.fold(record)
     if (file === null) ledger.fold({ type: "trust", since: now(), why: "new" })
     if (file !== null && reading?.condition === "damaged") {
-        // The clock may stand before what happened.
-        ledger.fold({ type: "trust", since: Math.max(now(), file.changed), why: "damage" })
+        // The clock may stand before what happened; and that it was damaged must show, whatever the clock says.
+        const since = Math.max(now(), file.changed, ledger.facts().since + 1)
+        ledger.fold({ type: "trust", since, why: "damage" })
         await keepDamaged(disk, file.bytes)
     }
     const journal = new Journal(disk, ledger, now, reading?.next ?? 0, reading?.blocks ?? 0)

@@ -32,8 +32,15 @@ export function doorKey({ hmac }: Digests, knocker: Uint8Array, door: string): U
 
 /** The name of the counter of these sequences in the journal: it says neither knocker nor door. */
 export function counterName({ hmac }: Digests, door: Uint8Array): string {
-    const bytes = labelled(hmac, door, "postern one-time counter", new Uint8Array(0))
-    return Array.from(bytes.subarray(0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("")
+    return nameOf(labelled(hmac, door, "postern one-time counter", new Uint8Array(0)))
+}
+
+/**
+ * The name of the counter by which a journal shows that it knows all that was used of this master. `since`: from when on
+ * it knows everything (milliseconds since 1970), so that one which was damaged or made anew has none of this name.
+ */
+export function markName({ hmac }: Digests, master: Uint8Array, since: number): string {
+    return nameOf(labelled(hmac, master, "postern one-time journal", u64(since)))
 }
 
 /**
@@ -64,6 +71,11 @@ export function sequenceAt(
 /** The spec's `H(key, text, bytes)`. */
 export function labelled(hmac: Digests["hmac"], key: Uint8Array, text: string, bytes: Uint8Array): Uint8Array {
     return hmac(key, joined([ascii(`${text}\0`), bytes]))
+}
+
+/** 16 bytes, in hexadecimal. */
+function nameOf(bytes: Uint8Array): string {
+    return Array.from(bytes.subarray(0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("")
 }
 
 /** Throws RangeError on what is not ASCII: names and keys are. */

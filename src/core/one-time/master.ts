@@ -1,23 +1,33 @@
 /** The file of the master that all one-time sequences are derived from (spec/one-time.md, section 4). */
 import { crc32 } from "../store/crc32.ts"
 
-/** The master, and when it was made (milliseconds since 1970): nothing derived from it can have been used before. */
-export type Master = { readonly key: Uint8Array; readonly made: number }
+/** The master of a gateway. */
+export type Master = {
+    /** 32 bytes. */
+    readonly key: Uint8Array
+    /** When it was made (milliseconds since 1970): nothing derived from it can have been used before. */
+    readonly made: number
+    /** How far the journal's mark for it was at least: one that says less is an older one, which was put back. */
+    readonly mark: number
+}
 
 const FIRST = "postern-master 1"
-const FORM = /^(postern-master 1\nmade (0|[1-9]\d{0,15})\nkey ([0-9a-f]{64})\n)check ([0-9a-f]{8})\n$/
+const FORM =
+    /^(postern-master 1\nmade (0|[1-9]\d{0,15})\nmark (0|[1-9]\d{0,15})\nkey ([0-9a-f]{64})\n)check ([0-9a-f]{8})\n$/
 
 /** The text of the file. */
-export function formatMaster({ key, made }: Master): string {
-    const text = `${FIRST}\nmade ${made}\nkey ${Array.from(key, (byte) => byte.toString(16).padStart(2, "0")).join("")}\n`
+export function formatMaster({ key, made, mark }: Master): string {
+    const digits = Array.from(key, (byte) => byte.toString(16).padStart(2, "0")).join("")
+    const text = `${FIRST}\nmade ${made}\nmark ${mark}\nkey ${digits}\n`
     return `${text}check ${checkOf(text)}\n`
 }
 
 /** Reads it; null: it is not as it was written, to the last bit. */
 export function parseMaster(text: string): Master | null {
-    const [, body = "", made, key = "", check] = FORM.exec(text) ?? []
-    if (checkOf(body) !== check || !Number.isSafeInteger(Number(made))) return null
-    return { key: Uint8Array.from(key.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16)), made: Number(made) }
+    const [, body = "", madeText, markText, digits = "", check] = FORM.exec(text) ?? []
+    const [made, mark] = [Number(madeText), Number(markText)]
+    if (checkOf(body) !== check || !Number.isSafeInteger(made) || !Number.isSafeInteger(mark)) return null
+    return { key: Uint8Array.from(digits.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16)), made, mark }
 }
 
 function checkOf(text: string): string {

@@ -18,7 +18,7 @@ import type { Master } from "../../core/one-time/master.ts"
 import { messageOf } from "../../core/thrown.ts"
 import type { Store } from "../../ports/store.ts"
 import type { Log } from "../log.ts"
-import { type MasterKeeping, takeMaster } from "./master.ts"
+import { isMarked, type MasterKeeping, markMaster, takeMaster } from "./master.ts"
 import { identityOf, isServed, mayOpen, type OneTimeDoor, oneTimeDoors } from "./members.ts"
 
 /** Ours: sequences are made for so long (ms) at a time. */
@@ -68,6 +68,9 @@ export class OneTimeDesk implements Desk {
     /** One run of `#build` at a time is the one that counts. */
     #run = 0
     #again: NodeJS.Timeout | undefined
+    /** One thing with the file of the master after the other. */
+    #turn: Promise<unknown> = Promise.resolve()
+    #marking = false
     #told = ""
     #stopped = false
 
@@ -198,7 +201,7 @@ export class OneTimeDesk implements Desk {
             return
         }
         this.#waits ??= "sequences are being made"
-        const trouble = await this.#takeMaster()
+        const trouble = await this.#inTurn(() => this.#takeMaster())
         if (run !== this.#run || this.#stopped) return
         if (trouble !== null) {
             this.#wait(trouble)
@@ -214,22 +217,42 @@ export class OneTimeDesk implements Desk {
         const store = storeOf()
         const health = store?.health()
         if (!store || !health || health.why === "away") return health?.trouble ?? "there is no journal"
-        if (this.#master !== null && this.#master.made > health.since) return null
         try {
             const disk = await diskOf()
             if (typeof disk === "string") return disk
-            const { master, renewed } = await takeMaster({ disk, since: health.since, now: wall() })
+            const keeping = { disk, store, digests: DIGESTS }
+            if (this.#master !== null && this.#master.made > health.since) {
+                if (!isMarked(keeping, this.#master)) this.#master = await markMaster(keeping, this.#master)
+                return null
+            }
+            const { master, renewed } = await takeMaster(keeping, wall())
             this.#master = master
             if (renewed === null) return null
-            // Nothing can be derived any more from what they count.
-            const dropped = await store.dropCounters()
-            if (!dropped.ok) return dropped.detail
             const [level, why] = RENEWED[renewed]
             log(level, `one-time: a new master was made: ${why}`)
             return null
         } catch (error) {
             return messageOf(error)
         }
+    }
+
+    /** After a use: see `markMaster`. Uses that come meanwhile are one mark. Where it fails the next use does it. */
+    #mark(): void {
+        if (this.#marking) return
+        this.#marking = true
+        const mark = async () => {
+            this.#marking = false
+            const [store, disk] = [this.#keeping.store(), await this.#keeping.disk()]
+            if (this.#stopped || this.#master === null || store === null || typeof disk === "string") return
+            this.#master = await markMaster({ disk, store, digests: DIGESTS }, this.#master)
+        }
+        void this.#inTurn(mark).catch(() => {})
+    }
+
+    #inTurn<T>(act: () => Promise<T>): Promise<T> {
+        const mine = this.#turn.then(act)
+        this.#turn = mine.catch(() => {})
+        return mine
     }
 
     #wait(trouble: string): void {
@@ -325,6 +348,7 @@ export class OneTimeDesk implements Desk {
         this.#used.set(keyOf(who, name), { knocker: who, door: name, at: wall() })
         event({ ...plain(claim), type: "claimed" })
         this.#tell([who])
+        this.#mark()
     }
 
     #tell(knockers: readonly string[] | null): void {

@@ -1,4 +1,5 @@
 /** The desk with the real loop and engine, simulated time, and a store that keeps, refuses, or comes late. */
+import { createHash, createHmac } from "node:crypto"
 import { describe, expect, it } from "vitest"
 import { batchStore } from "../../../../src/adapters/store/batches.ts"
 import { lateStore } from "../../../../src/adapters/store/late.ts"
@@ -6,11 +7,13 @@ import { memoryStore } from "../../../../src/adapters/store/memory.ts"
 import type { Claim } from "../../../../src/core/engine.ts"
 import type { Hit } from "../../../../src/core/knock/hit.ts"
 import { formatHit } from "../../../../src/core/knock/language.ts"
+import type { Digests } from "../../../../src/core/one-time/derive.ts"
 import type { Knocker } from "../../../../src/core/one-time/knocker.ts"
 import { formatMaster, parseMaster } from "../../../../src/core/one-time/master.ts"
 import { Ledger } from "../../../../src/core/store/ledger.ts"
+import type { StoreRecord } from "../../../../src/core/store/record.ts"
 import { OneTimeDesk } from "../../../../src/daemon/one-time/desk.ts"
-import { takeMaster } from "../../../../src/daemon/one-time/master.ts"
+import { markMaster, takeMaster } from "../../../../src/daemon/one-time/master.ts"
 import type { Store } from "../../../../src/ports/store.ts"
 import { account } from "../../../lab/account.ts"
 import { config } from "../../core/world.ts"
@@ -27,6 +30,11 @@ const anna: Knocker = {
 const bert = { ...anna, name: "bert" }
 const oneTime = { length: 4, window: 5, within: 15_000, protocols: ["tcp", "udp"], from: 10_100, to: 32_000 } as const
 const ssh = { name: "ssh", opens: ["tcp/22"], for: 5000, oneTime } as const
+
+const DIGESTS: Digests = {
+    sha256: (bytes) => createHash("sha256").update(bytes).digest(),
+    hmac: (key, bytes) => createHmac("sha256", key).update(bytes).digest(),
+}
 
 const done = () => Promise.resolve()
 
@@ -317,6 +325,37 @@ describe("OneTimeDesk", () => {
         expect(await two.knock("192.0.2.1", coming[0]!.hits)).toHaveLength(1)
     })
 
+    it("opens nothing that was used, with an older copy of the journal put back beside the master", async () => {
+        const one = make()
+        await one.begin()
+        const copy = new Ledger()
+        const store = batchStore("memory", copy, () => 0, {
+            keep: async () => null,
+            anew: async () => null,
+            close: done,
+        })
+        copy.fold({ type: "trust", since: one.store.health().since, why: "new" })
+        const [old] = one.upcoming("anna")
+        expect(await one.knock("192.0.2.1", old!.hits)).toEqual([expect.stringMatching(/open/)])
+        const two = make(undefined, () => store, one.disk)
+        await two.begin()
+        expect(two.lines).toEqual([expect.stringMatching(/a new master was made: the journal/)])
+        expect(await two.knock("192.0.2.1", old!.hits)).toEqual([])
+        expect(await two.knock("192.0.2.2", two.upcoming("anna")[0]!.hits)).toHaveLength(1)
+    })
+
+    it("keeps the master that an operator trusts the journal about, over a restart as well", async () => {
+        const one = make()
+        await one.begin()
+        await one.store.trust(1_600_000_000_000)
+        one.desk.again()
+        await settled()
+        const [next] = one.upcoming("anna")
+        const two = make(undefined, () => one.store, one.disk)
+        await two.begin()
+        expect(two.upcoming("anna")[0]).toEqual(next)
+    })
+
     it("says why it waits for a state that cannot be used, and begins when it comes", async () => {
         const late: { come: (store: Store) => void } = { come: () => {} }
         const { desk, begin, lines } = make(config([ssh]), (now) => {
@@ -354,25 +393,69 @@ describe("OneTimeDesk", () => {
 })
 
 describe("takeMaster()", () => {
+    /** A journal that knows everything from this moment on, with these records. */
+    function journal(since: number, records: readonly StoreRecord[] = []) {
+        const ledger = new Ledger()
+        for (const record of records) ledger.fold(record)
+        if (records.length === 0) ledger.fold({ type: "trust", since, why: "new" })
+        const keeper = { keep: async () => null, anew: async () => null, close: done }
+        return { store: batchStore("memory", ledger, () => 0, keeper), records: () => ledger.records() }
+    }
+
     it("keeps one that the journal speaks for, and replaces any other by one that it will", async () => {
         const disk = files()
-        const at = (since: number, now: number) => takeMaster({ disk, since, now })
-        const first = await at(100, 100)
+        const { store } = journal(100)
+        const at = (of: Store, now: number) => takeMaster({ disk, store: of, digests: DIGESTS }, now)
+        const first = await at(store, 100)
         expect([first.renewed, first.master.made]).toEqual(["first", 101])
-        expect(await at(100, 5)).toEqual({ renewed: null, master: first.master })
-        const second = await at(101, 5)
-        expect([second.renewed, second.master.made]).toEqual(["journal", 102])
-        expect(second.master.key).not.toEqual(first.master.key)
+        expect(await at(store, 5)).toEqual({ renewed: null, master: first.master })
         const text = disk.all.get(MASTER)!
         for (const damage of ["", text.slice(0, -1), text.replace(/key ./, "key g"), `${text}\n`]) {
             disk.all.set(MASTER, damage)
-            expect((await at(100, 900)).renewed).toBe("damaged")
+            expect((await at(store, 900)).renewed).toBe("damaged")
         }
+        const second = await at(journal(1000).store, 5)
+        expect([second.renewed, second.master.made]).toEqual(["journal", 1001])
+        expect(second.master.key).not.toEqual(first.master.key)
         expect([...disk.all.keys()]).toEqual([MASTER])
     })
 
+    it("replaces one that is later than a journal made or damaged while the clock stood years before", async () => {
+        for (const since of [5, 99, 101]) {
+            const disk = files()
+            await takeMaster({ disk, store: journal(100).store, digests: DIGESTS }, 2000)
+            const again = await takeMaster({ disk, store: journal(since).store, digests: DIGESTS }, 2000)
+            expect([since, again.renewed]).toEqual([since, "journal"])
+        }
+    })
+
+    it("replaces one that is newer than the journal, and one that is older than another: somebody has put a copy back", async () => {
+        const disk = files()
+        const now = journal(100)
+        const keeping = { disk, store: now.store, digests: DIGESTS }
+        const { master } = await takeMaster(keeping, 100)
+        const before = now.records()
+        const copy = disk.all.get(MASTER)!
+        const marked = await markMaster(keeping, master)
+        expect(marked).toEqual({ ...master, mark: 1 })
+        expect(await takeMaster(keeping, 100)).toEqual({ renewed: null, master: marked })
+        // The journal is newer: it knows all the same.
+        const late = disk.all.get(MASTER)!
+        disk.all.set(MASTER, copy)
+        expect((await takeMaster(keeping, 100)).renewed).toBeNull()
+        disk.all.set(MASTER, late)
+        const older = journal(0, before)
+        expect(older.store.health().since).toBe(100)
+        expect((await takeMaster({ ...keeping, store: older.store }, 100)).renewed).toBe("journal")
+        // What the copy has counted was forgotten with the master that is there now.
+        disk.all.set(MASTER, "")
+        expect((await takeMaster(keeping, 100)).renewed).toBe("damaged")
+        disk.all.set(MASTER, late)
+        expect((await takeMaster(keeping, 100)).renewed).toBe("journal")
+    })
+
     it("parseMaster() reads what formatMaster() wrote, and nothing that differs by a bit", () => {
-        const master = { key: Uint8Array.from({ length: 32 }, (_, i) => i * 7), made: 1_700_000_000_001 }
+        const master = { key: Uint8Array.from({ length: 32 }, (_, i) => i * 7), made: 1_700_000_000_001, mark: 12 }
         const text = formatMaster(master)
         expect(parseMaster(text)).toEqual(master)
         for (let i = 0; i < text.length; i++) {

@@ -11,6 +11,7 @@ import { formatHit } from "../../src/core/knock/language.ts"
 import { parseSigned, type SignedBundle } from "../../src/core/one-time/bundle.ts"
 import { type Daemon, eventually, type Host, type Lab, makeLab, POSTERN } from "../lab/lab.ts"
 import { decrypted, seen } from "../lab/publication.ts"
+import { mountSmallDisk, type SmallDisk } from "../lab/small-disk.ts"
 
 let lab: Lab<"knocker">
 let knocker: Host
@@ -18,6 +19,7 @@ let folder: string
 let tests = 0
 let identity: string
 const daemons: Daemon[] = []
+const disks: SmallDisk[] = []
 const at = (name: string) => join(folder, name)
 
 beforeAll(async () => {
@@ -31,6 +33,7 @@ beforeEach(() => {
 })
 afterEach(async () => {
     for (const daemon of daemons.splice(0)) await daemon.stop()
+    for (const disk of disks.splice(0)) disk.remove()
     lab.gateway.exec(["nft", "delete", "table", "inet", "postern"])
 })
 afterAll(() => lab?.remove())
@@ -56,10 +59,17 @@ length = 3
 window = 5
 `
 
-async function start(more = ""): Promise<Daemon> {
-    const daemon = await lab.startDaemon(configuration(more))
+async function start(more = "", disk: SmallDisk | null = null): Promise<Daemon> {
+    const daemon = await lab.startDaemon(configuration(more), { wrap: disk?.inside ?? [] })
     daemons.push(daemon)
     return daemon
+}
+
+async function mount(name: string): Promise<SmallDisk> {
+    mkdirSync(at(name), { recursive: true, mode: 0o700 })
+    const disk = await mountSmallDisk(at(name), lab.scratch, 4 << 20)
+    disks.push(disk)
+    return disk
 }
 
 /** What a command says beside this daemon. */
@@ -78,9 +88,9 @@ async function addAnna(daemon: Daemon): Promise<string> {
 }
 
 /** What is published for her; undefined: nothing yet. */
-async function published(file: string): Promise<SignedBundle | undefined> {
+async function published(file: string, root = at("www")): Promise<SignedBundle | undefined> {
     try {
-        const text = await decrypted(readFileSync(join(at("www"), file), "utf8"), identity)
+        const text = await decrypted(readFileSync(join(root, file), "utf8"), identity)
         const read = parseSigned(text)
         return read.ok ? read.value : undefined
     } catch {
@@ -89,10 +99,14 @@ async function published(file: string): Promise<SignedBundle | undefined> {
 }
 
 /** Waits for a bundle that is so. */
-async function until(file: string, right: (bundle: SignedBundle["bundle"]) => boolean): Promise<SignedBundle> {
+async function until(
+    file: string,
+    right: (bundle: SignedBundle["bundle"]) => boolean,
+    root?: string,
+): Promise<SignedBundle> {
     let found: SignedBundle | undefined
     const come = await eventually(async () => {
-        found = await published(file)
+        found = await published(file, root)
         return found !== undefined && right(found.bundle)
     })
     if (!come || found === undefined) throw new Error("no such bundle was published")
@@ -100,6 +114,11 @@ async function until(file: string, right: (bundle: SignedBundle["bundle"]) => bo
 }
 
 const sequencesOf = ({ bundle }: SignedBundle) => bundle.doors[0]!.sequences.map(({ hits }) => hits.map(formatHit))
+
+const counterIs =
+    (counter: number) =>
+    ({ doors }: SignedBundle["bundle"]) =>
+        doors[0]!.sequences[0]!.counter === counter
 
 const knock = (hits: readonly string[]) =>
     knocker.must([POSTERN, "knock", lab.gateway.v4, ...hits, "--delay", "30ms", "-4"])
@@ -260,5 +279,52 @@ timeout = "10m"
         for (const words of done) expect(postern(daemon, ...words), words.join(" ")).not.toMatch(/\? \d+$/)
         expect(done.length).toBeGreaterThan(10)
         expect(lab.gateway.exec([POSTERN, "check", "--no-host", daemon.file]).status).toBe(0)
+    })
+})
+
+describe("a gateway that publishes, with a disk", () => {
+    it("of its web root that is full or read-only: doors open, what is there stays whole, it is told, and made good", async () => {
+        const disk = await mount("www")
+        const daemon = await start("", disk)
+        const file = await addAnna(daemon)
+        const root = disk.path()
+        const bundle = await until(file, () => true, root)
+        const names = readdirSync(root)
+        disk.fill(0)
+        await opens(daemon, sequencesOf(bundle)[0]!)
+        await daemon.log.waitFor(/publish: directory .*www: the disk is full: make room: trying again/)
+        expect(readdirSync(root).filter((name) => name !== "filler")).toEqual(names)
+        expect((await published(file, root))?.signed).toBe(bundle.signed)
+        expect(json(daemon, "status").publication.targets[0].trouble).toBe("the disk is full: make room")
+        disk.fill(null)
+        const next = await until(file, counterIs(1), root)
+        await daemon.log.waitFor(/publish: directory .*www: works again/)
+        disk.turnReadOnly()
+        await opens(daemon, sequencesOf(next)[0]!)
+        await daemon.log.waitFor(/publish: directory .*www: it is read-only: mount it writable/)
+        expect((await published(file, root))?.signed).toBe(next.signed)
+        await opens(daemon, sequencesOf(next)[1]!)
+    })
+
+    it("of its state that is full or read-only: nothing opens that it could not keep, it is told, and none opens twice", async () => {
+        const disk = await mount("state")
+        const daemon = await start("", disk)
+        const file = await addAnna(daemon)
+        const bundle = await until(file, () => true)
+        const sequences = sequencesOf(bundle)
+        disk.fill(0)
+        // There is room in the journal, which was taken when it was made: only publishing needs more.
+        await opens(daemon, sequences[0]!)
+        await daemon.log.waitFor(/publish: no bundles are made: .*(ENOSPC|no space)/)
+        expect((await published(file))?.signed).toBe(bundle.signed)
+        disk.fill(null)
+        await until(file, counterIs(1))
+        disk.turnReadOnly()
+        const before = openedBy(daemon)
+        knock(sequences[1]!)
+        await daemon.log.waitFor(/one-time: anna at ssh was not let in: /)
+        knock(sequences[0]!)
+        expect(openedBy(daemon)).toBe(before)
+        expect(json(daemon, "status").publication.last.files).toBe(3)
     })
 })

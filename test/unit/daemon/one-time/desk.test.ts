@@ -127,6 +127,15 @@ function make(of = config([ssh]), storeOf: (now: () => number) => Store = memory
     }
 }
 
+/** A journal that knows everything from this moment on, with these records. */
+function journal(since: number, records: readonly StoreRecord[] = []) {
+    const ledger = new Ledger()
+    for (const record of records) ledger.fold(record)
+    if (records.length === 0) ledger.fold({ type: "trust", since, why: "new" })
+    const keeper = { keep: async () => null, anew: async () => null, close: done }
+    return { store: batchStore("memory", ledger, () => 0, keeper), records: () => ledger.records() }
+}
+
 describe("OneTimeDesk", () => {
     it("lets two people in at one door, thousands of times in turn, each sequence once and none lost", async () => {
         const { begin, gate, upcoming, changed } = make()
@@ -393,15 +402,6 @@ describe("OneTimeDesk", () => {
 })
 
 describe("takeMaster()", () => {
-    /** A journal that knows everything from this moment on, with these records. */
-    function journal(since: number, records: readonly StoreRecord[] = []) {
-        const ledger = new Ledger()
-        for (const record of records) ledger.fold(record)
-        if (records.length === 0) ledger.fold({ type: "trust", since, why: "new" })
-        const keeper = { keep: async () => null, anew: async () => null, close: done }
-        return { store: batchStore("memory", ledger, () => 0, keeper), records: () => ledger.records() }
-    }
-
     it("keeps one that the journal speaks for, and replaces any other by one that it will", async () => {
         const disk = files()
         const { store } = journal(100)

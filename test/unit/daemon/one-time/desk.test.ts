@@ -310,8 +310,8 @@ describe("OneTimeDesk", () => {
         const { begin, upcoming, gate, changed, desk } = make()
         await begin()
         const [first, second] = upcoming("anna")
-        const tcp = first!.hits.find(({ protocol }) => protocol === "tcp")!
-        gate.offered.push(`tcp/${tcp.port}`)
+        const { protocol, port } = first!.hits[0]!
+        gate.offered.push(`${protocol}/${port}`)
         gate.links.change(LINKS)
         expect(changed()).toEqual([null])
         expect(upcoming("anna")[0]).toEqual(second)

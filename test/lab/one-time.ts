@@ -1,17 +1,12 @@
 /** One-time sequences as their knocker knows them, derived from the gateway's master by the words of the spec. */
-import { createHash, createHmac } from "node:crypto"
+
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { DIGESTS } from "../../src/adapters/system/digests.ts"
 import { formatHit } from "../../src/core/knock/language.ts"
-import { type Digests, doorKey, knockerKey, sequenceAt } from "../../src/core/one-time/derive.ts"
+import { doorKey, knockerKey, sequenceAt } from "../../src/core/one-time/derive.ts"
 import { parseMaster } from "../../src/core/one-time/master.ts"
 import { poolOf } from "../../src/core/one-time/pool.ts"
-
-/** SHA-256 and HMAC of Node.js. */
-const DIGESTS: Digests = {
-    sha256: (some) => createHash("sha256").update(some).digest(),
-    hmac: (key, some) => createHmac("sha256", key).update(some).digest(),
-}
 
 /** A key that receives files: nobody in these tests reads them. */
 export const KEYS = {

@@ -1,10 +1,12 @@
 /** A gateway that publishes: the real spool, sealing and targets, and a desk that is told what to say. */
-import { createHash, createHmac } from "node:crypto"
+
+import { createHash } from "node:crypto"
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { armor, Decrypter, generateIdentity, identityToRecipient } from "age-encryption"
 import { sealer } from "../../src/adapters/sealing/seal.ts"
+import { DIGESTS } from "../../src/adapters/system/digests.ts"
 import type { Effect } from "../../src/adapters/system/durable.ts"
 import { directoryTarget } from "../../src/adapters/targets/directory.ts"
 import type { Bundles } from "../../src/core/config/config.ts"
@@ -21,10 +23,6 @@ import type { Target } from "../../src/ports/target.ts"
 
 /** The keys of all gateways here. */
 export const KEYS: GatewayKeys = firstKeys(new Uint8Array(32).fill(1), new Uint8Array(32).fill(2), 0)
-const DIGESTS = {
-    sha256: (bytes: Uint8Array) => createHash("sha256").update(bytes).digest(),
-    hmac: (key: Uint8Array, bytes: Uint8Array) => createHmac("sha256", key).update(bytes).digest(),
-}
 
 /** A desk whose knockers and counters are set by hand. */
 export class PlainDesk implements Desk {

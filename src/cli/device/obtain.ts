@@ -3,6 +3,7 @@
  * knows of the gateway (spec/bundle.md, section 3). What was accepted is kept before anybody goes by it.
  */
 import { verifySignature } from "../../adapters/sealing/sign.ts"
+import { DIGESTS } from "../../adapters/system/digests.ts"
 import type { ProfileBundle } from "../../core/knock/profile-bundle.ts"
 import { accept, MAX_FILE, type Refused } from "../../core/one-time/accept.ts"
 import type { Bundle, BundleDoor } from "../../core/one-time/bundle.ts"
@@ -12,7 +13,6 @@ import { sequenceId, type Turn, turnsOf } from "../../core/one-time/turn.ts"
 import type { Unsealed } from "../../ports/sealing.ts"
 import { errorCode } from "../knock/errors.ts"
 import type { Cache } from "./cache.ts"
-import { DIGESTS } from "./digests.ts"
 import { type GetRefusal, type Got, getFile } from "./get.ts"
 import type { Keeping } from "./keeping.ts"
 import type { Reading, ReadingTrouble } from "./reading.ts"

@@ -2,6 +2,7 @@
  * What a client refuses of what it has decrypted (spec/bundle.md, section 3, from number 3 on), in the order of that page.
  * Ed25519 and SHA-256 are arguments: the command line has them from Node.js, the browser page from elsewhere.
  */
+import { hexOf } from "../hex.ts"
 import { type Bundle, type BundleRefusal, parseSigned, type SignedBundle } from "./bundle.ts"
 import { decodeBase64 } from "./ssh-line.ts"
 
@@ -70,7 +71,7 @@ export function accept(text: Uint8Array, trust: Trust, now: number | null, { ver
         if (bundle[code] !== trust[code]) return refuse({ code, wanted: trust[code], found: bundle[code] })
     }
     const { serial, until } = bundle
-    const seen: Seen = { serial, contents: hex(sha256(signedBytes(signed))) }
+    const seen: Seen = { serial, contents: hexOf(sha256(signedBytes(signed))) }
     if (trust.seen !== null && serial < trust.seen.serial)
         return refuse({ code: "rolled-back", seen: trust.seen.serial, found: serial })
     if (trust.seen?.serial === serial && trust.seen.contents !== seen.contents)
@@ -89,10 +90,6 @@ function isSigned({ bundle, signatures, signed }: SignedBundle, pinned: string, 
     const valid = (index: number) => verify(bytes(bundle.keys[index]!), message, bytes(signatures[index]!))
     const index = bundle.keys.indexOf(pinned)
     return index >= 0 && valid(index) && (index === 0 || valid(0))
-}
-
-function hex(digest: Uint8Array): string {
-    return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("")
 }
 
 /** A bundle is ASCII: each byte a letter, so that no other byte is read as one. */

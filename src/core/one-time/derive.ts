@@ -2,6 +2,7 @@
  * The keys and the sequences of a knocker (spec/one-time.md, sections 1 and 3). HMAC-SHA-256 and SHA-256 are arguments:
  * the daemon has them from Node.js, a browser from elsewhere.
  */
+import { hexOf } from "../hex.ts"
 import type { Hit } from "../knock/hit.ts"
 import type { Knocker } from "./knocker.ts"
 import type { Recipient } from "./recipient.ts"
@@ -75,7 +76,7 @@ export function labelled(hmac: Digests["hmac"], key: Uint8Array, text: string, b
 
 /** 16 bytes, in hexadecimal. */
 function nameOf(bytes: Uint8Array): string {
-    return Array.from(bytes.subarray(0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("")
+    return hexOf(bytes.subarray(0, 16))
 }
 
 /** Throws RangeError on what is not ASCII: names and keys are. */

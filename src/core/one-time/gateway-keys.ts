@@ -1,4 +1,5 @@
 /** The keys of a gateway that must outlive its host (spec/gateway-keys.md): what signs bundles, and what names their files. */
+import { hexOf } from "../hex.ts"
 
 /** 32 bytes each; times are milliseconds since 1970, whole seconds. */
 export type GatewayKeys = {
@@ -105,10 +106,6 @@ function momentOf(ms: number): string {
 
 function sumOf(body: string, sha256: Sha256): string {
     return hexOf(sha256(Uint8Array.from(body, (letter) => letter.charCodeAt(0)))).slice(0, BYTES)
-}
-
-function hexOf(bytes: Uint8Array): string {
-    return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
 }
 
 function bytesOf(hex: string): Uint8Array {

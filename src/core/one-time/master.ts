@@ -1,4 +1,5 @@
 /** The file of the master that all one-time sequences are derived from (spec/one-time.md, section 4). */
+import { hexOf } from "../hex.ts"
 import { crc32 } from "../store/crc32.ts"
 
 /** The master of a gateway. */
@@ -17,7 +18,7 @@ const FORM =
 
 /** The text of the file. */
 export function formatMaster({ key, made, mark }: Master): string {
-    const digits = Array.from(key, (byte) => byte.toString(16).padStart(2, "0")).join("")
+    const digits = hexOf(key)
     const text = `${FIRST}\nmade ${made}\nmark ${mark}\nkey ${digits}\n`
     return `${text}check ${checkOf(text)}\n`
 }

@@ -1,4 +1,5 @@
 /** Whose turn it is: which of a door's sequences to knock next, and which only in need (spec/enrolment.md, section 4). */
+import { hexOf } from "../hex.ts"
 import { formatSequence, type Sequence } from "./bundle.ts"
 
 /** What this device knows of a sequence. */
@@ -15,7 +16,7 @@ export type Turn = Sequence & { readonly id: string; readonly tries: number }
 /** The name of a sequence: it says no hit, and another sequence of the same counter has another one. */
 export function sequenceId(sha256: (bytes: Uint8Array) => Uint8Array, door: string, sequence: Sequence): string {
     const line = Uint8Array.from(formatSequence(door, sequence), (letter) => letter.charCodeAt(0))
-    return Array.from(sha256(line), (byte) => byte.toString(16).padStart(2, "0")).join("")
+    return hexOf(sha256(line))
 }
 
 /**

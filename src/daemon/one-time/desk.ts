@@ -5,13 +5,13 @@
  * Sequences are made in pieces, so that packets are looked at in between; until they are there, and while `state` cannot be
  * used, the doors open by their fixed sequences alone.
  */
-import { createHash, createHmac } from "node:crypto"
+import { DIGESTS } from "../../adapters/system/digests.ts"
 import type { Config } from "../../core/config/config.ts"
 import type { Claim, EngineEvent } from "../../core/engine.ts"
 import { codeOf, hitOf, type Service } from "../../core/knock/hit.ts"
 import { OneTimeBook } from "../../core/one-time/book.ts"
 import type { BundleDoor } from "../../core/one-time/bundle.ts"
-import { counterName, type Digests, doorKey, knockerKey, sequenceAt } from "../../core/one-time/derive.ts"
+import { counterName, doorKey, knockerKey, sequenceAt } from "../../core/one-time/derive.ts"
 import type { Desk, KnockerStanding } from "../../core/one-time/desk.ts"
 import type { Knocker } from "../../core/one-time/knocker.ts"
 import type { Master } from "../../core/one-time/master.ts"
@@ -25,11 +25,6 @@ import { identityOf, isServed, mayOpen, type OneTimeDoor, oneTimeDoors } from ".
 const PIECE_MS = 4
 /** Ours: a state that cannot be used is tried again after so long (ms). */
 const AGAIN_MS = 2000
-
-const DIGESTS: Digests = {
-    sha256: (bytes) => createHash("sha256").update(bytes).digest(),
-    hmac: (key, bytes) => createHmac("sha256", key).update(bytes).digest(),
-}
 
 /** What it works with. */
 export type DeskKeeping = {

@@ -3,10 +3,10 @@
  * time, in pieces, so that no packet waits for it; what changes meanwhile is in the next one. All files are made anew each
  * time, and get their names together at the end: so nobody who watches the web root learns whose sequence was used.
  */
-import { createHash, createHmac } from "node:crypto"
+
 import { signingKey } from "../../adapters/sealing/sign.ts"
+import { DIGESTS } from "../../adapters/system/digests.ts"
 import type { Bundles } from "../../core/config/config.ts"
-import type { Digests } from "../../core/one-time/derive.ts"
 import type { Desk } from "../../core/one-time/desk.ts"
 import { type GatewayKeys, signingAt } from "../../core/one-time/gateway-keys.ts"
 import type { Knocker } from "../../core/one-time/knocker.ts"
@@ -23,11 +23,6 @@ import type { Spool } from "./spool.ts"
 const TOGETHER_MS = 20
 /** Ours (ms): what was wrong with keys, disk or sealing is tried again after so long. */
 const AGAIN_MS = 2000
-
-const DIGESTS: Digests = {
-    sha256: (bytes) => createHash("sha256").update(bytes).digest(),
-    hmac: (key, bytes) => createHmac("sha256", key).update(bytes).digest(),
-}
 
 /** Ours (ms): so often it is looked whether the wall clock was set, and by how much it must be to matter. */
 const LOOK_MS = 600_000

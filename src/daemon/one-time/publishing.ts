@@ -1,8 +1,9 @@
 /** Bundles of a running gateway: what publishes them, the keys that sign, and what is asked over the control socket. */
-import { createHash, createHmac, randomBytes } from "node:crypto"
+import { randomBytes } from "node:crypto"
 import { setTimeout } from "node:timers/promises"
 import { readKeys, writeKeys } from "../../adapters/gateway-keys/file.ts"
 import { signingKey } from "../../adapters/sealing/sign.ts"
+import { DIGESTS } from "../../adapters/system/digests.ts"
 import { directoryTarget } from "../../adapters/targets/directory.ts"
 import { putTarget } from "../../adapters/targets/put.ts"
 import { rememberIn } from "../../adapters/targets/remembered.ts"
@@ -12,7 +13,6 @@ import type { Bundles, PublishTarget } from "../../core/config/config.ts"
 import type { Answer, Publication } from "../../core/control/answer.ts"
 import { refuse } from "../../core/control/message.ts"
 import { formatBundle } from "../../core/one-time/bundle.ts"
-import type { Digests } from "../../core/one-time/derive.ts"
 import type { Desk } from "../../core/one-time/desk.ts"
 import { firstKeys, type GatewayKeys, rotateKeys } from "../../core/one-time/gateway-keys.ts"
 import { fileNameOf, formatPlace, placeOf } from "../../core/one-time/place.ts"
@@ -44,11 +44,6 @@ export type PublishingKeeping = {
 
 /** Ours: who asks for a publication hears of it after so long (ms), even if a target is not done. */
 const ANSWER_MS = 8000
-
-const DIGESTS: Digests = {
-    sha256: (bytes) => createHash("sha256").update(bytes).digest(),
-    hmac: (key, bytes) => createHmac("sha256", key).update(bytes).digest(),
-}
 
 /** See the head of the file. */
 export class Publishing {

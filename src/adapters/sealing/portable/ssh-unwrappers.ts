@@ -5,6 +5,7 @@ import { hkdf } from "@noble/hashes/hkdf.js"
 import { sha256, sha512 } from "@noble/hashes/sha2.js"
 import { base64nopad, base64urlnopad } from "@scure/base"
 import type { Stanza, Identity as Unwrapper } from "age-encryption"
+import { hexOf } from "../../../core/hex.ts"
 import type { RsaNumbers, SshPrivateKey } from "./ssh-private.ts"
 
 const SSH_ED25519 = new TextEncoder().encode("age-encryption.org/v1/ssh-ed25519")
@@ -62,7 +63,7 @@ function jwkOf({ n, e, d, qi, p, q }: RsaNumbers) {
 }
 
 function number(bytes: Uint8Array): bigint {
-    return BigInt(`0x${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`)
+    return BigInt(`0x${hexOf(bytes)}`)
 }
 
 function unsigned(value: bigint): Uint8Array {

@@ -1,16 +1,12 @@
-import { createHash, createHmac } from "node:crypto"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { DIGESTS } from "../../../../src/adapters/system/digests.ts"
 import type { Hit } from "../../../../src/core/knock/hit.ts"
-import { type Digests, doorKey, knockerKey, sequenceAt } from "../../../../src/core/one-time/derive.ts"
+import { doorKey, knockerKey, sequenceAt } from "../../../../src/core/one-time/derive.ts"
 import { bitsOf, guessBits, poolOf, poolSize } from "../../../../src/core/one-time/pool.ts"
 
-const digests: Digests = {
-    sha256: (some) => createHash("sha256").update(some).digest(),
-    hmac: (key, some) => createHmac("sha256", key).update(some).digest(),
-}
 const alice = { name: "alice", recipients: [{ line: "age1x" }], generation: 0 }
-const key = doorKey(digests, knockerKey(digests, new Uint8Array(32), alice), "ssh")
+const key = doorKey(DIGESTS, knockerKey(DIGESTS, new Uint8Array(32), alice), "ssh")
 const options = { protocols: ["tcp", "udp", "icmp"], from: 10_100, to: 32_000, services: [] } as const
 const pool = poolOf(options)
 
@@ -28,7 +24,7 @@ describe("sequenceAt()", () => {
                 fc.integer({ min: 1, max: 8 }),
                 fc.maxSafeNat(),
                 (size, length, n) => {
-                    const hits = sequenceAt(digests, key, pool.slice(0, size), length, n)
+                    const hits = sequenceAt(DIGESTS, key, pool.slice(0, size), length, n)
                     expect(new Set(hits).size).toBe(length)
                     expect(hits.every((hit) => pool.indexOf(hit) < size)).toBe(true)
                 },
@@ -38,8 +34,8 @@ describe("sequenceAt()", () => {
 
     it("takes every hit of a small pool, however often it has to draw", () => {
         const few = pool.slice(0, 8)
-        expect(new Set(sequenceAt(digests, key, few, 8, 0))).toEqual(new Set(few))
-        expect(() => sequenceAt(digests, key, few.slice(1), 8, 0)).toThrow(RangeError)
+        expect(new Set(sequenceAt(DIGESTS, key, few, 8, 0))).toEqual(new Set(few))
+        expect(() => sequenceAt(DIGESTS, key, few.slice(1), 8, 0)).toThrow(RangeError)
     })
 
     // The chi-squared statistic of 99 degrees of freedom is above 180 once in a million times. The draws are fixed.
@@ -48,7 +44,7 @@ describe("sequenceAt()", () => {
         const seen = Array.from({ length: 4 }, () => new Map<Hit, number>())
         const rounds = 20_000
         for (let n = 0; n < rounds; n++) {
-            for (const [place, hit] of sequenceAt(digests, key, hundred, 4, n).entries())
+            for (const [place, hit] of sequenceAt(DIGESTS, key, hundred, 4, n).entries())
                 seen[place]!.set(hit, (seen[place]!.get(hit) ?? 0) + 1)
         }
         for (const counts of seen) {
@@ -104,7 +100,7 @@ describe("the odds of spec/one-time.md", () => {
 
     it("are what happens to somebody who guesses, in a pool small enough to see it", () => {
         const small = pool.slice(0, 12)
-        const upcoming = Array.from({ length: 3 }, (_, n) => sequenceAt(digests, key, small, 3, n).map((h) => h.port))
+        const upcoming = Array.from({ length: 3 }, (_, n) => sequenceAt(DIGESTS, key, small, 3, n).map((h) => h.port))
         // A generator of its own (xorshift), so that the run is the same each time.
         let state = 88_172_645
         const next = () => {

@@ -1,26 +1,21 @@
-import { createHash, createHmac } from "node:crypto"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import type { Digests } from "../../../../src/core/one-time/derive.ts"
+import { DIGESTS } from "../../../../src/adapters/system/digests.ts"
 import { dummyNameOf, fileNameOf, formatPlace, parsePlace, placeOf } from "../../../../src/core/one-time/place.ts"
 import type { PlaceVector } from "../../../../tools/vectors/places.ts"
 
 const folder = join(import.meta.dirname, "../../../../vectors/places")
-const digests: Digests = {
-    sha256: (some) => createHash("sha256").update(some).digest(),
-    hmac: (key, some) => createHmac("sha256", key).update(some).digest(),
-}
 const KINDS = ["age", "age-pq", "openpgp"] as const
 
 describe("vectors/places", () => {
     const vectors = readdirSync(folder).map((file): PlaceVector => JSON.parse(readFileSync(join(folder, file), "utf8")))
     for (const { name, placeKey, place, files } of vectors) {
         it(`${name}, ${placeKey.slice(0, 4)}…: place and names are as the vector says`, () => {
-            const bytes = placeOf(digests, Buffer.from(placeKey, "hex"), name)
+            const bytes = placeOf(DIGESTS, Buffer.from(placeKey, "hex"), name)
             expect(formatPlace(bytes)).toBe(place)
-            for (const kind of KINDS) expect(fileNameOf(digests, bytes, kind)).toBe(files[kind])
+            for (const kind of KINDS) expect(fileNameOf(DIGESTS, bytes, kind)).toBe(files[kind])
         })
     }
 
@@ -51,8 +46,8 @@ describe("parsePlace()", () => {
 describe("dummyNameOf()", () => {
     it("looks like any name, and is that of no knocker", () => {
         const key = new Uint8Array(32)
-        const names = [0, 1, 10].map((n) => dummyNameOf(digests, key, n))
-        const knocker = fileNameOf(digests, placeOf(digests, key, "0"), "age")
+        const names = [0, 1, 10].map((n) => dummyNameOf(DIGESTS, key, n))
+        const knocker = fileNameOf(DIGESTS, placeOf(DIGESTS, key, "0"), "age")
         for (const name of names) expect(parsePlace(name)).not.toBeNull()
         expect(new Set([...names, knocker]).size).toBe(4)
     })

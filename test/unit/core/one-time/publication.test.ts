@@ -1,15 +1,10 @@
-import { createHash, createHmac } from "node:crypto"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import type { Digests } from "../../../../src/core/one-time/derive.ts"
+import { DIGESTS } from "../../../../src/adapters/system/digests.ts"
 import { PLACE } from "../../../../src/core/one-time/place.ts"
 import { bundleOf, nextChanged, nextSerial, planFiles } from "../../../../src/core/one-time/publication.ts"
 import type { RecipientKind } from "../../../../src/core/one-time/recipient.ts"
 
-const digests: Digests = {
-    sha256: (some) => createHash("sha256").update(some).digest(),
-    hmac: (key, some) => createHmac("sha256", key).update(some).digest(),
-}
 const KEY = new Uint8Array(32).fill(7)
 const knocker = (name: string, ...kinds: RecipientKind[]) => ({
     name,
@@ -18,7 +13,7 @@ const knocker = (name: string, ...kinds: RecipientKind[]) => ({
 
 const nameOf = (...people: string[]) =>
     planFiles(
-        digests,
+        DIGESTS,
         KEY,
         people.map((name) => knocker(name, "age")),
         9,
@@ -26,7 +21,7 @@ const nameOf = (...people: string[]) =>
 
 describe("planFiles()", () => {
     it("plans a file for each kind of a knocker's keys, with the keys that can read it", () => {
-        const files = planFiles(digests, KEY, [knocker("anna", "age", "openpgp", "ssh-rsa", "age-pq")], 0)
+        const files = planFiles(DIGESTS, KEY, [knocker("anna", "age", "openpgp", "ssh-rsa", "age-pq")], 0)
         const kinds = files.map(({ kind, for: whose }) => [kind, whose?.recipients.map((one) => one.kind)])
         expect(new Set(kinds)).toEqual(
             new Set([
@@ -43,7 +38,7 @@ describe("planFiles()", () => {
         fc.assert(
             fc.property(people, fc.nat(30), (names, least) => {
                 const files = planFiles(
-                    digests,
+                    DIGESTS,
                     KEY,
                     names.map((name) => knocker(name, "age")),
                     least,

@@ -1,4 +1,4 @@
-/** The functions that names are derived with, from Node.js. */
+/** The functions that sequences and names are derived with, from Node.js. */
 import { createHash, createHmac } from "node:crypto"
 import type { Digests } from "../../core/one-time/derive.ts"
 

@@ -105,11 +105,11 @@ describe("without a daemon", () => {
             ! postern: hint: …
             ? 2
             $ postern revoke
-            ! postern: error: say what to end: SOURCE, --door, both, or --all alone
+            ! postern: error: say what to end: SOURCE, --door, --knocker, some of them, or --all alone
             ! postern: hint: postern status shows who is in
             ? 2
             $ postern revoke 192.0.2.7 --all
-            ! postern: error: say what to end: SOURCE, --door, both, or --all alone
+            ! postern: error: say what to end: SOURCE, --door, --knocker, some of them, or --all alone
             ! postern: hint: postern status shows who is in
             ? 2
             $ postern revoke 192.0.2.7/24

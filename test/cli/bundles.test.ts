@@ -2,6 +2,7 @@
  * A device's life with the built program: enrolled, fetching, knocking, for every kind of key; and against a server that
  * lies, hangs or is not there. The gate is a stand-in that counts hits: tests with the real one are in test/e2e.
  */
+
 import { spawn, spawnSync } from "node:child_process"
 import { createSocket, type Socket } from "node:dgram"
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -13,6 +14,7 @@ import { readKey } from "../../src/adapters/sealing/read-key.ts"
 import { generateSigningKey } from "../../src/adapters/sealing/sign.ts"
 import type { BundleDoor } from "../../src/core/one-time/bundle.ts"
 import { fileKindOf, type Recipient } from "../../src/core/one-time/recipient.ts"
+import { makeCertificate } from "../lab/certificate.ts"
 import { type Built, buildClient } from "../lab/client.ts"
 import { type Different, type Publisher, startPublisher } from "../lab/publisher.ts"
 
@@ -331,9 +333,7 @@ describe("a web server that is not as it should be", () => {
 
     it("is followed where it leads, but never from https to http; its certificate must be good", async () => {
         const anna = await enrolled()
-        const args = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-        const san = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-        tool("openssl", "req", ...args, ...san, "-keyout", "tls.key", "-out", "tls.crt")
+        makeCertificate("127.0.0.1", { cert: join(home, "tls.crt"), key: join(home, "tls.key") })
         const tls = {
             key: readFileSync(join(home, "tls.key"), "utf8"),
             cert: readFileSync(join(home, "tls.crt"), "utf8"),

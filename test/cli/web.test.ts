@@ -8,6 +8,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { makeCertificate } from "../lab/certificate.ts"
 import { collectLines, type Lines } from "../lab/lines.ts"
 
 const LAUNCHER = join(import.meta.dirname, "../../postern")
@@ -270,24 +271,7 @@ describe("postern web", () => {
         const files = { cert: join(folder, "cert.pem"), key: join(folder, "key.pem") }
         const certify = (host: string) => {
             const [cert, key] = [`${files.cert}.new`, `${files.key}.new`]
-            const argv = [
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:prime256v1",
-                "-nodes",
-                "-days",
-                "2",
-                "-subj",
-                `/CN=${host}`,
-                "-keyout",
-                key,
-                "-out",
-                cert,
-            ]
-            expect(spawnSync("openssl", argv).status).toBe(0)
+            makeCertificate(host, { cert, key })
             renameSync(key, files.key)
             renameSync(cert, files.cert)
             return readFileSync(files.cert, "utf8")

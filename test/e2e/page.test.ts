@@ -3,7 +3,6 @@
  * `postern web` on the gateway.
  */
 
-import { spawnSync } from "node:child_process"
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { join } from "node:path"
@@ -12,6 +11,7 @@ import { type Browser, type BrowserContext, chromium, type Page } from "playwrig
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { generateSigningKey } from "../../src/adapters/sealing/sign.ts"
 import type { Bundle } from "../../src/core/one-time/bundle.ts"
+import { makeCertificate } from "../lab/certificate.ts"
 import { type Daemon, eventually, type Lab, makeLab, POSTERN } from "../lab/lab.ts"
 import { collectLines } from "../lab/lines.ts"
 import { type KeyName, type KnockersKey, makeKey, sealedBundle } from "../lab/sealed.ts"
@@ -110,22 +110,9 @@ beforeAll(async () => {
         writeFileSync(join(users, `${knockerOf(kind)}.toml`), `keys = [${JSON.stringify(key.recipient.text)}]\n`)
     }
     daemon = await lab.startDaemon(configuration(gateway.v4, root))
-    const [cert, key] = ["cert", "key"].map((name) => join(scratch, `${name}.pem`))
-    const certify = [
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=gateway",
-    ]
-    expect(spawnSync("openssl", [...certify, "-keyout", key!, "-out", cert!]).status).toBe(0)
-    const tls = ["--cert", cert!, "--key", key!]
+    const [cert, key] = [join(scratch, "cert.pem"), join(scratch, "key.pem")]
+    makeCertificate("gateway", { cert, key })
+    const tls = ["--cert", cert, "--key", key]
     const child = gateway.start([POSTERN, "web", root, ...tls, "--listen", `${gateway.v4}:8080`, "--page", "/"])
     const log = collectLines(child, child.stderr!)
     await log.waitFor(/ serves /)

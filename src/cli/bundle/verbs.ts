@@ -7,7 +7,7 @@ import type { Terminal } from "../../voice/terminal.ts"
 import type { BundleOptions } from "../commands/bundle.ts"
 import { askOnce } from "../control/ask.ts"
 import { bundleLines, publicationLines } from "../texts/bundle.ts"
-import { openFolder, readKnocker, writeKnocker } from "../user/folder.ts"
+import { knownKnocker, openFolder, writeKnocker } from "../user/folder.ts"
 import { takeOver } from "../user/reload.ts"
 
 /** How long an old signing key goes on if nothing else is said. */
@@ -44,12 +44,8 @@ export async function publish(options: BundleOptions, terminal: Terminal): Promi
 export async function rotate(name: string, options: BundleOptions, terminal: Terminal): Promise<ExitCode> {
     const folder = await openFolder(options.config, terminal)
     if (typeof folder === "number") return folder
-    const read = await readKnocker(folder, name, terminal)
+    const read = await knownKnocker(folder, name, terminal)
     if (typeof read === "number") return read
-    if (read === null) {
-        terminal.error(`${name}: there is no such knocker`, "postern user list shows who there is")
-        return EXIT.usage
-    }
     const generation = read.knocker.generation + 1
     const written = await writeKnocker(folder, name, await withGeneration(read.text, generation), terminal)
     if (written !== EXIT.ok) return written

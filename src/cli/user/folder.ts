@@ -56,18 +56,29 @@ export function pathOf({ directory }: Pick<Folder, "directory">, name: string): 
     return join(directory, fileOfKnocker(name))
 }
 
-/** A knocker with the text of the file; null: there is none. Or the exit code after an error that has been told. */
+/** A knocker, with the text of the file. */
+export type KnockerRead = { readonly knocker: Knocker; readonly text: string }
+
+/** A knocker; null: there is none. Or the exit code after an error that has been told. */
 export async function readKnocker(
     folder: Folder,
     name: string,
     terminal: Terminal,
-): Promise<{ readonly knocker: Knocker; readonly text: string } | null | ExitCode> {
+): Promise<KnockerRead | null | ExitCode> {
     const file = pathOf(folder, name)
     const read = readTextFile(file, 262_144)
     if (typeof read.text !== "string" && read.text.trouble === "missing") return null
     const parsed = await parseKnocker({ name, file, ...read }, (key) => readKey(key, Date.now()))
     if (parsed.ok && typeof read.text === "string") return { knocker: parsed.knocker, text: read.text }
     return tellIssues(parsed.issues, terminal)
+}
+
+/** A knocker who is there, or the exit code after an error that has been told. */
+export async function knownKnocker(folder: Folder, name: string, terminal: Terminal): Promise<KnockerRead | ExitCode> {
+    const read = await readKnocker(folder, name, terminal)
+    if (read !== null) return read
+    terminal.error(`${name}: there is no such knocker`, "postern user list shows who there is")
+    return EXIT.usage
 }
 
 /** All knockers. Or the exit code after an error that has been told. */

@@ -6,18 +6,14 @@ import type { UserOptions } from "../commands/user.ts"
 import { daemonAt } from "../control/ask.ts"
 import { bundleLines } from "../texts/bundle.ts"
 import { labelOf } from "./add.ts"
-import { openFolder, readKnocker } from "./folder.ts"
+import { knownKnocker, openFolder } from "./folder.ts"
 
 /** Shows keys, doors, files, and how many sequences are left. */
 export async function show(name: string, options: UserOptions, terminal: Terminal): Promise<ExitCode> {
     const folder = await openFolder(options.config, terminal)
     if (typeof folder === "number") return folder
-    const read = await readKnocker(folder, name, terminal)
+    const read = await knownKnocker(folder, name, terminal)
     if (typeof read === "number") return read
-    if (read === null) {
-        terminal.error(`${name}: there is no such knocker`, "postern user list shows who there is")
-        return EXIT.usage
-    }
     const { recipients, doors, generation, comment } = read.knocker
     let absent = false
     const daemon = daemonAt(options.socket, terminal, () => {

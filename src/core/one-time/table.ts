@@ -3,7 +3,8 @@
  * answer costs one look-up, however many sequences there are, and nothing is allocated for it.
  *
  * Each sequence has a row. For every length from 2 up to its own, the row hangs in a chain under the hash of that beginning; a
- * link says both row and length. (What single hits begin is known without: `OneTimeBook.roles`.) Rows are unpredictable to everybody without their keys, so nobody can make chains long.
+ * link says both row and length. (What single hits begin is known without: `OneTimeBook.roles`.) Rows are unpredictable to
+ * everybody without their keys, so nobody can make chains long.
  */
 import type { Attempts } from "../knock/attempts.ts"
 import type { HitCode } from "../knock/hit.ts"

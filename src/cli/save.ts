@@ -1,17 +1,18 @@
 /** Writes a file that holds secrets, whole or not at all. */
+import { randomBytes } from "node:crypto"
 import { closeSync, fsyncSync, linkSync, openSync, renameSync, unlinkSync, writeSync } from "node:fs"
 import { dirname, join } from "node:path"
 
-/** Ours: so many names are tried for the file that is written first. */
-const TRIES = 100
+/** What is written first, as it is called before it is whole. */
+export const HALF = /^\.postern-[0-9a-f]{16}$/
 
 /**
  * Writes `text` to `path`, for its owner alone (mode 600). What is there is replaced only with `replace`; otherwise, and
  * for whatever the system refuses, an error with a `code` is thrown, and nothing is left behind. Afterwards it is on the
- * disk, by its name. `unique`: of this process.
+ * disk, by its name.
  */
-export function saveSecret(path: string, text: string | Uint8Array, replace: boolean, unique: number): void {
-    const { fd, name } = besides(path, unique)
+export function saveSecret(path: string, text: string | Uint8Array, replace: boolean): void {
+    const { fd, name } = besides(path)
     try {
         try {
             const bytes = typeof text === "string" ? Buffer.from(text) : text
@@ -36,15 +37,8 @@ export function saveSecret(path: string, text: string | Uint8Array, replace: boo
     }
 }
 
-/** A new file in the same directory. */
-function besides(path: string, unique: number): { readonly fd: number; readonly name: string } {
-    for (let count = 0; ; count++) {
-        const name = join(dirname(path), `.postern-${unique}-${count}`)
-        try {
-            return { fd: openSync(name, "wx", 0o600), name }
-        } catch (error) {
-            const there = error instanceof Error && "code" in error && error.code === "EEXIST"
-            if (!there || count >= TRIES) throw error
-        }
-    }
+/** A new file in the same directory, whose name nobody has: what a process that was killed has left is in nobody's way. */
+function besides(path: string): { readonly fd: number; readonly name: string } {
+    const name = join(dirname(path), `.postern-${randomBytes(8).toString("hex")}`)
+    return { fd: openSync(name, "wx", 0o600), name }
 }

@@ -4,14 +4,11 @@
  * direction marks, which make a line read otherwise than it is.
  */
 const CONTROL = /(?![\t\n])[\p{Cc}\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu
-/** Our own colours (ECMA-48, "select graphic rendition") are the only sequences that may stay. */
-const ESCAPE = "\u001b"
-const COLOUR = new RegExp(`(${ESCAPE}\\[[\\d;]*m)`, "u")
 
-/** Puts U+FFFD in place of each such character. Lines and tabs stay, and colours. */
+/**
+ * Puts U+FFFD in place of each such character. Lines and tabs stay. Colours do not: "concealed" is one of them (ECMA-48,
+ * SGR 8), so our own are put around a text afterwards.
+ */
 export function printable(text: string): string {
-    return text
-        .split(COLOUR)
-        .map((part, index) => (index % 2 === 1 ? part : part.replaceAll(CONTROL, "\ufffd")))
-        .join("")
+    return text.replaceAll(CONTROL, "\ufffd")
 }

@@ -17,8 +17,8 @@ export type Voice = {
 
 /** What a command is given instead of `process`. */
 export type Terminal = Voice & {
-    /** A line of data. */
-    readonly out: (line: string) => void
+    /** A line of data, in a colour of ours. */
+    readonly out: (line: string, paint?: (text: string) => string) => void
     /** Lines of data that take the place of those before on a terminal, as far as it has room; elsewhere they follow. */
     readonly redraw: (lines: readonly string[]) => void
     /** stderr is a terminal: progress is welcome. */
@@ -33,14 +33,17 @@ function say(line: string): void {
 
 /** A voice whose lines, without their ends, go to `write`. */
 export function voiceOf(colour: Terminal["colour"], write: (line: string) => void): Voice {
-    const speak = (line: string) => write(printable(line))
     const tell = (mark: string) => {
         return (what: string, ...hints: readonly string[]) => {
-            speak(`postern: ${mark}: ${what}`)
-            for (const hint of hints) speak(`postern: hint: ${hint}`)
+            write(`postern: ${mark}: ${printable(what)}`)
+            for (const hint of hints) write(`postern: hint: ${printable(hint)}`)
         }
     }
-    return { say: speak, error: tell(colour.red("error")), warn: tell(colour.yellow("warning")) }
+    return {
+        say: (line) => write(printable(line)),
+        error: tell(colour.red("error")),
+        warn: tell(colour.yellow("warning")),
+    }
 }
 
 /**
@@ -79,6 +82,8 @@ function redraw(lines: readonly string[]): void {
     process.stdout.write(`\u001b[H${shown.join("")}\u001b[J`)
 }
 
+const plainly = (text: string) => text
+
 /** The terminal of this process. */
 export function processTerminal(colourWanted: boolean): Terminal {
     const { env } = process
@@ -87,7 +92,7 @@ export function processTerminal(colourWanted: boolean): Terminal {
     const colour = pico.createColors(!plain)
     return {
         ...voiceOf(colour, (line) => process.stderr.write(`${line}\n`)),
-        out: (line) => process.stdout.write(`${printable(line)}\n`),
+        out: (line, paint = plainly) => process.stdout.write(`${paint(printable(line))}\n`),
         redraw,
         interactive,
         colour,

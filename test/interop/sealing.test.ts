@@ -295,6 +295,9 @@ describe.skipIf(lacking !== undefined)(
                     [why(program("deaf", "trap '' TERM; while :; do sleep 0.1; done"), { timeout: 200 }), /longer/],
                     [why(program("much", "exec cat /dev/zero")), /^failed: .*more than any bundle/],
                     [why(program("wordy", "head -c 100000 /dev/zero >&2; exit 3")), /^failed: age: it ended with 3/],
+                    [why(program("voluble", "exec yes >&2")), /^failed: .*says too much/],
+                    // What it leaves behind holds its output open.
+                    [why(program("parent", "sleep 20 & trap '' TERM; wait"), { timeout: 200 }), /longer/],
                     [why(program("unwanted", "exec sleep 100"), stopped), /interrupted/],
                     [why("/nowhere/age"), /^failed: there is no program \/nowhere\/age/],
                 ] as const

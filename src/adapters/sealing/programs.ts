@@ -22,6 +22,8 @@ export type ProgramOptions = {
 
 /** How long a program that is asked to end may take, in milliseconds. */
 const GRACE = 2000
+/** How much a program may say, in characters: nobody reads more. */
+const SAID_MOST = 1 << 20
 /** How much is kept of what a program says, in characters: its last lines say why. */
 const KEPT = 4096
 
@@ -30,7 +32,7 @@ export function gpgUnsealer(program: string, options: ProgramOptions): Unsealer 
     // The agent has no terminal: it has to be told which one is ours (gpg-agent(1)).
     const terminal = options.env["GPG_TTY"] ?? terminalName()
     const env = terminal === undefined ? options.env : { ...options.env, GPG_TTY: terminal }
-    const args = ["--batch", "--quiet", "--no-auto-key-retrieve", "--status-fd", "3", "--decrypt"]
+    const args = ["--batch", "--quiet", "--no-auto-key-retrieve", "--status-fd", "3", "--output", "-", "--decrypt"]
     return {
         async unseal(file) {
             const ended = await run(program, args, file, { ...options, env })
@@ -95,11 +97,19 @@ function run(program: string, args: readonly string[], input: Uint8Array, option
     const output = collected(child.stdout, () => end("it wrote more than any bundle holds"))
     let [said, status, why] = ["", "", ""]
     const end = (reason: string) => {
-        why ||= reason
+        if (why !== "") return
+        why = reason
         child.kill("SIGTERM")
-        setTimeout(() => child.kill("SIGKILL"), GRACE).unref()
+        setTimeout(() => {
+            child.kill("SIGKILL")
+            // What it has begun may live on and hold them open: nobody waits for that.
+            for (const stream of child.stdio) stream?.destroy()
+        }, GRACE).unref()
     }
+    let length = 0
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
+        length += text.length
+        if (length > SAID_MOST) return end("it says too much")
         said = (said + text).slice(-KEPT)
         told(text)
     })

@@ -99,7 +99,7 @@ async function readFile(file: string, terminal: Terminal) {
 async function write(file: string, text: string, force: boolean, terminal: Terminal): Promise<ExitCode> {
     const { saveSecret } = await import("../save.ts")
     try {
-        saveSecret(file, text, force, process.pid)
+        saveSecret(file, text, force)
         return EXIT.ok
     } catch (error) {
         if (!(error instanceof Error && "code" in error)) throw error

@@ -37,9 +37,9 @@ export function cacheIn(folder: string): Cache {
         },
         put(place, kind, { file, etag, fetched }) {
             mkdirSync(folder, { recursive: true, mode: 0o700 })
-            saveSecret(path(place, kind), file, true, process.pid)
+            saveSecret(path(place, kind), file, true)
             const said = JSON.stringify({ sha256: digest(file), etag, fetched })
-            saveSecret(`${path(place, kind)}.json`, `${said}\n`, true, process.pid)
+            saveSecret(`${path(place, kind)}.json`, `${said}\n`, true)
         },
     }
 }

@@ -1,5 +1,5 @@
 /** What `postern enroll` does. */
-import { existsSync, mkdirSync, readFileSync } from "node:fs"
+import { closeSync, existsSync, mkdirSync, openSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { formatBundleProfile, type ProfileBundle } from "../../core/knock/profile-bundle.ts"
 import { quoted } from "../../core/one-time/by-hand.ts"
@@ -8,6 +8,7 @@ import { EXIT, type ExitCode } from "../../voice/exit.ts"
 import type { Terminal } from "../../voice/terminal.ts"
 import { errorCode } from "../knock/errors.ts"
 import { isProfileName, profileFolder } from "../knock/profiles.ts"
+import { readText } from "../read-some.ts"
 import { saveSecret } from "../save.ts"
 import { linkText, readingText, remarkText, systemText, type Told, troubleText } from "../texts/device.ts"
 import { asWritten, chooseKeys, type Keys } from "./choose.ts"
@@ -129,7 +130,7 @@ function readLink(text: string, terminal: Terminal): EnrolmentLink | ExitCode {
     let whole = text
     if (!/^https?:/.test(text)) {
         try {
-            whole = readFileSync(text === "-" ? 0 : text, "utf8").slice(0, MAX_LINK_FILE)
+            whole = text === "-" ? readText(0, MAX_LINK_FILE) : readTextOf(text)
         } catch (error) {
             const from = text === "-" ? "standard input" : text
             terminal.error(`${from}: cannot be read: ${systemText(errorCode(error))}`, "a link begins with https://")
@@ -140,6 +141,15 @@ function readLink(text: string, terminal: Terminal): EnrolmentLink | ExitCode {
     if (read.ok) return read.link
     terminal.error(...linkText(read.code))
     return EXIT.usage
+}
+
+function readTextOf(file: string): string {
+    const fd = openSync(file, "r")
+    try {
+        return readText(fd, MAX_LINK_FILE)
+    } finally {
+        closeSync(fd)
+    }
 }
 
 async function keysFor(options: EnrollOptions, terminal: Terminal): Promise<Keys | ExitCode> {
@@ -175,7 +185,7 @@ async function publicKeysOf(enrolment: Enrolment, { env }: Terminal): Promise<re
 function save(file: string, text: string, replace: boolean, terminal: Terminal): ExitCode {
     try {
         mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-        saveSecret(file, text, replace, process.pid)
+        saveSecret(file, text, replace)
         return EXIT.ok
     } catch (error) {
         return unwritable(file, errorCode(error), terminal)

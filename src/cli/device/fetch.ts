@@ -1,5 +1,5 @@
 /** What `postern fetch` does. */
-import { closeSync, openSync, readSync } from "node:fs"
+import { closeSync, openSync } from "node:fs"
 import { parseDuration } from "../../core/knock/language.ts"
 import type { ProfileBundle } from "../../core/knock/profile-bundle.ts"
 import { MAX_FILE } from "../../core/one-time/accept.ts"
@@ -9,6 +9,7 @@ import type { Terminal } from "../../voice/terminal.ts"
 import { errorCode } from "../knock/errors.ts"
 import { profileFolder, profileFor } from "../knock/profiles.ts"
 import { tellFileTrouble } from "../knock/trouble.ts"
+import { readSome } from "../read-some.ts"
 import { linkText, remarkText, systemText, type Told, troubleText } from "../texts/device.ts"
 import { noDoorText } from "../texts/knock.ts"
 import { chooseKeys } from "./choose.ts"
@@ -115,27 +116,20 @@ async function obtain(
 
 function readFile(file: string): { readonly bytes: Uint8Array } | { readonly detail: string } {
     try {
-        return { bytes: readSome(file === "-" ? 0 : file) }
+        return { bytes: read(file) }
     } catch (error) {
         return { detail: errorCode(error) }
     }
 }
 
-/** As much of a file as a bundle can have, and a byte more. Throws what the system refuses. */
-function readSome(file: string | number): Uint8Array {
-    const fd = typeof file === "number" ? file : openSync(file, "r")
+/** A file of at most the size of a bundle. Throws what the system refuses. */
+function read(file: string): Uint8Array {
+    const fd = file === "-" ? 0 : openSync(file, "r")
     try {
-        const pieces: Buffer[] = []
-        for (let size = 0; size <= MAX_FILE; ) {
-            const piece = Buffer.alloc(64 * 1024)
-            const read = readSync(fd, piece)
-            if (read === 0) break
-            pieces.push(piece.subarray(0, read))
-            size += read
-        }
-        return Buffer.concat(pieces)
+        // What is too large is refused with the reason for bundles.
+        return readSome(fd, MAX_FILE) ?? new Uint8Array(MAX_FILE + 1)
     } finally {
-        if (typeof file === "string") closeSync(fd)
+        if (fd !== 0) closeSync(fd)
     }
 }
 

@@ -10,12 +10,12 @@
  * A file that can be made only once is all the locking there is: of two processes one gets it, and a process that dies
  * leaves no lock behind. Numbers only grow: what an older process writes late is below what counts.
  */
-import { mkdirSync, readdirSync, readFileSync, unlinkSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync, statSync, unlinkSync } from "node:fs"
 import { join } from "node:path"
 import type { Seen } from "../../core/one-time/accept.ts"
 import { isSigningKey } from "../../core/one-time/link.ts"
 import type { Past } from "../../core/one-time/turn.ts"
-import { saveSecret } from "../save.ts"
+import { HALF, saveSecret } from "../save.ts"
 
 /** What is believed of a place. */
 export type Trusted = {
@@ -43,14 +43,28 @@ export type Keeping = {
 }
 
 const SEEN = /^seen-(\d{16})$/
-const TRIED = /^tried-([0-9a-f]{64})-\d{1,6}$/
+const TRIED = /^tried-([0-9a-f]{64})-(\d{1,15})$/
 const OPENED = /^opened-([0-9a-f]{64})$/
 const CONTENTS = /^(\S{44}) ([0-9a-f]{64})\n$/
+
+/** Ours: what a process that was killed has left half written is older than this (ms) when it goes. */
+const HALF_OLD = 3_600_000
+/** The code of what is thrown where others may change what is believed. */
+const OTHERS = "OTHERS"
+
+/** Throws where others than this user could write: whom to believe is kept there. Root may look after anybody's. */
+function guard(folder: string): void {
+    const { mode, uid } = statSync(folder)
+    const own = process.geteuid?.() ?? uid
+    if ((mode & 0o022) === 0 && (own === 0 || uid === own || uid === 0)) return
+    throw Object.assign(new Error(`${folder}: others can write to it`), { code: OTHERS })
+}
 
 /** The keeping of the place that has this directory. */
 export function keepingIn(folder: string): Keeping {
     const names = (): readonly string[] => {
         try {
+            guard(folder)
             return readdirSync(folder)
         } catch (error) {
             if (isCode(error, "ENOENT")) return []
@@ -60,8 +74,9 @@ export function keepingIn(folder: string): Keeping {
     /** False: it is there already. */
     const make = (name: string, text: string): boolean => {
         mkdirSync(folder, { recursive: true, mode: 0o700 })
+        guard(folder)
         try {
-            saveSecret(join(folder, name), text, false, process.pid)
+            saveSecret(join(folder, name), text, false)
             return true
         } catch (error) {
             if (isCode(error, "EEXIST")) return false
@@ -80,16 +95,29 @@ export function keepingIn(folder: string): Keeping {
             .filter((name) => SEEN.test(name))
             .toSorted()
             .at(-1)
-    const read = (name: string) => readFileSync(join(folder, name), "utf8")
+    /** Null: it has gone meanwhile. */
+    const read = (name: string): string | null => {
+        try {
+            return readFileSync(join(folder, name), "utf8")
+        } catch (error) {
+            if (isCode(error, "ENOENT")) return null
+            throw error
+        }
+    }
 
     const trusted = (): Trusted | null => {
-        const name = latest()
-        if (name === undefined) {
-            const key = names().includes("begun") ? read("begun").trimEnd() : ""
-            return isSigningKey(key) ? { key, seen: null } : null
+        for (;;) {
+            const name = latest()
+            if (name === undefined) {
+                const key = (read("begun") ?? "").trimEnd()
+                return isSigningKey(key) ? { key, seen: null } : null
+            }
+            const text = read(name)
+            // Another process has seen a newer one, and taken this one away.
+            if (text === null) continue
+            const [, key = "", contents = ""] = CONTENTS.exec(text) ?? []
+            return isSigningKey(key) ? { key, seen: { serial: Number(SEEN.exec(name)![1]), contents } } : null
         }
-        const [, key = "", contents = ""] = CONTENTS.exec(read(name)) ?? []
-        return isSigningKey(key) ? { key, seen: { serial: Number(SEEN.exec(name)![1]), contents } } : null
     }
 
     return {
@@ -103,7 +131,8 @@ export function keepingIn(folder: string): Keeping {
         see(key, { serial, contents }) {
             const name = `seen-${String(serial).padStart(16, "0")}`
             const text = `${key} ${contents}\n`
-            if (!make(name, text) && read(name) !== text) return false
+            // Where it has gone again, a newer one was seen.
+            if (!make(name, text) && (read(name) ?? text) !== text) return false
             for (const older of names()) if (SEEN.test(older) && older < name) remove(older)
             return true
         },
@@ -111,8 +140,9 @@ export function keepingIn(folder: string): Keeping {
             const tries = new Map<string, number>()
             const opened = new Set<string>()
             for (const name of names()) {
-                const tried = TRIED.exec(name)?.[1]
-                if (tried !== undefined) tries.set(tried, (tries.get(tried) ?? 0) + 1)
+                const [, tried, n] = TRIED.exec(name) ?? []
+                // The highest number, not how many there are: the next one is free, even if somebody took some away.
+                if (tried !== undefined) tries.set(tried, Math.max(tries.get(tried) ?? 0, Number(n)))
                 const open = OPENED.exec(name)?.[1]
                 if (open !== undefined) opened.add(open)
             }
@@ -122,11 +152,17 @@ export function keepingIn(folder: string): Keeping {
         opened: (id) => void make(`opened-${id}`, ""),
         forget(but) {
             for (const name of names()) {
+                if (HALF.test(name) && isOld(join(folder, name))) remove(name)
                 const id = (TRIED.exec(name) ?? OPENED.exec(name))?.[1]
                 if (id !== undefined && !but.includes(id)) remove(name)
             }
         },
     }
+}
+
+function isOld(file: string): boolean {
+    const stats = statSync(file, { throwIfNoEntry: false })
+    return stats !== undefined && Date.now() - stats.mtimeMs > HALF_OLD
 }
 
 function isCode(error: unknown, code: string): boolean {

@@ -6,6 +6,7 @@ import { spawn } from "node:child_process"
 import { closeSync, openSync, writeSync } from "node:fs"
 import { StringDecoder } from "node:string_decoder"
 import { ReadStream } from "node:tty"
+import { printable } from "../../voice/printable.ts"
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -27,12 +28,13 @@ export type Unasked = { readonly unasked: "nobody" | "interrupted" | "failed" }
 
 function askProgram(program: string, what: string): Promise<{ readonly said: string } | Unasked> {
     return new Promise((resolve) => {
-        const child = spawn(program, [`${what}: `], { stdio: ["ignore", "pipe", "inherit"] })
+        const child = spawn(program, [printable(`${what}: `)], { stdio: ["ignore", "pipe", "inherit"] })
         const pieces: Buffer[] = []
         let size = 0
         child.stdout.on("data", (piece: Buffer) => {
             size += piece.length
-            if (size > MOST) child.kill()
+            // Whoever says so much may as well not hear of SIGTERM.
+            if (size > MOST) child.kill("SIGKILL")
             else pieces.push(piece)
         })
         child.on("error", () => resolve({ unasked: "failed" }))
@@ -57,7 +59,8 @@ function askTerminal(fd: number, what: string): Promise<{ readonly said: string 
     const output = openSync("/dev/tty", "w")
     const input = new ReadStream(fd)
     input.setRawMode(true)
-    writeSync(output, `${what}: `)
+    // A name of a file stands in it, which may be anything.
+    writeSync(output, printable(`${what}: `))
     const decoder = new StringDecoder("utf8")
     let said = ""
     return new Promise<{ readonly said: string } | Unasked>((resolve) => {

@@ -1,11 +1,12 @@
 /** What decrypts the bundles of a profile: its private keys, or the user's own programs. */
-import { closeSync, fstatSync, openSync, readFileSync } from "node:fs"
+import { closeSync, fstatSync, openSync } from "node:fs"
 import type { Identity, IdentityRead, IdentityRefusal } from "../../adapters/sealing/portable/identity.ts"
 import type { ProfileBundle } from "../../core/knock/profile-bundle.ts"
 import type { FileKind } from "../../core/one-time/recipient.ts"
 import type { Unsealer } from "../../ports/sealing.ts"
 import { printable } from "../../voice/printable.ts"
 import { errorCode } from "../knock/errors.ts"
+import { readSome } from "../read-some.ts"
 import { expanded } from "./folders.ts"
 import { askPassphrase, type Unasked } from "./passphrase.ts"
 
@@ -89,10 +90,9 @@ export function readKey(file: string): Uint8Array | ReadingTrouble {
     let fd: number | undefined
     try {
         fd = openSync(file, "r")
-        const { mode, size } = fstatSync(fd)
+        const { mode } = fstatSync(fd)
         if ((mode & 0o170000) === 0o100000 && (mode & 0o077) !== 0) return { trouble: "too-open", file }
-        if (size > MAX_KEY) return { trouble: "key", file, refused: "too-long" }
-        return readFileSync(fd)
+        return readSome(fd, MAX_KEY) ?? { trouble: "key", file, refused: "too-long" }
     } catch (error) {
         return { trouble: "unreadable", file, detail: errorCode(error) }
     } finally {

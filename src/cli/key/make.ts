@@ -13,7 +13,7 @@ export async function makeKey(file: string, kind: "age" | "age-pq", now: Date): 
     const text = `# created: ${now.toISOString().slice(0, 19)}Z\n# public key: ${recipient}\n${identity}\n`
     try {
         makeFolder(dirname(file))
-        saveSecret(file, text, false, process.pid)
+        saveSecret(file, text, false)
         return { ok: true, recipient }
     } catch (error) {
         if (!(error instanceof Error && "code" in error)) throw error

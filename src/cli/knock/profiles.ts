@@ -1,9 +1,10 @@
 /** Finds and reads profiles and files of hits. They hold secrets, so what others can read is refused. */
-import { closeSync, fstatSync, openSync, readdirSync, readFileSync } from "node:fs"
+import { closeSync, fstatSync, openSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import type { Hit } from "../../core/knock/hit.ts"
 import { parseHit, type Refused } from "../../core/knock/language.ts"
 import type { Profile, ProfileIssue } from "../../core/knock/profile.ts"
+import { readText } from "../read-some.ts"
 import { errorCode } from "./errors.ts"
 
 /** Why there is no profile to use, or no hits. */
@@ -16,6 +17,9 @@ export type FileTrouble =
     | { readonly code: "no-hits"; readonly file: string }
 
 export type Loaded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly trouble: FileTrouble }
+
+/** Ours: no profile and no file of hits is larger, in bytes. */
+const MAX_FILE = 1024 * 1024
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -86,7 +90,7 @@ function readSecret(file: string, guarded: boolean): Loaded<string> {
         const { mode } = fstatSync(fd)
         if (guarded && (mode & 0o170000) === 0o100000 && (mode & 0o077) !== 0)
             return { ok: false, trouble: { code: "too-open", file } }
-        return { ok: true, value: readFileSync(fd, "utf8") }
+        return { ok: true, value: readText(fd, MAX_FILE) }
     } catch (error) {
         return unreadable(file, error)
     } finally {
@@ -96,7 +100,7 @@ function readSecret(file: string, guarded: boolean): Loaded<string> {
 
 function readInput(): Loaded<string> {
     try {
-        return { ok: true, value: readFileSync(0, "utf8") }
+        return { ok: true, value: readText(0, MAX_FILE) }
     } catch (error) {
         return unreadable("-", error)
     }

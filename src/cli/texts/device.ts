@@ -236,6 +236,8 @@ const SYSTEM: Readonly<Record<string, string>> = {
     ENOTDIR: "part of its path is no directory",
     EISDIR: "it is a directory",
     EEXIST: "it is there already",
+    EFBIG: "it is far too large",
+    OTHERS: "others can write to its directory",
 }
 
 /** The system's word for what went wrong, as people say it. */

@@ -47,5 +47,5 @@ async function drawCode(text: string, terminal: Terminal): Promise<void> {
         terminal.say(`postern: the QR code needs ${width} columns, and this terminal has ${columns}`)
         return
     }
-    for (const line of lines) terminal.out(bgWhiteBright(black(line)))
+    for (const line of lines) terminal.out(line, (text) => bgWhiteBright(black(text)))
 }

@@ -1,7 +1,17 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import {
+    chmodSync,
+    chownSync,
+    mkdtempSync,
+    readdirSync,
+    rmSync,
+    statSync,
+    symlinkSync,
+    utimesSync,
+    writeFileSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { type Keeping, keepingIn } from "../../../src/cli/device/keeping.ts"
 
 const KEY = `${"A".repeat(43)}=`
@@ -70,5 +80,57 @@ describe("keepingIn()", () => {
         expect(other.history()(id("b"))).toEqual({ tries: 0, opened: true })
         keeping.forget([id("b")])
         expect(files()).toEqual([`opened-${id("b")}`])
+    })
+
+    it("gives the next try a number that is free, even if somebody took some away", () => {
+        for (const n of [1, 2, 3]) keeping.claim(id("a"), n)
+        rmSync(join(folder, `place/tried-${id("a")}-1`))
+        const { tries } = keeping.history()(id("a"))
+        expect({ tries, next: keeping.claim(id("a"), tries + 1) }).toEqual({ tries: 3, next: true })
+    })
+
+    it("is not confused by what others take away while it reads", () => {
+        keeping.begin(KEY)
+        // A name that leads nowhere is what a look sees of a file that goes just then.
+        symlinkSync("nowhere", join(folder, "place/seen-0000000000000007"))
+        expect(keeping.see(KEY, seen(7))).toBe(true)
+        rmSync(join(folder, "place/seen-0000000000000007"))
+        expect(keeping.trusted()).toEqual({ key: KEY, seen: null })
+    })
+
+    it("believes nothing that others can write, and writes nothing there", () => {
+        keeping.begin(KEY)
+        for (const mode of [0o720, 0o702]) {
+            chmodSync(join(folder, "place"), mode)
+            for (const act of [keeping.trusted, keeping.history, () => keeping.claim(id("a"), 1)])
+                expect(act).toThrow(expect.objectContaining({ code: "OTHERS" }))
+        }
+        chmodSync(join(folder, "place"), 0o755)
+        expect(keeping.trusted()).toEqual({ key: KEY, seen: null })
+        expect(files()).toEqual(["begun"])
+    })
+
+    it("believes nothing that is in the directory of another user", () => {
+        keeping.begin(KEY)
+        const place = join(folder, "place")
+        if (process.getuid?.() === 0) chownSync(place, 1001, 0)
+        const { uid } = statSync(place)
+        const who = vi.spyOn(process, "geteuid")
+        who.mockReturnValue(uid + 1)
+        expect(keeping.trusted).toThrow(expect.objectContaining({ code: "OTHERS" }))
+        for (const one of [uid, 0]) {
+            who.mockReturnValue(one)
+            expect(keeping.trusted()).toEqual({ key: KEY, seen: null })
+        }
+        who.mockRestore()
+    })
+
+    it("clears away what a process that was killed has left half written", () => {
+        keeping.begin(KEY)
+        const [old, fresh] = [".postern-0123456789abcdef", ".postern-fedcba9876543210"]
+        for (const name of [old, fresh]) writeFileSync(join(folder, "place", name), "half")
+        utimesSync(join(folder, "place", old), 0, 0)
+        keeping.forget([])
+        expect(files()).toEqual([fresh, "begun"])
     })
 })

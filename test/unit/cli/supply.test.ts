@@ -30,7 +30,7 @@ beforeEach(async () => {
         doors: [{ name: "ssh", opens: [], within: 15_000, sequences: SEQUENCES }],
     })
     const { identity, recipient } = await generateIdentity("age")
-    saveSecret(join(home, "key"), `${identity}\n`, false, process.pid)
+    saveSecret(join(home, "key"), `${identity}\n`, false)
     const key = await readKey(recipient, Date.now())
     const link = parseLink(publisher.link)
     if (!key.ok || !link.ok) throw new Error("refused")
@@ -92,7 +92,7 @@ describe("knocksAt().next()", () => {
         const supply = knocks()
         await supply.bundle()
         rmSync(stateFolder({ HOME: home }, enrolment.bundle.link.place), { recursive: true })
-        saveSecret(stateFolder({ HOME: home }, enrolment.bundle.link.place), "", false, process.pid)
+        saveSecret(stateFolder({ HOME: home }, enrolment.bundle.link.place), "", false)
         expect(await supply.next(yes)).toBeNull()
         expect(supply.trouble()).toMatchObject({ code: "keeping", detail: "ENOTDIR" })
     })

@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest"
 import { printable } from "../../../src/voice/printable.ts"
 
 describe("printable()", () => {
-    it("leaves words, tabs, lines and our own colours as they are", () => {
-        for (const text of ["two\n\twords", "\u001b[31merror\u001b[39m", "\u001b[m\u001b[1;31mx", "… é 日本 🚪"]) {
+    it("leaves words, tabs and lines as they are", () => {
+        for (const text of ["two\n\twords", "… é 日本 🚪"]) {
             expect(printable(text)).toBe(text)
         }
     })
@@ -15,18 +15,17 @@ describe("printable()", () => {
             ["\u001b[2Jgone", "\ufffd[2Jgone"],
             ["a\rb\u0008c\u007f", "a\ufffdb\ufffdc\ufffd"],
             ["\u009b2J \u2028 \u202egnp.exe\u202c", "\ufffd2J \ufffd \ufffdgnp.exe\ufffd"],
-            ["\u001b\u001b[31m", "\ufffd\u001b[31m"],
+            ["\u001b\u001b[31m", "\ufffd\ufffd[31m"],
+            ["\u001b[8mhidden\u001b[m", "\ufffd[8mhidden\ufffd[m"],
         ] as const) {
             expect(printable(text)).toBe(clean)
         }
-        const ESC = "\u001b"
-        const colour = new RegExp(`${ESC}\\[[\\d;]*m`, "gu")
         const nasty = fc.constantFrom("\u001b", "[", "]", "m", "3", ";", "J", "\r", "\u0000", "\u009b", "\u2066", "x")
         fc.assert(
             fc.property(
                 fc.array(nasty).map((parts) => parts.join("")),
                 (text) => {
-                    expect(printable(text).replaceAll(colour, "")).not.toMatch(/[\p{Cc}\u2028\u2066]/u)
+                    expect(printable(text)).not.toMatch(/[\p{Cc}\u2028\u2066]/u)
                 },
             ),
         )

@@ -1,6 +1,7 @@
 /** What is drawn anew: over itself on a terminal, one after the other elsewhere, and never more than the terminal holds. */
+import pico from "picocolors"
 import { afterEach, describe, expect, it, vi } from "vitest"
-import { processTerminal } from "../../../src/voice/terminal.ts"
+import { processTerminal, voiceOf } from "../../../src/voice/terminal.ts"
 
 const { isTTY, rows } = process.stdout
 afterEach(() => Object.assign(process.stdout, { isTTY, rows }))
@@ -33,5 +34,16 @@ describe("redraw()", () => {
     it("lets no line command the terminal", () => {
         const text = drawn({ isTTY: true, rows: 24 }, ["a\u001b]0;title\u0007"])
         expect(text).toBe("\u001b[Ha\ufffd]0;title\ufffd\u001b[K\n\u001b[J")
+    })
+})
+
+describe("voiceOf()", () => {
+    it("has colours of its own, and none that a text brings along", () => {
+        const lines: string[] = []
+        const { error, say } = voiceOf(pico.createColors(true), (line) => lines.push(line))
+        error("a\u001b[8mb", "c\u001b[31md")
+        say("e\u001b[me")
+        const red = "\u001b[31merror\u001b[39m"
+        expect(lines).toEqual([`postern: ${red}: a\ufffd[8mb`, "postern: hint: c\ufffd[31md", "e\ufffd[me"])
     })
 })

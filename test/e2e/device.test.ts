@@ -119,17 +119,31 @@ describe("the script of the guide", () => {
         const { knocker } = lab.hosts
         const options = { env: environment() }
         const key = join(home, "key")
-        if (tool === "age") knocker.must(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", key], options)
-        else {
+        if (tool === "age") {
+            knocker.must(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", key], options)
+            knocker.must(
+                ["ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-N", "", "-C", "", "-f", `${key}-rsa`],
+                options,
+            )
+            knocker.must(["age-keygen", "-o", `${key}-age`], options)
+            writeFileSync(`${key}-age.pub`, knocker.must(["age-keygen", "-y", `${key}-age`], options))
+        } else {
             mkdirSync(join(home, ".gnupg"), { mode: 0o700 })
             const make = ["--passphrase", "", "--quick-gen-key", "bert", "future-default", "default", "1d"]
             knocker.must(["gpg", "--batch", "-q", ...make], options)
             writeFileSync(`${key}.asc`, knocker.must(["gpg", "--armor", "--export"], options))
         }
         const name = tool === "age" ? "carl" : "bert"
-        operator("user", "add", name, "--key", tool === "age" ? `${key}.pub` : `${key}.asc`)
+        const publics = tool === "age" ? ["", "-rsa", "-age"].map((kind) => `${key}${kind}.pub`) : [`${key}.asc`]
+        operator("user", "add", name, ...publics.flatMap((file) => ["--key", file]))
         const url = /^file +\w+ (http\S+)$/m.exec(operator("user", "show", name))![1]!
         expect(await eventually(() => knocker.exec(["curl", "-fsS", url]).status === 0)).toBe(true)
+        // One file for several keys is read with each of them.
+        knocker.must(["curl", "-fsS", "-o", `${key}.file`, url])
+        for (const file of publics.slice(1)) {
+            const read = knocker.must(["age", "-d", "-i", file.slice(0, -".pub".length), `${key}.file`], options)
+            expect(read).toContain(`\nknocker ${name}\n`)
+        }
         const text = script("README.md")
             .replace(/^url=.*$/m, `url=${url} gateway=${lab.gateway.v4} door=ssh`)
             .replace("age -d -i ~/.ssh/id_ed25519", tool === "age" ? `age -d -i ${key}` : "gpg -q -d")

@@ -338,6 +338,39 @@ describe("journal, as a file", () => {
     })
 })
 
+describe("journal of very many counters", () => {
+    it("is written in pieces, hears what is asked for between them, and has all of it afterwards", async () => {
+        const disk = openDisk(directory)!
+        const counters = Array.from({ length: 8192 }, (_, n) => `${n}`.padStart(200, "k"))
+        let piece: (() => void) | null = null
+        const first = await open(() => ({
+            ...disk,
+            async write(name, ...given) {
+                if (name !== JOURNAL) piece?.()
+                await disk.write(name, ...given)
+            },
+        }))
+        expect(new Set(await codes(...counters.map((key) => first.store.raise(key, 1, LATER))))).toEqual(
+            new Set(["ok"]),
+        )
+        const asked: Promise<string[]>[] = []
+        piece = () => {
+            const n = asked.length
+            asked.push(codes(first.store.claim(`id-${n}`, LATER, LATER), first.store.raise(counters[n]!, 2, LATER)))
+        }
+        // Now there is less room than these need.
+        for (const n of [1, 2, 3]) await codes(first.store.raise("more", n, LATER))
+        await codes(...counters.map((key) => first.store.raise(`${key.slice(1)}x`, 1, LATER)))
+        piece = null
+        expect(asked.length).toBeGreaterThan(30)
+        expect(new Set((await Promise.all(asked)).flat())).toEqual(new Set(["ok"]))
+        await first.store.close()
+        const { found, store } = await open()
+        expect([found, store.health().counters, store.health().claims]).toEqual(["whole", 16385, asked.length])
+        for (const [n, key] of counters.entries()) expect(store.raised(key)).toBe(n < asked.length ? 2 : 1)
+    })
+})
+
 /** What was answered `ok`, and what must hold of it for ever after. */
 class Promised {
     readonly claims = new Set<string>()

@@ -4,7 +4,14 @@
  * what the disk holds (fsync(2)): then everything is written to a new file before anything is answered again.
  */
 import { BLOCK } from "../../core/store/block.ts"
-import { decodeJournal, encodeBatch, encodeJournal } from "../../core/store/journal.ts"
+import {
+    decodeJournal,
+    type Extent,
+    encodeBatch,
+    encodeJournal,
+    type Piece,
+    type Reading,
+} from "../../core/store/journal.ts"
 import { Ledger } from "../../core/store/ledger.ts"
 import type { StoreRecord } from "../../core/store/record.ts"
 import { messageOf } from "../../core/thrown.ts"
@@ -47,19 +54,10 @@ export async function openJournal(
 
 async function openOn(disk: Disk, now: () => number): Promise<Opening> {
     const ledger = new Ledger()
-    const file = await disk.read(JOURNAL)
-    const reading = file === null ? null : decodeJournal(file.bytes)
+    const reading = await readInto(ledger, disk, now)
     if (reading?.condition === "newer") {
         const detail = `it was written by a later postern (format ${reading.version})`
         return { ok: false, code: "newer", detail }
-    }
-    for (const record of reading?.records ?? []) ledger.fold(record)
-    if (file === null) ledger.fold({ type: "trust", since: now(), why: "new" })
-    if (file !== null && reading?.condition === "damaged") {
-        // The clock may stand before what happened; and that it was damaged must show, whatever the clock says.
-        const since = Math.max(now(), file.changed, ledger.facts().since + 1)
-        ledger.fold({ type: "trust", since, why: "damage" })
-        await keepDamaged(disk, file.bytes)
     }
     const journal = new Journal(disk, ledger, now, reading?.next ?? 0, reading?.blocks ?? 0)
     const trouble = await journal.renew()
@@ -67,6 +65,23 @@ async function openOn(disk: Disk, now: () => number): Promise<Opening> {
     if (trouble !== null && reading?.condition !== "whole") throw trouble
     const found = reading?.condition ?? "new"
     return { ok: true, store: batchStore("journal", ledger, now, journal), found, detail: reading?.detail ?? "" }
+}
+
+/** The ledger learns what the journal says, and how far that can be trusted. How it was found; null: there is none. */
+async function readInto(ledger: Ledger, disk: Disk, now: () => number): Promise<Reading | null> {
+    const file = await disk.read(JOURNAL)
+    if (file === null) {
+        ledger.fold({ type: "trust", since: now(), why: "new" })
+        return null
+    }
+    const reading = decodeJournal(file.bytes, (record) => void ledger.fold(record))
+    if (reading.condition === "damaged") {
+        // The clock may stand before what happened; and that it was damaged must show, whatever the clock says.
+        const since = Math.max(now(), file.changed, ledger.facts().since + 1)
+        ledger.fold({ type: "trust", since, why: "damage" })
+        await keepDamaged(disk, file.bytes)
+    }
+    return reading
 }
 
 /** A copy for those who want to look; not worth failing for. */
@@ -124,10 +139,11 @@ class Journal {
     /** Writes all that the ledger has to a new file, and puts that in place. Returns what failed, or null. */
     async renew(): Promise<Error | null> {
         this.#ledger.forget(this.#now())
-        const { bytes, next } = encodeJournal(this.#ledger.records())
+        const pieces = encodeJournal(this.#ledger.records())
         let replaced = false
+        let extent: Extent
         try {
-            await this.#disk.create(NEXT, bytes)
+            extent = await this.#create(pieces)
             await this.#disk.sync(NEXT)
             replaced = true
             await this.#disk.rename(NEXT, JOURNAL)
@@ -137,10 +153,21 @@ class Journal {
             if (replaced) this.#unsure = true
             return error instanceof Error ? error : new Error(String(error))
         }
-        this.#next = next
-        this.#blocks = bytes.length / BLOCK
+        this.#next = extent.next
+        this.#blocks = extent.blocks
         this.#unsure = false
         return null
+    }
+
+    /** Packets are heard between the pieces; what they ask of the store waits until all are written. */
+    async #create(pieces: Generator<Piece, Extent>): Promise<Extent> {
+        let piece = pieces.next()
+        for (let first = true; piece.done !== true; first = false) {
+            const { at, bytes } = piece.value
+            await (first ? this.#disk.create(NEXT, bytes) : this.#disk.write(NEXT, bytes, at))
+            piece = pieces.next()
+        }
+        return piece.value
     }
 
     close(): Promise<void> {

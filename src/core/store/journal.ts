@@ -3,8 +3,9 @@
  * its first line names. So a file that was cut short, grown or changed anywhere is told from one whose last write was
  * cut off by a crash: of that write some blocks are blank, and nobody was told that it was done.
  */
-import { BLOCK, type Block, blankBlocks, decodeBlock, encodeBlocks } from "./block.ts"
-import { formatRecord, parseRecord, type StoreRecord } from "./record.ts"
+import { decodeText } from "./ascii.ts"
+import { BLOCK, type Block, blankBlocks, decodeBlock, eachLine, encodeBlocks, encodePieces } from "./block.ts"
+import { decodeRecord, formatRecord, type StoreRecord } from "./record.ts"
 
 /** The spec's: the version written here. */
 const VERSION = 1
@@ -12,14 +13,16 @@ const VERSION = 1
 /** Ours: the least blocks of a journal, half a mebibyte. */
 const LEAST = 1024
 
-/** What a journal holds. */
+/** Ours: the most blocks that are filled at once, some milliseconds' work: packets wait meanwhile. */
+const PIECE = 256
+
+/** How a journal was found. */
 export type Reading =
     /** Written by a later version: hands off. */
     | { readonly condition: "newer"; readonly version: number }
     | {
           /** `torn`: its last write is not whole. `damaged`: something is gone that may have been durable. */
           readonly condition: "whole" | "torn" | "damaged"
-          readonly records: readonly StoreRecord[]
           /** The block to write next, and how many there are. */
           readonly next: number
           readonly blocks: number
@@ -27,20 +30,60 @@ export type Reading =
           readonly detail: string
       }
 
-/** A new journal that holds these records, with as much room again, and at least so many blocks. */
-export function encodeJournal(
-    records: readonly StoreRecord[],
-    least = LEAST,
-): { readonly bytes: Uint8Array; readonly next: number } {
-    const lines = records.map(formatRecord)
-    // The first line is as long with the right numbers as with the longest.
-    const longest = `postern-journal ${VERSION} ${"9".repeat(12)} ${"9".repeat(12)}`
-    const next = encodeBlocks([longest, ...lines], 0).length / BLOCK
-    const blocks = Math.max(least, next * 2)
-    const head = `postern-journal ${VERSION} ${String(blocks).padStart(12, "0")} ${String(next).padStart(12, "0")}`
-    const bytes = blankBlocks(blocks)
-    bytes.set(encodeBlocks([head, ...lines], 0))
-    return { bytes, next }
+/** Bytes of a file that is made anew, and where they belong. */
+export type Piece = { readonly at: number; readonly bytes: Uint8Array }
+
+/** The block to write next in a journal, and how many there are. */
+export type Extent = { readonly next: number; readonly blocks: number }
+
+/**
+ * A new journal that holds these records, with as much room again, and at least so many blocks; piece by piece, each made
+ * when it is asked for. The first is at 0, each of the others where the one before ended, but the last of several is block 0,
+ * which stays blank until then: it says how many blocks there are.
+ */
+export function* encodeJournal(records: Iterable<StoreRecord>, least = LEAST): Generator<Piece, Extent> {
+    const pieces = encodePieces(linesOf(records), 0, PIECE)
+    const start = pieces.next().value ?? blankBlocks(1)
+    let next = start.length / BLOCK
+    let blocks = Math.max(least, next * 2)
+    if (next < PIECE) {
+        const bytes = blankBlocks(blocks)
+        bytes.set(start)
+        bytes.set(withHead(start, blocks, next))
+        yield { at: 0, bytes }
+        return { next, blocks }
+    }
+    const bytes = start.slice()
+    bytes.set(blankBlocks(1))
+    yield { at: 0, bytes }
+    for (const more of pieces) {
+        yield { at: next * BLOCK, bytes: more }
+        next += more.length / BLOCK
+    }
+    blocks = Math.max(least, next * 2)
+    for (let at = next; at < blocks; at += PIECE) {
+        yield { at: at * BLOCK, bytes: blankBlocks(Math.min(PIECE, blocks - at)) }
+    }
+    yield { at: 0, bytes: withHead(start, blocks, next) }
+    return { next, blocks }
+}
+
+function* linesOf(records: Iterable<StoreRecord>): Generator<string> {
+    // As long as with the right numbers.
+    yield headLine(0, 0)
+    for (const record of records) yield formatRecord(record)
+}
+
+function headLine(blocks: number, snapshot: number): string {
+    return `postern-journal ${VERSION} ${String(blocks).padStart(12, "0")} ${String(snapshot).padStart(12, "0")}`
+}
+
+/** Block 0, as it is there, with these numbers. */
+function withHead(start: Uint8Array, blocks: number, snapshot: number): Uint8Array {
+    const block = decodeBlock(start)
+    if (typeof block === "string") throw new Error("block 0 is not as it was made")
+    const [, ...lines] = decodeText(start, block.from, block.to).split("\n")
+    return encodeBlocks([headLine(blocks, snapshot), ...lines], 0)
 }
 
 /** The blocks that say these records, to be written at block `next`. */
@@ -48,37 +91,40 @@ export function encodeBatch(records: readonly StoreRecord[], next: number): Uint
     return encodeBlocks(records.map(formatRecord), next)
 }
 
-/** Reads a journal, however damaged. Never throws. After damage, all that can still be read is in the records. */
-export function decodeJournal(bytes: Uint8Array): Reading {
+/**
+ * Reads a journal, however damaged. Never throws. `take` hears the records, in order; after damage, all that can still be
+ * read.
+ */
+export function decodeJournal(bytes: Uint8Array, take: (record: StoreRecord) => void): Reading {
     const count = Math.floor(bytes.length / BLOCK)
-    const all = Array.from({ length: count }, (_, i) => decodeBlock(bytes.subarray(i * BLOCK, (i + 1) * BLOCK)))
-    const head = readHead(all[0])
+    const all = Array.from({ length: count }, (_, i) => decodeBlock(bytes, i * BLOCK))
+    const head = readHead(bytes, all[0])
     if (head !== null && head.version > VERSION) return { condition: "newer", version: head.version }
     const end = endOf(all)
-    const records: StoreRecord[] = []
     let strange = 0
-    for (const [i, block] of all.entries()) {
+    for (const block of all) {
         if (typeof block === "string") continue
-        for (const line of i === 0 && head !== null ? block.lines.slice(1) : block.lines) {
-            const record = parseRecord(line)
+        eachLine(bytes, block, (from, to) => {
+            if (head !== null && block === all[0] && from === block.from) return
+            const record = decodeRecord(bytes, from, to)
             if (record === null) strange++
             // What stands behind a gap comes from a write that nobody was told of, or is all that damage has left.
-            else records.push(record)
-        }
+            else take(record)
+        })
     }
     const flaw = flawOf(all, end, head, bytes.length) ?? (strange > 0 ? `${strange} of its lines mean nothing` : null)
-    if (flaw !== null) return { condition: "damaged", records, next: end, blocks: count, detail: flaw }
+    if (flaw !== null) return { condition: "damaged", next: end, blocks: count, detail: flaw }
     const torn = all.slice(end).some((block) => block !== "blank")
     const detail = torn ? "its last write was cut off" : ""
-    return { condition: torn ? "torn" : "whole", records, next: end, blocks: count, detail }
+    return { condition: torn ? "torn" : "whole", next: end, blocks: count, detail }
 }
 
 type Head = { readonly version: number; readonly blocks: number; readonly snapshot: number }
 type Decoded = ReturnType<typeof decodeBlock>
 
-function readHead(block: Decoded | undefined): Head | null {
+function readHead(bytes: Uint8Array, block: Decoded | undefined): Head | null {
     if (block === undefined || typeof block === "string") return null
-    const parts = /^postern-journal (\d{1,9})(?: (\d{12}) (\d{12}))?/.exec(block.lines[0] ?? "")
+    const parts = /^postern-journal (\d{1,9})(?: (\d{12}) (\d{12}))?/.exec(decodeText(bytes, block.from, block.to))
     if (parts === null) return null
     return { version: Number(parts[1]), blocks: Number(parts[2] ?? 0), snapshot: Number(parts[3] ?? 0) }
 }

@@ -131,15 +131,17 @@ export class Ledger {
         }
     }
 
-    /** Everything, in records. */
-    records(): StoreRecord[] {
-        return [
-            { type: "trust", since: this.#since, why: this.#why },
-            { type: "floor", until: this.#floor },
-            ...[...this.#claims].map(([id, until]) => ({ type: "claim", id, until }) as const),
-            ...[...this.#counters].map(([key, n]) => ({ type: "count", key, n }) as const),
-            ...[...this.#stops.values()].map((note) => ({ type: "stop", ...note }) as const),
-        ]
+    /**
+     * Everything, in records. Claims and notes as they were when the first was asked for: `forget` may come meanwhile. No
+     * record may be folded, and no counter dropped, before the last.
+     */
+    *records(): Generator<StoreRecord, void> {
+        const [claims, stops, until] = [[...this.#claims], [...this.#stops.values()], this.#floor]
+        yield { type: "trust", since: this.#since, why: this.#why }
+        yield { type: "floor", until }
+        for (const [id, ends] of claims) yield { type: "claim", id, until: ends }
+        for (const [key, n] of this.#counters) yield { type: "count", key, n }
+        for (const note of stops) yield { type: "stop", ...note }
     }
 
     /** The notes there are. */

@@ -1,5 +1,6 @@
 /** The records of the journal as text, one a line (spec/journal.md). */
 import { type Address, formatAddress, parseAddress } from "../net/address.ts"
+import { decodeNumber, decodeText, findByte } from "./ascii.ts"
 
 /** Whose stop program: a door by its name, and a source. */
 export type StopKey = { readonly door: string; readonly source: Address }
@@ -56,6 +57,24 @@ export function formatRecord(record: StoreRecord): string {
 export function parseRecord(line: string): StoreRecord | null {
     const record = read(line.split(" "))
     return record !== null && formatRecord(record) === line ? record : null
+}
+
+/** Reads the line that these bytes hold, as `parseRecord` does. Null for anything but what `formatRecord` writes. */
+export function decodeRecord(bytes: Uint8Array, from: number, to: number): StoreRecord | null {
+    return decodeCount(bytes, from, to) ?? parseRecord(decodeText(bytes, from, to))
+}
+
+const SPACE = 0x20
+const COUNT = Uint8Array.from("count ", (char) => char.charCodeAt(0))
+
+/** A counter, straight from the bytes: there can be millions, of all else some ten thousand. Null: look more closely. */
+function decodeCount(bytes: Uint8Array, from: number, to: number): StoreRecord | null {
+    for (let i = 0; i < COUNT.length; i++) if (bytes[from + i] !== COUNT[i]) return null
+    const space = findByte(bytes, SPACE, from + COUNT.length, to)
+    if (space === to) return null
+    const n = decodeNumber(bytes, from + COUNT.length, space)
+    const key = n === null ? "" : decodeText(bytes, space + 1, to)
+    return n !== null && isStoreName(key) ? { type: "count", key, n } : null
 }
 
 function read([type = "", first = "", second = "", third = ""]: readonly string[]): StoreRecord | null {

@@ -1,10 +1,17 @@
+import zlib from "node:zlib"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { parseAddress } from "../../../../src/core/net/address.ts"
 import { BLOCK, decodeBlock, encodeBlocks, LONGEST } from "../../../../src/core/store/block.ts"
 import { crc32 } from "../../../../src/core/store/crc32.ts"
-import { decodeJournal, encodeBatch, encodeJournal } from "../../../../src/core/store/journal.ts"
-import { formatRecord, parseRecord, type StoreRecord } from "../../../../src/core/store/record.ts"
+import {
+    type Extent,
+    encodeBatch,
+    encodeJournal,
+    type Piece,
+    decodeJournal as read,
+} from "../../../../src/core/store/journal.ts"
+import { decodeRecord, formatRecord, parseRecord, type StoreRecord } from "../../../../src/core/store/record.ts"
 
 const text = (bytes: Uint8Array) => String.fromCharCode(...bytes)
 const claim = (id: string): StoreRecord => ({ type: "claim", id, until: 1_700_000_060_000 })
@@ -14,9 +21,28 @@ const START: readonly StoreRecord[] = [
     claim("snapshot"),
 ]
 
+/** The reading of a journal, with the records. */
+function decodeJournal(bytes: Uint8Array) {
+    const records: StoreRecord[] = []
+    const reading = read(bytes, (one) => records.push(one))
+    return reading.condition === "newer" ? reading : { ...reading, records }
+}
+
+/** The pieces of a journal, put where they belong in a file, and what each of them found there. */
+function written(records: readonly StoreRecord[], least?: number) {
+    const making = encodeJournal(records, least)
+    const pieces: Piece[] = []
+    let step = making.next()
+    for (; step.done !== true; step = making.next()) pieces.push(step.value)
+    const extent: Extent = step.value
+    const bytes = new Uint8Array(extent.blocks * BLOCK)
+    for (const piece of pieces) bytes.set(piece.bytes, piece.at)
+    return { bytes, pieces, ...extent }
+}
+
 /** A small journal with these batches after its snapshot; returns where each batch stands, too. */
 function journal(batches: readonly (readonly StoreRecord[])[], least = 16) {
-    const { bytes, next } = encodeJournal(START, least)
+    const { bytes, next } = written(START, least)
     const places: number[] = []
     let at = next
     for (const batch of batches) {
@@ -27,6 +53,9 @@ function journal(batches: readonly (readonly StoreRecord[])[], least = 16) {
     }
     return { bytes, places, end: at }
 }
+
+const counters = (count: number) =>
+    Array.from({ length: count }, (_, n): StoreRecord => ({ type: "count", key: `${n}`.padStart(200, "k"), n }))
 
 const many = (prefix: string) => Array.from({ length: 6 }, (_, i) => claim(`${prefix}-${i}-${"x".repeat(150)}`))
 
@@ -55,6 +84,15 @@ const record: fc.Arbitrary<StoreRecord> = fc.oneof(
 describe("crc32()", () => {
     it("gives the check value of its standard", () => {
         expect(crc32(new TextEncoder().encode("123456789"))).toBe(0xcbf43926)
+    })
+
+    it("says of any bytes what zlib says", () => {
+        fc.assert(
+            fc.property(fc.uint8Array({ minLength: 21, maxLength: 64 }), fc.nat(20), (bytes, from) => {
+                expect(crc32(bytes)).toBe(zlib.crc32(bytes))
+                expect(crc32(bytes, from, bytes.length - 1)).toBe(zlib.crc32(bytes.subarray(from, -1)))
+            }),
+        )
     })
 })
 
@@ -85,10 +123,42 @@ describe("parseRecord()", () => {
     )
 })
 
+describe("decodeRecord()", () => {
+    /** A line, or what is left of it with a part of it changed. */
+    const line = fc
+        .tuple(record, fc.nat(30), fc.constantFrom(null, "", " ", "0", "9", "x", "\n", "\u00e4"), fc.boolean())
+        .map(([one, at, put, over]) => {
+            const whole = formatRecord(one)
+            return put === null ? whole : whole.slice(0, at) + put + whole.slice(over ? at + 1 : at)
+        })
+
+    it("reads what parseRecord() reads, and refuses what that refuses", () => {
+        const seen = { count: 0, other: 0, refused: 0, "refused count": 0 }
+        fc.assert(
+            fc.property(line, (one) => {
+                const wanted = parseRecord(one)
+                const bytes = Uint8Array.from(`12345${one}6 7`, (char) => char.charCodeAt(0))
+                expect(decodeRecord(bytes, 5, 5 + one.length)).toEqual(wanted)
+                seen[
+                    wanted === null
+                        ? one.startsWith("count ")
+                            ? "refused count"
+                            : "refused"
+                        : wanted.type === "count"
+                          ? "count"
+                          : "other"
+                ]++
+            }),
+            { numRuns: 1000 },
+        )
+        for (const [what, times] of Object.entries(seen)) expect(times, what).toBeGreaterThan(10)
+    })
+})
+
 describe("decodeBlock()", () => {
     it("knows blank blocks, and finds every changed bit and every cut", () => {
         const block = encodeBlocks(["claim 1 a"], 7)
-        expect(decodeBlock(block)).toEqual({ number: 7, first: 7, lines: ["claim 1 a"] })
+        expect(decodeBlock(block)).toEqual({ number: 7, first: 7, from: 13, to: 22 })
         expect(decodeBlock(new Uint8Array(BLOCK).fill(10))).toBe("blank")
         for (let bit = 0; bit < BLOCK * 8; bit++) {
             const changed = block.slice()
@@ -124,10 +194,36 @@ describe("decodeJournal()", () => {
     it("reads any records back", () => {
         fc.assert(
             fc.property(fc.array(record, { maxLength: 40 }), (records) => {
-                const { bytes: file, next } = encodeJournal(records, 1)
+                const { bytes: file, next } = written(records, 1)
                 expect(decodeJournal(file)).toMatchObject({ condition: "whole", records, next })
             }),
         )
+    })
+
+    it("reads what was written in pieces: block 0 comes last, so that what is there before is no journal", () => {
+        // Each block holds two. As many pieces with records, then blank ones, then block 0.
+        for (const [count, pieces] of [
+            [500, 1],
+            [511, 1 + 3 + 1],
+            [600, 2 + 3 + 1],
+            [5000, 10 + 10 + 1],
+        ] as const) {
+            const one = written(counters(count))
+            expect(one.pieces).toHaveLength(pieces)
+            expect(decodeJournal(one.bytes)).toEqual({
+                condition: "whole",
+                records: counters(count),
+                next: one.next,
+                blocks: Math.max(1024, one.next * 2),
+                detail: "",
+            })
+            expect(one.next).toBeGreaterThan(count / 2 - 1)
+            const before = new Uint8Array(one.bytes.length)
+            for (const { at, bytes: put } of one.pieces.slice(0, -1)) {
+                before.set(put, at)
+                expect(decodeJournal(before).condition).toBe("damaged")
+            }
+        }
     })
 
     it("calls it damaged wherever it is cut, and reads what is left", () => {

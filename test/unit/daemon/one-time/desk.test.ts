@@ -133,7 +133,7 @@ function journal(since: number, records: readonly StoreRecord[] = []) {
     for (const record of records) ledger.fold(record)
     if (records.length === 0) ledger.fold({ type: "trust", since, why: "new" })
     const keeper = { keep: async () => null, anew: async () => null, close: done }
-    return { store: batchStore("memory", ledger, () => 0, keeper), records: () => ledger.records() }
+    return { store: batchStore("memory", ledger, () => 0, keeper), records: () => [...ledger.records()] }
 }
 
 describe("OneTimeDesk", () => {

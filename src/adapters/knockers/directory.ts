@@ -2,7 +2,7 @@
  * The knockers of a gateway: a directory with a file for each. Read a piece at a time, so that the daemon sees packets in
  * between; files that have not changed since the last time are not read again.
  */
-import { type BigIntStats, readdirSync, statSync } from "node:fs"
+import { type BigIntStats, lstatSync, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { MAX_KNOCKERS, MAX_PROBLEMS } from "../../core/config/defaults.ts"
 import type { Problem } from "../../core/config/issues.ts"
@@ -42,7 +42,10 @@ export class KnockerFiles {
     async read(directory: string, doors: ReadonlySet<string>): Promise<KnockersRead> {
         const listed = list(directory)
         const issues = await issuesIn(directory, null, listed.problems.map(atTop), formatPath)
-        const strange = listed.strange.map((name) => ({ file: join(directory, name), code: "knocker-name" as const }))
+        const strange = listed.strange.map((name) => ({
+            file: join(directory, shown(name)),
+            code: "knocker-name" as const,
+        }))
         for (const { file, code } of strange)
             issues.push(...(await issuesIn(file, null, [atTop({ code })], formatPath)))
         const knockers: Knocker[] = []
@@ -55,6 +58,7 @@ export class KnockerFiles {
                 until = performance.now() + PIECE_MS
             }
             const read = await this.#one(directory, file, name, doors)
+            if (read === null) continue
             if (read.ok) knockers.push(read.knocker)
             else if (++mistakes === MAX_PROBLEMS) {
                 const problem = { code: "too-many-problems", most: MAX_PROBLEMS } as const
@@ -67,7 +71,8 @@ export class KnockerFiles {
         return wrong ? { ok: false, issues } : { ok: true, knockers, issues }
     }
 
-    async #one(directory: string, file: string, name: string, doors: ReadonlySet<string>): Promise<KnockerRead> {
+    /** Null: it was taken away since the directory was read. */
+    async #one(directory: string, file: string, name: string, doors: ReadonlySet<string>): Promise<KnockerRead | null> {
         const path = join(directory, file)
         const stamp = stampOf(path)
         const kept = this.#kept.get(path)
@@ -75,6 +80,7 @@ export class KnockerFiles {
         // What had a mistake is read again: its places are not kept.
         if (known && kept.read.ok && strangeDoors(kept.read.knocker, doors).length === 0) return kept.read
         const text = readTextFile(path, MOST)
+        if (stamp === null && isGone(path)) return null
         const read = await parseKnocker({ name, file: path, ...text }, this.#readKey)
         if (stamp !== null && read.ok) this.#kept.set(path, { stamp, read })
         if (!read.ok) return read
@@ -117,6 +123,21 @@ function list(directory: string): Listed {
     })
     if (files.length <= MAX_KNOCKERS) return { files, strange, problems }
     return { files: [], strange: [], problems: [...problems, { code: "too-many-knockers", most: MAX_KNOCKERS }] }
+}
+
+/** Is there nothing of this name? A link that leads nowhere is something. */
+function isGone(path: string): boolean {
+    try {
+        lstatSync(path)
+        return false
+    } catch (error) {
+        return troubleOf(error).trouble === "missing"
+    }
+}
+
+/** A name that is told must not look like lines of its own, whatever somebody has called a file. */
+function shown(name: string): string {
+    return name.replaceAll(/\p{Cc}/gu, "\ufffd")
 }
 
 /** What editors and package managers leave beside a file: hidden ones, `NAME~`, `#NAME#`, `NAME.bak`, `.dpkg-…`. */

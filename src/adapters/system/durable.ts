@@ -16,6 +16,8 @@ export type WriteOptions = {
     readonly group?: number
     /** False: it may be lost with the power, because it can be made again. */
     readonly durable?: boolean
+    /** The directory of its place, of the same file system; left out: the one that it is written in. */
+    readonly into?: string
     readonly effect?: Effect
 }
 
@@ -30,7 +32,7 @@ export async function writeBeside(
     folder: string,
     name: string,
     bytes: Uint8Array,
-    { mode, changed, group, durable = true, effect = nothing }: WriteOptions,
+    { mode, changed, group, durable = true, into = folder, effect = nothing }: WriteOptions,
 ): Promise<{ readonly place: () => Promise<void>; readonly drop: () => Promise<void> }> {
     const half = join(folder, `.postern-${randomBytes(8).toString("hex")}`)
     const drop = () => rm(half, { force: true })
@@ -53,8 +55,8 @@ export async function writeBeside(
     }
     const place = async () => {
         try {
-            effect("rename", join(folder, name))
-            await rename(half, join(folder, name))
+            effect("rename", join(into, name))
+            await rename(half, join(into, name))
         } catch (error) {
             await drop()
             throw error

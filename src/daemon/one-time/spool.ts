@@ -11,6 +11,8 @@ import type { Files } from "../../ports/target.ts"
 
 /** In the state directory: the files, and the last publication's number and time. */
 const FOLDER = "bundles"
+/** Those that are not in their places yet: a program that copies the others must not bring halves to the web. */
+const HALVES = "bundles.new"
 const LAST = "publication"
 
 /** A publication's number, and the time that its files say (ms since 1970). */
@@ -31,6 +33,10 @@ export class Spool {
         return join(this.#state, FOLDER)
     }
 
+    get #halves(): string {
+        return join(this.#state, HALVES)
+    }
+
     /** Where targets remember. */
     get state(): string {
         return this.#state
@@ -42,8 +48,9 @@ export class Spool {
      */
     async begin(now: number): Promise<Turn> {
         // Others may look inside, if they come so far: the state directory itself is for its owner alone.
-        await makeFolder(this.directory)
-        await dropHalves(this.directory)
+        await makeFolder(this.directory, 0o755)
+        await makeFolder(this.#halves, 0o700)
+        await dropHalves(this.#halves)
         const last = this.last()
         const serial = nextSerial(last?.serial ?? null, now)
         const changed = nextChanged(last?.changed ?? null, now)
@@ -62,10 +69,10 @@ export class Spool {
             : { serial: Number(serial), changed: Number(changed) }
     }
 
-    /** Writes a file beside its place. */
+    /** Writes a file that gets its place later. */
     async write(name: string, bytes: Uint8Array, { changed }: Turn): Promise<Half> {
-        const options = { mode: 0o644, changed, durable: false, ...this.#watched() }
-        return { name, ...(await writeBeside(this.directory, name, bytes, options)) }
+        const options = { mode: 0o644, changed, durable: false, into: this.directory, ...this.#watched() }
+        return { name, ...(await writeBeside(this.#halves, name, bytes, options)) }
     }
 
     /** Puts all of them in their places, in this order, and takes away what is not among them. */
@@ -87,15 +94,15 @@ export class Spool {
     }
 }
 
-/** Makes a directory in one that is there. */
-async function makeFolder(directory: string): Promise<void> {
+/** Makes a directory in one that is there, with these rights. */
+async function makeFolder(directory: string, mode: number): Promise<void> {
     try {
         await mkdir(directory)
     } catch (error) {
         if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error
     }
     // Not narrowed by our umask: rsync takes the rights of a directory along.
-    await chmod(directory, 0o755)
+    await chmod(directory, mode)
 }
 
 /** A file that is not in its place yet. */

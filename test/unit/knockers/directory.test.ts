@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
@@ -28,13 +28,28 @@ describe("KnockerFiles.read()", () => {
         for (const name of ["b.toml", "a.toml", "C.toml"]) write(name)
         for (const name of ["a.toml~", ".a.toml.swp", "#a.toml#", ".#a.toml", "a.toml.dpkg-old", "b.toml.bak"])
             write(name)
-        for (const name of ["README", "an na.toml"]) write(name)
+        for (const name of ["README", "an na.toml", "x\n\u001b[2Jforged: line.toml"]) write(name)
         const read = await new KnockerFiles(readKey).read(folder, doors)
         expect(read.ok && read.knockers.map(({ name }) => name)).toEqual(["C", "a", "b"])
         expect(read.issues.map(({ file, code }) => [file, code])).toEqual([
             [join(folder, "README"), "knocker-name"],
             [join(folder, "an na.toml"), "knocker-name"],
+            // Nothing of it is a line of its own, or commands a terminal.
+            [join(folder, "x\ufffd\ufffd[2Jforged: line.toml"), "knocker-name"],
         ])
+    })
+
+    it("leaves out whoever is taken away while it reads", async () => {
+        for (const name of ["a.toml", "b.toml"]) write(name)
+        const files = new KnockerFiles(async (text) => {
+            rmSync(join(folder, "b.toml"), { force: true })
+            return readKey(text)
+        })
+        const read = await files.read(folder, doors)
+        expect(read.ok && read.knockers.map(({ name }) => name)).toEqual(["a"])
+        // A link that leads nowhere was meant to be somebody.
+        symlinkSync("nowhere", join(folder, "c.toml"))
+        expect((await files.read(folder, doors)).issues).toMatchObject([{ code: "unreadable" }])
     })
 
     it("tells the mistakes of all files, and reads none then", async () => {

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { sealer } from "../../../../src/adapters/sealing/seal.ts"
@@ -6,6 +6,7 @@ import { signingKey, verifySignature } from "../../../../src/adapters/sealing/si
 import { directoryTarget } from "../../../../src/adapters/targets/directory.ts"
 import { signedBytes } from "../../../../src/core/one-time/accept.ts"
 import { parseSigned } from "../../../../src/core/one-time/bundle.ts"
+import { Spool } from "../../../../src/daemon/one-time/spool.ts"
 import type { Sealer } from "../../../../src/ports/sealing.ts"
 import type { Target } from "../../../../src/ports/target.ts"
 import { bundleIn, gateway, gatewayFolder, KEYS, PlainDesk, reader, seen } from "../../../lab/publication.ts"
@@ -295,5 +296,24 @@ describe("Publisher", () => {
         chmodSync(folder, 0o700)
         expect(existsSync(state("bundles"))).toBe(true)
         expect(seen(state("bundles")).map(({ text }) => text)).toEqual(seen(www()).map(({ text }) => text))
+    })
+
+    it("shows programs that copy the last files nothing of those that are being made", async () => {
+        const state = join(folder, "state")
+        const spool = new Spool(state)
+        const turn = await spool.begin(1_700_000_000_000)
+        const [one, two] = [
+            await spool.write("one", Buffer.from("1"), turn),
+            await spool.write("two", Buffer.from("2"), turn),
+        ]
+        expect(readdirSync(spool.directory)).toEqual([])
+        await spool.finish([one], turn)
+        expect(readdirSync(spool.directory)).toEqual(["one"])
+        await two.drop()
+        // Killed before the end: the next one clears up.
+        await spool.write("three", Buffer.from("3"), turn)
+        await spool.begin(1_700_000_000_000)
+        expect(readdirSync(join(state, "bundles.new"))).toEqual([])
+        expect(statSync(join(state, "bundles.new")).mode & 0o777).toBe(0o700)
     })
 })

@@ -10,7 +10,7 @@ import {
 } from "../adapters/sealing/portable/identity.ts"
 import { identityRefusal } from "../adapters/sealing/portable/identity-texts.ts"
 import { parseSigned } from "../core/one-time/bundle.ts"
-import type { EnrolmentLink } from "../core/one-time/link.ts"
+import { type EnrolmentLink, isGateway } from "../core/one-time/link.ts"
 import type { FileKind } from "../core/one-time/recipient.ts"
 import {
     area,
@@ -42,6 +42,7 @@ let busy = false
 start()
 
 function start(): void {
+    if (isFramed()) return
     // Not only what could be done to the page: browsers give such pages no cryptography of their own, which RSA and OpenPGP need.
     plain("insecure").hidden = isSecureContext
     const link = linkOfAddress(location.href) ?? memory.word("link")
@@ -82,6 +83,16 @@ function start(): void {
     input("passphrase").addEventListener("keydown", (event) => {
         if (event.key === "Enter") button("open").click()
     })
+}
+
+/**
+ * Inside the page of somebody else, who could lay something over a button, nothing is shown. A policy in a page cannot
+ * forbid that (CSP level 3, frame-ancestors), and not every web server sends one of its own.
+ */
+function isFramed(): boolean {
+    if (globalThis.top === globalThis.self) return false
+    document.body.textContent = "This page does not work inside another one: open it by itself."
+    return true
 }
 
 /** One thing at a time: what is pressed meanwhile does nothing. */
@@ -169,8 +180,28 @@ async function open(): Promise<void> {
     if (file === null) return
     const unsealed = await unsealerOf(read.identities).unseal(file)
     if (!unsealed.ok) return problem(sealedText(unsealed), area("key"))
-    const believed = source.from === "link" ? source.link : believedOf(unsealed.text)
-    if (believed !== null) openText(unsealed.text, believed, false, source)
+    const believed = source.from === "link" ? newlyBelieved(source.link, unsealed.text) : believedOf(unsealed.text)
+    if (believed === "ask") askForKey(unsealed.text, source)
+    else if (believed !== null) openText(unsealed.text, believed, false, source)
+}
+
+/** Whoever sends a link to somebody who has one already must not be believed in silence in place of the operator. */
+function newlyBelieved(link: EnrolmentLink, text: Uint8Array): Believed | "ask" {
+    const kept = memory.kept(link.gateway, link.knocker)
+    if (kept === null || kept.begun === link.key || kept.key === link.key) return link
+    const read = parseSigned(new TextDecoder("latin1").decode(text))
+    // What is not even signed by the new key is refused without a question.
+    return read.ok && read.value.bundle.keys.includes(link.key) ? "ask" : link
+}
+
+function askForKey(text: Uint8Array, source: Source): void {
+    if (source.from !== "link") return
+    const { gateway, key } = source.link
+    ask(
+        `This link says that the key of ${gateway} is ${key}. This browser has believed another one so far. If the operator has not told you of a new key, somebody else has made this link.`,
+        "It is the operator's key",
+        () => openText(text, source.link, false, source),
+    )
 }
 
 /** A key of this browser's own, for those who have none. One that is there already is not overwritten. */
@@ -207,6 +238,11 @@ function believedOf(text: Uint8Array): Believed | null {
         return null
     }
     const { gateway, knocker, keys } = read.value.bundle
+    // It becomes part of lines to type.
+    if (!isGateway(gateway)) {
+        problem(refusedText({ code: "shape", line: 1 }))
+        return null
+    }
     const kept = memory.kept(gateway, knocker)
     if (kept !== null) return { gateway, knocker, key: kept.begun }
     const key = keys[0] ?? ""

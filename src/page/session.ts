@@ -26,8 +26,10 @@ export class Session {
     static open(text: Uint8Array, believed: Believed, now: number | null, memory: Memory): SessionOpened {
         const { gateway, knocker, key } = believed
         const before = memory.kept(gateway, knocker)
-        // A link with another key is another beginning: what was seen by the first one says nothing.
-        const kept = before?.begun === key ? before : { begun: key, key, seen: null, tried: before?.tried ?? {} }
+        // A link with another key is another beginning: what was seen by the first one says nothing. That of the gateway's next
+        // key, which is pinned already, is none.
+        const goesOn = before !== null && (before.begun === key || before.key === key)
+        const kept = goesOn ? before : { begun: key, key, seen: null, tried: before?.tried ?? {} }
         const trust: Trust = { gateway, knocker, key: kept.key, seen: kept.seen }
         const accepted = accept(text, trust, now, { verify: verifySignature, sha256: digests.sha256 })
         if (!accepted.ok) return accepted

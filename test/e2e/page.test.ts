@@ -230,6 +230,53 @@ describe("the page", () => {
         await page.close()
     })
 
+    it("asks before a link takes the place of the one that was believed", async () => {
+        const page = await pageAt(file)
+        const stranger = generateSigningKey()
+        const open = async (by: typeof signing, serial: number) => {
+            const key = Buffer.from(by.key)
+            const body = await sealed({ knocker: "linked", keys: [key.toString("base64")], serial }, by)
+            const headers = { "access-control-allow-origin": "*" }
+            await page.route(/:8080\/[a-z2-7]{32}$/, (route) => route.fulfill({ body, headers }), { times: 1 })
+            const place = "a".repeat(32)
+            const { v4 } = lab.gateway
+            await openBundle(
+                page,
+                "age",
+                `https://${v4}:8080/#postern=1&gateway=${v4}&knocker=linked&key=${key.toString("base64url")}&place=${place}`,
+            )
+        }
+        await open(signing, 7)
+        await heading(page).waitFor()
+        await open(stranger, 8)
+        await page.getByText("somebody else has made this link").waitFor()
+        expect(await heading(page).isVisible()).toBe(false)
+        // Nothing of it is believed before the person says so.
+        await open(signing, 9)
+        await heading(page).waitFor()
+        await open(stranger, 8)
+        await page.getByRole("button", { name: "It is the operator's key" }).click()
+        await heading(page).waitFor()
+        await page.close()
+    })
+
+    it("takes no gateway's name that would be an option in the lines to type", async () => {
+        const page = await pageAt(file)
+        await openBundle(page, "age", await sealed({ gateway: "-eid" }))
+        await problem(page).filter({ hasText: "This bundle is damaged" }).waitFor()
+        await page.close()
+    })
+
+    it("shows nothing inside the page of somebody else", async () => {
+        const frame = join(lab.scratch, "frame.html")
+        writeFileSync(frame, `<!doctype html><iframe src="${file}"></iframe>`)
+        const page = await pageAt(`file://${frame}`)
+        const inside = page.frameLocator("iframe")
+        await inside.getByText("does not work inside another one").waitFor()
+        expect(await inside.locator("textarea, button").count()).toBe(0)
+        await page.close()
+    })
+
     it("shows the lines of hits that no browser can send", async () => {
         const page = await pageAt(file)
         const hits = [

@@ -43,8 +43,8 @@ export type GetOptions = {
 /** The spec's. */
 const MAX_REDIRECTS = 5
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308]
-/** Ours: no server needs more to name a state of a file. */
-const MAX_ETAG = 256
+/** RFC 9110, section 8.8.3, in ASCII. Ours: no server needs more to name a state of a file, and more would name the device. */
+const ETAG = /^(?:W\/)?"[\x21\x23-\x7e]{0,128}"$/
 
 /** Gets it. Never throws for what network and server do. */
 export async function getFile(url: string, options: GetOptions): Promise<Got> {
@@ -73,9 +73,21 @@ async function follow(from: URL, options: GetOptions, signal: AbortSignal): Prom
         const next = new URL(target, url)
         if (!/^https?:$/.test(next.protocol)) return refuse("redirect", `to ${next.protocol}`)
         if (url.protocol === "https:" && next.protocol === "http:") return refuse("redirect", "from https to http")
+        if (isOurselves(next) && !isOurselves(from)) return refuse("redirect", "to this machine")
+        if (next.username !== "" || next.password !== "") return refuse("redirect", "with a password")
         url = next
     }
     return refuse("redirect", `more than ${MAX_REDIRECTS}`)
+}
+
+/**
+ * Does it lead to this machine itself, where a strange server has nothing to ask for? By what stands in the URL: which
+ * addresses a name has is its owner's word.
+ */
+export function isOurselves({ hostname }: URL): boolean {
+    return /^(?:(?:.*\.)?localhost\.?|127\.\d+\.\d+\.\d+|0\.0\.0\.0|\[::1?\]|\[::ffff:7f[0-9a-f]{2}:.*\])$/.test(
+        hostname,
+    )
 }
 
 async function request(url: URL, etag: string | null, signal: AbortSignal): Promise<IncomingMessage> {
@@ -110,7 +122,7 @@ async function take(response: IncomingMessage, status: number, { etag, most }: G
     }
     if (!response.complete) return refuse("unreachable", "it broke off")
     const name = response.headers.etag ?? ""
-    return { ok: true, file: Buffer.concat(pieces), etag: name !== "" && name.length <= MAX_ETAG ? name : null }
+    return { ok: true, file: Buffer.concat(pieces), etag: ETAG.test(name) ? name : null }
 }
 
 function refuse(code: GetRefusal, detail = ""): Got {

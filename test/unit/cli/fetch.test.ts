@@ -10,6 +10,7 @@ import { readKey } from "../../../src/adapters/sealing/read-key.ts"
 import { generateSigningKey } from "../../../src/adapters/sealing/sign.ts"
 import { enrollAsAsked } from "../../../src/cli/device/enroll.ts"
 import { type FetchOptions, fetchAsAsked } from "../../../src/cli/device/fetch.ts"
+import { getFile, isOurselves } from "../../../src/cli/device/get.ts"
 import type { Recipient } from "../../../src/core/one-time/recipient.ts"
 import type { Terminal } from "../../../src/voice/terminal.ts"
 import { type Different, type Publisher, startPublisher } from "../../lab/publisher.ts"
@@ -142,6 +143,10 @@ describe("fetchAsAsked() leaves a server", () => {
             /leads elsewhere: to file:/,
         ],
         [(_, response) => response.writeHead(301).end(), /leads elsewhere: to nowhere/],
+        [
+            (_, response) => response.writeHead(301, { location: "http://anna:secret@127.0.0.1:1/" }).end(),
+            /leads elsewhere: with a password$/m,
+        ],
         [(_, response) => response.writeHead(503).end(), /answers 503/],
         [(_, response) => response.writeHead(304).end(), /answers 304/],
         [(request) => request.socket.destroy(), /cannot be reached: it broke off/],
@@ -156,5 +161,40 @@ describe("fetchAsAsked() leaves a server", () => {
         publisher.misbehave(misbehaviour)
         const timeout = n < 2 ? "200ms" : "10s"
         expect(await fetched({ timeout })).toEqual({ status: 5, data: [], voice: expect.stringMatching(reason) })
+    })
+})
+
+describe("isOurselves()", () => {
+    it.each([
+        ["localhost", true],
+        ["a.localhost.", true],
+        ["127.1", true],
+        ["0x7f000001", true],
+        ["0", true],
+        ["[::1]", true],
+        ["[::]", true],
+        ["[::ffff:127.0.0.1]", true],
+        ["localhost.example", false],
+        ["128.0.0.1", false],
+        ["127.example", false],
+        ["[::2]", false],
+        ["[2001:db8::7f00:1]", false],
+    ])("%s: %s", (host, expected) => {
+        expect(isOurselves(new URL(`http://${host}/`))).toBe(expected)
+    })
+})
+
+describe("getFile()", () => {
+    it.each([
+        ['"a-1!"', '"a-1!"'],
+        ['W/"a"', 'W/"a"'],
+        ["a", null],
+        [`"${"a".repeat(129)}"`, null],
+        ['"a\u00e9"', null],
+        ['"a", "b"', null],
+    ])("keeps of a server's tag only what it can send back: %s", async (etag, kept) => {
+        publisher.misbehave((_, response) => response.writeHead(200, { etag }).end("it"))
+        const options = { etag: null, timeout: 10_000, most: 10, interrupted: new AbortController().signal }
+        expect(await getFile(publisher.url, options)).toMatchObject({ ok: true, etag: kept })
     })
 })

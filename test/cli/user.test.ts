@@ -153,6 +153,8 @@ describe("postern user add --key https://…", () => {
     beforeAll(async () => {
         server = createServer((request, response) => {
             if (request.url === "/away") response.writeHead(302, { location: "http://example.org/" })
+            if (request.url === "/near") response.writeHead(307, { location: "/anna.keys" })
+            if (request.url === "/round") response.writeHead(301, { location: "round" })
             if (request.url === "/gone") response.statusCode = 404
             response.end(body)
         })
@@ -168,6 +170,10 @@ describe("postern user add --key https://…", () => {
         body = `${publicKey("good")}\n${publicKey("signs")}\n`
         expect(await user(["add", "anna", "--key", at("/anna.keys")])).toMatch(/1 key added[\s\S]*\? 4$/)
         expect(await user(["add", "bob", "--key", at("/gone")])).toMatch(/the server answers 404/)
+        expect(await user(["add", "carol", "--key", at("/near")])).toMatch(/1 key added/)
+        // Where one step of the way can be changed by others, all that comes after it can.
+        expect(await user(["add", "bob", "--key", at("/away")])).toMatch(/it leads to an address that is not https/)
+        expect(await user(["add", "bob", "--key", at("/round")])).toMatch(/it leads nowhere/)
         body = "x".repeat(2_000_000)
         expect(await user(["add", "bob", "--key", at("/large")])).toMatch(/more than any list of keys has/)
     })

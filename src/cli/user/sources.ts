@@ -7,6 +7,9 @@ import { messageOf } from "../../core/thrown.ts"
 /** Ours: a server has so long (ms), and sends so much (bytes) at most. */
 const FETCH_MS = 10_000
 const MOST = 4 * MAX_KEY_TEXT
+/** As many redirections are followed; the statuses that say where else it is (RFC 9110, section 15.4). */
+const MOST_STEPS = 5
+const REDIRECTS = new Set([301, 302, 303, 307, 308])
 
 /** The keys of a source: those that can receive files as they are written there, and, for each of the others, why not. */
 export type Gathered = {
@@ -59,16 +62,21 @@ async function textOf(source: string, stdin: () => Promise<string>): Promise<str
 /** The text at an address. Whoever can change it on the way would get a key of his own in: so it is https alone. */
 async function fetchText(address: string): Promise<string | Refused> {
     if (!URL.canParse(address)) return { why: "not an address of the web" }
-    const url = new URL(address)
-    const local = ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname)
-    if (url.protocol !== "https:" && !local) return { why: "http can be changed on the way: take https" }
+    let url = new URL(address)
+    if (!isSafe(url)) return { why: "http can be changed on the way: take https" }
     try {
-        const response = await fetch(url, { signal: AbortSignal.timeout(FETCH_MS) })
-        if (!response.ok) return { why: `the server answers ${response.status}` }
-        if (new URL(response.url).protocol !== "https:" && !local) {
+        const signal = AbortSignal.timeout(FETCH_MS)
+        let response = await fetch(url, { signal, redirect: "manual" })
+        // Each step by itself: whoever can change one of them sends us wherever he likes.
+        for (let steps = 0; REDIRECTS.has(response.status); steps++) {
+            const location = response.headers.get("location") ?? ""
             await response.body?.cancel()
-            return { why: "it leads to an address that is not https" }
+            if (steps === MOST_STEPS || !URL.canParse(location, url.href)) return { why: "it leads nowhere" }
+            url = new URL(location, url)
+            if (!isSafe(url)) return { why: "it leads to an address that is not https" }
+            response = await fetch(url, { signal, redirect: "manual" })
         }
+        if (!response.ok) return { why: `the server answers ${response.status}` }
         return await bodyOf(response)
     } catch (error) {
         if (error instanceof Error && error.name === "TimeoutError")
@@ -76,6 +84,11 @@ async function fetchText(address: string): Promise<string | Refused> {
         const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
         return { why: `cannot be fetched: ${messageOf(cause)}` }
     }
+}
+
+/** Can nobody on the way change what comes from there? */
+function isSafe({ protocol, hostname }: URL): boolean {
+    return protocol === "https:" || (protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(hostname))
 }
 
 async function bodyOf(response: Response): Promise<string | Refused> {

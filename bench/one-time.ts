@@ -1,6 +1,9 @@
 /**
  * What a packet costs the engine with 1, 10 000 and 100 000 knockers, ten upcoming sequences of each: processor time, in
  * simulated time. Prints one line for each load, as JSON; `npx tsx --expose-gc bench/one-time.ts`.
+ *
+ * From 1 to 100 000 knockers it has come to between 1.9 and 2.5 times as much on a shared machine with two cores, where twice
+ * is what is wanted.
  */
 
 import type { Config } from "../src/core/config/config.ts"

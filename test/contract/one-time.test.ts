@@ -113,7 +113,7 @@ describe("one-time sequences of a gateway that is killed", () => {
                 [...deaths].some((one) => one.startsWith(use)),
                 use,
             ).toBe(true)
-    }, 120_000)
+    }, 240_000)
 
     it("while the first master is made: the next life makes or has one, and opens", async () => {
         // The first moments are those of journal and master.
@@ -127,5 +127,5 @@ describe("one-time sequences of a gateway that is killed", () => {
                 }
             }),
         )
-    }, 120_000)
+    }, 240_000)
 })

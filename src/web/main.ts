@@ -75,6 +75,7 @@ async function opened<T>(open: () => T | Promise<T>, what: string, terminal: Ter
 
 const HINTS: Readonly<Record<string, readonly string[]>> = {
     EADDRINUSE: ["another program listens there: --listen names another place"],
+    EADDRNOTAVAIL: ["this host has no such address: 0.0.0.0 and [::] are all that it has"],
     EACCES: ["ports below 1024 are for root: let systemd hand the socket over (postern-web.socket), or use a proxy"],
     ENOENT: ["is it the directory of [[bundles.publish]] in the configuration of the daemon?"],
 }

@@ -143,7 +143,7 @@ async function recipient(text: string): Promise<Recipient> {
 /** Enrols a device with a key of its own, which bundles are then made for. */
 async function enrolled(different?: Different): Promise<Recipient> {
     const { stdout } = await must(["enroll", publisher.link, "--new", "--name", "gate"])
-    const [, key] = /^postern user add anna --key (age1\w+)$/m.exec(stdout)!
+    const [, key] = /^postern user add anna (?:--more )?--key (age1\w+)$/m.exec(stdout)!
     const anna = await recipient(key!)
     await publisher.publish([anna], "age", different)
     return anna
@@ -195,7 +195,14 @@ describe("a device of its own key", () => {
         expect(readdirSync(join(home, ".config/postern/hosts"))).toEqual(["gate.toml"])
         const missing = await postern(["enroll", publisher.link, "--name", "x", "--identity", "nothing"])
         expect(missing).toMatchObject({ status: 4, stderr: expect.stringContaining("there is no such file") })
+        writeFileSync(join(home, "id.pub"), "ssh-ed25519 AAAA anna@laptop\n", { mode: 0o644 })
+        const wrong = await postern(["enroll", publisher.link, "--name", "x", "--identity", "id.pub"])
+        expect(wrong).toMatchObject({ status: 4, stderr: expect.stringContaining("this is a public key") })
         expect(readdirSync(join(home, ".config/postern/hosts"))).toEqual(["gate.toml"])
+        // There is a bundle for other keys: so the person is there, and gets one more.
+        await must(["keygen", join(home, "second.txt")])
+        const second = await must(["enroll", publisher.link, "--name", "second", "--identity", "second.txt"])
+        expect(second.stdout).toMatch(/^postern user add anna --more --key age1\w+$/m)
     })
 })
 

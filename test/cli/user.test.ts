@@ -132,6 +132,14 @@ describe("postern user add", () => {
             /shs: no door .*\n.*there are: ssh\n\? 2$/,
         )
         expect(await user(["add", "anna", "--key", "/nowhere"])).toMatch(/no such file, and it is no key either/)
+        expect(await user(["add", "anna", "--key", ""])).toMatch(/--key: it is empty: keys begin with/)
+        expect(await user(["add", "anna", "--key", folder])).toMatch(/this is not a file/)
+        // A key that was broken into lines on its way is one mistake, not one for each line.
+        const broken = AGE.match(/.{1,20}/g)!
+        const told = await user(["add", "anna", "--key", broken.join("\n")])
+        expect(told).toMatch(/--key:1: this key is damaged: .*SSH keys are one line\n/)
+        expect(told).toContain(`--key:2-${broken.length}: this is not a key`)
+        expect(told.match(/warning/g)).toHaveLength(2)
         expect(await user(["add", "anna", "--key", "http://example.org/anna.keys"])).toMatch(/take https/)
         expect(await user(["dance", "anna"])).toMatch(/no such verb\n.*there are add, list, show, link, remove/)
         writeFileSync(

@@ -225,6 +225,15 @@ const SCENARIOS: readonly Scenario[] = [
         ["2:16 warning no-group gateway.socket_group"],
         { lacks: ["group ops"] },
     ),
+    scenario(
+        "host/lacks-targets",
+        `${ssh("").replace(/\[door.sequence\][\s\S]*/, "[door.one_time]\n")}[bundles]\ngateway = "g.example"\n[[bundles.publish]]\ndirectory = "/srv/a"\n[[bundles.publish]]\ndirectory = "/srv/b"\n[[bundles.publish]]\nrun = ["/bin/c", "{directory}"]\n`,
+        [
+            "10:13 warning no-directory bundles.publish[0].directory",
+            "14:8 warning no-program bundles.publish[2].run[0]",
+        ],
+        { lacks: ["directory /srv/a", "program /bin/c"], knockers: 1 },
+    ),
     scenario("door/nothing-listens", ssh(""), ["3:10 note nothing-listens door.ssh.opens[0]"], { listening: [] }),
 
     wrongHit("port-0", '"0"'),

@@ -145,9 +145,14 @@ async function finish(
 /** What this host has and offers, as far as that can be asked: it only serves warnings. */
 async function thisHost(): Promise<HostFacts> {
     const { socketServices } = await import("../../adapters/services/sockets.ts")
-    const { isProgramMissing } = await import("../../adapters/commands/present.ts")
+    const { isDirectoryMissing, isProgramMissing } = await import("../../adapters/commands/present.ts")
     const { groupId } = await import("../../adapters/control/group.ts")
-    const lacks: Lacks = (kind, name) => (kind === "program" ? isProgramMissing(name) : groupId(name) === undefined)
+    const asks = {
+        program: isProgramMissing,
+        directory: isDirectoryMissing,
+        group: (name: string) => groupId(name) === undefined,
+    }
+    const lacks: Lacks = (kind, name) => asks[kind](name)
     try {
         return { listening: socketServices().offered(), lacks }
     } catch {

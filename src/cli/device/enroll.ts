@@ -99,7 +99,9 @@ async function tryIt(
     if (options.json) return EXIT.ok
     terminal.say("there is no bundle for this device yet: give this line to the operator, and then try")
     terminal.say(`postern fetch ${name}`)
-    for (const line of operatorLines(enrolment.bundle, keys, terminal)) terminal.out(line)
+    // A bundle that is for other keys is there because the operator has added those.
+    const known = !obtained.ok && obtained.trouble.code === "unseal"
+    for (const line of operatorLines(enrolment.bundle, keys, known, terminal)) terminal.out(line)
     return EXIT.ok
 }
 
@@ -110,13 +112,14 @@ function isEarly(trouble: Trouble): boolean {
         : trouble.code === "unseal" && trouble.why === "not-for-us"
 }
 
-/** What the operator types to let this device in. */
+/** What the operator types to let this device in; `known`: beside others of the same person. */
 function operatorLines(
     { link, decryptWith, identities }: ProfileBundle,
     keys: readonly string[],
+    known: boolean,
     { env }: Terminal,
 ): readonly string[] {
-    const add = `postern user add ${link.knocker} --key`
+    const add = `postern user add ${link.knocker} ${known ? "--more " : ""}--key`
     if (keys.length > 0)
         return keys.map((key) =>
             key.includes("\n") ? `${add} - <<'END'\n${key.trimEnd()}\nEND` : `${add} ${quoted(key)}`,

@@ -85,14 +85,22 @@ function anyOf(unsealers: readonly Unsealer[]): Unsealer {
 /** Ours: no file of keys is larger; the rest of it is not read. */
 const MAX_KEY = 1024 * 1024
 
+/** How public keys begin. */
+const PUBLIC = /^\s*(age1[a-z0-9]|ssh-|ecdsa-|sk-|-----BEGIN PGP PUBLIC KEY)/
+const MAX_HEAD = 100
+
 /** The bytes of a file that its owner alone can read: the one that was looked at is the one that is read. */
 export function readKey(file: string): Uint8Array | ReadingTrouble {
     let fd: number | undefined
     try {
         fd = openSync(file, "r")
         const { mode } = fstatSync(fd)
-        if ((mode & 0o170000) === 0o100000 && (mode & 0o077) !== 0) return { trouble: "too-open", file }
-        return readSome(fd, MAX_KEY) ?? { trouble: "key", file, refused: "too-long" }
+        const bytes = readSome(fd, MAX_KEY)
+        if (bytes === null) return { trouble: "key", file, refused: "too-long" }
+        if ((mode & 0o170000) !== 0o100000 || (mode & 0o077) === 0) return bytes
+        // Everybody may read a public key: that it is the wrong one matters more.
+        const isPublic = PUBLIC.test(Buffer.from(bytes.subarray(0, MAX_HEAD)).toString("latin1"))
+        return isPublic ? { trouble: "key", file, refused: "public" } : { trouble: "too-open", file }
     } catch (error) {
         return { trouble: "unreadable", file, detail: errorCode(error) }
     } finally {

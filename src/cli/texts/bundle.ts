@@ -8,7 +8,8 @@ export function bundleLines(shown: BundleShown, now: number): string[] {
     const { doors, files, url, publication } = shown
     return [
         ...doors.map(({ door, next, left, used }) => {
-            const last = used === null ? "not used since the daemon began" : `last used ${ago(used, now)}`
+            const before = next === 0 ? "never used" : "not used since the daemon began"
+            const last = used === null ? before : `last used ${ago(used, now)}`
             return `sequences   ${door}: next ${next}, ${left} left, ${last}`
         }),
         ...files.map(({ kind, name }) => `file        ${kind} ${url}${name}`),

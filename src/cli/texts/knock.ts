@@ -106,7 +106,7 @@ export function fileTroubleText(trouble: FileTrouble): Said {
 
 /** A door was asked for where no profile is. */
 export function noProfileText(host: string, door: string | null, folder: string): Said {
-    const hint = `hits are written 32144, 21312:udp or icmp:321; doors need a profile: ${folder}/NAME.toml, see postern-knock(1)`
+    const hint = `hits are written 32144, 21312:udp or icmp:321; doors need a profile: postern enroll LINK makes one, or write ${folder}/NAME.toml, see postern-knock(1)`
     return door === null
         ? [`no hits to send, and no profile for ${host}`, hint]
         : [

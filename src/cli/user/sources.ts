@@ -18,11 +18,14 @@ export type Gathered = {
     readonly refused: readonly { readonly where: string; readonly why: string }[]
 }
 
+const BEGIN = "keys begin with age1, ssh-ed25519, ssh-rsa or -----BEGIN PGP PUBLIC KEY BLOCK-----"
+
 /** What begins so is a key and no file. */
 const LITERAL = /^(age1|ssh-|ecdsa-|sk-|-----BEGIN |AGE-)|\s/i
 
 /** Takes the keys of one `--key`. `stdin`: reads standard input to its end. Nothing throws. */
 export async function gather(source: string, stdin: () => Promise<string>, now: number): Promise<Gathered> {
+    if (source.trim() === "") return { keys: [], refused: [{ where: "--key", why: `it is empty: ${BEGIN}` }] }
     const literal = LITERAL.test(source)
     const read = literal ? source : await textOf(source, stdin)
     // What may be a secret by mistake is not repeated.
@@ -31,13 +34,23 @@ export async function gather(source: string, stdin: () => Promise<string>, now: 
     const found = splitKeys(read)
     if (found.length === 0) return { keys: [], refused: [{ where: name, why: "there is no key in it" }] }
     const keys: Gathered["keys"][number][] = []
-    const refused: Gathered["refused"][number][] = []
+    const refused: { where: string; why: string }[] = []
+    let from = 0
+    // A key that was broken into lines is not one mistake for each of them.
+    const refuse = (where: string, line: number, why: string) => {
+        const last = refused.at(-1)
+        if (last?.why === why) last.where = `${name}:${from}-${line}`
+        else {
+            refused.push({ where, why })
+            from = line
+        }
+    }
     for (const { line, text } of found) {
         const one = await readKey(text, now)
         const where = found.length === 1 ? name : `${name}:${line}`
-        if (!one.ok) refused.push({ where, why: one.why })
-        else if (one.doubt !== undefined) refused.push({ where, why: `${one.doubt}: ask for a new one` })
-        else keys.push({ text: written(one.recipient), recipient: one.recipient })
+        const why = one.ok ? one.doubt && `${one.doubt}: ask for a new one` : one.why
+        if (why !== undefined) refuse(where, line, why)
+        else if (one.ok) keys.push({ text: written(one.recipient), recipient: one.recipient })
     }
     return { keys, refused }
 }
@@ -55,7 +68,8 @@ async function textOf(source: string, stdin: () => Promise<string>): Promise<str
     if (/^https?:\/\//i.test(source)) return fetchText(source)
     const { text } = readTextFile(source, MOST)
     if (typeof text === "string") return text
-    if (text.trouble === "missing") return { why: "there is no such file, and it is no key either" }
+    if (text.trouble === "missing") return { why: `there is no such file, and it is no key either: ${BEGIN}` }
+    if (text.trouble === "not-a-file") return { why: "this is not a file" }
     return { why: `cannot be read (${text.detail === "" ? text.trouble : text.detail})` }
 }
 

@@ -155,6 +155,7 @@ export type Doubt =
     | { readonly code: "nothing-listens"; readonly service: string }
     | { readonly code: "no-program" }
     | { readonly code: "no-group" }
+    | { readonly code: "no-directory" }
     | { readonly code: "always-everyone" }
     | { readonly code: "always-unhidden" }
     | { readonly code: "uniform-unused" }
@@ -195,6 +196,7 @@ const SEVERITIES: Readonly<Record<Doubt["code"], Severity>> = {
     "nothing-listens": "note",
     "no-program": "warning",
     "no-group": "warning",
+    "no-directory": "warning",
     "always-everyone": "warning",
     "always-unhidden": "warning",
     "uniform-unused": "warning",

@@ -159,6 +159,8 @@ const TEXTS: Texts = {
         "there is no such program on this host, or it is not executable: put it there, chmod +x it, or mend the path",
     "no-group": () =>
         "there is no such group on this host, so that root alone could ask: make it with groupadd --system",
+    "no-directory": () =>
+        "there is no such directory on this host, so nothing can be published there: make it, for the user whom the daemon runs as",
     "always-everyone": () => "everyone: nobody needs to knock, and the service is not hidden at all",
     "always-unhidden": () => "always has no effect without hide = true: the service is not kept from anyone",
     "uniform-unused": () => 'uniform has no effect with capture = "packet-socket"',

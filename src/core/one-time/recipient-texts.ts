@@ -15,7 +15,10 @@ const TEXTS: Readonly<Record<RecipientRefusal, readonly [what: string, instead: 
         "this is a private key, which must not leave its owner; it was neither kept nor shown",
         "give the public one: `age-keygen -y FILE`, `ssh-keygen -y -f FILE` or `gpg --armor --export NAME` prints it",
     ],
-    damaged: ["this key is damaged: a letter of it is missing, too many or another", "copy it again, whole"],
+    damaged: [
+        "this key is damaged: a letter of it is missing, too many or another",
+        "copy it again, whole; age and SSH keys are one line",
+    ],
     ecdsa: ["ECDSA keys of SSH can sign, but cannot receive files", INSTEAD],
     "security-key": ["the key is on a security key (sk-), which can sign, but cannot receive files", INSTEAD],
     dsa: ["DSA keys can sign, but cannot receive files", INSTEAD],

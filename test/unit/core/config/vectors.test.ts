@@ -99,6 +99,7 @@ test("every message says how to mend it in one line, and holds no hit of a seque
         "needs-opens",
         "needs-stop",
         "network",
+        "no-directory",
         "no-doors",
         "no-group",
         "no-knockers",

@@ -9,6 +9,7 @@ import type { EngineEvent } from "../core/engine.ts"
 import { shellText } from "../core/knockd/shell.ts"
 import type { Meter } from "../core/metrics/meter.ts"
 import { formatAddress, networkOf } from "../core/net/address.ts"
+import { UNKNOWN_KNOCKER } from "../core/one-time/knocker.ts"
 import type { ProgramReport } from "../core/report.ts"
 import type { Commands } from "../ports/commands.ts"
 import type { Notes } from "./notes.ts"
@@ -84,7 +85,7 @@ export class Programs {
         const values = new Map([
             ["source", address],
             ["door", name],
-            ["knocker", knocker ?? "unknown"],
+            ["knocker", knocker ?? UNKNOWN_KNOCKER],
         ])
         const fill = (argument: string) =>
             command?.shell === true

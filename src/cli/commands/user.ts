@@ -79,7 +79,7 @@ export const user: CliCommand = {
                     if (!isKnockerName(name)) {
                         return usage(
                             `${name}: not a name`,
-                            "1 to 64 letters, digits, - _ or ., the first a letter or digit",
+                            "1 to 64 letters, digits, - _ or ., the first a letter or digit, and not unknown",
                         )
                     }
                     if (what === "add") return (await import("../user/add.ts")).add(name, options, terminal)

@@ -1,11 +1,10 @@
 /** What of the reports is kept in the audit trail: who was let in or not, and what was done; no attempts. */
 import { formatService } from "../knock/language.ts"
 import { formatAddress } from "../net/address.ts"
+import { UNKNOWN_KNOCKER } from "../one-time/knocker.ts"
 import type { Omitted, ProgramStep, Report } from "../report.ts"
 import { type AuditFact, shortText } from "./entry.ts"
 
-/** Who knocked, where nobody can tell: a fixed sequence is the same for all who know it. */
-const UNKNOWN = "unknown"
 /** Ours: so many other users are named. An entry is one line, and has an end. */
 const OTHERS_MOST = 100
 
@@ -20,7 +19,13 @@ export function factOf(report: Report, wall: number): AuditFact | null {
         case "opened": {
             const opens = report.opens.map(formatService)
             const what = report.renewed ? "renewed" : "opened"
-            return { what, ...whoOf(report), knocker: report.knocker ?? UNKNOWN, opens, until: wall + report.ms }
+            return {
+                what,
+                ...whoOf(report),
+                knocker: report.knocker ?? UNKNOWN_KNOCKER,
+                opens,
+                until: wall + report.ms,
+            }
         }
         case "given": {
             const opens = report.opens.map(formatService)
@@ -32,7 +37,7 @@ export function factOf(report: Report, wall: number): AuditFact | null {
         case "closed":
             return { what: "closed", ...whoOf(report), ...knockerOf(report), by: report.by }
         case "refused":
-            return { what: "refused", ...whoOf(report), knocker: report.knocker ?? UNKNOWN, code: report.code }
+            return { what: "refused", ...whoOf(report), knocker: report.knocker ?? UNKNOWN_KNOCKER, code: report.code }
         case "paused":
             return { what: "paused", source: formatAddress(report.source), until: wall + report.ms }
         case "program":

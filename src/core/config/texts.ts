@@ -174,7 +174,7 @@ const TEXTS: Texts = {
     writable: () => "others than its owner can change this file, and the daemon does what it says: chmod 600",
     "key-unusable": ({ why }) => `${why}: no file is encrypted to it: put a new one in its place`,
     "knocker-name": () =>
-        "not the file of a knocker, and left out: that is called NAME.toml, with 1 to 64 letters, digits, - _ or . in NAME",
+        "not the file of a knocker, and left out: that is called NAME.toml, with 1 to 64 letters, digits, - _ or . in NAME, which is not unknown",
     "knockers-missing": () => "there is no such directory, so there are no knockers: postern user add makes it",
     "knockers-writable": () =>
         "others than its owner can change who the knockers are, and the daemon lets them in: chmod go-w",

@@ -9,6 +9,9 @@ import { readTable } from "../config/tables.ts"
 import { readToml } from "../toml.ts"
 import type { Recipient } from "./recipient.ts"
 
+/** Who knocked, where nobody can tell: a fixed sequence is the same for all who know it. So nobody may be called so. */
+export const UNKNOWN_KNOCKER = "unknown"
+
 /** A person or device with keys. */
 export type Knocker = {
     readonly name: string
@@ -54,9 +57,9 @@ export function knockerName(file: string): string | null {
     return isKnockerName(name) ? name : null
 }
 
-/** May a knocker be called so? */
+/** May a knocker be called so? `unknown` is whoever knows a fixed sequence, in the audit trail and for programs. */
 export function isKnockerName(name: string): boolean {
-    return DOOR_NAME.test(name)
+    return DOOR_NAME.test(name) && name !== UNKNOWN_KNOCKER
 }
 
 /** The name of the file of a knocker. */

@@ -119,7 +119,17 @@ describe("knockerName()", () => {
     it("knows the files of knockers from others", () => {
         expect(knockerName("anna.toml")).toBe("anna")
         expect(knockerName("anna.laptop.toml")).toBe("anna.laptop")
-        for (const other of ["anna", ".toml", ".anna.toml", "an na.toml", `${"x".repeat(65)}.toml`, "anna.toml~"])
+        expect(knockerName("Unknown.toml")).toBe("Unknown")
+        expect(knockerName(`${"x".repeat(64)}.toml`)).toBe("x".repeat(64))
+        for (const other of [
+            "anna",
+            ".toml",
+            ".anna.toml",
+            "an na.toml",
+            `${"x".repeat(65)}.toml`,
+            "anna.toml~",
+            "unknown.toml",
+        ])
             expect(knockerName(other), other).toBeNull()
     })
 })

@@ -111,6 +111,8 @@ export type DaemonReport =
           readonly kept: number
           /** Hooks that are new, gone, or say something else. */
           readonly hooks: number
+          /** The same of knockers. */
+          readonly knockers: number
           /** Keys of [gateway]. */
           readonly gateway: readonly string[]
           /** Grants that ended by it. */

@@ -1,5 +1,6 @@
 /** What the daemon answers over its control socket. */
 import type { Peer } from "../adapters/system/peer.ts"
+import type { Changes } from "../core/config/changes.ts"
 import { commandOf } from "../core/config/config.ts"
 import type { Answer } from "../core/control/answer.ts"
 import { refuse } from "../core/control/message.ts"
@@ -124,18 +125,25 @@ async function trust(
 function reloaded(outcome: ReloadOutcome | null): Answer {
     if (outcome === null) return refuse("failed", "nobody waited for it")
     if (!outcome.ok) return refuse(outcome.code, outcome.problems.join("\n"))
-    const { doors, hooks, gateway } = outcome.changes
-    const { added, removed, changed, kept } = doors
+    const { doors, hooks, knockers, gateway } = outcome.changes
     return {
         ok: true,
         answer: "reload",
-        added: added.slice(0, LISTED_MOST),
-        removed: removed.slice(0, LISTED_MOST),
-        changed: changed.slice(0, LISTED_MOST),
-        totals: { added: added.length, removed: removed.length, changed: changed.length, kept },
+        ...listed(doors),
+        totals: { ...totals(doors), kept: doors.kept },
         hooks: { added: [...hooks.added], removed: [...hooks.removed], changed: [...hooks.changed] },
+        knockers: { ...listed(knockers), totals: totals(knockers) },
         gateway: [...gateway],
         ended: outcome.ended,
         warnings: [...outcome.problems],
     }
+}
+
+function listed({ added, removed, changed }: Changes): Record<"added" | "removed" | "changed", string[]> {
+    const some = (names: readonly string[]) => names.slice(0, LISTED_MOST)
+    return { added: some(added), removed: some(removed), changed: some(changed) }
+}
+
+function totals({ added, removed, changed }: Changes): Record<"added" | "removed" | "changed", number> {
+    return { added: added.length, removed: removed.length, changed: changed.length }
 }

@@ -213,6 +213,7 @@ async function live(
             store = found.store && measureStore(found.store, meter, finely)
             return { ...found, store }
         },
+        knockers: () => desk.knockers(),
         taken: (wanted, all) => desk.take(wanted, all),
         report: (report) => {
             for (const listener of listeners) listener(report, true)

@@ -3,7 +3,7 @@
  * doors, attempts and grants is decided in `core/engine.ts` and carried out by the loop; here are the files, the state
  * directory, and whoever asks.
  */
-import { type ConfigChanges, configChanges } from "../core/config/changes.ts"
+import { type Changes, type ConfigChanges, configChanges, knockerChanges } from "../core/config/changes.ts"
 import type { Config } from "../core/config/config.ts"
 import { formatIssue, type Issue } from "../core/config/issues.ts"
 import { type ConfigFile, type HostFacts, readConfig } from "../core/config/parse.ts"
@@ -27,6 +27,8 @@ export type ReloadKeeping = {
     }
     /** The state directory, as far as this configuration needs it: the one that is open, or opened now. */
     readonly state: (config: Config) => Promise<Needed>
+    /** Those who are in force now. */
+    readonly knockers: () => readonly Knocker[]
     /** This configuration is in force, with these knockers. */
     readonly taken: (config: Config, knockers: readonly Knocker[]) => void
     /** Hears how it went. */
@@ -37,7 +39,7 @@ export type ReloadKeeping = {
 export type ReloadOutcome =
     | {
           readonly ok: true
-          readonly changes: ConfigChanges
+          readonly changes: ConfigChanges & { readonly knockers: Changes }
           readonly ended: number
           readonly problems: readonly string[]
       }
@@ -61,15 +63,20 @@ export async function reloadOnce(keeping: ReloadKeeping, uids: readonly (number 
         keeping.report({ type: "reload", ...by, done: false, code: outcome.code, problems })
         return outcome
     }
-    const { doors, hooks, gateway } = outcome.changes
+    const { doors, hooks, knockers, gateway } = outcome.changes
     const { added, removed, changed, kept } = doors
     const counts = { added: added.length, removed: removed.length, changed: changed.length, kept }
-    const besides = { hooks: hooks.added.length + hooks.removed.length + hooks.changed.length, gateway }
+    const besides = { hooks: other(hooks), knockers: other(knockers), gateway }
     keeping.report({ type: "reload", ...by, done: true, ...counts, ...besides, ended: outcome.ended })
     return outcome
 }
 
-async function attempt({ loop, read, state, taken }: ReloadKeeping): Promise<ReloadOutcome> {
+/** How many are not as they were. */
+function other({ added, removed, changed }: Changes): number {
+    return added.length + removed.length + changed.length
+}
+
+async function attempt({ loop, read, state, knockers, taken }: ReloadKeeping): Promise<ReloadOutcome> {
     try {
         const reading = await readConfig(read.files(), {
             listening: null,
@@ -83,7 +90,10 @@ async function attempt({ loop, read, state, taken }: ReloadKeeping): Promise<Rel
         const { config } = reading
         const found = await state(config)
         if (!found.ok) return { ok: false, code: "failed", problems: [found.detail] }
-        const changes = configChanges(loop.config, config)
+        const changes = {
+            ...configChanges(loop.config, config),
+            knockers: knockerChanges(knockers(), reading.knockers),
+        }
         const done = loop.reload(config, found.store)
         if (!done.ok) return { ok: false, code: done.code, problems: [done.detail] }
         taken(config, reading.knockers)

@@ -94,11 +94,14 @@ function reloadText(report: Extract<Report, { type: "reload" }>): Line {
     const by = reloadersText(report.uid, report.others)
     if (!report.done)
         return { level: "error", text: `not reloaded (${by}): ${NOT_RELOADED[report.code]}: nothing has changed` }
-    const { added, removed, changed, kept, hooks, gateway, ended } = report
+    const { added, removed, changed, kept, hooks, knockers, gateway, ended } = report
     const keys = gateway.length === 0 ? "nothing" : gateway.join(", ")
     const doors = `doors: ${added} added, ${removed} removed, ${changed} changed`
-    const besides = `${kept} as they were; hooks changed: ${hooks}; [gateway] changed: ${keys}; grants ended: ${ended}`
-    return { level: "notice", text: `reloaded (${by}): ${doors}, ${besides}` }
+    const others = `hooks changed: ${hooks}; knockers changed: ${knockers}; [gateway] changed: ${keys}`
+    return {
+        level: "notice",
+        text: `reloaded (${by}): ${doors}, ${kept} as they were; ${others}; grants ended: ${ended}`,
+    }
 }
 
 /** Ours: so many of those who asked for one reload are named in a line. */

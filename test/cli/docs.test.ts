@@ -201,7 +201,7 @@ describe("the log lines of postern-run(1)", () => {
     const source = parseAddress("198.51.100.7")!
     const who = { door: "ssh", source } as const
     const opened = { type: "opened", ...who, opens: [{ protocol: "tcp", port: 22 }], ms: 30_000 } as const
-    const reloaded = { added: 1, removed: 2, changed: 3, kept: 4, hooks: 0, gateway: [], ended: 5 }
+    const reloaded = { added: 1, removed: 2, changed: 3, kept: 4, hooks: 0, knockers: 0, gateway: [], ended: 5 }
     const spoiled = { type: "spoiled", ...who, stage: 2, of: 4, after: 1200 } as const
     const REPORTS: Readonly<Record<string, Report>> = {
         stage: { type: "stage", ...who, stage: 1, of: 3 },

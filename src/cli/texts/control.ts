@@ -64,7 +64,7 @@ function failed(what: string, ...hints: readonly string[]): Trouble {
 }
 
 /** What a reload has changed: a line for each kind of change, or that there was none. */
-export function reloadLines({ added, removed, changed, totals, hooks, gateway, ended }: Reloaded): string[] {
+export function reloadLines({ added, removed, changed, totals, hooks, knockers, gateway, ended }: Reloaded): string[] {
     const same = totals.added + totals.removed + totals.changed === 0
     return [
         ...list("added", added, totals.added),
@@ -73,6 +73,9 @@ export function reloadLines({ added, removed, changed, totals, hooks, gateway, e
         ...list("hooks added", hooks.added),
         ...list("hooks removed", hooks.removed),
         ...list("hooks changed", hooks.changed),
+        ...list("knockers added", knockers.added, knockers.totals.added),
+        ...list("knockers removed", knockers.removed, knockers.totals.removed),
+        ...list("knockers changed", knockers.changed, knockers.totals.changed),
         ...list("[gateway] changed", gateway),
         `${totals.kept} ${totals.kept === 1 ? "door is" : "doors are"} as ${totals.kept === 1 ? "it was" : "they were"}${same ? ", and no other is there" : ""}`,
         ...(ended === 0 ? [] : [`ended: ${ended === 1 ? "1 grant" : `${ended} grants`}`]),

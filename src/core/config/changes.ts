@@ -1,8 +1,9 @@
 /** What is different in another configuration, and which of it a running daemon cannot take over. */
+import type { Knocker } from "../one-time/knocker.ts"
 import type { Config, Gateway } from "./config.ts"
 import type { Found } from "./issues.ts"
 
-/** Doors or hooks by name: new ones, gone ones, those that say something else now; and the number of all others. */
+/** Doors, hooks or knockers by name: new ones, gone ones, those that say something else now; and the number of all others. */
 export type Changes = {
     readonly added: readonly string[]
     readonly removed: readonly string[]
@@ -30,6 +31,11 @@ function bundleChanges(old: Config["bundles"], now: Config["bundles"]): string[]
     return other.map(([name]) => `bundles.${name}`)
 }
 
+/** What other files of knockers change. Who is read again from the same file is often the same object. */
+export function knockerChanges(old: readonly Knocker[], now: readonly Knocker[]): Changes {
+    return changesOf(old, now)
+}
+
 function changesOf<T extends { readonly name: string }>(old: readonly T[], now: readonly T[]): Changes {
     const before = new Map(old.map((one) => [one.name, one]))
     const after = new Set(now.map(({ name }) => name))
@@ -45,7 +51,7 @@ function changesOf<T extends { readonly name: string }>(old: readonly T[], now: 
 
 /** Are these pieces of two configurations equal? */
 export function sameData(a: unknown, b: unknown): boolean {
-    return JSON.stringify(a) === JSON.stringify(b)
+    return a === b || JSON.stringify(a) === JSON.stringify(b)
 }
 
 /** Keys of [gateway] that hold from start to end: what they name is taken once. */

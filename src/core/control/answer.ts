@@ -34,6 +34,13 @@ const reloadedShape = z.object({
     totals: z.object({ added: count, removed: count, changed: count, kept: count }),
     /** Hooks by name. */
     hooks: z.object({ added: names, removed: names, changed: names }),
+    /** Knockers by name, as many as a status lists; `totals` counts all. */
+    knockers: z.object({
+        added: names,
+        removed: names,
+        changed: names,
+        totals: z.object({ added: count, removed: count, changed: count }),
+    }),
     /** Keys of [gateway] that say something else. */
     gateway: names,
     /** Grants that ended by it. */

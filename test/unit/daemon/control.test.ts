@@ -222,7 +222,8 @@ describe("answerer()", () => {
         const many = Array.from({ length: 1200 }, (_, i) => `door${i}`)
         const doors = { added: many, removed: ["web"], changed: [], kept: 1 }
         const hooks = { added: ["mail"], removed: [], changed: ["chat"], kept: 4 }
-        const changes = { doors, hooks, gateway: ["services"] }
+        const knockers = { added: ["anna"], removed: many, changed: [], kept: 7 }
+        const changes = { doors, hooks, knockers, gateway: ["services"] }
         reloaded = { ok: true, changes, ended: 2, problems: ["postern.toml:1:1: warning: short"] }
         expect(await ask({ ask: "reload" })).toEqual({
             ok: true,
@@ -232,6 +233,12 @@ describe("answerer()", () => {
             changed: [],
             totals: { added: 1200, removed: 1, changed: 0, kept: 1 },
             hooks: { added: ["mail"], removed: [], changed: ["chat"] },
+            knockers: {
+                added: ["anna"],
+                removed: many.slice(0, 1000),
+                changed: [],
+                totals: { added: 1, removed: 1200, changed: 0 },
+            },
             gateway: ["services"],
             ended: 2,
             warnings: ["postern.toml:1:1: warning: short"],

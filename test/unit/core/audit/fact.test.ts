@@ -77,6 +77,7 @@ describe("factOf()", () => {
                 changed: 0,
                 kept: 1,
                 hooks: 0,
+                knockers: 0,
                 gateway: [],
                 ended: 0,
             },

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { configChanges, fixedSettings } from "../../../../src/core/config/changes.ts"
+import { configChanges, fixedSettings, knockerChanges } from "../../../../src/core/config/changes.ts"
 import type { Hook } from "../../../../src/core/config/config.ts"
 import { config } from "../world.ts"
 
@@ -55,4 +55,17 @@ it("fixedSettings() finds what a running daemon cannot change, and nothing else"
         "gateway.socket_group",
     ])
     expect(paths({ capture: "packet-socket", logGroup: 1 })).toEqual(["gateway.capture", "gateway.log_group"])
+})
+
+it("knockerChanges() names those who came, went, and have other keys, doors or sequences", () => {
+    const key = { kind: "age", line: "age1x", text: "age1x", comment: "" } as const
+    const anna = { name: "anna", recipients: [key], doors: null, generation: 0, comment: "" }
+    const [bert, carl, dora] = ["bert", "carl", "dora"].map((name) => ({ ...anna, name }))
+    const now = [{ ...anna, generation: 1 }, { ...carl!, doors: ["ssh"] }, { ...dora! }, { ...anna, name: "emil" }]
+    expect(knockerChanges([anna, bert!, carl!, dora!], now)).toEqual({
+        added: ["emil"],
+        removed: ["bert"],
+        changed: ["anna", "carl"],
+        kept: 1,
+    })
 })

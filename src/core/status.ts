@@ -155,7 +155,7 @@ export const statusShape = z.object({
                     next: count,
                     /** Sequences that open the door now, as in the bundle of the last publication. */
                     left: count,
-                    /** The last use since the daemon began (ms since 1970); null: none since then. */
+                    /** The last use that the audit trail or this daemon knows of (ms since 1970); null: none. */
                     used: z.nullable(time),
                     /** When the last publication since the start was made; null: none, or this knocker has no file in it. */
                     published: z.nullable(time),

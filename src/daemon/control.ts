@@ -140,8 +140,11 @@ function reloaded(outcome: ReloadOutcome | null): Answer {
 }
 
 function listed({ added, removed, changed }: Changes): Record<"added" | "removed" | "changed", string[]> {
-    const some = (names: readonly string[]) => names.slice(0, LISTED_MOST)
-    return { added: some(added), removed: some(removed), changed: some(changed) }
+    return {
+        added: added.slice(0, LISTED_MOST),
+        removed: removed.slice(0, LISTED_MOST),
+        changed: changed.slice(0, LISTED_MOST),
+    }
 }
 
 function totals({ added, removed, changed }: Changes): Record<"added" | "removed" | "changed", number> {

@@ -29,6 +29,7 @@ import type { LoopPorts } from "./loop.ts"
 import { measureLog, measureStore } from "./measured.ts"
 import { OneTimeDesk } from "./one-time/desk.ts"
 import { Publishing } from "./one-time/publishing.ts"
+import { recallUses } from "./one-time/recall.ts"
 import { threadSealer } from "./one-time/sealing.ts"
 import { oneTimeNow } from "./one-time/told.ts"
 import { type Opening, openingOf, Refusal } from "./opening.ts"
@@ -192,6 +193,12 @@ async function live(
         note: trail.note,
     })
     desk.take(config, knockers)
+    // Only `status` tells of it: what cannot be read is in the log of the trail itself.
+    if (audit !== null && config.bundles !== null)
+        void recallUses(audit).then(
+            (uses) => desk.recall(uses),
+            () => {},
+        )
     trail.note({ what: "started", version: POSTERN_VERSION, pid: process.pid, last: howLastEnded(state.last) })
     if (state.journal !== null) trail.note(state.journal)
     const { standing } = loop

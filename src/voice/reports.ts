@@ -97,10 +97,10 @@ function reloadText(report: Extract<Report, { type: "reload" }>): Line {
     const { added, removed, changed, kept, hooks, knockers, gateway, ended } = report
     const keys = gateway.length === 0 ? "nothing" : gateway.join(", ")
     const doors = `doors: ${added} added, ${removed} removed, ${changed} changed`
-    const others = `hooks changed: ${hooks}; knockers changed: ${knockers}; [gateway] changed: ${keys}`
+    const besides = `${kept} as they were; hooks changed: ${hooks}; knockers changed: ${knockers}; [gateway] changed: ${keys}`
     return {
         level: "notice",
-        text: `reloaded (${by}): ${doors}, ${kept} as they were; ${others}; grants ended: ${ended}`,
+        text: `reloaded (${by}): ${doors}, ${besides}; grants ended: ${ended}`,
     }
 }
 

@@ -8,7 +8,7 @@ export function bundleLines(shown: BundleShown, now: number): string[] {
     const { doors, files, url, publication } = shown
     return [
         ...doors.map(({ door, next, left, used }) => {
-            const before = next === 0 ? "never used" : "not used since the daemon began"
+            const before = next === 0 ? "never used" : "last use not known"
             const last = used === null ? before : `last used ${ago(used, now)}`
             return `sequences   ${door}: next ${next}, ${left} left, ${last}`
         }),

@@ -85,7 +85,7 @@ function memberRows({ oneTime, publication, now }: Status): string[][] {
         door,
         `${left} left`,
         // The counter outlives the daemon, the time of the last use does not.
-        used !== null ? `used ${ago(used, now)}` : next === 0 ? "never used" : "not used since the start",
+        used !== null ? `used ${ago(used, now)}` : next === 0 ? "never used" : "last use not known",
         published === null ? never : `published ${ago(published, now)}`,
     ])
 }

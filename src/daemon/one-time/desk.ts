@@ -20,6 +20,7 @@ import type { Store } from "../../ports/store.ts"
 import type { Log } from "../log.ts"
 import { isMarked, type MasterKeeping, markMaster, takeMaster } from "./master.ts"
 import { identityOf, isServed, mayOpen, type OneTimeDoor, oneTimeDoors } from "./members.ts"
+import type { Use } from "./recall.ts"
 
 /** Ours: sequences are made for so long (ms) at a time. */
 const PIECE_MS = 4
@@ -56,8 +57,8 @@ export class OneTimeDesk implements Desk {
     #master: Master | null = null
     /** Of members of the book: what their sequences were made of. */
     readonly #made = new Map<string, string>()
-    /** When members last opened their door, who did so last at the end. */
-    readonly #used = new Map<string, { readonly knocker: string; readonly door: string; readonly at: number }>()
+    /** When members last used a sequence, who did so last at the end. */
+    #used = new Map<string, Use>()
     readonly #listeners: ((knockers: readonly string[] | null) => void)[] = []
     #waits: string | null = "sequences are being made"
     /** One run of `#build` at a time is the one that counts. */
@@ -163,6 +164,18 @@ export class OneTimeDesk implements Desk {
                 if (listed.length < most && !this.#used.has(keyOf(knocker, door))) list(knocker, door, null)
         }
         return { listed, total: this.book.membership }
+    }
+
+    /** Uses of before the start, the last one of each member, the latest at the end. */
+    recall(uses: readonly Use[]): void {
+        const since = this.#used
+        this.#used = new Map()
+        for (const use of uses) {
+            const knocker = this.#knockers.get(use.knocker)
+            if (knocker === undefined || !this.#doors.has(use.door) || !mayOpen(knocker, use.door)) continue
+            if (!since.has(keyOf(use.knocker, use.door))) this.#used.set(keyOf(use.knocker, use.door), use)
+        }
+        for (const [key, use] of since) this.#used.set(key, use)
     }
 
     hear(changed: (knockers: readonly string[] | null) => void): void {

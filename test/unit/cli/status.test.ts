@@ -35,9 +35,9 @@ describe("statusLines()", () => {
         const bert = { ...anna, knocker: "bert", next: 7, left: 9, used: null, published: null }
         const carl = { ...bert, knocker: "carl", next: 0 }
         expect(lines([anna, bert, carl], 5, { made: NOW - 89_000 })).toEqual([
-            "  anna  ssh  10 left  used 1m30s ago            published 1m29s ago",
-            "  bert  ssh  9 left   not used since the start  in no published file",
-            "  carl  ssh  9 left   never used                in no published file",
+            "  anna  ssh  10 left  used 1m30s ago      published 1m29s ago",
+            "  bert  ssh  9 left   last use not known  in no published file",
+            "  carl  ssh  9 left   never used          in no published file",
             "  and more: 5 in all",
         ])
         expect(lines([carl], 1, null)).toEqual(["  carl  ssh  9 left  never used  not published since the start"])

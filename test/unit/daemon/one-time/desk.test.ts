@@ -213,6 +213,19 @@ describe("OneTimeDesk", () => {
         expect(told(1)).toEqual([["carl", "ssh", 2, 5, AT + 2], 8])
         expect(told(99)).toHaveLength(9)
         expect(told(0)).toEqual([8])
+        // Uses of before the start are told after those since, and of members alone.
+        desk.recall([
+            { knocker: "gone", door: "ssh", at: AT - 4 },
+            { knocker: "anna", door: "web", at: AT - 3 },
+            { knocker: "dora", door: "mail", at: AT - 2 },
+            { knocker: "bert", door: "ssh", at: AT - 1 },
+        ])
+        expect(told(3)).toEqual([
+            ["carl", "ssh", 2, 5, AT + 2],
+            ["bert", "ssh", 1, 5, AT + 1],
+            ["dora", "mail", 0, 5, AT - 2],
+            8,
+        ])
         // Who has gone is not told of, and comes back as somebody new.
         desk.take(whole, people.slice(0, 2))
         await settled()

@@ -342,21 +342,32 @@ export class OneTimeDesk implements Desk {
             if (result.code === "unsure") void this.#begin()
             return
         }
+        this.#follow(who, name, key, counter)
         // Who has gone meanwhile, or has other keys now, is not let in.
         if (made === undefined || this.#made.get(keyOf(who, name)) !== made) {
             refuse("used")
+            this.#tell([who])
             return
         }
-        const first = this.book.first(who, name) ?? 0
-        this.book.advance(who, name, counter + 1)
-        const { window } = this.#doors.get(name)!
-        for (let n = Math.max(first + window, counter + 1); n <= counter + window; n++) this.#put(who, name, key, n)
         // At the end, wherever it was.
         this.#used.delete(keyOf(who, name))
         this.#used.set(keyOf(who, name), { knocker: who, door: name, at: wall() })
         event({ ...plain(claim), type: "claimed" })
         this.#tell([who])
         this.#mark()
+    }
+
+    /**
+     * This counter of this key is used: those after it are accepted. A reload may have made the same sequences anew while the
+     * journal was written, and then the book had it again; or others, which it has nothing to do with.
+     */
+    #follow(who: string, name: string, key: Uint8Array, counter: number): void {
+        const [knocker, first] = [this.#knockers.get(who), this.book.first(who, name)]
+        if (knocker === undefined || first === null) return
+        if (counterName(DIGESTS, this.#key(knocker, name)) !== counterName(DIGESTS, key)) return
+        this.book.advance(who, name, counter + 1)
+        const { window } = this.#doors.get(name)!
+        for (let n = Math.max(first + window, counter + 1); n <= counter + window; n++) this.#put(who, name, key, n)
     }
 
     #tell(knockers: readonly string[] | null): void {

@@ -298,6 +298,49 @@ describe("OneTimeDesk", () => {
         expect(upcoming("bert")[0]!.counter).toBe(2)
     })
 
+    it("never offers again what was used in the middle of a reload that makes the same sequences anew", async () => {
+        const waiting: (() => void)[] = []
+        let slow = false
+        const keep = async () => {
+            if (slow) await new Promise<void>((resolve) => void waiting.push(resolve))
+            return null
+        }
+        const keeper = { keep, anew: async () => null, close: done }
+        const store = batchStore("memory", new Ledger(), () => 0, keeper)
+        const { begin, knock, upcoming, desk, gate, whole } = make(config([ssh]), () => store)
+        await begin()
+        const [first, second] = upcoming("anna")
+        // The disk is busy with another's, so that hers waits its turn while the reload is made.
+        slow = true
+        gate.knock("198.51.100.1", upcoming("bert")[0]!.hits.map(formatHit))
+        await settled()
+        gate.knock("192.0.2.1", first!.hits.map(formatHit))
+        const fewer = { ...whole, doors: [{ ...whole.doors[0]!, oneTime: { ...oneTime, window: 3 } }] }
+        desk.take(fewer, [anna, bert])
+        await settled()
+        expect(upcoming("anna").map(({ counter }) => counter)).toEqual([0, 1, 2])
+        slow = false
+        for (const release of waiting) release()
+        await settled()
+        // Whom the knock was of when the reload came is not let in, and what he used is used.
+        expect(gate.open()).toEqual([])
+        expect(upcoming("anna").map(({ counter }) => counter)).toEqual([1, 2, 3])
+        expect(await knock("192.0.2.2", first!.hits)).toEqual([])
+        expect(await knock("192.0.2.3", second!.hits)).toEqual([expect.stringMatching(/\(anna\): open: tcp\/22/)])
+    })
+
+    it("lets in once a knocker who sends his whole window, the last first", async () => {
+        const { begin, knock, upcoming, gate } = make()
+        await begin()
+        const all = upcoming("anna").toReversed()
+        for (const [i, { hits }] of all.entries()) gate.knock(`192.0.2.${i + 1}`, hits.map(formatHit))
+        await settled()
+        expect(gate.open()).toHaveLength(1)
+        expect(gate.open()[0]).toMatch(/192\.0\.2\.1\b/)
+        expect(upcoming("anna").map(({ counter }) => counter)).toEqual([5, 6, 7, 8, 9])
+        for (const { hits } of all) expect(await knock("192.0.2.9", hits)).toEqual([])
+    })
+
     it("makes other sequences after a rotation, with other keys, and for another pool; not for another door", async () => {
         const { begin, upcoming, desk, whole } = make()
         await begin()

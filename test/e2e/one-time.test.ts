@@ -15,7 +15,7 @@ const SSH = {
     services: [{ protocol: "tcp", port: 2222 }],
 } as const
 
-let lab: Lab<"knocker">
+let lab: Lab<"knocker" | "scanner">
 let knocker: Host
 let state: string
 let users: string
@@ -23,7 +23,7 @@ let tests = 0
 const daemons: Daemon[] = []
 
 beforeAll(() => {
-    lab = makeLab(["knocker"])
+    lab = makeLab(["knocker", "scanner"])
     knocker = lab.hosts.knocker
 })
 beforeEach(() => {
@@ -127,6 +127,24 @@ describe("one-time sequences", () => {
         expect(bert).toContain("(bert)")
         expect(bert).not.toContain("anna")
         expect(daemon.log.all.join("\n")).not.toMatch(new RegExp(hits("anna", 0)[0]!.split(":").join("|")))
+    })
+
+    it("are neither opened nor used up by scans of all ports, and let their knockers in meanwhile", async () => {
+        const daemon = await start()
+        await usable(daemon)
+        const scan = (...order: readonly string[]) =>
+            lab.hosts.scanner.run(["nmap", "-n", "-Pn", "-sS", "-T5", ...order, lab.gateway.v4], { timeout: 30_000 })
+        const before = delivered(daemon)
+        const scans = Promise.all([scan("-p-"), scan("-r", "-p", "10100-32000")])
+        await opens(daemon, hits("anna", 0), "anna")
+        for (const { status, stderr } of await scans) expect(status, stderr).toBe(0)
+        await opens(daemon, hits("bert", 0), "bert")
+        const { counters, oneTime } = JSON.parse(ask(daemon, "status", "--json"))
+        // The scans met first hits of both.
+        expect(counters.delivered).toBeGreaterThan(before + 10)
+        expect(opened(daemon)).toBe(2)
+        expect(oneTime.members).toHaveLength(2)
+        for (const member of oneTime.members) expect(member).toMatchObject({ next: 1, left: 5 })
     })
 
     it("stay used after kill -9, and those to come are the same", async () => {

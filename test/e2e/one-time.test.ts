@@ -132,10 +132,12 @@ describe("one-time sequences", () => {
     it("are neither opened nor used up by scans of all ports, and let their knockers in meanwhile", async () => {
         const daemon = await start()
         await usable(daemon)
-        const scan = (...order: readonly string[]) =>
-            lab.hosts.scanner.run(["nmap", "-n", "-Pn", "-sS", "-T5", ...order, lab.gateway.v4], { timeout: 30_000 })
         const before = delivered(daemon)
-        const scans = Promise.all([scan("-p-"), scan("-r", "-p", "10100-32000")])
+        const nmap = ["nmap", "-n", "-Pn", "-sS", "-T5", lab.gateway.v4]
+        const orders = [["-p-"], ["-r", "-p", "10100-32000"]]
+        const scans = Promise.all(
+            orders.map((order) => lab.hosts.scanner.run([...nmap, ...order], { timeout: 30_000 })),
+        )
         await opens(daemon, hits("anna", 0), "anna")
         for (const { status, stderr } of await scans) expect(status, stderr).toBe(0)
         await opens(daemon, hits("bert", 0), "bert")

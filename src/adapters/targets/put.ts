@@ -44,12 +44,12 @@ export function putTarget(options: PutOptions): Target {
                 const refused = await inParallel(names, async (name) => {
                     if (signal.aborted) return "it took too long"
                     const body = await read(name)
-                    return send(`${url}${name}`, { method: "PUT", headers, body }, options.timeout, ending.signal)
+                    return send(url, name, { method: "PUT", headers, body }, options.timeout, ending.signal)
                 })
                 if (refused !== null) return { ok: false, detail: refused }
                 const gone = before.filter((name) => !wanted.has(name))
                 const kept = await inParallel(gone, (name) =>
-                    send(`${url}${name}`, { method: "DELETE", headers }, options.timeout, ending.signal),
+                    send(url, name, { method: "DELETE", headers }, options.timeout, ending.signal),
                 )
                 if (kept !== null) return { ok: false, detail: kept }
                 await remembered.note(names)
@@ -84,9 +84,10 @@ type Sent = {
     readonly body?: Uint8Array
 }
 
-/** Null: it was done. Nothing of the headers is in the sentence. */
+/** Null: it was done. Nothing of the headers is in the sentence, nor the file's name, which is somebody's address. */
 async function send(
     url: string,
+    name: string,
     { method, headers, body }: Sent,
     timeout: number,
     signal: AbortSignal,
@@ -94,7 +95,7 @@ async function send(
     const what = `${method} ${url}`
     try {
         const type: [string, string][] = body === undefined ? [] : [["content-type", "text/plain; charset=us-ascii"]]
-        const response = await fetch(url, {
+        const response = await fetch(`${url}${name}`, {
             method,
             headers: [...type, ...headers.map(([name, value]): [string, string] => [name, value])],
             ...(body && { body }),
@@ -106,7 +107,7 @@ async function send(
         await response.body?.cancel()
         const { status } = response
         if (response.ok || (method === "DELETE" && (status === 404 || status === 410))) return null
-        const location = response.headers.get("location")
+        const location = response.headers.get("location")?.replaceAll(name, "…") ?? null
         if (status >= 300 && status < 400)
             return `${what}: ${status}: it is elsewhere${location === null ? "" : `, at ${location}`}: write that address`
         return `${what}: ${status}${HINTS[status] ?? ""}`
@@ -114,7 +115,7 @@ async function send(
         if (error instanceof Error && error.name === "TimeoutError")
             return `${what}: no answer within ${timeout / 1000} s`
         const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-        return `${what}: ${messageOf(cause)}`
+        return `${what}: ${messageOf(cause).replaceAll(name, "…")}`
     }
 }
 

@@ -63,7 +63,7 @@ const bundleShape = z.object({
     key: z.string(),
     place: z.string(),
     files: z.array(z.object({ kind: z.string(), name: z.string() })),
-    /** The counter that is next, so many in the bundle, and the last use that this daemon has seen. */
+    /** The counter that is next, so many in the bundle, and the last use that is known of. */
     doors: z.array(z.object({ door: z.string(), next: count, left: count, used: nullable })),
     publication: publicationShape,
     /** The text of the bundle, if that was asked for. */

@@ -7,7 +7,7 @@ export type KnockerStanding = {
     readonly door: string
     /** The counter whose sequence is the next: so many were used or skipped. */
     readonly next: number
-    /** When the knocker last opened the door (milliseconds since 1970), as far as this daemon has seen it; null: never. */
+    /** When the knocker last used one (milliseconds since 1970), as far as trail or daemon know; null: they do not. */
     readonly used: number | null
 }
 

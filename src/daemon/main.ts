@@ -92,7 +92,7 @@ async function begin(options: RunOptions, env: Terminal["env"], { clock, log, op
     for (const issue of reading.issues) if (issue.severity !== "note") opening.issue(issue)
     if (!reading.ok) {
         opening.error("the configuration has errors: nothing was started and nothing was changed")
-        const forbidden = files.some(({ text }) => typeof text !== "string" && text.trouble === "permission")
+        const forbidden = reading.issues.some(({ code }) => code === "forbidden")
         return forbidden ? EXIT.permission : EXIT.configuration
     }
     try {

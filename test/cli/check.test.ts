@@ -1,5 +1,8 @@
 import { once } from "node:events"
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { expect, test } from "vitest"
 import { LINK_RAW, LINK_SLL } from "../../src/core/net/frame.ts"
 import { writePcap } from "../../src/core/net/pcap.ts"
@@ -12,6 +15,7 @@ hide = true
 [door.sequence]
 hits = ["32144", "21312:udp", "48231", "icmp:321"]
 `
+const AGE = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 const CLOSE = `[[door]]
 name = "close"
 closes = ["ssh"]
@@ -268,6 +272,71 @@ run = ["/bin/sh"]
         ! postern: 1 door, no problems
         `,
     )
+})
+
+test("postern check: directories, files and programs that the user whom the daemon runs as has no right to", () => {
+    const folder = mkdtempSync(join(tmpdir(), "postern-rights-"))
+    try {
+        chmodSync(folder, 0o755)
+        // Whoever has the state runs the daemon; root is asked about another.
+        mkdirSync(join(folder, "state"))
+        if (process.geteuid!() === 0) chownSync(join(folder, "state"), 65_534, 65_534)
+        mkdirSync(join(folder, "closed"), { mode: 0o555 })
+        mkdirSync(join(folder, "room"))
+        chmodSync(join(folder, "room"), 0o777)
+        for (const [name, mode] of [
+            ["open", 0o644],
+            ["theirs", 0o000],
+            ["copy", 0o666],
+            ["sync", 0o010],
+        ] as const) {
+            writeFileSync(join(folder, name), "x: y\n")
+            chmodSync(join(folder, name), mode)
+        }
+        const put = (headers: string) =>
+            `[[bundles.publish]]\nput = "https://a.example/"\nheaders = "${folder}/${headers}"\n`
+        const text = `[gateway]
+state = "${folder}/state"
+[[door]]
+name = "ssh"
+[door.command]
+start = ["/bin/true"]
+[door.one_time]
+[bundles]
+gateway = "gw.example.org"
+[[bundles.publish]]
+directory = "${folder}/room"
+[[bundles.publish]]
+directory = "${folder}/closed"
+[[bundles.publish]]
+directory = "${folder}/gone"
+${put("open")}${put("theirs")}${put("gone")}
+[[bundles.publish]]
+run = ["${folder}/copy", "{directory}"]
+[[bundles.publish]]
+run = ["${folder}/sync", "{directory}"]
+[[bundles.publish]]
+run = ["/bin/true"]
+`
+        session(
+            { "a.toml": text, "users.d/anna.toml": `keys = ["${AGE}"]\n` },
+            `
+            $ postern check a.toml
+            a.toml:13:13: warning: bundles.publish[1].directory: the user whom the daemon runs as, …
+            a.toml:15:13: warning: bundles.publish[2].directory: there is no such directory on this host, …
+            a.toml:18:11: warning: bundles.publish[3].headers: others can read this file, …
+            a.toml:21:11: warning: bundles.publish[4].headers: there is no such file, or the user whom …
+            a.toml:24:11: warning: bundles.publish[5].headers: there is no such file, or the user whom …
+            a.toml:27:8: warning: bundles.publish[6].run[0]: there is no such program on this host, …
+            a.toml:29:8: warning: bundles.publish[7].run[0]: the user whom the daemon runs as, …
+            ! postern: 1 door, 7 warnings…
+            $ postern check --no-host a.toml
+            ! postern: 1 door, no problems
+            `,
+        )
+    } finally {
+        rmSync(folder, { recursive: true })
+    }
 })
 
 const KNOCKD = `[options]

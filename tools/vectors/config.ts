@@ -234,6 +234,17 @@ const SCENARIOS: readonly Scenario[] = [
         ],
         { lacks: ["directory /srv/a", "program /bin/c"], knockers: 1 },
     ),
+    scenario(
+        "host/lacks-rights",
+        `${ssh("").replace(/\[door.sequence\][\s\S]*/, "[door.one_time]\n")}[bundles]\ngateway = "g.example"\n[[bundles.publish]]\ndirectory = "/srv/a"\n[[bundles.publish]]\nput = "https://a.example/"\nheaders = "/etc/missing"\n[[bundles.publish]]\nput = "https://b.example/"\nheaders = "/etc/open"\n[[bundles.publish]]\nrun = ["/root/copy", "{directory}"]\n`,
+        [
+            "10:13 warning not-its-directory bundles.publish[0].directory",
+            "13:11 warning not-its-file bundles.publish[1].headers",
+            "16:11 warning headers-readable bundles.publish[2].headers",
+            "18:8 warning not-its-program bundles.publish[3].run[0]",
+        ],
+        { lacks: ["writing /srv/a", "reading /etc/missing", "secrecy /etc/open", "running /root/copy"], knockers: 1 },
+    ),
     scenario("door/nothing-listens", ssh(""), ["3:10 note nothing-listens door.ssh.opens[0]"], { listening: [] }),
 
     wrongHit("port-0", '"0"'),

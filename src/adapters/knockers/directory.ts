@@ -5,7 +5,7 @@
 import { type BigIntStats, lstatSync, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { MAX_KNOCKERS, MAX_PROBLEMS } from "../../core/config/defaults.ts"
-import type { Problem } from "../../core/config/issues.ts"
+import { type Problem, unreadable } from "../../core/config/issues.ts"
 import type { KnockersRead } from "../../core/config/parse.ts"
 import { issuesIn } from "../../core/config/places.ts"
 import {
@@ -113,7 +113,7 @@ function list(directory: string): Listed {
     } catch (error) {
         const trouble = troubleOf(error)
         const missing = trouble.trouble === "missing"
-        problems.push(missing ? { code: "knockers-missing" } : { code: "unreadable", ...trouble })
+        problems.push(missing ? { code: "knockers-missing" } : unreadable("knockers", trouble))
     }
     const seen = names.filter((name) => !isBackup(name))
     const strange = seen.filter((name) => knockerName(name) === null).slice(0, MAX_PROBLEMS)

@@ -100,7 +100,7 @@ const KNOCKD_CONF = "/etc/knockd.conf"
 
 /** A configuration of ours. */
 function checkedOf(files: readonly ConfigFile[], reading: Reading): Checked {
-    const refused = files.some((one) => typeof one.text !== "string" && one.text.trouble === "permission")
+    const refused = reading.issues.some(({ code }) => code === "forbidden")
     const doors = reading.ok ? reading.config.doors.map(({ name }) => name) : []
     return { ok: reading.ok, files: files.map((one) => one.file), doors, issues: reading.issues, refused }
 }
@@ -147,12 +147,24 @@ async function thisHost(): Promise<HostFacts> {
     const { socketServices } = await import("../../adapters/services/sockets.ts")
     const { isDirectoryMissing, isProgramMissing } = await import("../../adapters/commands/present.ts")
     const { groupId } = await import("../../adapters/control/group.ts")
-    const asks = {
+    const { isOpenToOthers, lacksRight } = await import("../../adapters/commands/rights.ts")
+    const asks: Readonly<Record<Parameters<Lacks>[0], (name: string, state: string) => boolean>> = {
         program: isProgramMissing,
         directory: isDirectoryMissing,
-        group: (name: string) => groupId(name) === undefined,
+        group: (name) => groupId(name) === undefined,
+        secrecy: isOpenToOthers,
+        reading: (name, state) => lacksRight("reading", name, state),
+        writing: (name, state) => lacksRight("writing", name, state),
+        running: (name, state) => lacksRight("running", name, state),
     }
-    const lacks: Lacks = (kind, name) => asks[kind](name)
+    // Many doors can run the same program, and each question may take one of its own.
+    const known = new Map<string, boolean>()
+    const lacks: Lacks = (kind, name, state) => {
+        const question = `${kind} ${name}`
+        const answer = known.get(question) ?? asks[kind](name, state)
+        known.set(question, answer)
+        return answer
+    }
     try {
         return { listening: socketServices().offered(), lacks }
     } catch {

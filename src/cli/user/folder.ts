@@ -32,8 +32,7 @@ export async function openFolder(config: string | undefined, terminal: Terminal)
     if (!reading.ok) {
         for (const issue of reading.issues) if (issue.severity === "error") terminal.say(formatIssue(issue))
         terminal.error("the configuration has errors", "postern check shows them, and what is unwise")
-        const refused = files.some(({ text }) => typeof text !== "string" && text.trouble === "permission")
-        return refused ? EXIT.permission : EXIT.configuration
+        return codeOf(reading.issues)
     }
     const { bundles, doors } = reading.config
     if (bundles === null) {
@@ -93,8 +92,11 @@ export async function readKnockers(folder: Folder, terminal: Terminal): Promise<
 function tellIssues(issues: readonly Issue[], terminal: Terminal): ExitCode {
     for (const issue of issues) terminal.say(formatIssue(issue))
     terminal.error("files of knockers have errors", "mend the lines above")
-    const refused = issues.some(({ code, message }) => code === "unreadable" && message.startsWith("no permission"))
-    return refused ? EXIT.permission : EXIT.configuration
+    return codeOf(issues)
+}
+
+function codeOf(issues: readonly Issue[]): ExitCode {
+    return issues.some(({ code }) => code === "forbidden") ? EXIT.permission : EXIT.configuration
 }
 
 /** Writes the file of a knocker, durably; 0, or the exit code after an error that has been told. */

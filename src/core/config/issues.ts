@@ -64,12 +64,33 @@ export type Kind =
 /** Why a file could not be read. */
 export type Trouble = "missing" | "permission" | "not-a-file" | "not-utf8" | "too-large" | "failed"
 
+/** What could not be read: a file of the configuration, that of a knocker, or the directory of those. */
+export type Unread = "configuration" | "knocker" | "knockers"
+
+/** That something could not be read, as a problem of it. */
+export function unreadable(what: Unread, read: { readonly trouble: Trouble; readonly detail: string }): Mistake {
+    const { trouble, detail } = read
+    return trouble === "permission" ? { code: "forbidden" } : { code: "unreadable", what, trouble, detail }
+}
+
+/** Is there no text, so that the problem is of the file as a whole? */
+export function isUnread({ code }: Problem): boolean {
+    return code === "unreadable" || code === "forbidden"
+}
+
 /** Everything that is found; `code` says which. */
 export type Problem = Mistake | Doubt
 
 /** What makes a configuration unusable. */
 type Mistake =
-    | { readonly code: "unreadable"; readonly trouble: Trouble; readonly detail: string }
+    | {
+          readonly code: "unreadable"
+          readonly what: Unread
+          readonly trouble: Exclude<Trouble, "permission">
+          readonly detail: string
+      }
+    /** A file or directory that only others may read. */
+    | { readonly code: "forbidden" }
     | { readonly code: "syntax"; readonly detail: string; readonly line: number; readonly column: number }
     /** `near`: what was probably meant; `home`: the table where that key belongs, if it is another one. */
     | {
@@ -156,6 +177,11 @@ export type Doubt =
     | { readonly code: "no-program" }
     | { readonly code: "no-group" }
     | { readonly code: "no-directory" }
+    /** The user whom the daemon runs as may not run this program, write into this directory, or read this file. */
+    | { readonly code: "not-its-program" }
+    | { readonly code: "not-its-directory" }
+    | { readonly code: "not-its-file" }
+    | { readonly code: "headers-readable" }
     | { readonly code: "always-everyone" }
     | { readonly code: "always-unhidden" }
     | { readonly code: "uniform-unused" }
@@ -197,6 +223,10 @@ const SEVERITIES: Readonly<Record<Doubt["code"], Severity>> = {
     "no-program": "warning",
     "no-group": "warning",
     "no-directory": "warning",
+    "not-its-program": "warning",
+    "not-its-directory": "warning",
+    "not-its-file": "warning",
+    "headers-readable": "warning",
     "always-everyone": "warning",
     "always-unhidden": "warning",
     "uniform-unused": "warning",

@@ -12,7 +12,7 @@ import type { Bundles, Config, Gateway } from "./config.ts"
 import { GATEWAY, MAX_DOORS, MAX_HOOKS, MAX_PROBLEMS } from "./defaults.ts"
 import { DOOR_NAME } from "./fields.ts"
 import { checkHost, type Lacks } from "./host.ts"
-import { type Found, type Issue, type Path, severityOf, type Trouble } from "./issues.ts"
+import { type Found, type Issue, isUnread, type Path, severityOf, type Trouble, unreadable } from "./issues.ts"
 import { checkBundles, checkUpcoming } from "./one-time.ts"
 import { issuesIn } from "./places.ts"
 import { checkHooks, checkRules, type DoorEntry, type HookEntry } from "./rules.ts"
@@ -63,7 +63,7 @@ export type Reading =
 export async function readConfig(files: readonly ConfigFile[], facts: HostFacts): Promise<Reading> {
     const parsed = parseFiles(files)
     // A [gateway] with mistakes, or one in a file that cannot be read, is not compared.
-    const unread = parsed.found.some(({ problem: { code } }) => code === "unreadable" || code === "syntax")
+    const unread = parsed.found.some(({ problem }) => problem.code === "syntax" || isUnread(problem))
     const gateway = parsed.gatewayFile === null && !unread ? GATEWAY : parsed.gateway
     const fixed =
         facts.running && gateway && fixedSettings(facts.running, gateway, parsed.gatewayFile ?? files[0]!.file)
@@ -198,7 +198,7 @@ function readHook(raw: unknown, index: number, file: string, add: (placed: Place
 type Root = { readonly table: Readonly<Record<string, unknown>> } | Placed
 
 function parseToml(text: ConfigFile["text"]): Root {
-    if (typeof text !== "string") return { path: [], problem: { code: "unreadable", ...text } }
+    if (typeof text !== "string") return { path: [], problem: unreadable("configuration", text) }
     const read = readToml(text)
     if (read.ok) return read
     const { detail, line, column } = read

@@ -1,7 +1,7 @@
 /** The sentences for what can be wrong with a configuration: what is wrong, and how to mend it. */
 import { formatDuration } from "../knock/language.ts"
 import { refusalText } from "../knock/texts.ts"
-import type { Kind, Problem, Trouble } from "./issues.ts"
+import type { Kind, Problem, Trouble, Unread } from "./issues.ts"
 
 type Texts = { readonly [C in Problem["code"]]: (problem: Extract<Problem, { code: C }>) => string }
 
@@ -44,17 +44,34 @@ const KINDS: Readonly<Record<Kind, string>> = {
     url: 'an address such as "https://example.org/knock/"',
 }
 
-const TROUBLES: Readonly<Record<Trouble, string>> = {
-    missing: "there is no such file: make one, or name another with --config (postern.toml(5) begins with an example)",
-    permission: "no permission to read it: run as root, or as the user whom the daemon runs as",
-    "not-a-file": "not a file",
-    "not-utf8": "not UTF-8 text: save it as UTF-8",
-    "too-large": "larger than any sensible configuration (1 MiB a file, 4 MiB together): is it the right file?",
-    failed: "cannot be read",
+const UNREAD: Readonly<Record<Unread, Readonly<Record<Exclude<Trouble, "permission">, string>>>> = {
+    configuration: {
+        missing:
+            "there is no such file: make one, or name another with --config (postern.toml(5) begins with an example)",
+        "not-a-file": "not a file",
+        "not-utf8": "not UTF-8 text: save it as UTF-8",
+        "too-large": "larger than any sensible configuration (1 MiB a file, 4 MiB together): is it the right file?",
+        failed: "cannot be read",
+    },
+    knocker: {
+        missing: "a link that leads nowhere: mend it, or take it away",
+        "not-a-file": "not a file: the file of a knocker is meant to be here",
+        "not-utf8": "not UTF-8 text: save it as UTF-8",
+        "too-large": "larger than any sensible file of a knocker (256 KiB): is it the right file?",
+        failed: "cannot be read",
+    },
+    knockers: {
+        missing: "there is no such directory: postern user add makes it",
+        "not-a-file": "not a directory: `users` of [bundles] names the one with the files of knockers",
+        "not-utf8": "cannot be read",
+        "too-large": "cannot be read",
+        failed: "cannot be read",
+    },
 }
 
 const TEXTS: Texts = {
-    unreadable: ({ trouble, detail }) => TROUBLES[trouble] + (detail === "" ? "" : `: ${detail}`),
+    unreadable: ({ what, trouble, detail }) => UNREAD[what][trouble] + (detail === "" ? "" : `: ${detail}`),
+    forbidden: () => "no permission to read it: run as root, or as the user whom the daemon runs as",
     syntax: ({ detail }) => `not valid TOML: ${detail}`,
     "unknown-key": ({ key, table, near, home }) => {
         const wrong = `${JSON.stringify(key)} is not a key of ${table}`
@@ -161,6 +178,13 @@ const TEXTS: Texts = {
         "there is no such group on this host, so that root alone could ask: make it with groupadd --system",
     "no-directory": () =>
         "there is no such directory on this host, so nothing can be published there: make it, for the user whom the daemon runs as",
+    "not-its-program": () =>
+        "the user whom the daemon runs as, who has the directory `state`, cannot run it: chmod a+x it and open the way to it",
+    "not-its-directory": () =>
+        "the user whom the daemon runs as, who has the directory `state`, cannot write there: chown it to that user",
+    "not-its-file": () =>
+        "there is no such file, or the user whom the daemon runs as cannot read it, so nothing is put there: make it, and chown it to that user",
+    "headers-readable": () => "others can read this file, and the daemon refuses to send what is in it: chmod 600",
     "always-everyone": () => "everyone: nobody needs to knock, and the service is not hidden at all",
     "always-unhidden": () => "always has no effect without hide = true: the service is not kept from anyone",
     "uniform-unused": () => 'uniform has no effect with capture = "packet-socket"',

@@ -1,7 +1,7 @@
 /** Who gets one-time sequences, as the operator's file about them says (spec/one-time.md, section 1). */
 
 import { DOOR_NAME } from "../config/fields.ts"
-import type { Found, Issue, Path, Trouble } from "../config/issues.ts"
+import { type Found, type Issue, type Path, type Trouble, unreadable } from "../config/issues.ts"
 import { issuesIn } from "../config/places.ts"
 import { knockerTable } from "../config/schema.ts"
 import { nearest } from "../config/suggest.ts"
@@ -71,7 +71,7 @@ export function fileOfKnocker(name: string): string {
 export async function parseKnocker({ name, file, text, mode }: KnockerFile, readKey: ReadKey): Promise<KnockerRead> {
     const found: Omit<Found, "file">[] = []
     const knocker = typeof text === "string" ? await read(name, text, readKey, found) : null
-    if (typeof text !== "string") found.push({ path: [], problem: { code: "unreadable", ...text } })
+    if (typeof text !== "string") found.push({ path: [], problem: unreadable("knocker", text) })
     if (mode !== undefined && (mode & 0o022) !== 0) found.push({ path: [], problem: { code: "writable" } })
     const issues = await issuesIn(file, typeof text === "string" ? text : null, found, formatPath)
     const wrong = issues.some(({ severity }) => severity === "error")

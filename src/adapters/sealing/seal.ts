@@ -6,7 +6,7 @@ import type { Sealed, Sealer } from "../../ports/sealing.ts"
 import { nameOf, readValidKey } from "./portable/certificate.ts"
 import { sealAge } from "./seal-age.ts"
 import { sealOpenPgp } from "./seal-openpgp.ts"
-import { type Wrapper, wrapperOf } from "./stanzas.ts"
+import { triedWrapperOf, wrapperOf } from "./stanzas.ts"
 
 /** Of a key that is no point of its curve. */
 const NOBODYS = "nobody can have this key: it is damaged"
@@ -31,7 +31,7 @@ export const sealer: Sealer = {
  */
 export async function recipientFault(recipient: Recipient): Promise<string | null> {
     if (recipient.kind === "openpgp") return null
-    const wrapper = wrapperOf(recipient)
+    const wrapper = triedWrapperOf(recipient)
     if (wrapper === null) return NOBODYS
     if (typeof wrapper !== "string") return null
     // The library's own are tried by making a file.
@@ -39,14 +39,8 @@ export async function recipientFault(recipient: Recipient): Promise<string | nul
 }
 
 async function forAge(text: Uint8Array, recipients: readonly Recipient[]): Promise<Sealed> {
-    const wrappers: Wrapper[] = []
-    for (const recipient of recipients) {
-        const wrapper = wrapperOf(recipient)
-        if (wrapper === null) return refused(recipient, NOBODYS)
-        wrappers.push(wrapper)
-    }
     try {
-        return { ok: true, file: await sealAge(text, wrappers) }
+        return { ok: true, file: await sealAge(text, recipients.map(wrapperOf)) }
     } catch (error) {
         for (const recipient of recipients) {
             const fault = await recipientFault(recipient)

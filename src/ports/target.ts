@@ -12,6 +12,7 @@ export type Files = {
 export type Ending = {
     readonly aborted: boolean
     readonly addEventListener: (event: "abort", heard: () => void) => void
+    readonly removeEventListener: (event: "abort", heard: () => void) => void
 }
 
 /**

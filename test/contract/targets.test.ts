@@ -305,6 +305,20 @@ describe("putTarget()", () => {
         expect(heard.map((one) => one.url)).toEqual([`/k/${name("a")}`])
     })
 
+    it("keeps nothing of a publication that is over: there are many before the signal ends them", async () => {
+        let heard = 0
+        const signal = {
+            aborted: false,
+            addEventListener: () => heard++,
+            removeEventListener: () => heard--,
+        }
+        for (const code of [201, 500]) {
+            status(code)
+            await target().publish(filesOf({ [name("a")]: "1" }), signal)
+            expect(heard).toBe(0)
+        }
+    })
+
     it("sends no more after the first refusal, and all of it the next time", async () => {
         const many = Object.fromEntries(Array.from("abcdefghij", (letter) => [name(letter), letter]))
         status(500)

@@ -52,7 +52,12 @@ export class PlainDesk implements Desk {
         return [...this.people.values()]
     }
 
+    knocker(name: string): Knocker | null {
+        return this.people.get(name) ?? null
+    }
+
     upcoming(name: string): readonly BundleDoor[] {
+        if (this.waits !== null) return []
         const from = this.next.get(name) ?? 0
         const sequences = Array.from({ length: 10 }, (_, i) => ({ counter: from + i, hits: hitsOf(name, from + i) }))
         return [{ name: "ssh", opens: [{ protocol: "tcp", port: 22 }], within: 15_000, sequences }]

@@ -35,7 +35,8 @@ export function putTarget(options: PutOptions): Target {
             const headers = readHeaders(options.headers)
             if (typeof headers === "string") return { ok: false, detail: headers }
             const ending = new AbortController()
-            signal.addEventListener("abort", () => ending.abort())
+            const end = () => ending.abort()
+            signal.addEventListener("abort", end)
             try {
                 const wanted = new Set(names)
                 const before = (await remembered.names()).filter((name) => PLACE.test(name))
@@ -56,6 +57,9 @@ export function putTarget(options: PutOptions): Target {
                 return { ok: true }
             } catch (error) {
                 return { ok: false, detail: messageOf(error) }
+            } finally {
+                // The signal outlives publications, of which there are many.
+                signal.removeEventListener("abort", end)
             }
         },
     }

@@ -17,6 +17,8 @@ export interface Desk {
     waitsFor(): string | null
     /** Everybody who has keys, by name. */
     knockers(): readonly Knocker[]
+    /** Who has this name now; null: nobody. */
+    knocker(name: string): Knocker | null
     /**
      * The doors that open for this knocker, each with its upcoming sequences, the next one first, without those that
      * would not count now because something listens on one of their ports. Empty: no such knocker, or `waitsFor`.

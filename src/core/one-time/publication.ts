@@ -12,8 +12,8 @@ import { type FileKind, fileKindOf, type Recipient } from "./recipient.ts"
 export type PlannedFile = {
     readonly name: string
     readonly kind: FileKind
-    /** Whose it is; null: nobody's, there to fill the web root up. */
-    readonly for: { readonly knocker: string; readonly recipients: readonly Recipient[] } | null
+    /** The name of the knocker whose it is; null: nobody's, there to fill the web root up. */
+    readonly for: string | null
 }
 
 /** In which order files of one kind after the other are made where names do not matter. */
@@ -34,7 +34,7 @@ export function planFiles(
         return kindsOf(recipients).map((kind) => ({
             name: fileNameOf(digests, place, kind),
             kind,
-            for: { knocker: name, recipients: recipients.filter((one) => fileKindOf(one.kind) === kind) },
+            for: name,
         }))
     })
     const dummies = Array.from({ length: Math.max(0, least - files.length) }, (_, n): PlannedFile => {
@@ -45,7 +45,12 @@ export function planFiles(
 
 /** The kinds of file that these keys can read. */
 export function kindsOf(recipients: readonly Recipient[]): readonly FileKind[] {
-    return FILE_KINDS.filter((kind) => recipients.some((one) => fileKindOf(one.kind) === kind))
+    return FILE_KINDS.filter((kind) => readersOf(recipients, kind).length > 0)
+}
+
+/** Those of these keys that can read a file of this kind. */
+export function readersOf(recipients: readonly Recipient[], kind: FileKind): readonly Recipient[] {
+    return recipients.filter((one) => fileKindOf(one.kind) === kind)
 }
 
 /** What all bundles of one publication have in common. Times are milliseconds. */

@@ -124,6 +124,10 @@ export class OneTimeDesk implements Desk {
         return [...this.#knockers.values()]
     }
 
+    knocker(name: string): Knocker | null {
+        return this.#knockers.get(name) ?? null
+    }
+
     upcoming(name: string): readonly BundleDoor[] {
         const knocker = this.#knockers.get(name)
         if (knocker === undefined || this.#waits !== null) return []

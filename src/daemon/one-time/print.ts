@@ -2,13 +2,15 @@
 import { randomBytes } from "node:crypto"
 import { signBundle, type signingKey } from "../../adapters/sealing/sign.ts"
 import { formatBundle, formatSigned } from "../../core/one-time/bundle.ts"
-import { bundleOf, type Edition, type PlannedFile } from "../../core/one-time/publication.ts"
+import { bundleOf, type Edition, type PlannedFile, readersOf } from "../../core/one-time/publication.ts"
 import { type Recipient, recipientOfX25519 } from "../../core/one-time/recipient.ts"
 import type { PublisherKeeping } from "./publisher.ts"
 import type { Half, Turn } from "./spool.ts"
 
 /** Ours (ms): so long at a time; then packets have as long. */
 const PIECE_MS = 2
+/** Ours: for so many pieces a reload is waited for; then the publication is begun anew when there are sequences. */
+const RELOAD_MOST = 1000
 /** Ours: files that are sealed at once. */
 const AT_ONCE = 8
 
@@ -73,9 +75,9 @@ export class Print {
         if (failed !== null) throw failed
     }
 
-    /** The file; null: none of these keys can receive. */
+    /** The file; null: none of his keys can receive. */
     async #seal(planned: PlannedFile): Promise<Uint8Array | null> {
-        const { sealer, wall } = this.#keeping
+        const { desk, sealer, wall } = this.#keeping
         if (planned.for === null) {
             const text = new Uint8Array(this.#longest)
             const sealed = await sealer.seal(text, planned.kind, [nobody()], wall())
@@ -83,10 +85,15 @@ export class Print {
             return sealed.file
         }
         await this.#breathe()
-        const { knocker } = planned.for
+        // In the middle of a reload nobody has sequences, and a file without would take the place of a good one.
+        for (let tries = 0; desk.waitsFor() !== null; tries++) await this.#reloaded(tries)
+        const knocker = planned.for
+        // Together with the text, and now: a reload may have given him other keys since this was planned, and sequences
+        // are for those keys alone that they are made of.
+        let recipients = readersOf(desk.knocker(knocker)?.recipients ?? [], planned.kind)
+        if (recipients.length === 0) return null
         const text = this.#textOf(knocker)
         this.#longest = Math.max(this.#longest, text.length)
-        let recipients = planned.for.recipients
         while (recipients.length > 0) {
             const sealed = await sealer.seal(text, planned.kind, recipients, wall())
             if (sealed.ok) return sealed.file
@@ -103,6 +110,12 @@ export class Print {
         const signed = formatBundle(bundleOf(this.#edition, knocker, this.#keeping.desk.upcoming(knocker)))
         const signatures = this.#signing.map((key) => base64(signBundle(key, signed)))
         return Buffer.from(formatSigned({ signed, signatures }), "latin1")
+    }
+
+    /** Waits for a moment. Throws, for people, if it was waited for long. */
+    async #reloaded(tries: number): Promise<void> {
+        if (tries === RELOAD_MOST) throw new Error(this.#keeping.desk.waitsFor() ?? "")
+        await new Promise((resolve) => setTimeout(resolve, PIECE_MS))
     }
 
     /** After a piece of work as long a rest: packets come first. */

@@ -68,6 +68,8 @@ const NOTHING: Bringing = { brought: Promise.resolve() }
 export class Publisher {
     readonly #keeping: PublisherKeeping
     #outlets = new Map<string, Outlet>()
+    /** Of an earlier configuration, which still end. */
+    readonly #leaving = new Set<Promise<void>>()
     #timer: NodeJS.Timeout | undefined
     #schedule: NodeJS.Timeout | undefined
     #running: Promise<void> | null = null
@@ -123,7 +125,8 @@ export class Publisher {
         this.#stopped = true
         clearTimeout(this.#timer)
         clearTimeout(this.#schedule)
-        await Promise.all([...this.#outlets.values()].map((outlet) => outlet.stop()))
+        for (const outlet of this.#outlets.values()) this.#leave(outlet)
+        await Promise.all(this.#leaving)
         await this.#running
     }
 
@@ -187,7 +190,7 @@ export class Publisher {
     async #publish(): Promise<Bringing> {
         const { desk, bundles: inForce, spool, wall } = this.#keeping
         const bundles = inForce()
-        await this.#turnOutlets(bundles)
+        this.#turnOutlets(bundles)
         if (bundles === null) return NOTHING
         const waits = desk.waitsFor()
         if (waits !== null) throw new Error(waits)
@@ -229,24 +232,26 @@ export class Publisher {
     }
 
     /** The targets of this configuration: those that stay go on as they were. */
-    async #turnOutlets(bundles: Bundles | null): Promise<void> {
+    #turnOutlets(bundles: Bundles | null): void {
         const { target, wall, log } = this.#keeping
         const wanted = new Map((bundles?.publish ?? []).map((one) => [JSON.stringify(one), one]))
         const next = new Map<string, Outlet>()
         for (const [key, one] of wanted) next.set(key, this.#outlets.get(key) ?? new Outlet(target(one), { wall, log }))
         const gone = [...this.#outlets].filter(([key]) => !wanted.has(key))
         this.#outlets = next
-        await Promise.all(gone.map(([, outlet]) => outlet.stop()))
+        for (const [, outlet] of gone) this.#leave(outlet)
+    }
+
+    /** A program may take until its time is over: nobody waits for a target that is none any more. */
+    #leave(outlet: Outlet): void {
+        const left = outlet.stop().finally(() => this.#leaving.delete(left))
+        this.#leaving.add(left)
     }
 }
 
 /** Who has none of the files that were planned for him. */
 function withoutFile(plan: readonly PlannedFile[], made: readonly { readonly name: string }[]): ReadonlySet<string> {
     const there = new Set(made.map(({ name }) => name))
-    const readers = new Set(
-        plan.flatMap((file) => (file.for !== null && there.has(file.name) ? [file.for.knocker] : [])),
-    )
-    return new Set(
-        plan.flatMap((file) => (file.for === null || readers.has(file.for.knocker) ? [] : [file.for.knocker])),
-    )
+    const readers = new Set(plan.flatMap((file) => (file.for !== null && there.has(file.name) ? [file.for] : [])))
+    return new Set(plan.flatMap((file) => (file.for === null || readers.has(file.for) ? [] : [file.for])))
 }

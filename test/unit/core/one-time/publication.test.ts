@@ -2,7 +2,7 @@ import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { DIGESTS } from "../../../../src/adapters/system/digests.ts"
 import { PLACE } from "../../../../src/core/one-time/place.ts"
-import { bundleOf, nextChanged, nextSerial, planFiles } from "../../../../src/core/one-time/publication.ts"
+import { bundleOf, nextChanged, nextSerial, planFiles, readersOf } from "../../../../src/core/one-time/publication.ts"
 import type { RecipientKind } from "../../../../src/core/one-time/recipient.ts"
 
 const KEY = new Uint8Array(32).fill(7)
@@ -17,12 +17,14 @@ const nameOf = (...people: string[]) =>
         KEY,
         people.map((name) => knocker(name, "age")),
         9,
-    ).find((file) => file.for?.knocker === "anna")?.name
+    ).find((file) => file.for === "anna")?.name
 
 describe("planFiles()", () => {
     it("plans a file for each kind of a knocker's keys, with the keys that can read it", () => {
-        const files = planFiles(DIGESTS, KEY, [knocker("anna", "age", "openpgp", "ssh-rsa", "age-pq")], 0)
-        const kinds = files.map(({ kind, for: whose }) => [kind, whose?.recipients.map((one) => one.kind)])
+        const anna = knocker("anna", "age", "openpgp", "ssh-rsa", "age-pq")
+        const files = planFiles(DIGESTS, KEY, [anna], 0)
+        const kinds = files.map(({ kind }) => [kind, readersOf(anna.recipients, kind).map((one) => one.kind)])
+        expect(files.map((file) => file.for)).toEqual(["anna", "anna", "anna"])
         expect(new Set(kinds)).toEqual(
             new Set([
                 ["age", ["age", "ssh-rsa"]],

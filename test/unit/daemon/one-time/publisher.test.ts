@@ -4,12 +4,13 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { sealer } from "../../../../src/adapters/sealing/seal.ts"
 import { signingKey, verifySignature } from "../../../../src/adapters/sealing/sign.ts"
 import { directoryTarget } from "../../../../src/adapters/targets/directory.ts"
+import type { Bundles } from "../../../../src/core/config/config.ts"
 import { signedBytes } from "../../../../src/core/one-time/accept.ts"
 import { parseSigned } from "../../../../src/core/one-time/bundle.ts"
 import { Spool } from "../../../../src/daemon/one-time/spool.ts"
 import type { Sealer } from "../../../../src/ports/sealing.ts"
 import type { Target } from "../../../../src/ports/target.ts"
-import { bundleIn, gateway, gatewayFolder, KEYS, PlainDesk, reader, seen } from "../../../lab/publication.ts"
+import { bundleIn, decrypted, gateway, gatewayFolder, KEYS, PlainDesk, reader, seen } from "../../../lab/publication.ts"
 
 let folder = ""
 let desk = new PlainDesk()
@@ -143,6 +144,74 @@ describe("Publisher", () => {
             expect(second.map(({ name }) => name)).toEqual(first.map(({ name }) => name))
             expect(second[0]!.changed).toBeGreaterThan(first[0]!.changed)
         }
+    })
+
+    it("seals what keys were made for to these keys alone, and nobody a list of nothing, when people change meanwhile", async () => {
+        const [old, other] = [await reader("k"), await reader("k")]
+        const names = Array.from({ length: 20 }, (_, i) => `k${i}`)
+        for (const name of names) desk.add(name, old.recipient)
+        let sealed = 0
+        const seal: Sealer["seal"] = async (...words) => {
+            if (++sealed === 1) {
+                desk.waits = "sequences are being made"
+                setTimeout(() => {
+                    for (const name of names) {
+                        desk.add(name, other.recipient)
+                        desk.next.set(name, 100)
+                    }
+                    desk.people.delete("k7")
+                    desk.people.delete("k8")
+                    desk.waits = null
+                }, 20)
+            }
+            return sealer.seal(...words)
+        }
+        const { publisher } = start({ more: { sealer: { seal } } })
+        await publisher.publishNow()
+        const counters = { old: [] as string[], other: [] as string[] }
+        for (const { text } of seen(www())) {
+            const whose = await decrypted(text, old.identity).then(
+                () => "old" as const,
+                () => "other" as const,
+            )
+            const bundle = await decrypted(text, { old, other }[whose].identity)
+            counters[whose].push(/^hits ssh (\d+) /m.exec(bundle)?.[1] ?? "none")
+        }
+        expect(new Set(counters.old)).toEqual(new Set(["0"]))
+        expect(new Set(counters.other)).toEqual(new Set(["100"]))
+        expect(counters.other.length).toBeGreaterThan(9)
+    })
+
+    it("waits for no target that was taken away, until its own end", async () => {
+        desk.add("anna", (await reader("anna")).recipient)
+        let publish: Bundles["publish"] = ["/hang", www()].map((directory) => ({ kind: "directory", directory }))
+        let release = () => {}
+        let ended = false
+        const one = start({
+            more: { bundles: () => ({ ...one.bundles, publish }) },
+            target: (target) =>
+                target.kind === "directory" && target.directory === "/hang"
+                    ? {
+                          name: "hang",
+                          // A program that hears nothing before its time is over.
+                          publish: () =>
+                              new Promise((resolve) => {
+                                  release = () => resolve({ ok: false, detail: "over" })
+                              }),
+                      }
+                    : directoryTarget(www()),
+        })
+        one.publisher.changed()
+        await before(() => expect(readdirSync(www())).toHaveLength(1))
+        const { serial } = one.publisher.standing().last!
+        publish = publish.slice(1)
+        one.publisher.changed()
+        await before(() => expect(one.publisher.standing().targets[0]!.serial).toBeGreaterThan(serial))
+        const stopped = one.publisher.stop().then(() => (ended = true))
+        await new Promise((resolve) => setImmediate(resolve))
+        expect(ended).toBe(false)
+        release()
+        await stopped
     })
 
     it("leaves a key out that cannot receive, says so once, and goes on with the others", async () => {

@@ -4,8 +4,8 @@ import type { Target } from "../core/knock/plan.ts"
 /** Sends hits and asks whether a service answers. Adapters: sockets, memory. */
 export interface Knocker {
     /**
-     * May all these hits be sent to the target, as far as permissions go? Sends nothing. Asked before the first hit:
-     * half a knock opens nothing, and tells whoever listens the first half.
+     * Can all these hits be sent to the target, as far as permissions and routes go? Sends nothing. Asked before the first
+     * hit: half a knock opens nothing, and tells whoever listens the first half.
      */
     allowed(hits: readonly Hit[], target: Target): Promise<SendResult>
     /**

@@ -254,6 +254,8 @@ describe.skipIf(reason !== null)(`socketKnocker()${reason === null ? "" : ` (${r
                 await fails(target, { sourcePort: 22 }, "privileged-port")
                 await fails(target, { sourcePort: 22, interface: "lan0" }, "privileged-port")
             }
+            // Before anything is sent, and before a sequence is used for it.
+            expect(await asNobody.allowed([tcp(1)], elsewhere)).toMatchObject({ ok: false, code: "unreachable" })
             expect(await asRoot.send(icmp(1), elsewhere)).toMatchObject({ ok: false, code: "unreachable" })
             expect(await asRoot.send(tcp(1), elsewhere, { flags: FIN })).toMatchObject({ code: "unreachable" })
             expect(await asNobody.probe(CLOSED, elsewhere)).toBe("unreachable")

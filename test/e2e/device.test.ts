@@ -95,6 +95,16 @@ describe("a device", () => {
         await daemon.log.waitFor(/anna/)
     })
 
+    it("knocks once for all who want in at the same moment, whose hits would spoil each other", async () => {
+        expect(await published((text) => text.includes('"left":6'))).toBe(true)
+        expect(await closed()).toBe("refused")
+        const one = () => lab.hosts.knocker.run([POSTERN, "knock", "gate", "ssh", "--json"], { env: environment() })
+        const ended = await Promise.all([one(), one(), one()])
+        const results = ended.map(({ stdout }) => JSON.parse(stdout))
+        expect(results.map(({ result }) => result).toSorted()).toEqual(["already-open", "already-open", "opened"])
+        expect(results.map(({ knocks }) => knocks).toSorted()).toEqual([0, 0, 1])
+    })
+
     it("opens it by what it fetched before, when nothing can be fetched", async () => {
         expect(await published((text) => text.includes('"left":6'))).toBe(true)
         expect(await closed()).toBe("refused")

@@ -6,7 +6,7 @@ import type { Knocker, SendResult } from "../../ports/knocker.ts"
 import type { KnockerOptions } from "./options.ts"
 import { denied, hasPing, pingProgram } from "./ping.ts"
 import { probeTcp, sendSyn } from "./tcp.ts"
-import { sendDatagram } from "./udp.ts"
+import { lookForWay, sendDatagram } from "./udp.ts"
 
 const native = () => import("./native.ts")
 
@@ -23,6 +23,9 @@ export function socketKnocker(options: KnockerOptions): Knocker {
             const segments = options.flags !== SYN && hits.some(({ protocol }) => protocol === "tcp")
             if (segments && !(await native()).maySegment(target.family))
                 return { ok: false, code: "raw-denied", detail: "EPERM" }
+            // By a chosen interface another table of routes may count: then sending tells.
+            const way = options.interface === null ? await lookForWay(target, options) : null
+            if (way?.ok === false) return way
             if (!echo || (await mayEcho(target)) || hasPing(process.env["PATH"] ?? "")) return { ok: true }
             return denied("EPERM, and no ping is installed")
         },

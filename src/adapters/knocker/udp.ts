@@ -26,3 +26,27 @@ export function sendDatagram(port: number, target: Target, options: KnockerOptio
         )
     })
 }
+
+/** Is there a way to the target? Connects a datagram socket, which sends nothing (udp(7)). Other mistakes are for who sends. */
+export function lookForWay(target: Target, { source }: KnockerOptions): Promise<SendResult> {
+    return new Promise((resolve) => {
+        const socket = createSocket(target.family === 4 ? "udp4" : "udp6")
+        const finish = (error?: Error) => {
+            socket.close()
+            const detail = error === undefined ? "" : errorName(error)
+            // Without any address of its own there is none to send from.
+            const none = detail === "EADDRNOTAVAIL" && source === null
+            const refused = refusal(none ? "ENETUNREACH" : detail)
+            resolve(!refused.ok && refused.code === "unreachable" ? refused : { ok: true })
+        }
+        socket.once("error", finish)
+        // Node.js has no types for what connect() gives its callback when there is no way.
+        const connected: (error?: Error) => void = finish
+        socket.bind({ port: 0, ...(source === null ? {} : { address: source }) }, () =>
+            socket.connect(DISCARD, target.address, connected),
+        )
+    })
+}
+
+/** RFC 863. Nothing goes there. */
+const DISCARD = 9

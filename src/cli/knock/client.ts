@@ -21,6 +21,7 @@ import { errorCode } from "./errors.ts"
 import { type Job, type Outcome, runJob, type Supply, sameHits } from "./flow.ts"
 import { type FileTrouble, type Loaded, namedProfile, profileFolder, profileFor, readHits } from "./profiles.ts"
 import { progressLine } from "./progress.ts"
+import { localQueue } from "./queue.ts"
 import type { RawOptions, Request } from "./request.ts"
 import { tellFileTrouble } from "./trouble.ts"
 
@@ -93,7 +94,7 @@ async function run(
     const line = progressLine(terminal, options.quiet === true)
     const { sleep, wake } = sleeper()
     interruption.signal.addEventListener("abort", wake)
-    const pace = { now: () => performance.now(), sleep }
+    const pace = { now: () => performance.now(), sleep, chance: () => Math.random(), queue: localQueue }
     try {
         const outcome = await runJob(job, knocker, pace, interruption.signal, (what) => {
             if (options.verbose && what.doing === "hit") {

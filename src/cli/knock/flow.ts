@@ -5,6 +5,7 @@
 import type { Hit, Service } from "../../core/knock/hit.ts"
 import { pauseBefore, planKnock, probeLimit, type Target } from "../../core/knock/plan.ts"
 import type { Knocker, SendRefusal } from "../../ports/knocker.ts"
+import type { Queue } from "./queue.ts"
 
 /** What to do. Times are milliseconds. */
 export type Job = {
@@ -40,12 +41,15 @@ export function sameHits(hits: readonly Hit[]): Supply {
     }
 }
 
-/** Time, as the flow needs it. */
+/** Time, chance and others on this machine, as the flow needs them. */
 export type Pace = {
     /** Milliseconds, never going back. */
     readonly now: () => number
     /** Resolves after `ms`, or at once when the run is interrupted. */
     readonly sleep: (ms: number) => Promise<void>
+    /** At least 0, below 1: each time another. */
+    readonly chance: () => number
+    readonly queue: Queue
 }
 
 /** What is going on, for the progress line. */
@@ -77,6 +81,13 @@ const ASK_LIMIT = 400
 const OTHERS_LIMIT = 250
 /** When one family is open before the knock, the other has so long to follow. */
 const PARTNER_LIMIT = 1000
+/** If the service has not answered so long after the last hit, the next in the queue knocks. */
+const TURN_LIMIT = 1000
+/**
+ * Who shares an address with others (behind a router) may have knocked at the same moment as one of them. Before the next
+ * try each waits longer, by chance, for up to so many times as long as a knock takes.
+ */
+const SPREAD = 6
 
 /** Runs a job. Never throws for what the network does. */
 export async function runJob(
@@ -116,21 +127,39 @@ export async function runJob(
     }
 
     for (let n = 1; n <= tries && !interrupted.aborted; n++) {
-        const next = await job.supply.next(sendable)
-        if (interrupted.aborted) break
-        if (next === null) {
-            const result = n > 1 ? "not-opened" : "none-left"
-            return open.length > 0 ? done("already-open", n - 1, open) : done(result, n - 1)
+        const turn = await pace.queue(
+            targets.map(({ address }) => address),
+            interrupted,
+        )
+        try {
+            if (interrupted.aborted) break
+            if (turn.waited && job.wait !== null && !job.force) {
+                const opened = await alreadyOpen(job.wait, targets, knocker, interrupted, progress)
+                if (opened.length > 0) return done("already-open", n - 1, [...open, ...opened])
+            }
+            const next = await job.supply.next(sendable)
+            if (interrupted.aborted) break
+            if (next === null) {
+                const result = n > 1 ? "not-opened" : "none-left"
+                return open.length > 0 ? done("already-open", n - 1, open) : done(result, n - 1)
+            }
+            hits = next
+            const hit = (number: number) =>
+                progress({ doing: "hit", hit: hits[number - 1]!, number, of: hits.length, try: n })
+            targets = await sendAll({ targets, hits, delay: job.delay }, knocker, pace, interrupted, lost, hit)
+            if (targets.length === 0)
+                return open.length > 0 ? done("already-open", n, open) : done("unreachable", n - 1)
+            if (job.wait === null) return done("sent", n)
+            const waiting = (ms: number) => {
+                if (ms >= TURN_LIMIT) turn.end()
+                progress({ doing: "waiting", try: n, ms })
+            }
+            const more = n < tries ? pace.chance() * SPREAD * hits.length * job.delay : 0
+            const answers = await awaitService(job.wait, targets, timeout + more, knocker, pace, interrupted, waiting)
+            if (answers.length > 0) return done("opened", n, [...open, ...answers])
+        } finally {
+            turn.end()
         }
-        hits = next
-        const hit = (number: number) =>
-            progress({ doing: "hit", hit: hits[number - 1]!, number, of: hits.length, try: n })
-        targets = await sendAll({ targets, hits, delay: job.delay }, knocker, pace, interrupted, lost, hit)
-        if (targets.length === 0) return open.length > 0 ? done("already-open", n, open) : done("unreachable", n - 1)
-        if (job.wait === null) return done("sent", n)
-        const waiting = (ms: number) => progress({ doing: "waiting", try: n, ms })
-        const answers = await awaitService(job.wait, targets, timeout, knocker, pace, interrupted, waiting)
-        if (answers.length > 0) return done("opened", n, [...open, ...answers])
     }
     return open.length > 0 ? done("already-open", tries, open) : done("not-opened", tries)
 }

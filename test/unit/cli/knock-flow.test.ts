@@ -21,12 +21,14 @@ const JOB: Job = {
     force: false,
 }
 
+const alone = () => Promise.resolve({ waited: false, end: () => {} })
+
 /** Time that passes only when somebody sleeps or waits, and who sleeps longest wakes last. */
 function simulated() {
     let now = 0
     const sleeping: { readonly at: number; readonly wake: () => void }[] = []
     const sleep = (ms: number) => new Promise<void>((wake) => void sleeping.push({ at: now + ms, wake }))
-    const pace: Pace = { now: () => now, sleep }
+    const pace: Pace = { now: () => now, sleep, chance: () => 0, queue: alone }
     /** Runs to the end of `work`, from one awakening to the next. */
     const run = async <T>(work: Promise<T>): Promise<T> => {
         let ended = false
@@ -177,6 +179,52 @@ describe("runJob()", () => {
         const job = { ...JOB, targets: [V4], wait: null, supply: sameHits([...HITS, ...HITS]) }
         await time.run(runJob(job, slow, time.pace, new AbortController().signal, () => {}))
         expect(at).toEqual([0, 1000, 1100, 1200])
+    })
+
+    test("waits for its turn, looks whether it is open by then, and lets the next one begin", async () => {
+        const said: string[] = []
+        const run = async (waited: boolean, openAt: number, job: Partial<Job> = {}) => {
+            const time = simulated()
+            let asked = 0
+            const knocker = memoryKnocker({
+                probe: () => (asked++ >= openAt ? "open" : "refused"),
+                send: () => {
+                    said.push("hit")
+                    return { ok: true }
+                },
+            })
+            const queue = () => {
+                said.push("waits")
+                return Promise.resolve({ waited, end: () => void said.push("ends") })
+            }
+            const pace = { ...time.pace, queue }
+            const whole = { ...JOB, targets: [V4], ...job }
+            const outcome = await time.run(runJob(whole, knocker, pace, new AbortController().signal, () => {}))
+            return { result: outcome.result, said: said.splice(0).join(" ") }
+        }
+        expect(await run(false, 1)).toEqual({ result: "opened", said: "waits hit hit ends" })
+        expect(await run(true, 1)).toEqual({ result: "already-open", said: "waits ends" })
+        expect(await run(true, 0, { force: true })).toEqual({ result: "opened", said: "waits hit hit ends" })
+        // While one only waits for an answer, the next one knocks.
+        const never = await run(false, Infinity, { tries: 1 })
+        expect(never).toMatchObject({ result: "not-opened", said: expect.stringMatching(/^waits hit hit (ends ?)+$/) })
+        expect(await run(false, 1, { wait: null })).toEqual({ result: "sent", said: "waits hit hit ends" })
+    })
+
+    test("waits longer by chance before it tries again, so that those who share an address part", async () => {
+        const time = simulated()
+        const at: number[] = []
+        const knocker = memoryKnocker({
+            send: () => {
+                at.push(time.pace.now())
+                return { ok: true }
+            },
+        })
+        const job = { ...JOB, targets: [V4], tries: 2 }
+        const pace = { ...time.pace, chance: () => 0.5 }
+        await time.run(runJob(job, knocker, pace, new AbortController().signal, () => {}))
+        expect(at).toEqual([0, 100, 5700, 5800])
+        expect(time.pace.now()).toBe(10_800)
     })
 
     test("ends at once when it is interrupted, wherever it is", async () => {

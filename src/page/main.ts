@@ -1,17 +1,9 @@
 /** The page: what the person gives, what is shown, and what is done when a button is pressed. */
 
 import { generateIdentity } from "../adapters/sealing/portable/generate.ts"
-import {
-    fileKinds,
-    type IdentityRead,
-    type IdentityRefusal,
-    readIdentities,
-    unsealerOf,
-} from "../adapters/sealing/portable/identity.ts"
-import { identityRefusal } from "../adapters/sealing/portable/identity-texts.ts"
+import { fileKinds, type IdentityRead, readIdentities, unsealerOf } from "../adapters/sealing/portable/identity.ts"
 import { parseSigned } from "../core/one-time/bundle.ts"
 import { type EnrolmentLink, isGateway } from "../core/one-time/link.ts"
-import type { FileKind } from "../core/one-time/recipient.ts"
 import {
     area,
     ask,
@@ -26,12 +18,14 @@ import {
     problem,
     write,
 } from "./dom.ts"
+import { fetchBundle } from "./fetching.ts"
 import { knock, markSent, showNothing, showSession } from "./knocking.ts"
 import { Memory } from "./memory.ts"
 import { OpenPgpMissing } from "./openpgp.ts"
 import { type Believed, Session } from "./session.ts"
-import { fetchFile, linkOfAddress, readSource, type Source } from "./source.ts"
-import { linkText, OPENPGP_MISSING, refusedText, sealedText } from "./texts.ts"
+import { linkOfAddress, readSource, type Source } from "./source.ts"
+import { INSECURE, keyText, linkText, refusedText, sealedText } from "./texts.ts"
+import { provideX25519 } from "./x25519.ts"
 
 /** Ours: what is read of a file that is no bundle and no key. */
 const FILE_MOST = 1 << 20
@@ -43,8 +37,8 @@ start()
 
 function start(): void {
     if (isFramed()) return
-    // Not only what could be done to the page: browsers give such pages no cryptography of their own, which RSA and OpenPGP need.
-    plain("insecure").hidden = isSecureContext
+    provideX25519()
+    if (location.protocol === "http:" && !isSecureContext) write("insecure", INSECURE)
     const link = linkOfAddress(location.href) ?? memory.word("link")
     if (link !== null) area("bundle").value = link
     area("key").value = memory.word("identity") ?? ""
@@ -146,12 +140,6 @@ async function readKeys(text: string, passphrase: string | null): Promise<Identi
 
 type LibraryMissing = { readonly ok: false; readonly code: "library" }
 
-function keyText(code: IdentityRefusal | "library"): string {
-    if (code === "library") return OPENPGP_MISSING
-    const { what, instead } = identityRefusal(code)
-    return `${what.charAt(0).toUpperCase()}${what.slice(1)}: ${instead}.`
-}
-
 function sourceText(source: Source | Parameters<typeof linkText>[0]): string {
     if (typeof source === "string") return linkText(source)
     if (source.from === "file") return "A bundle."
@@ -164,7 +152,9 @@ async function open(): Promise<void> {
     showNothing()
     closeQuestion()
     memory.lasting = input("remember").checked
-    const source = readSource(area("bundle").value)
+    const given = area("bundle").value
+    if (given.trim() === "") return problem("Paste the enrolment link or the bundle first.", area("bundle"))
+    const source = readSource(given)
     if (typeof source === "string") return problem(linkText(source), area("bundle"))
     write("key-state", "Opening the key…")
     await painted()
@@ -176,9 +166,12 @@ async function open(): Promise<void> {
         if (asked) plain("passphrase-row").hidden = false
         return problem(keyText(read.code), asked ? input("passphrase") : area("key"))
     }
-    const file = source.from === "file" ? source.file : await fetched(source.link, fileKinds(read.identities))
-    if (file === null) return
-    const unsealed = await unsealerOf(read.identities).unseal(file)
+    write("bundle-state", source.from === "file" ? sourceText(source) : "Fetching…")
+    const got =
+        source.from === "file" ? { ok: true, ...source } : await fetchBundle(source.link, fileKinds(read.identities))
+    write("bundle-state", sourceText(source))
+    if (!got.ok) return problem(got.detail, area("bundle"))
+    const unsealed = await unsealerOf(read.identities).unseal(got.file)
     if (!unsealed.ok) return problem(sealedText(unsealed), area("key"))
     const believed = source.from === "link" ? newlyBelieved(source.link, unsealed.text) : believedOf(unsealed.text)
     if (believed === "ask") askForKey(unsealed.text, source)
@@ -214,20 +207,6 @@ async function makeKey(): Promise<void> {
     showStates()
     write("made-help", "Give this line, which is no secret, to the operator. When it has been added, come back here.")
     write("made", recipient)
-}
-
-/** The first of these files that is there; null: said why there is none. */
-async function fetched(link: EnrolmentLink, kinds: readonly FileKind[]): Promise<Uint8Array | null> {
-    write("bundle-state", "Fetching…")
-    let detail = ""
-    for (const kind of kinds) {
-        const found = await fetchFile(link, kind)
-        write("bundle-state", sourceText({ from: "link", link }))
-        if (found.ok) return found.file
-        detail ||= found.detail
-    }
-    problem(detail, area("bundle"))
-    return null
 }
 
 /** Whom to believe about a bundle that came without a link: who was believed before, or else the person is asked. */

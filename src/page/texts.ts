@@ -1,13 +1,57 @@
 /** What a person reads on the page: reasons, and lines that can be typed elsewhere. */
+
+import type { IdentityRefusal } from "../adapters/sealing/portable/identity.ts"
+import { identityRefusal } from "../adapters/sealing/portable/identity-texts.ts"
 import type { Hit } from "../core/knock/hit.ts"
 import type { Refused } from "../core/one-time/accept.ts"
 import type { LinkRefusal } from "../core/one-time/link.ts"
+import type { FileKind } from "../core/one-time/recipient.ts"
 import type { Unsealed } from "../ports/sealing.ts"
 import type { Seen } from "./hits.ts"
 
-/** Of a page that stands alone, and an OpenPGP key. */
-export const OPENPGP_MISSING =
-    "OpenPGP keys need the file knock-openpgp.js, which is not beside this page: get it where the page comes from, or decrypt with gpg."
+/** Of a page that came by http from another host. */
+export const INSECURE =
+    "This page came without https, so anybody on the way can have changed it, and then has the key that you give it. Open it by https or from a file. If you go on, take a key that is used for nothing else."
+
+/** Why a key cannot be used. `library`: the page stands alone, and it is one of OpenPGP. */
+export function keyText(code: IdentityRefusal | "library"): string {
+    if (isOurs(code)) return OURS[code]
+    const { what, instead } = identityRefusal(code)
+    return `${what.charAt(0).toUpperCase()}${what.slice(1)}: ${instead}.`.replaceAll("`", "")
+}
+
+const PRIVATE = "Such a key has AGE-SECRET-KEY- or PRIVATE KEY at its beginning."
+/** What is said here in other words than on the command line, which is given files. */
+const OURS = {
+    library:
+        "OpenPGP keys need the file knock-openpgp.js, which is not beside this page: get it where the page comes from, or decrypt with gpg.",
+    empty: "There is no key here: paste your private key, or choose its file.",
+    "too-long": "This is longer than any key: give one key alone.",
+    public: `This is a public key; the private one decrypts. ${PRIVATE}`,
+    unknown: `This is not a private key of age, OpenSSH or OpenPGP. ${PRIVATE}`,
+} as const
+
+function isOurs(code: string): code is keyof typeof OURS {
+    return code in OURS
+}
+
+/** A server has no bundle for keys of these kinds. `others`: the kinds for which it has one. */
+export function missingText(host: string, kinds: readonly FileKind[], others: readonly FileKind[]): string {
+    const none = `${host} has no bundle for ${names(kinds, "or")} keys`
+    return others.length === 0
+        ? `${none}, nor for others of this link. Ask the operator whether your key has been added.`
+        : `${none}, but for ${names(others, "and")} keys: give that key, or ask the operator to add this one.`
+}
+
+function names(kinds: readonly FileKind[], word: string): string {
+    return kinds.map((kind) => KINDS[kind]).join(` ${word} `)
+}
+
+const KINDS: Readonly<Record<FileKind, string>> = {
+    age: "age or SSH",
+    "age-pq": "post-quantum age",
+    openpgp: "OpenPGP",
+}
 
 /** Why a bundle that was decrypted is not used. */
 export function refusedText(refused: Refused): string {
@@ -40,7 +84,7 @@ export function sealedText({ code, detail }: Extract<Unsealed, { ok: false }>): 
         case "damaged":
             return `The bundle is damaged or not complete: ${detail}`
         case "not-for-us":
-            return "The bundle is not encrypted to this key. Is it the key whose public part the operator has?"
+            return `This key does not open the bundle: ${detail}. Give the key whose public part the operator has.`
         case "passphrase":
             return "The passphrase is wrong."
         case "failed":
@@ -52,17 +96,18 @@ export function sealedText({ code, detail }: Extract<Unsealed, { ok: false }>): 
 export function linkText(code: LinkRefusal): string {
     switch (code) {
         case "not-a-link":
-            return "This is neither an enrolment link nor a bundle."
+            return "This is neither an enrolment link nor a bundle: paste all of what the operator gave you."
         case "version":
             return "This link is of a later version than this page knows: get a newer page."
         case "shape":
+        // It stands at the end.
+        case "place":
             return "This link is not complete: copy all of it, from https:// to its end."
         case "url":
         case "gateway":
         case "knocker":
         case "key":
-        case "place":
-            return `This link is damaged: its part "${code}" is not as it must be.`
+            return `This link is damaged, as its part "${code}" shows: copy it again, or ask the operator for it.`
     }
 }
 

@@ -14,6 +14,8 @@ import { Tally } from "./tally.ts"
 const SAY_EVERY = 3_600_000
 /** So many characters of a name are in a line: enough to tell two apart, too few to fetch one. */
 const NAME_SHOWN = 4
+/** Where other hosts come to without TLS. */
+const OPEN = /^http:\/\/(?!127\.|\[::1\]:)/
 /** What a bundle is, to a browser: text. */
 const BUNDLE = "text/plain; charset=utf-8"
 
@@ -45,6 +47,12 @@ export async function runWeb(directory: string, options: WebOptions, terminal: T
     }
     const running = certificate && (await opened(() => listen(places, certificate.tls, find, told), "", terminal))
     if (running !== null) {
+        if (options.page !== undefined && running.urls.some((url) => OPEN.test(url))) {
+            terminal.warn(
+                "the page comes by plain http: anybody on the way can change it, and then has the keys of who uses it; nor do browsers open RSA and OpenPGP keys in it",
+                "give --cert and --key, or listen on 127.0.0.1 behind a reverse proxy that has https",
+            )
+        }
         say(`${running.urls.join(" ")} serves ${shelf.size} files of ${directory}`)
         await untilTold(() => sayCounts(tally, say))
         await running.close()

@@ -99,6 +99,16 @@ async function openBundle(page: Page, kind: KeyName, bundle: string | null): Pro
 const heading = (page: Page) => page.getByRole("heading", { name: "3. Knock" })
 const problem = (page: Page) => page.getByRole("alert")
 
+/** Everybody can use it as it is now, on a small phone. */
+async function look(page: Page): Promise<void> {
+    await page.setViewportSize({ width: 320, height: 640 })
+    await page.evaluate(readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"))
+    const found = await page.evaluate<AxeResults>("axe.run()")
+    expect(found.violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])).toEqual([])
+    expect(found.passes.map(({ id }) => id)).toContain("color-contrast")
+    expect(await page.evaluate<number>("document.documentElement.scrollWidth")).toBeLessThanOrEqual(320)
+}
+
 beforeAll(async () => {
     lab = makeLab(["knocker"])
     const { gateway, scratch, hosts } = lab
@@ -113,9 +123,14 @@ beforeAll(async () => {
     const [cert, key] = [join(scratch, "cert.pem"), join(scratch, "key.pem")]
     makeCertificate("gateway", { cert, key })
     const tls = ["--cert", cert, "--key", key]
-    const child = gateway.start([POSTERN, "web", root, ...tls, "--listen", `${gateway.v4}:8080`, "--page", "/"])
-    const log = collectLines(child, child.stderr!)
-    await log.waitFor(/ serves /)
+    const serve = async (port: number, ...more: readonly string[]) => {
+        const place = ["--listen", `${gateway.v4}:${port}`, "--page", "/"]
+        const child = gateway.start([POSTERN, "web", root, ...place, ...more])
+        const log = collectLines(child, child.stderr!)
+        await log.waitFor(/ serves /)
+        return log.all.some((line) => line.includes("the page comes by plain http"))
+    }
+    expect([await serve(8080, ...tls), await serve(8081)]).toEqual([false, true])
     expect(await eventually(() => readdirSync(root).length === KINDS.length)).toBe(true)
     file = `file://${join(POSTERN, "../dist/knock.html")}`
     const wrapper = join(scratch, "chromium-on-knocker")
@@ -194,6 +209,54 @@ describe("the page", () => {
         await page.close()
     })
 
+    it("says above the key that it came without https, and opens there what needs no WebCrypto", async () => {
+        const plainly = (kind: KeyName) => pageAt(linkOf(kind).replace("https:", "http:").replace(":8080", ":8081"))
+        for (const kind of ["age", "ssh-ed25519"] as const) {
+            const page = await plainly(kind)
+            expect(await page.evaluate("isSecureContext")).toBe(false)
+            const [warning, field] = [page.getByText("This page came without https"), page.getByLabel("Private key")]
+            const [above, below] = [await warning.boundingBox(), await field.boundingBox()]
+            expect(above!.y + above!.height).toBeLessThan(below!.y)
+            await openBundle(page, kind, null)
+            await heading(page).waitFor()
+            expect(await page.locator("#lines").textContent()).toMatch(/^(nc -z -w 1 10\.77\.0\.1 \d+\n?){4}$/)
+            await page.close()
+        }
+        const page = await plainly("age")
+        await page.getByText("No key yet?").click()
+        await page.getByRole("button", { name: "Make a key" }).click()
+        await page.getByText(/^age1[0-9a-z]{58}$/).waitFor()
+        await look(page)
+        for (const kind of ["ssh-rsa", "OpenPGP"] as const) {
+            await page.getByLabel("Private key").fill(keys.get(kind)!.secret)
+            await page.locator("#key-state").getByText("Browsers open RSA and OpenPGP keys only in pages").waitFor()
+        }
+        await page.getByRole("button", { name: "Forget" }).click()
+        await page.close()
+    })
+
+    it("says why it has no bundle, and which key would do", async () => {
+        const page = await pageAt(file)
+        const says = async (link: string, kind: KeyName, wanted: RegExp) => {
+            await openBundle(page, kind, link)
+            await problem(page).filter({ hasText: wanted }).waitFor()
+        }
+        const link = linkOf("age")
+        await says(linkOf("OpenPGP"), "age", /no bundle for age or SSH keys, but for OpenPGP keys: give that key/)
+        await says(link, "age, post-quantum", /no bundle for post-quantum age keys, but for age or SSH keys/)
+        await says(link.replace(/place=.{8}/, "place=aaaaaaaa"), "age", /Ask the operator whether your key has been/)
+        await says(
+            link.replace(":8080", ":8082"),
+            "age",
+            /cannot be reached, or .* certificate, .* Open https:\S+8082\/[a-z2-7]{32} /,
+        )
+        for (const cut of [link.slice(0, -1), link.slice(0, -60), link.slice(0, link.indexOf("#"))])
+            await says(cut, "age", /This link is not complete: copy all of it/)
+        await says(" ", "age", /Paste the enrolment link or the bundle first/)
+        await says(await sealed(), "OpenPGP", /it is encrypted to keys of age or SSH/)
+        await page.close()
+    })
+
     it("says why a bundle is refused", async () => {
         const page = await pageAt(file)
         const refusal = async (bundle: string, wanted: RegExp) => {
@@ -208,13 +271,12 @@ describe("the page", () => {
         await refusal(await sealed({ until: 0 }), /Another bundle with the same number/)
         await refusal(await sealed({ serial: 8, until: Date.UTC(2020) }), /was good until/)
         await refusal(await sealed({ serial: 8 }, generateSigningKey()), /is not signed by the gateway you know/)
-        await refusal(await sealed({}, signing, "ssh-rsa"), /not encrypted to this key/)
+        await refusal(await sealed({}, signing, "ssh-rsa"), /not encrypted to this key\. Give the key whose/)
         await refusal((await sealed()).replace(/\n.{64}\n/, "\n"), /damaged/)
         // By a link to the same place, of another gateway.
         const elsewhere = linkOf("age").replace(/&key=[^&]*/, `&key=${Buffer.from(signing.key).toString("base64url")}`)
         await refusal(elsewhere, /is not signed by the gateway you know/)
-        await page.getByLabel("Enrolment link").fill("")
-        await refusal("https://example.org/", /neither an enrolment link nor a bundle/)
+        await refusal("hello", /neither an enrolment link nor a bundle/)
         await page.getByLabel("Private key").fill("ssh-ed25519 AAAA")
         await page.getByText(/This is a public key/).waitFor()
         await page.close()
@@ -307,26 +369,18 @@ describe("the page", () => {
     it.each(["light", "dark"] as const)("is accessible, %s, and fits a small phone", async (colorScheme) => {
         const page = await pageAt(file)
         await page.emulateMedia({ colorScheme, reducedMotion: "reduce" })
-        await page.setViewportSize({ width: 320, height: 640 })
-        const look = async () => {
-            await page.evaluate(readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"))
-            const found = await page.evaluate<AxeResults>("axe.run()")
-            expect(found.violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])).toEqual([])
-            expect(found.passes.map(({ id }) => id)).toContain("color-contrast")
-            expect(await page.evaluate<number>("document.documentElement.scrollWidth")).toBeLessThanOrEqual(320)
-        }
-        await look()
+        await look(page)
         await page.getByLabel("Enrolment link").fill("knock")
         await page.getByRole("button", { name: "Show the next knock" }).click()
         expect(await problem(page).textContent()).toContain("neither an enrolment link")
-        await look()
+        await look(page)
         await openBundle(page, "age", await sealed({ knocker: colorScheme }))
         await page.getByText("compare the key").waitFor()
-        await look()
+        await look(page)
         await page.getByRole("button", { name: "It is the same key" }).click()
         await heading(page).waitFor()
         await page.getByText("By hand, from another device").click()
-        await look()
+        await look(page)
         await page.close()
     })
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import fc from "fast-check"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import {
     fileKinds,
     type Identity,
@@ -168,8 +168,20 @@ describe("readIdentities()", () => {
         expect(read).toMatchObject({ ok: true, identities: [{ kind: "age" }, { kind: "age" }] })
     })
 
+    it("refuses the keys that nothing but WebCrypto opens where a browser keeps that from a page", async () => {
+        vi.stubGlobal("crypto", { getRandomValues: crypto.getRandomValues.bind(crypto) })
+        try {
+            const plain = [...vectors].filter(([, { passphrase }]) => passphrase === null)
+            const seen = await Promise.all(plain.map(async ([name, { identity }]) => [name, await refusal(identity)]))
+            expect(seen).toEqual(plain.map(([name]) => [name, /^age|ed25519/.test(name) ? "ok" : "no-webcrypto"]))
+            expect(new Set(seen.map(([, code]) => code)).size).toBe(2)
+        } finally {
+            vi.unstubAllGlobals()
+        }
+    })
+
     it("has a sentence and what to do instead for each refusal", () => {
-        for (const code of ["signs-only", "cipher", "elsewhere", "plugin"] as const) {
+        for (const code of ["signs-only", "cipher", "elsewhere", "plugin", "no-webcrypto"] as const) {
             const { what, instead } = identityRefusal(code)
             expect(what.length).toBeGreaterThan(10)
             expect(instead.length).toBeGreaterThan(10)

@@ -32,6 +32,10 @@ const TEXTS: Readonly<Record<IdentityRefusal, readonly [what: string, instead: s
         "the secret part of this OpenPGP key is elsewhere, as on a smartcard",
         "decrypt with `gpg` instead, which finds it",
     ],
+    "no-webcrypto": [
+        "browsers open RSA and OpenPGP keys only in pages that came by https",
+        "open the page by https or from a file, or use a key of age or an ed25519 key",
+    ],
     unknown: ["this is not a private key of age, OpenSSH or OpenPGP", "`postern keygen` makes one"],
 }
 

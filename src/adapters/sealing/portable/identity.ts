@@ -45,6 +45,8 @@ export type IdentityRefusal =
     | "plugin"
     /** An OpenPGP key whose secret part is on a smartcard or was not exported: only `gpg` can use it. */
     | "elsewhere"
+    /** An RSA key of SSH or one of OpenPGP, in a browser that keeps WebCrypto from this page. */
+    | "no-webcrypto"
     /** None of these. */
     | "unknown"
 
@@ -95,6 +97,11 @@ export function fileKinds(identities: readonly Identity[]): readonly FileKind[] 
     return [...new Set(identities.map(({ kind }) => kind))]
 }
 
+/** Browsers keep it from pages that came without https (W3C Web Cryptography API, SecureContext). */
+function hasWebCrypto(): boolean {
+    return typeof globalThis.crypto?.subtle?.decrypt === "function"
+}
+
 function refused(code: IdentityRefusal): IdentityRead {
     return { ok: false, code }
 }
@@ -141,10 +148,13 @@ async function encrypted(file: Uint8Array, passphrase: string | null): Promise<I
 
 function sshIdentity(text: string, passphrase: string | null): IdentityRead {
     const read = parseSshPrivate(text, passphrase)
+    if (read.ok && read.value.kind === "ssh-rsa" && !hasWebCrypto()) return refused("no-webcrypto")
     return read.ok ? { ok: true, identities: [{ kind: "age", key: unwrapperOf(read.value) }] } : refused(read.code)
 }
 
 async function pgpIdentities(text: string, passphrase: string | null): Promise<IdentityRead> {
+    // The library does not even load without it.
+    if (!hasWebCrypto()) return refused("no-webcrypto")
     const read = await readPrivateKeys(text, passphrase)
     return read.ok ? { ok: true, identities: read.keys.map((key) => ({ kind: "openpgp", key })) } : refused(read.code)
 }

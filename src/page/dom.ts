@@ -39,10 +39,14 @@ export function painted(): Promise<void> {
     })
 }
 
-/** Says what is wrong, and leads to the field where it is. */
+/** Says what is wrong, and leads to the field where it is: on a small screen nobody sees both unless they are together. */
 export function problem(text: string, field?: HTMLElement): void {
+    const said = plain("problem")
+    if (field === undefined) plain("anyway").before(said)
+    else field.after(said)
     write("problem", text)
     field?.focus()
+    said.scrollIntoView({ block: "nearest" })
 }
 
 let asked: (() => void) | null = null

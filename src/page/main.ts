@@ -3,7 +3,7 @@
 import { generateIdentity } from "../adapters/sealing/portable/generate.ts"
 import { fileKinds, type IdentityRead, readIdentities, unsealerOf } from "../adapters/sealing/portable/identity.ts"
 import { parseSigned } from "../core/one-time/bundle.ts"
-import { type EnrolmentLink, isGateway } from "../core/one-time/link.ts"
+import { type EnrolmentLink, formatLink, isGateway } from "../core/one-time/link.ts"
 import {
     area,
     ask,
@@ -44,8 +44,7 @@ function start(): void {
     area("key").value = memory.word("identity") ?? ""
     input("remember-key").checked = memory.word("identity") !== null
     showStates()
-    area("bundle").addEventListener("input", showStates)
-    area("key").addEventListener("input", showStates)
+    for (const id of ["bundle", "key"]) area(id).addEventListener("input", showChange)
     for (const [id, target] of [
         ["bundle-file", "bundle"],
         ["key-file", "key"],
@@ -54,7 +53,7 @@ function start(): void {
             void chosenText(input(id), FILE_MOST).then((text) => {
                 if (text === null) return
                 area(target).value = text
-                showStates()
+                showChange()
             })
         })
     }
@@ -109,6 +108,12 @@ function setBusy(now: boolean): void {
     }
 }
 
+/** What was said and asked was about what the fields held before. */
+function showChange(): void {
+    closeQuestion()
+    showStates()
+}
+
 /** What the fields hold, as far as can be said before anything is done. */
 function showStates(): void {
     const bundle = area("bundle").value
@@ -155,7 +160,10 @@ async function open(): Promise<void> {
     const given = area("bundle").value
     if (given.trim() === "") return problem("Paste the enrolment link or the bundle first.", area("bundle"))
     const source = readSource(given)
-    if (typeof source === "string") return problem(linkText(source), area("bundle"))
+    if (typeof source === "string") {
+        write("bundle-state", "")
+        return problem(linkText(source), area("bundle"))
+    }
     write("key-state", "Opening the key…")
     await painted()
     const passphrase = input("passphrase").value
@@ -172,7 +180,7 @@ async function open(): Promise<void> {
     write("bundle-state", sourceText(source))
     if (!got.ok) return problem(got.detail, area("bundle"))
     const unsealed = await unsealerOf(read.identities).unseal(got.file)
-    if (!unsealed.ok) return problem(sealedText(unsealed), area("key"))
+    if (!unsealed.ok) return problem(sealedText(unsealed), area(unsealed.code === "not-for-us" ? "key" : "bundle"))
     const believed = source.from === "link" ? newlyBelieved(source.link, unsealed.text) : believedOf(unsealed.text)
     if (believed === "ask") askForKey(unsealed.text, source)
     else if (believed !== null) openText(unsealed.text, believed, false, source)
@@ -244,7 +252,7 @@ function openText(text: Uint8Array, believed: Believed, late: boolean, source: S
             )
         return
     }
-    if (source?.from === "link") memory.setWord("link", area("bundle").value.trim())
+    if (source?.from === "link") memory.setWord("link", formatLink(source.link))
     memory.setWord("identity", input("remember-key").checked ? area("key").value : null)
     showSession(opened.session, opened.first)
     button("forget").hidden = memory.empty

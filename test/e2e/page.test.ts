@@ -76,6 +76,9 @@ function linkOf(kind: KeyName): string {
     return /^https:\S+$/m.exec(lab.gateway.must([POSTERN, "user", "link", knockerOf(kind), ...told]))![0]
 }
 
+/** The same, and the page that it opens, without https. */
+const plainly = (kind: KeyName) => linkOf(kind).replace("https:", "http:").replace(":8080", ":8081")
+
 async function pageAt(url: string): Promise<Page> {
     const page = await context.newPage()
     page.on("console", (message) => {
@@ -210,9 +213,8 @@ describe("the page", () => {
     })
 
     it("says above the key that it came without https, and opens there what needs no WebCrypto", async () => {
-        const plainly = (kind: KeyName) => pageAt(linkOf(kind).replace("https:", "http:").replace(":8080", ":8081"))
         for (const kind of ["age", "ssh-ed25519"] as const) {
-            const page = await plainly(kind)
+            const page = await pageAt(plainly(kind))
             expect(await page.evaluate("isSecureContext")).toBe(false)
             const [warning, field] = [page.getByText("This page came without https"), page.getByLabel("Private key")]
             const [above, below] = [await warning.boundingBox(), await field.boundingBox()]
@@ -222,7 +224,7 @@ describe("the page", () => {
             expect(await page.locator("#lines").textContent()).toMatch(/^(nc -z -w 1 10\.77\.0\.1 \d+\n?){4}$/)
             await page.close()
         }
-        const page = await plainly("age")
+        const page = await pageAt(plainly("age"))
         await page.getByText("No key yet?").click()
         await page.getByRole("button", { name: "Make a key" }).click()
         await page.getByText(/^age1[0-9a-z]{58}$/).waitFor()
@@ -285,8 +287,13 @@ describe("the page", () => {
     it("asks before it believes a bundle that came without a link", async () => {
         const page = await pageAt(file)
         await openBundle(page, "age", await sealed({ knocker: "otto" }))
-        await page.getByText(`signed with the key ${signer}`).waitFor()
+        const question = page.getByText(`signed with the key ${signer}`)
+        await question.waitFor()
         expect(await heading(page).isVisible()).toBe(false)
+        // It was about what was there before.
+        await page.getByLabel("Enrolment link").fill("another")
+        expect(await question.isVisible()).toBe(false)
+        await openBundle(page, "age", await sealed({ knocker: "otto" }))
         await page.getByRole("button", { name: "It is the same key" }).click()
         await heading(page).waitFor()
         await page.close()
@@ -373,6 +380,11 @@ describe("the page", () => {
         await page.getByLabel("Enrolment link").fill("knock")
         await page.getByRole("button", { name: "Show the next knock" }).click()
         expect(await problem(page).textContent()).toContain("neither an enrolment link")
+        // Beside the field that it leads to: both are seen.
+        for (const one of [problem(page), page.getByLabel("Enrolment link")]) {
+            const { y, height } = (await one.boundingBox())!
+            expect(y >= 0 && y + height <= 640).toBe(true)
+        }
         await look(page)
         await openBundle(page, "age", await sealed({ knocker: colorScheme }))
         await page.getByText("compare the key").waitFor()

@@ -1,10 +1,12 @@
 /** `postern user`, as a session: with keys from everywhere, and no daemon. */
 import { execFileSync, spawn } from "node:child_process"
+import { randomBytes } from "node:crypto"
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { createServer, type Server } from "node:http"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { recipientOfX25519 } from "../../src/core/one-time/recipient.ts"
 import { POSTERN } from "../lab/lab.ts"
 
 const AGE = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
@@ -114,6 +116,29 @@ describe("postern user add", () => {
         ).toEqual([["anna", [AGE, ED25519]]])
     })
 
+    it("adds one person of two who get the same name at once, and every key of several commands", async () => {
+        const [one = "", two = ""] = await Promise.all([AGE, ED25519].map((key) => user(["add", "anna", "--key", key])))
+        expect([one, two].filter((said) => said.includes("1 key added"))).toHaveLength(1)
+        expect([one, two].filter((said) => /anna is there already\n[\s\S]*\? 2$/.test(said))).toHaveLength(1)
+        const more = Array.from({ length: 3 }, () => recipientOfX25519(randomBytes(32)).line)
+        await Promise.all(more.map((key) => user(["add", "anna", "--more", "--key", key])))
+        for (const key of more) expect(fileOf("anna")).toContain(key)
+    })
+
+    it("writes no file that the daemon would not read", async () => {
+        const many = Array.from({ length: 33 }, () => recipientOfX25519(randomBytes(32)).line).join("\n")
+        expect(await user(["add", "anna", "--key", "-"], many)).toMatch(
+            /error: anna: keys: must be a list of 1 to 32\n.*nothing was changed\n\? 2$/,
+        )
+        expect(await user(["add", "anna", "--key", "-"], "x".repeat(2_000_000))).toMatch(
+            /standard input: more than any list of keys has \(1 MiB\)\n[\s\S]*\? 4$/,
+        )
+        expect(readdirSync(join(folder, "users.d"))).toEqual([])
+        rmSync(join(folder, "users.d"), { recursive: true })
+        writeFileSync(join(folder, "users.d"), "")
+        expect(await user(["add", "anna", "--key", AGE])).toMatch(/users\.d: not a directory\n[\s\S]*\? 3$/)
+    })
+
     it("shows nothing of a secret that was given by mistake", async () => {
         const secret = `AGE-SECRET-KEY-1${"Q".repeat(58)}`
         for (const said of [
@@ -182,6 +207,8 @@ describe("postern user add --key https://…", () => {
         // Where one step of the way can be changed by others, all that comes after it can.
         expect(await user(["add", "bob", "--key", at("/away")])).toMatch(/it leads to an address that is not https/)
         expect(await user(["add", "bob", "--key", at("/round")])).toMatch(/it leads nowhere/)
+        body = "<!DOCTYPE html><title>Sign in</title>"
+        expect(await user(["add", "bob", "--key", at("/page")])).toMatch(/a page to look at, and no list of keys\n/)
         body = "x".repeat(2_000_000)
         expect(await user(["add", "bob", "--key", at("/large")])).toMatch(/more than any list of keys has/)
     })
@@ -190,7 +217,7 @@ describe("postern user add --key https://…", () => {
 describe("postern user list, show and remove", () => {
     it("tell who there is, and take one away", async () => {
         expect(await user(["list"])).toBe("postern: nobody: DIR/users.d holds no knocker")
-        await user(["add", "bob", "--key", ED25519, "--comment", "the old one"])
+        await user(["add", "bob", "--key", ED25519, "--comment", "the old\none"])
         await user(["add", "anna", "--key", AGE, "--key", ED25519, "--door", "ssh"])
         expect(await user(["list"])).toBe(
             "anna  ssh  2 keys (age, ssh-ed25519)\nbob   all doors  1 key (ssh-ed25519)  the old one",

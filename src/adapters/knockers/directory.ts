@@ -13,14 +13,13 @@ import {
     type Knocker,
     type KnockerRead,
     knockerName,
+    MAX_KNOCKER_FILE,
     parseKnocker,
     type ReadKey,
     strangeDoors,
 } from "../../core/one-time/knocker.ts"
 import { readTextFile, troubleOf } from "../system/text-file.ts"
 
-/** Ours: larger than any sensible file of a knocker (bytes); certificates with many signatures fit in. */
-const MOST = 262_144
 /** Ours: so long (ms) at a time. */
 const PIECE_MS = 4
 
@@ -79,7 +78,7 @@ export class KnockerFiles {
         const known = kept !== undefined && stamp !== null && kept.stamp === stamp
         // What had a mistake is read again: its places are not kept.
         if (known && kept.read.ok && strangeDoors(kept.read.knocker, doors).length === 0) return kept.read
-        const text = readTextFile(path, MOST)
+        const text = readTextFile(path, MAX_KNOCKER_FILE)
         if (stamp === null && isGone(path)) return null
         const read = await parseKnocker({ name, file: path, ...text }, this.#readKey)
         if (stamp !== null && read.ok) this.#kept.set(path, { stamp, read })

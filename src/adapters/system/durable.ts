@@ -12,7 +12,8 @@ export type WriteOptions = {
     readonly mode: number
     /** When it was last changed, as it shall say (milliseconds since 1970); left out: now. */
     readonly changed?: number
-    /** The group that it shall belong to, where that is allowed; left out: ours. */
+    /** The user and the group that it shall belong to, where that is allowed; left out: ours. */
+    readonly owner?: number
     readonly group?: number
     /** False: it may be lost with the power, because it can be made again. */
     readonly durable?: boolean
@@ -32,7 +33,7 @@ export async function writeBeside(
     folder: string,
     name: string,
     bytes: Uint8Array,
-    { mode, changed, group, durable = true, into = folder, effect = nothing }: WriteOptions,
+    { mode, changed, owner, group, durable = true, into = folder, effect = nothing }: WriteOptions,
 ): Promise<{ readonly place: () => Promise<void>; readonly drop: () => Promise<void> }> {
     const half = join(folder, `.postern-${randomBytes(8).toString("hex")}`)
     const drop = () => rm(half, { force: true })
@@ -41,7 +42,10 @@ export async function writeBeside(
     try {
         effect("write", half)
         await handle.writeFile(bytes)
-        if (group !== undefined) await handle.chown(process.geteuid?.() ?? 0, group).catch(nothing)
+        if (owner !== undefined || group !== undefined) {
+            const { uid, gid } = await handle.stat()
+            await handle.chown(owner ?? uid, group ?? gid).catch(nothing)
+        }
         // Not narrowed by our umask.
         await handle.chmod(mode)
         if (changed !== undefined) await handle.utimes(changed / 1000, changed / 1000)

@@ -7,7 +7,8 @@ import type { Terminal } from "../../voice/terminal.ts"
 import type { BundleOptions } from "../commands/bundle.ts"
 import { askOnce } from "../control/ask.ts"
 import { bundleLines, publicationLines } from "../texts/bundle.ts"
-import { knownKnocker, openFolder, writeKnocker } from "../user/folder.ts"
+import { noSuchKnocker, openFolder } from "../user/folder.ts"
+import { rewrite } from "../user/hold.ts"
 import { takeOver } from "../user/reload.ts"
 
 /** How long an old signing key goes on if nothing else is said. */
@@ -44,10 +45,12 @@ export async function publish(options: BundleOptions, terminal: Terminal): Promi
 export async function rotate(name: string, options: BundleOptions, terminal: Terminal): Promise<ExitCode> {
     const folder = await openFolder(options.config, terminal)
     if (typeof folder === "number") return folder
-    const read = await knownKnocker(folder, name, terminal)
-    if (typeof read === "number") return read
-    const generation = read.knocker.generation + 1
-    const written = await writeKnocker(folder, name, await withGeneration(read.text, generation), terminal)
+    let generation = 0
+    const written = await rewrite(folder, name, terminal, async (now) => {
+        if (now === null) return noSuchKnocker(name, terminal)
+        generation = now.knocker.generation + 1
+        return withGeneration(now.text, generation)
+    })
     if (written !== EXIT.ok) return written
     if (options.json === true) terminal.out(JSON.stringify({ version: 1, name, generation }))
     else terminal.say(`postern: ${name}: other sequences from now on (generation ${generation})`)

@@ -1,16 +1,14 @@
 /** The directory of knockers, as the configuration names it: read, written and changed a file at a time. */
-import { mkdir, rm, stat } from "node:fs/promises"
+import { stat } from "node:fs/promises"
 import { dirname, join, resolve } from "node:path"
 import { configFile, readConfigFiles } from "../../adapters/config/files.ts"
 import { KnockerFiles } from "../../adapters/knockers/directory.ts"
 import { readKey } from "../../adapters/sealing/read-key.ts"
-import { syncNames, writeWhole } from "../../adapters/system/durable.ts"
-import { readTextFile } from "../../adapters/system/text-file.ts"
+import { readTextFile, type TextFile } from "../../adapters/system/text-file.ts"
 import type { Bundles } from "../../core/config/config.ts"
 import { formatIssue, type Issue } from "../../core/config/issues.ts"
 import { readConfig } from "../../core/config/parse.ts"
-import { fileOfKnocker, type Knocker, parseKnocker } from "../../core/one-time/knocker.ts"
-import { messageOf } from "../../core/thrown.ts"
+import { fileOfKnocker, type Knocker, MAX_KNOCKER_FILE, parseKnocker } from "../../core/one-time/knocker.ts"
 import { EXIT, type ExitCode } from "../../voice/exit.ts"
 import type { Terminal } from "../../voice/terminal.ts"
 
@@ -46,8 +44,18 @@ export async function openFolder(config: string | undefined, terminal: Terminal)
         ({ gid }) => gid,
         () => undefined,
     )
+    const directory = resolve(dirname(main), bundles.users)
+    if (
+        !(await stat(directory).then(
+            (found) => found.isDirectory(),
+            () => true,
+        ))
+    ) {
+        terminal.error(`${directory}: not a directory`, "`users` of [bundles] names the one with the files of knockers")
+        return EXIT.configuration
+    }
     const names = doors.filter(({ oneTime }) => oneTime !== null).map(({ name }) => name)
-    return { directory: resolve(dirname(main), bundles.users), bundles, doors: new Set(names), group }
+    return { directory, bundles, doors: new Set(names), group }
 }
 
 /** Where the file of a knocker is. */
@@ -64,18 +72,42 @@ export async function readKnocker(
     name: string,
     terminal: Terminal,
 ): Promise<KnockerRead | null | ExitCode> {
-    const file = pathOf(folder, name)
-    const read = readTextFile(file, 262_144)
+    return understood(folder, name, readTextFile(pathOf(folder, name), MAX_KNOCKER_FILE), terminal)
+}
+
+/** The same of a file that was read already. */
+export async function understood(
+    folder: Pick<Folder, "directory">,
+    name: string,
+    read: TextFile,
+    terminal: Terminal,
+): Promise<KnockerRead | null | ExitCode> {
     if (typeof read.text !== "string" && read.text.trouble === "missing") return null
-    const parsed = await parseKnocker({ name, file, ...read }, (key) => readKey(key, Date.now()))
+    const parsed = await parse(folder, name, read)
     if (parsed.ok && typeof read.text === "string") return { knocker: parsed.knocker, text: read.text }
     return tellIssues(parsed.issues, terminal)
+}
+
+/** Why nobody could read a file of this text, in a sentence; null: it is well. */
+export async function whyUnreadable(folder: Folder, name: string, text: string): Promise<string | null> {
+    if (Buffer.byteLength(text) > MAX_KNOCKER_FILE) return "so many keys are more than a file may have (256 KiB)"
+    const parsed = await parse(folder, name, { text })
+    const issue = parsed.issues.find(({ severity }) => severity === "error")
+    return issue === undefined ? null : `${issue.path}: ${issue.message}`
+}
+
+function parse(folder: Pick<Folder, "directory">, name: string, read: TextFile) {
+    return parseKnocker({ name, file: pathOf(folder, name), ...read }, (key) => readKey(key, Date.now()))
 }
 
 /** A knocker who is there, or the exit code after an error that has been told. */
 export async function knownKnocker(folder: Folder, name: string, terminal: Terminal): Promise<KnockerRead | ExitCode> {
     const read = await readKnocker(folder, name, terminal)
-    if (read !== null) return read
+    return read ?? noSuchKnocker(name, terminal)
+}
+
+/** Tells that nobody is called so. */
+export function noSuchKnocker(name: string, terminal: Terminal): ExitCode {
     terminal.error(`${name}: there is no such knocker`, "postern user list shows who there is")
     return EXIT.usage
 }
@@ -97,36 +129,4 @@ function tellIssues(issues: readonly Issue[], terminal: Terminal): ExitCode {
 
 function codeOf(issues: readonly Issue[]): ExitCode {
     return issues.some(({ code }) => code === "forbidden") ? EXIT.permission : EXIT.configuration
-}
-
-/** Writes the file of a knocker, durably; 0, or the exit code after an error that has been told. */
-export async function writeKnocker(folder: Folder, name: string, text: string, terminal: Terminal): Promise<ExitCode> {
-    const { directory, group } = folder
-    try {
-        // Keys are public, but who has one is nobody's business: root and the daemon's group read it.
-        await mkdir(directory, { recursive: true, mode: 0o750 })
-        const options = { mode: 0o640, ...(group === undefined ? {} : { group }) }
-        await writeWhole(directory, fileOfKnocker(name), Buffer.from(text), options)
-        return EXIT.ok
-    } catch (error) {
-        return cannotWrite(error, directory, terminal)
-    }
-}
-
-/** Does away with the file of a knocker, durably. */
-export async function removeKnocker(folder: Folder, name: string, terminal: Terminal): Promise<ExitCode> {
-    try {
-        await rm(pathOf(folder, name))
-        await syncNames(folder.directory)
-        return EXIT.ok
-    } catch (error) {
-        return cannotWrite(error, folder.directory, terminal)
-    }
-}
-
-function cannotWrite(error: unknown, directory: string, terminal: Terminal): ExitCode {
-    const denied =
-        error instanceof Error && "code" in error && ["EACCES", "EPERM", "EROFS"].includes(String(error.code))
-    terminal.error(`${directory}: cannot be written: ${messageOf(error)}`, ...(denied ? ["run it as root"] : []))
-    return denied ? EXIT.permission : EXIT.failed
 }

@@ -2,6 +2,7 @@
 import { EXIT, type ExitCode } from "../../voice/exit.ts"
 import type { Terminal } from "../../voice/terminal.ts"
 import type { UserOptions } from "../commands/user.ts"
+import { inOneLine } from "./add.ts"
 import { openFolder, readKnockers } from "./folder.ts"
 
 /** Lists them, by name. */
@@ -23,7 +24,9 @@ export async function list(options: UserOptions, terminal: Terminal): Promise<Ex
         const kinds = [...new Set(recipients.map(({ kind }) => kind))].join(", ")
         const keys = recipients.length === 1 ? "1 key" : `${recipients.length} keys`
         const where = doors === null ? "all doors" : doors.join(", ")
-        terminal.out(`${name.padEnd(width)}  ${where}  ${keys} (${kinds})${comment === "" ? "" : `  ${comment}`}`)
+        terminal.out(
+            `${name.padEnd(width)}  ${where}  ${keys} (${kinds})${comment === "" ? "" : `  ${inOneLine(comment)}`}`,
+        )
     }
     if (knockers.length === 0) terminal.say(`postern: nobody: ${folder.directory} holds no knocker`)
     return EXIT.ok

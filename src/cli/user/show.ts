@@ -5,7 +5,7 @@ import type { Terminal } from "../../voice/terminal.ts"
 import type { UserOptions } from "../commands/user.ts"
 import { daemonAt } from "../control/ask.ts"
 import { bundleLines } from "../texts/bundle.ts"
-import { labelOf } from "./add.ts"
+import { inOneLine, labelOf } from "./add.ts"
 import { knownKnocker, openFolder } from "./folder.ts"
 
 /** Shows keys, doors, files, and how many sequences are left. */
@@ -38,7 +38,7 @@ export async function show(name: string, options: UserOptions, terminal: Termina
         )
         return EXIT.ok
     }
-    if (comment !== "") terminal.out(`comment     ${comment}`)
+    if (comment !== "") terminal.out(`comment     ${inOneLine(comment)}`)
     for (const key of recipients) terminal.out(`key         ${key.kind} ${labelOf(key)}`)
     terminal.out(`doors       ${doors === null ? `all: ${[...folder.doors].join(", ")}` : doors.join(", ")}`)
     if (generation > 0) terminal.out(`generation  ${generation}`)

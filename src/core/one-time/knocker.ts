@@ -12,6 +12,9 @@ import type { Recipient } from "./recipient.ts"
 /** Who knocked, where nobody can tell: a fixed sequence is the same for all who know it. So nobody may be called so. */
 export const UNKNOWN_KNOCKER = "unknown"
 
+/** Ours: larger than any sensible file of a knocker (bytes); certificates with many signatures fit in. */
+export const MAX_KNOCKER_FILE = 262_144
+
 /** A person or device with keys. */
 export type Knocker = {
     readonly name: string

@@ -3,6 +3,7 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import {
     chmodSync,
     existsSync,
+    linkSync,
     mkdirSync,
     mkdtempSync,
     readdirSync,
@@ -226,6 +227,34 @@ describe("directoryTarget()", () => {
         expect(readdirSync(inFolder("www")).sort()).toEqual([name("a"), name("b")])
     })
 
+    it("replaces all others where one name cannot be had, and says the same each time, without a name", async () => {
+        const all = { [name("a")]: "1", [name("b")]: "1", [name("c")]: "1" }
+        await www().publish(filesOf(all), never())
+        for (const file of [name("b"), name("c")]) rmSync(inFolder("www", file))
+        // What somebody who can write there can put in the way.
+        mkdirSync(inFolder("www", name("b")))
+        mkdirSync(inFolder("www", ".postern-0123456789abcdef"))
+        writeFileSync(inFolder("secret"), text("not ours"))
+        linkSync(inFolder("secret"), inFolder("www", name("c")))
+        execFileSync("mkfifo", [inFolder("www", name("d"))])
+        const detail = "a directory in it is called as one of the files: take it away"
+        for (const what of ["2", "3"]) {
+            const changed = filesOf({ [name("a")]: what, [name("b")]: what, [name("c")]: what })
+            expect(await www().publish(changed, never())).toEqual({ ok: false, detail })
+            for (const other of [name("a"), name("c")])
+                expect(readFileSync(inFolder("www", other), "utf8")).toBe(text(what))
+        }
+        expect(readFileSync(inFolder("secret"), "utf8")).toBe(text("not ours"))
+        const strange = directoryTarget(inFolder("www"), (what, path) => {
+            if (what === "rename") throw new Error(`EIO: i/o error, rename '${path}'`)
+        })
+        const told = await strange.publish(filesOf(all), never())
+        expect(told).toEqual({ ok: false, detail: `EIO: i/o error, rename '${inFolder("www")}/…'` })
+        expect(readdirSync(inFolder("www")).filter((file) => file.startsWith("."))).toEqual([
+            ".postern-0123456789abcdef",
+        ])
+    })
+
     it("takes away what a killed daemon has left half written, and nothing of anybody else", async () => {
         writeFileSync(inFolder("www", ".postern-0123456789abcdef"), "half")
         writeFileSync(inFolder("www", ".postern-notes"), "mine")
@@ -303,6 +332,9 @@ describe("putTarget()", () => {
         const moved = await target().publish(filesOf({ [name("a")]: "1" }), never())
         expect(moved).toEqual({ ok: false, detail: expect.stringContaining("at /elsewhere/…: write") })
         expect(heard.map((one) => one.url)).toEqual([`/k/${name("a")}`])
+        status(302, { location: `https://example.org/\x9b31m${"x".repeat(5000)}` })
+        const told = await target().publish(filesOf({ [name("a")]: "1" }), never())
+        expect(told).toEqual({ ok: false, detail: expect.stringMatching(/^[\x20-\x7e…]{1,400}$/) })
     })
 
     it("keeps nothing of a publication that is over: there are many before the signal ends them", async () => {
@@ -405,6 +437,8 @@ describe("runTarget()", () => {
             ok: false,
             detail: "/bin/sh ended with exit code 3: two",
         })
+        const named = await publish(["/bin/sh", "-c", `echo "no room for /k/${name("a")} there"; exit 1`])
+        expect(named).toEqual({ ok: false, detail: "/bin/sh ended with exit code 1: no room for /k/… there" })
         expect(await publish(["/bin/sleep", "60"], 50)).toEqual({
             ok: false,
             detail: expect.stringContaining("took too long"),

@@ -95,7 +95,20 @@ export async function syncNames(folder: string, effect: Effect = nothing): Promi
 
 /** Does away with what a process that was killed has left half written. */
 export async function dropHalves(folder: string): Promise<void> {
-    for (const name of await readdir(folder)) if (HALF.test(name)) await rm(join(folder, name), { force: true })
+    // What somebody has put there that cannot be removed is no half of ours, and is in nobody's way.
+    for (const name of await readdir(folder))
+        if (HALF.test(name)) await rm(join(folder, name), { force: true }).catch(nothing)
+}
+
+/** The name of a published file, and what a file of ours is called before. */
+const NAMES = /\.postern-[0-9a-f]{16}|(?<![\w-])[a-z2-7]{32}(?![\w-])/g
+
+/**
+ * What is said of published files, for people, without their names: a name is the address of a knocker's bundle. That of a
+ * half is another one each time, and the same trouble is to be told once.
+ */
+export function withoutNames(text: string): string {
+    return text.replaceAll(NAMES, "…")
 }
 
 function nothing(): void {

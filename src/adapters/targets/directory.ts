@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { PLACE } from "../../core/one-time/place.ts"
 import { messageOf } from "../../core/thrown.ts"
 import type { Target } from "../../ports/target.ts"
-import { dropHalves, type Effect, syncNames, writeBeside } from "../system/durable.ts"
+import { dropHalves, type Effect, syncNames, withoutNames, writeBeside } from "../system/durable.ts"
 
 /** A published file begins with one of these: what has our name and another beginning is somebody else's. */
 const BEGINNINGS = ["-----BEGIN AGE ENCRYPTED FILE-----", "-----BEGIN PGP MESSAGE-----"]
@@ -24,23 +24,25 @@ export function directoryTarget(directory: string, effect?: Effect): Target {
                 if (!(await stat(directory)).isDirectory())
                     return { ok: false, detail: `${directory} is not a directory` }
                 await dropHalves(directory)
+                // One name that cannot be had keeps nobody else's file from being replaced.
+                let stuck: unknown = null
                 const options = { mode: 0o644, changed: made, ...(effect && { effect }) }
                 for (let at = 0; at < names.length && !signal.aborted; at += TOGETHER) {
                     const group = names.slice(at, at + TOGETHER)
                     const halves = await allOrNone(
                         group.map(async (name) => writeBeside(directory, name, await read(name), options)),
                     )
-                    for (const { place } of halves) await place()
+                    for (const { place } of halves) await place().catch((error: unknown) => (stuck ??= error))
                 }
                 if (signal.aborted) return { ok: false, detail: "it took too long" }
                 const wanted = new Set(names)
                 for (const name of await readdir(directory)) {
                     if (wanted.has(name) || !PLACE.test(name) || !(await isOurs(join(directory, name)))) continue
                     effect?.("remove", join(directory, name))
-                    await rm(join(directory, name), { force: true })
+                    await rm(join(directory, name), { force: true }).catch((error: unknown) => (stuck ??= error))
                 }
                 await syncNames(directory, effect)
-                return { ok: true }
+                return stuck === null ? { ok: true } : { ok: false, detail: troubleText(stuck) }
             } catch (error) {
                 return { ok: false, detail: troubleText(error) }
             }
@@ -84,10 +86,11 @@ const TROUBLES: Readonly<Record<string, string>> = {
     ENOSPC: "the disk is full: make room",
     EDQUOT: "the disk is full: make room",
     ENOTDIR: "it is not a directory",
+    EISDIR: "a directory in it is called as one of the files: take it away",
 }
 
 /** What the system says of files, for people. */
 function troubleText(error: unknown): string {
     const code = error instanceof Error && "code" in error ? String(error.code) : ""
-    return TROUBLES[code] ?? messageOf(error)
+    return TROUBLES[code] ?? withoutNames(messageOf(error))
 }

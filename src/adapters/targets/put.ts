@@ -5,6 +5,7 @@
 import { PLACE } from "../../core/one-time/place.ts"
 import { messageOf } from "../../core/thrown.ts"
 import type { Target } from "../../ports/target.ts"
+import { withoutNames } from "../system/durable.ts"
 import { readTextFile } from "../system/text-file.ts"
 import type { Remembered } from "./remembered.ts"
 
@@ -21,6 +22,8 @@ export type PutOptions = {
 
 /** Ours: so many requests at once. */
 const AT_ONCE = 4
+/** Ours: so many letters of where a server sends us are told. */
+const LOCATION_MOST = 200
 /** Ours: larger than any sensible file of headers (bytes). */
 const HEADERS_MOST = 65_536
 /** RFC 9110, section 5: what a name and a value may consist of. */
@@ -111,15 +114,19 @@ async function send(
         await response.body?.cancel()
         const { status } = response
         if (response.ok || (method === "DELETE" && (status === 404 || status === 410))) return null
-        const location = response.headers.get("location")?.replaceAll(name, "…") ?? null
+        // Of an address ASCII; what is none must not colour anybody's log.
+        const location = response.headers
+            .get("location")
+            ?.replaceAll(/[^\x21-\x7e]/g, "…")
+            .slice(0, LOCATION_MOST)
         if (status >= 300 && status < 400)
-            return `${what}: ${status}: it is elsewhere${location === null ? "" : `, at ${location}`}: write that address`
+            return `${what}: ${status}: it is elsewhere${location === undefined ? "" : `, at ${withoutNames(location)}`}: write that address`
         return `${what}: ${status}${HINTS[status] ?? ""}`
     } catch (error) {
         if (error instanceof Error && error.name === "TimeoutError")
             return `${what}: no answer within ${timeout / 1000} s`
         const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-        return `${what}: ${messageOf(cause).replaceAll(name, "…")}`
+        return `${what}: ${withoutNames(messageOf(cause))}`
     }
 }
 

@@ -2,6 +2,7 @@
 import { messageOf } from "../../core/thrown.ts"
 import type { CommandOutcome, Commands } from "../../ports/commands.ts"
 import type { Target } from "../../ports/target.ts"
+import { withoutNames } from "../system/durable.ts"
 
 /** Ours: so many letters of what a program said last are told. */
 const SAID_MOST = 200
@@ -36,7 +37,7 @@ export function runTarget({ run, timeout, commands }: RunOptions): Target {
                 if (outcome?.ended === "exit" && outcome.code === 0) return { ok: true }
                 return {
                     ok: false,
-                    detail: `${program} ${textOf(outcome)}${said === "" ? "" : `: ${said.slice(0, SAID_MOST)}`}`,
+                    detail: `${program} ${textOf(outcome)}${said === "" ? "" : `: ${withoutNames(said).slice(0, SAID_MOST)}`}`,
                 }
             } catch (error) {
                 return { ok: false, detail: messageOf(error) }

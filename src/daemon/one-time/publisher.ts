@@ -6,6 +6,7 @@
 
 import { signingKey } from "../../adapters/sealing/sign.ts"
 import { DIGESTS } from "../../adapters/system/digests.ts"
+import { withoutNames } from "../../adapters/system/durable.ts"
 import type { Bundles } from "../../core/config/config.ts"
 import type { Desk } from "../../core/one-time/desk.ts"
 import { type GatewayKeys, signingAt } from "../../core/one-time/gateway-keys.ts"
@@ -147,7 +148,7 @@ export class Publisher {
                 bringing = begun
                 this.#trouble = null
             },
-            (error: unknown) => this.#failed(messageOf(error)),
+            (error: unknown) => this.#failed(withoutNames(messageOf(error))),
         )
         await this.#running
         this.#running = null

@@ -295,9 +295,9 @@ describe("Publisher", () => {
         let broken: string | null = null
         const effect = (what: string, path: string) => {
             if (what === "write" && broken !== null && path.includes("/state/"))
-                throw Object.assign(new Error(`${broken}: no`), { code: broken })
+                throw Object.assign(new Error(`${broken}: no, open '${path}'`), { code: broken })
         }
-        const { publisher } = start({ effect })
+        const { publisher, lines } = start({ effect })
         await publisher.publishNow()
         const published = seen(www())
         for (const code of ["ENOSPC", "EROFS"]) {
@@ -305,6 +305,7 @@ describe("Publisher", () => {
             desk.use("anna")
             await before(() => expect(publisher.standing().trouble).toContain(code))
             expect(seen(www())).toEqual(published)
+            await publisher.publishNow()
             broken = null
             await before(() => {
                 const { trouble, last, targets } = publisher.standing()
@@ -313,6 +314,12 @@ describe("Publisher", () => {
             published.splice(0, published.length, ...seen(www()))
         }
         expect(readdirSync(join(folder, "state/bundles"))).toHaveLength(1)
+        // Once each, however often it is tried; what is written has another name each time.
+        expect(lines).toEqual(
+            ["ENOSPC", "EROFS"].map(
+                (code) => `error: publish: no bundles are made: ${code}: no, open '${join(folder, "state")}/…'`,
+            ),
+        )
     })
 
     it("publishes anew when its time has come, and when the clock was set", async () => {

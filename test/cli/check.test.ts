@@ -84,7 +84,7 @@ test("postern check: warnings and notes fail only with --strict, and notes not e
         note.toml:6:31: note: door.ssh.sequence.hits[2]: web browsers refuse to connect to this port: nobody can knock with a browser
         ! postern: 1 door, 1 note
         $ postern check --no-host open.toml
-        open.toml:1:1: warning: everybody on this host can read the sequences in this file: chmod 600
+        open.toml:1:1: warning: everybody on this host can read the sequences in this file: chmod o=
         ! postern: 1 door, 1 warning
         `,
     )
@@ -293,6 +293,8 @@ test("postern check: directories, files and programs that the user whom the daem
             writeFileSync(join(folder, name), "x: y\n")
             chmodSync(join(folder, name), mode)
         }
+        // As root leaves it when he puts a backup back.
+        writeFileSync(join(folder, "state", "gateway.keys"), "", { mode: 0o000 })
         const put = (headers: string) =>
             `[[bundles.publish]]\nput = "https://a.example/"\nheaders = "${folder}/${headers}"\n`
         const text = `[gateway]
@@ -318,18 +320,22 @@ run = ["${folder}/sync", "{directory}"]
 [[bundles.publish]]
 run = ["/bin/true"]
 `
+        // The directory of this session is open to nobody else.
+        const closed = ["a.toml", "users.d/anna.toml"].map((file) => `${file}: warning: the user whom the daemon …\n`)
+        const root = process.geteuid!() === 0
         session(
             { "a.toml": text, "users.d/anna.toml": `keys = ["${AGE}"]\n` },
             `
             $ postern check a.toml
             a.toml:13:13: warning: bundles.publish[1].directory: the user whom the daemon runs as, …
             a.toml:15:13: warning: bundles.publish[2].directory: there is no such directory on this host, …
-            a.toml:18:11: warning: bundles.publish[3].headers: others can read this file, …
+            a.toml:18:11: warning: bundles.publish[3].headers: others than its owner and its group …
             a.toml:21:11: warning: bundles.publish[4].headers: there is no such file, or the user whom …
             a.toml:24:11: warning: bundles.publish[5].headers: there is no such file, or the user whom …
             a.toml:27:8: warning: bundles.publish[6].run[0]: there is no such program on this host, …
             a.toml:29:8: warning: bundles.publish[7].run[0]: the user whom the daemon runs as, …
-            ! postern: 1 door, 7 warnings…
+            ${root ? closed.join("") : ""}${folder}/state/gateway.keys: warning: the user whom the daemon runs as, …
+            ! postern: 1 door, ${root ? 10 : 8} warnings…
             $ postern check --no-host a.toml
             ! postern: 1 door, no problems
             `,

@@ -417,7 +417,10 @@ describe("putTarget()", () => {
             ok: false,
             detail: `${inFolder("h")}:1: not a header, as in "Name: value"`,
         })
-        expect(await write("A: b\n", 0o644)).toEqual({ ok: false, detail: expect.stringContaining("chmod 600") })
+        expect(await write("A: b\n", 0o644)).toEqual({ ok: false, detail: expect.stringContaining("chmod 640") })
+        expect(await write("A: b\n", 0o660)).toEqual({ ok: false, detail: expect.stringContaining("chmod 640") })
+        expect(await write("A: b\n", 0o640)).toEqual({ ok: true })
+        heard = []
         expect(await target(inFolder("none")).publish(filesOf({}), never())).toMatchObject({ ok: false })
         expect(heard).toEqual([])
     })

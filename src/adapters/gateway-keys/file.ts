@@ -29,6 +29,8 @@ export function readKeys(directory: string): KeysFound {
     const unusable = (what: string): KeysFound => ({ ok: false, why: "unusable", detail: `${file}: ${what}` })
     if (typeof text !== "string") {
         if (text.trouble === "missing") return { ok: false, why: "missing", detail: `${file} is not there` }
+        if (text.trouble === "permission")
+            return unusable("no permission to read it: chown it to the user whom the daemon runs as")
         return unusable(`cannot be read (${text.detail === "" ? text.trouble : text.detail})`)
     }
     if ((mode & 0o077) !== 0) return unusable("others can read it, and could sign in the gateway's name: chmod 600")

@@ -145,7 +145,8 @@ function readHeaders(file: string | null): readonly (readonly [string, string])[
     if (file === null) return []
     const { text, mode = 0 } = readTextFile(file, HEADERS_MOST)
     if (typeof text !== "string") return `${file}: cannot be read (${text.detail === "" ? text.trouble : text.detail})`
-    if ((mode & 0o077) !== 0) return `${file}: others can read it: chmod 600`
+    // Its group may be the daemon's, as that of the configuration is.
+    if ((mode & 0o027) !== 0) return `${file}: others can read or change it: chmod 640`
     const headers: (readonly [string, string])[] = []
     for (const [index, line] of text.split("\n").entries()) {
         if (/^\s*(#|$)/.test(line)) continue

@@ -92,17 +92,20 @@ async function act(file: string | undefined, options: Options, terminal: Termina
         replayed = await replayFile(options.replay, reading, terminal)
         if (replayed === null) return EXIT.failed
     }
-    return finish(checkedOf(files, reading), replayed, options, terminal)
+    const { unreadFiles } = await import("../check/unread.ts")
+    const unread = options.host && reading.ok ? await unreadFiles(path, files, reading.config) : []
+    return finish(checkedOf(files, reading, unread), replayed, options, terminal)
 }
 
 /** Where knockd looks for its configuration. */
 const KNOCKD_CONF = "/etc/knockd.conf"
 
 /** A configuration of ours. */
-function checkedOf(files: readonly ConfigFile[], reading: Reading): Checked {
+function checkedOf(files: readonly ConfigFile[], reading: Reading, unread: readonly Issue[]): Checked {
     const refused = reading.issues.some(({ code }) => code === "forbidden")
     const doors = reading.ok ? reading.config.doors.map(({ name }) => name) : []
-    return { ok: reading.ok, files: files.map((one) => one.file), doors, issues: reading.issues, refused }
+    const issues = [...reading.issues, ...unread]
+    return { ok: reading.ok, files: files.map((one) => one.file), doors, issues, refused }
 }
 
 /** knockd's. */

@@ -181,6 +181,8 @@ export type Doubt =
     | { readonly code: "not-its-program" }
     | { readonly code: "not-its-directory" }
     | { readonly code: "not-its-file" }
+    /** Nor may he read this file of the configuration, of a knocker or of the state. */
+    | { readonly code: "not-readable" }
     | { readonly code: "headers-readable" }
     | { readonly code: "always-everyone" }
     | { readonly code: "always-unhidden" }
@@ -226,6 +228,7 @@ const SEVERITIES: Readonly<Record<Doubt["code"], Severity>> = {
     "not-its-program": "warning",
     "not-its-directory": "warning",
     "not-its-file": "warning",
+    "not-readable": "warning",
     "headers-readable": "warning",
     "always-everyone": "warning",
     "always-unhidden": "warning",

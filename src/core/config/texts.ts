@@ -71,7 +71,8 @@ const UNREAD: Readonly<Record<Unread, Readonly<Record<Exclude<Trouble, "permissi
 
 const TEXTS: Texts = {
     unreadable: ({ what, trouble, detail }) => UNREAD[what][trouble] + (detail === "" ? "" : `: ${detail}`),
-    forbidden: () => "no permission to read it: run as root, or as the user whom the daemon runs as",
+    forbidden: () =>
+        "no permission to read it: run as root, or as the user whom the daemon runs as; if that is the daemon itself, its user or group must own it (chgrp, chmod 640)",
     syntax: ({ detail }) => `not valid TOML: ${detail}`,
     "unknown-key": ({ key, table, near, home }) => {
         const wrong = `${JSON.stringify(key)} is not a key of ${table}`
@@ -183,8 +184,11 @@ const TEXTS: Texts = {
     "not-its-directory": () =>
         "the user whom the daemon runs as, who has the directory `state`, cannot write there: chown it to that user",
     "not-its-file": () =>
-        "there is no such file, or the user whom the daemon runs as cannot read it, so nothing is put there: make it, and chown it to that user",
-    "headers-readable": () => "others can read this file, and the daemon refuses to send what is in it: chmod 600",
+        "there is no such file, or the user whom the daemon runs as cannot read it, so nothing is put there: make it, and give it to that user (chown), or to his group (chgrp, chmod 640)",
+    "not-readable": () =>
+        "the user whom the daemon runs as, who has the directory `state`, cannot read it: give it to that user (chown), or to his group (chgrp, chmod 640)",
+    "headers-readable": () =>
+        "others than its owner and its group can read this file, or others than its owner change it, and the daemon refuses to send what is in it: chmod 640",
     "always-everyone": () => "everyone: nobody needs to knock, and the service is not hidden at all",
     "always-unhidden": () => "always has no effect without hide = true: the service is not kept from anyone",
     "uniform-unused": () => 'uniform has no effect with capture = "packet-socket"',
@@ -194,8 +198,8 @@ const TEXTS: Texts = {
     "bundles-unused": () => "no door has [door.one_time]: there are no sequences to publish",
     "nothing-published": () => "there is no [[bundles.publish]]: bundles are made for those who ask here alone",
     "headers-in-clear": () => "these headers go over the wire for all to read: put to https:// instead",
-    readable: () => "everybody on this host can read the sequences in this file: chmod 600",
-    writable: () => "others than its owner can change this file, and the daemon does what it says: chmod 600",
+    readable: () => "everybody on this host can read the sequences in this file: chmod o=",
+    writable: () => "others than its owner can change this file, and the daemon does what it says: chmod go-w",
     "key-unusable": ({ why }) => `${why}: no file is encrypted to it: put a new one in its place`,
     "knocker-name": () =>
         "not the file of a knocker, and left out: that is called NAME.toml, with 1 to 64 letters, digits, - _ or . in NAME, which is not unknown",

@@ -99,6 +99,7 @@ install_all() {
     place "$here/systemd/postern-knockd.service" "$units/postern-knockd.service"
     place "$here/systemd/postern-web.service" "$units/postern-web.service"
     place "$here/systemd/postern-web.socket" "$units/postern-web.socket"
+    place "$here/systemd/postern-lead@.service" "$units/postern-lead@.service"
     place "$here/systemd/postern.sysusers.conf" "$sysusers/postern.conf"
     place "$here/systemd/postern.tmpfiles.conf" "$tmpfiles/postern.conf"
     # In folders as here, so that their links hold.
@@ -130,10 +131,11 @@ END
 uninstall_all() {
     need_writable "$DESTDIR$PREFIX/lib" "$DESTDIR$PREFIX/bin" "$DESTDIR$PREFIX/share"
     # Without its program it would run on until it ends, and then nobody could knock.
-    for service in postern postern-knockd postern-web; do
+    for service in postern postern-knockd postern-web 'postern-lead@*'; do
         for link in "$DESTDIR$SYSCONFDIR"/systemd/system/*.wants/$service.service \
             "$DESTDIR$SYSCONFDIR"/systemd/system/*.wants/$service.socket; do
-            [ ! -h "$link" ] || fail "the service is still enabled" "systemctl disable --now $service, then again"
+            unit=${link##*/}
+            [ ! -h "$link" ] || fail "the service is still enabled" "systemctl disable --now ${unit%.service}, then again"
         done
     done
     rm -rf "$library" "$documents"
@@ -142,7 +144,7 @@ uninstall_all() {
         ! is_ours "$link" || rm -f "$link"
     done
     rm -f "$DESTDIR$PREFIX/bin/postern" "$units/postern.service" "$units/postern-knockd.service"
-    rm -f "$units/postern-web.service" "$units/postern-web.socket"
+    rm -f "$units/postern-web.service" "$units/postern-web.socket" "$units/postern-lead@.service"
     rm -f "$sysusers/postern.conf" "$tmpfiles/postern.conf"
     [ -n "$DESTDIR" ] || cat <<END
 Uninstalled. These are yours to remove: $SYSCONFDIR/postern, /var/lib/postern, /var/lib/postern-knockd, /var/lib/postern-web, the user postern, drop-ins in

@@ -13,6 +13,7 @@ import { importing } from "./commands/import.ts"
 import { keygen } from "./commands/keygen.ts"
 import { knock } from "./commands/knock.ts"
 import { knockCompat } from "./commands/knock-compat.ts"
+import { lead } from "./commands/lead.ts"
 import { log } from "./commands/log.ts"
 import { metrics } from "./commands/metrics.ts"
 import { reload } from "./commands/reload.ts"
@@ -57,6 +58,7 @@ export async function main(args: readonly string[], extra: readonly CliCommand[]
         grant,
         revoke,
         reload,
+        lead,
         state,
         check,
         importing,

@@ -16,6 +16,7 @@ export function measureFirewall(firewall: Firewall, meter: Meter, now: () => num
     }
     return {
         name: firewall.name,
+        leads: () => firewall.leads(),
         apply: (wanted) => measured("apply", () => firewall.apply(wanted)),
         grant: (elements, ms) => measured("grant", () => firewall.grant(elements, ms)),
         revoke: (elements) => measured("revoke", () => firewall.revoke(elements)),

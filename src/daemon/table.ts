@@ -38,6 +38,7 @@ const MEND_MS = 200
 export class Table {
     readonly #keeping: TableKeeping
     #applied = false
+    #toldPlain = false
     #refusedUntil = 0
     #mended = Number.NEGATIVE_INFINITY
     #mendAt: number | null = null
@@ -68,6 +69,7 @@ export class Table {
         const result = firewall.apply(this.#keeping.wanted(grants.length))
         if (!result.ok) throw new Error(`the firewall refused our table: ${result.detail}`)
         this.#applied = true
+        this.#tellMeans()
         this.#unwatch = firewall.watch(() => {
             this.#mendAt ??= this.#mended + MEND_MS
             rearm()
@@ -79,8 +81,20 @@ export class Table {
     apply(wanted: Ruleset = this.#keeping.wanted()): FirewallResult {
         const result = this.#keeping.firewall.apply(wanted)
         this.#applied = result.ok
-        if (!result.ok) this.#askLater()
+        if (result.ok) this.#tellMeans()
+        else this.#askLater()
         return result
+    }
+
+    /** Once: a kernel gets no modules while it runs, or hardly ever. */
+    #tellMeans(): void {
+        const { firewall, teller } = this.#keeping
+        if (this.#toldPlain || firewall.leads()) return
+        this.#toldPlain = true
+        teller.tell(
+            "warning",
+            "firewall: this kernel lacks nft_tproxy or nft_socket: hidden services are refused by their ports, and nobody can be led to one that listens on loopback",
+        )
     }
 
     /** Lets the source through. False: the kernel refused, and has been told about. */

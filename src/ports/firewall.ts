@@ -3,6 +3,11 @@ import type { GrantElement, Ruleset } from "../core/ruleset.ts"
 /** The kernel's packet filter. Adapters: nft, memory. All calls are synchronous and done when they return. */
 export interface Firewall {
     readonly name: "nftables" | "memory"
+    /**
+     * Can granted sources be led to hidden services that listen on loopback? Known once something hidden was applied;
+     * if not, such a service is reached by nobody, and the others are refused to strangers as ever.
+     */
+    leads(): boolean
     /** Makes our table as wanted in one transaction; live grants stay. Doing it twice changes nothing. */
     apply(wanted: Ruleset): FirewallResult
     /** Lets each element through for `ms` from now on; one that is there already gets the new time. All or nothing. */

@@ -21,6 +21,8 @@ const root = join(import.meta.dirname, "../..")
 const EXPOSURE_MOST = 2
 /** Of the process that hears the internet. */
 const WEB_EXPOSURE_MOST = 1
+/** It has to be root. */
+const LEAD_EXPOSURE_MOST = 2.5
 
 let folder: string
 let unit: string
@@ -180,6 +182,24 @@ describe("postern-web.service", () => {
         if (reason !== null) ctx.skip(reason)
         const limit = `--threshold=${WEB_EXPOSURE_MOST * 10}`
         const { status, text } = run("systemd-analyze", "security", "--offline=true", "--no-pager", limit, web())
+        expect(status, text).toBe(0)
+    })
+})
+
+describe("postern-lead@.service", () => {
+    const lead = () => join(dirname(unit), "postern-lead@.service")
+
+    it("is without a fault: systemd-analyze verify", (ctx) => {
+        const reason = without("systemd-analyze")
+        if (reason !== null) ctx.skip(reason)
+        expect(run("systemd-analyze", "verify", lead())).toEqual({ status: 0, text: "" })
+    })
+
+    it(`is exposed by ${LEAD_EXPOSURE_MOST} at most: systemd-analyze security`, (ctx) => {
+        const reason = without("systemd-analyze")
+        if (reason !== null) ctx.skip(reason)
+        const limit = `--threshold=${LEAD_EXPOSURE_MOST * 10}`
+        const { status, text } = run("systemd-analyze", "security", "--offline=true", "--no-pager", limit, lead())
         expect(status, text).toBe(0)
     })
 })

@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { formatElement } from "../../src/adapters/firewall/elements.ts"
 import { memoryFirewall } from "../../src/adapters/firewall/memory.ts"
 import { nftFirewall } from "../../src/adapters/firewall/nft.ts"
+import { type Nftables, openNftables } from "../../src/adapters/system/nftables.ts"
 import type { GrantElement } from "../../src/core/ruleset.ts"
 import type { Firewall, FirewallResult } from "../../src/ports/firewall.ts"
 import { enterNamespace } from "../lab/enter.ts"
@@ -479,6 +480,26 @@ describe.skipIf(why !== null)(`nft${why === null ? "" : ` (${why})`}`, () => {
         namespace.must(["nft", "delete table inet other"])
     })
 
+    it("leads where the kernel can; where it cannot, hidden services are refused all the same", () => {
+        const listing = () => namespace.must(["nft", "list", "table", "inet", "postern"])
+        const [whole, poor] = [nftFirewall(), nftFirewall(undefined, withoutModules(openNftables()))]
+        try {
+            expect(whole.apply(HIDE)).toEqual(OK)
+            expect(whole.leads()).toBe(true)
+            expect(listing()).toContain("tproxy ip to 127.0.0.1")
+            expect(whole.grant([SSH4], LONG)).toEqual(OK)
+            expect(poor.apply(HIDE)).toEqual(OK)
+            expect(poor.leads()).toBe(false)
+            expect(listing()).not.toContain("tproxy")
+            expect(listing()).toContain("@hidden goto refuse")
+            expect(poor.list().map(({ element: one }) => one)).toEqual([SSH4])
+        } finally {
+            whole.clear()
+            whole.close()
+            poor.close()
+        }
+    })
+
     it("every call says denied without CAP_NET_ADMIN, and list() throws why", () => {
         const program = join(import.meta.dirname, "..", "lab", "denied-firewall.ts")
         const less = ["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"]
@@ -492,6 +513,12 @@ describe.skipIf(why !== null)(`nft${why === null ? "" : ` (${why})`}`, () => {
         })
     })
 })
+
+/** nftables of a kernel without the modules that leading needs: it refuses what names them, in the kernel's words. */
+function withoutModules(nft: Nftables): Nftables {
+    const error = "internal:0:0-0: Error: Could not process rule: No such file or directory"
+    return { ...nft, run: (text) => (/tproxy|socket transparent/.test(text) ? { ok: false, error } : nft.run(text)) }
+}
 
 function withFirewall(act: (firewall: Firewall) => void | Promise<void>): () => Promise<void> {
     return async () => {

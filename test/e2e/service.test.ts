@@ -5,7 +5,7 @@
 import { readFileSync, readlinkSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
-import { eventually, type Host, type Lab, listTable, makeLab, POSTERN } from "../lab/lab.ts"
+import { eventually, type Host, type Lab, listTable, makeLab, POSTERN, untilPort } from "../lab/lab.ts"
 import { makeService, type Service } from "../lab/service.ts"
 
 const HITS = ["32144", "21312:udp", "27015"]
@@ -180,6 +180,28 @@ describe("postern.service", () => {
         start()
         const { stdout } = service.exec(["stat", "-c", "%U:%G %a", "/run/postern/control"])
         expect(stdout, service.log()).toBe("postern:adm 660\n")
+    })
+})
+
+describe("postern-lead@.service", () => {
+    it("leads those who knocked to what listens on loopback, with two rights and no more", async () => {
+        const unit = "postern-lead@tcp-22.service"
+        const link = "ln -sf /usr/local/lib/systemd/system/postern-lead@.service /run/systemd/user/"
+        expect(service.exec(["sh", "-c", link])).toMatchObject({ status: 0, stderr: "" })
+        const listener = gateway.start(["nc", "-lk", "127.0.0.1", "22"])
+        try {
+            expect(service.systemctl("start", unit)).toMatchObject({ status: 0, stderr: "" })
+            start()
+            knock()
+            expect(await opened()).toBe(true)
+            expect(await untilPort("open", knocker, gateway.v4, 22), service.log()).toBe("open")
+            const pid = service.systemctl("show", "-p", "MainPID", "--value", unit).stdout.trim()
+            // CAP_NET_ADMIN and CAP_SYS_PTRACE: capabilities 12 and 19.
+            expect(readFileSync(`/proc/${pid}/status`, "utf8")).toMatch(/^CapEff:\t0*81000$/m)
+        } finally {
+            service.systemctl("stop", unit)
+            listener.kill()
+        }
     })
 })
 

@@ -16,19 +16,33 @@ export type Sshd = {
     readonly log: Lines
     /** The argument vector of a client that logs in at `host` and runs `remote` there. */
     readonly client: (host: string, ...remote: readonly string[]) => string[]
+    /** Makes it read its configuration again: it starts anew and listens by new sockets. */
+    readonly reload: () => void
     readonly stop: () => void
 }
 
+const LOOPBACK = ["ListenAddress 127.0.0.1", "ListenAddress ::1"]
 const USER = "guest"
 const ID = 1000
 
-/** Starts sshd on `port` and waits until it listens. Throws, with what it said, when it does not. */
-export async function startSshd(namespace: Namespace, scratch: string, port = 22): Promise<Sshd> {
+/**
+ * Starts sshd on `port` and waits until it listens: at every address, or at loopback alone. Throws, with what it said,
+ * when it does not.
+ */
+export async function startSshd(
+    namespace: Namespace,
+    scratch: string,
+    port = 22,
+    where: "everywhere" | "loopback" = "everywhere",
+): Promise<Sshd> {
     const directory = join(scratch, `sshd-${port}`)
     mkdirSync(join(directory, "home"), { recursive: true })
     for (const key of ["host_key", "guest_key"]) makeKey(join(directory, key))
     writeFileSync(join(directory, "passwd"), account())
-    writeFileSync(join(directory, "config"), configuration(directory, port))
+    writeFileSync(
+        join(directory, "config"),
+        [...configuration(directory, port), ...(where === "loopback" ? LOOPBACK : []), ""].join("\n"),
+    )
     // An ordinary user may bind this port in this namespace only.
     namespace.must(["sysctl", "-qw", "net.ipv4.ip_unprivileged_port_start=0"])
 
@@ -38,11 +52,17 @@ export async function startSshd(namespace: Namespace, scratch: string, port = 22
     ]
     const child = namespace.start(["unshare", "--mount", "sh", "-euc", script.join("\n")])
     const log = collectLines(child, child.stderr!)
-    await log.waitFor(/Server listening on :: port/, { timeout: 10_000 })
+    await log.waitFor(/Server listening on ::1? port/, { timeout: 10_000 })
 
     const hostKey = readFileSync(join(directory, "host_key.pub"), "utf8").trim()
     writeFileSync(join(directory, "known_hosts"), `* ${hostKey}\n`)
-    return { port, log, client: (host, ...remote) => client(directory, port, host, remote), stop: () => end(child) }
+    return {
+        port,
+        log,
+        client: (host, ...remote) => client(directory, port, host, remote),
+        reload: () => void child.kill("SIGHUP"),
+        stop: () => end(child),
+    }
 }
 
 function end(child: ChildProcess): void {
@@ -66,7 +86,7 @@ function account(): string {
     ].join("\n")
 }
 
-function configuration(directory: string, port: number): string {
+function configuration(directory: string, port: number): string[] {
     return [
         `Port ${port}`,
         `HostKey ${directory}/host_key`,
@@ -84,8 +104,7 @@ function configuration(directory: string, port: number): string {
         "MaxStartups 100",
         // Since 9.8 it shuts out who connects often without logging in, as whoever only asks if a port is open does.
         ...(knows("persourcepenalties") ? ["PerSourcePenalties no"] : []),
-        "",
-    ].join("\n")
+    ]
 }
 
 /** Is this a keyword that the installed sshd has? It refuses a configuration with others. */

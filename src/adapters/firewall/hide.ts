@@ -1,11 +1,20 @@
 /**
- * The chains that refuse hidden services to strangers, and their sets. A filter's answer can be told from a closed
- * port by crafted packets; leading granted sources to the service instead is the better way, this is the one that
- * works for every service.
+ * The chains that keep hidden services from strangers, and their sets. Two things are done at once, and what the
+ * service listens on decides which one strangers meet:
  *
- * - Our chain comes after the host's own filters (firewalld's stands at filter + 10). What they drop stays silent
- *   and what they reject is rejected their way: only what they would let in is refused here.
- * - Grants are looked up by the source alone first: what a stranger's packet costs must not depend on its port.
+ * - *Led.* A service whose sockets are bound to loopback and transparent (IP_TRANSPARENT) is closed to everyone: the
+ *   kernel's own stack answers strangers, as for any port where nothing listens, because for them there is no rule.
+ *   Granted sources are led to it. Without our table it stays closed.
+ * - *Refused.* Where a stranger's packet would find a socket, it is refused. That is a filter's answer, which crafted
+ *   packets can tell from a closed port's; it is what works for every service as it is, and what catches a service
+ *   that was to be led and is found to listen outside.
+ *
+ * What both keep to:
+ *
+ * - What a stranger's packet costs must not depend on its port. So sources are looked up alone first, and the socket
+ *   is looked for before the port is looked at: only where something listens does the port matter.
+ * - The chain that refuses comes after the host's own filters (firewalld's stands at filter + 10). What they drop
+ *   stays silent and what they reject is rejected their way: only what they would let in is refused here.
  * - Established TCP connections live on without connection tracking, also those begun before the table existed:
  *   packets with ACK or RST go to the kernel's own stack, which resets what belongs to no connection. Only a packet
  *   without ACK can begin one (RFC 9293, section 3.10.7.2). UDP has no such mark, so there the kernel must track.
@@ -14,6 +23,9 @@ import { contains, formatNetwork, isIPv4Network } from "../../core/net/address.t
 import type { Ruleset } from "../../core/ruleset.ts"
 import { formatService } from "./elements.ts"
 import type { ChainSpec, SetSpec } from "./table.ts"
+
+/** What this file looks at. */
+type Hiding = Pick<Ruleset, "hidden" | "always">
 
 /** The grant sets: they are there even while nothing is hidden, so that grants can be made and seen. */
 export function grantSets(size: number): SetSpec[] {
@@ -31,43 +43,64 @@ export function grantSets(size: number): SetSpec[] {
 }
 
 /** The constant sets of hiding. */
-export function hideSets({ hidden, always }: Ruleset): SetSpec[] {
-    const range = (name: string, address: string, v4: boolean) => ({
+export function hideSets({ hidden, always }: Hiding): SetSpec[] {
+    const of = (v4: boolean) => always.filter(({ network }) => isIPv4Network(network) === v4)
+    const alone = (name: string, type: string, v4: boolean) => ({
         name,
-        spec: `type ${address} . inet_proto . inet_service; flags interval`,
-        elements: widest(always)
-            .filter(({ network }) => isIPv4Network(network) === v4)
-            .map(({ network, service }) => `${formatNetwork(network)} . ${formatService(service)}`),
+        spec: `type ${type}; flags interval`,
+        elements: widest(of(v4), () => true).map(({ network }) => formatNetwork(network)),
+    })
+    const services = (name: string, type: string, v4: boolean) => ({
+        name,
+        spec: `type ${type} . inet_proto . inet_service; flags interval`,
+        elements: widest(of(v4), sameService).map(
+            ({ network, service }) => `${formatNetwork(network)} . ${formatService(service)}`,
+        ),
     })
     return [
         { name: "hidden", spec: "type inet_proto . inet_service", elements: hidden.map(formatService) },
-        range("always4", "ipv4_addr", true),
-        range("always6", "ipv6_addr", false),
+        alone("needless4", "ipv4_addr", true),
+        alone("needless6", "ipv6_addr", false),
+        services("always4", "ipv4_addr", true),
+        services("always6", "ipv6_addr", false),
     ]
 }
 
-/** The chains of hiding. */
-export function hideChains({ hidden, always }: Ruleset): ChainSpec[] {
+/**
+ * The chains of hiding. `lead`: the kernel can lead and look for sockets (nft_tproxy, nft_socket). Where it cannot,
+ * every hidden service is refused by its port.
+ */
+export function hideChains({ hidden, always }: Hiding, lead: boolean): ChainSpec[] {
     const has = (protocol: "tcp" | "udp") => hidden.some((service) => service.protocol === protocol)
-    const networks = always.map(({ network }) => isIPv4Network(network))
+    const sources = [
+        { by: "ip saddr", alone: "any4", services: "open4" },
+        { by: "ip6 saddr", alone: "any6", services: "open6" },
+        ...(always.some(({ network }) => isIPv4Network(network))
+            ? [{ by: "ip saddr", alone: "needless4", services: "always4" }]
+            : []),
+        ...(always.some(({ network }) => !isIPv4Network(network))
+            ? [{ by: "ip6 saddr", alone: "needless6", services: "always6" }]
+            : []),
+    ]
+    const allowed = (act: string) =>
+        sources.map(({ by, alone, services }) => `${by} @${alone} ${by} . meta l4proto . th dport @${services} ${act}`)
     return [
+        ...(lead && has("tcp") ? leadChains(allowed("goto listener")) : []),
         {
             name: "hide",
             hook: "type filter hook input priority filter + 20; policy accept;",
             rules: [
                 "iif lo accept",
-                "ip saddr @any4 ip saddr . meta l4proto . th dport @open4 accept",
-                "ip6 saddr @any6 ip6 saddr . meta l4proto . th dport @open6 accept",
-                "meta l4proto . th dport @hidden goto refuse",
+                ...(has("tcp") ? ["tcp flags & (ack | rst) != 0 accept"] : []),
+                ...allowed("accept"),
+                // It finds no socket where nothing listens that this packet could reach, and then the rule ends.
+                `${lead ? "socket transparent { 0, 1 } " : ""}meta l4proto . th dport @hidden goto refuse`,
             ],
         },
         {
             name: "refuse",
             hook: null,
             rules: [
-                ...(has("tcp") ? ["tcp flags & (ack | rst) != 0 accept"] : []),
-                ...(networks.includes(true) ? ["ip saddr . meta l4proto . th dport @always4 accept"] : []),
-                ...(networks.includes(false) ? ["ip6 saddr . meta l4proto . th dport @always6 accept"] : []),
                 ...(has("tcp") ? ["meta l4proto tcp reject with tcp reset"] : []),
                 ...(has("udp") ? ["ct state established,related accept"] : []),
                 // The default: port-unreachable of the packet's family.
@@ -77,16 +110,38 @@ export function hideChains({ hidden, always }: Ruleset): ChainSpec[] {
     ]
 }
 
-type Always = Ruleset["always"]
+/**
+ * Leads to the sockets on loopback, where there are transparent ones; otherwise `tproxy` ends its rule, and nothing is
+ * changed. Every packet, not only the first: with SYN cookies it is an ACK that makes the connection.
+ */
+function leadChains(rules: readonly string[]): ChainSpec[] {
+    const to = (family: "ip" | "ip6", address: string) =>
+        `meta nfproto ${family === "ip" ? "ipv4" : "ipv6"} meta l4proto tcp tproxy ${family} to ${address} accept`
+    return [
+        {
+            name: "lead",
+            hook: "type filter hook prerouting priority mangle; policy accept;",
+            rules: rules.map((rule) => `meta l4proto tcp ${rule}`),
+        },
+        {
+            name: "listener",
+            hook: null,
+            rules: ["fib daddr type != local accept", to("ip", "127.0.0.1"), to("ip6", "[::1]")],
+        },
+    ]
+}
 
-/** Without those that another of the same service holds already: the kernel refuses overlapping ranges. */
-function widest(always: Always): Always {
-    const same = (a: Always[number], b: Always[number]) => formatService(a.service) === formatService(b.service)
+type Always = Ruleset["always"]
+type Same = (a: Always[number], b: Always[number]) => boolean
+
+const sameService: Same = (a, b) => formatService(a.service) === formatService(b.service)
+
+/** Without those that another of the `same` kind holds already: the kernel refuses overlapping ranges. */
+function widest(always: Always, same: Same): Always {
     return always.filter(
         (one, index) =>
             !always.some((other, at) => {
-                if (at === index || !same(one, other) || isIPv4Network(one.network) !== isIPv4Network(other.network))
-                    return false
+                if (at === index || !same(one, other)) return false
                 if (other.network.bits > one.network.bits || !contains(other.network, one.network.address)) return false
                 return other.network.bits < one.network.bits || at < index
             }),

@@ -26,6 +26,7 @@ export function memoryFirewall(now: () => number): MemoryFirewall {
     const noTable: FirewallResult = { ok: false, code: "missing", detail: "No such file or directory" }
     return {
         name: "memory",
+        leads: () => true,
         apply(next) {
             if (broken) return broken
             wanted = next

@@ -8,7 +8,7 @@ import { type TableWatch, watchTable } from "../system/nftables-events.ts"
 import { grantChanges, revocation } from "./changes.ts"
 import { type LiveElement, parseElements } from "./elements.ts"
 import { Ledger } from "./ledger.ts"
-import { renderApply, renderClear, renderRebuild } from "./render.ts"
+import { type KernelMeans, renderApply, renderClear, renderRebuild } from "./render.ts"
 import { revokeElements } from "./revoke.ts"
 import { fitsShape } from "./shape.ts"
 import { TABLE } from "./table.ts"
@@ -17,8 +17,10 @@ import { TABLE } from "./table.ts"
  * The firewall of the network namespace this process is in. `now`: monotonic milliseconds. Throws if libnftables is
  * missing; permission is only asked for when something is done.
  */
-export function nftFirewall(now: () => number = () => performance.now()): Firewall & { readonly close: () => void } {
-    const nft = openNftables()
+export function nftFirewall(
+    now: () => number = () => performance.now(),
+    nft: Nftables = openNftables(),
+): Firewall & { readonly close: () => void } {
     const name = TABLE.split(" ")[1]!
     const sets = openElements(name)
     const ledger = new Ledger()
@@ -27,6 +29,7 @@ export function nftFirewall(now: () => number = () => performance.now()): Firewa
     let size = 0
     /** Sources that the kernel remembers as watched; null: it watches none. */
     let watched: number | null = null
+    let means: KernelMeans = "all"
 
     /** What another process of ours granted before (a restart) counts too. */
     const load = (): FirewallResult => {
@@ -43,6 +46,15 @@ export function nftFirewall(now: () => number = () => performance.now()): Firewa
         return result
     }
     const make = (wanted: Ruleset): FirewallResult => {
+        const result = makeWith(wanted, means)
+        if (result.ok || result.code !== "failed" || means === "plain" || wanted.hidden.length === 0) return result
+        // Kernels say the same of a module that is not there as of anything else that is not there: so it is tried.
+        const plain = makeWith(wanted, "plain")
+        if (!plain.ok) return result
+        means = "plain"
+        return plain
+    }
+    const makeWith = (wanted: Ruleset, means: KernelMeans): FirewallResult => {
         const room = wanted.watch?.plan.attempts ?? null
         const resized = watched !== null && room !== null && watched !== room
         // Reading ten thousand grants takes 0.2 s, so only when something about the sets may be unknown.
@@ -53,14 +65,14 @@ export function nftFirewall(now: () => number = () => performance.now()): Firewa
         const fits = (found === null || found.fits) && !resized
         let result: FirewallResult = { ok: true }
         if (fits) {
-            result = toResult(nft.run(renderApply(wanted)))
+            result = toResult(nft.run(renderApply(wanted, means)))
             if (!result.ok && result.code !== "failed") return result
         }
         if (!result.ok || !fits) {
             // A set or chain of another shape than ours, which nothing changes in place.
             found ??= readTable(nft, wanted)
             if (!found.ok) return found
-            result = toResult(nft.run(renderRebuild(wanted, found.live)))
+            result = toResult(nft.run(renderRebuild(wanted, found.live, means)))
         }
         if (result.ok && found !== null) ledger.load(found.live, now())
         if (result.ok) [loaded, size, watched] = [true, wanted.grants, room]
@@ -111,7 +123,7 @@ export function nftFirewall(now: () => number = () => performance.now()): Firewa
         nft.close()
         sets.close()
     }
-    return { name: "nftables", apply, grant, revoke, list, clear, watch, close }
+    return { name: "nftables", leads: () => means === "all", apply, grant, revoke, list, clear, watch, close }
 }
 
 const GONE = /No such file or directory/

@@ -11,16 +11,22 @@ import { grantSets, hideChains, hideSets } from "./hide.ts"
 import { formatTable, TABLE, type TableSpec } from "./table.ts"
 import { forgetAll, watchChains, watchSets } from "./watch.ts"
 
+/**
+ * What of nftables the kernel has. `all`: everything that this file writes; `plain`: it lacks nft_tproxy or nft_socket,
+ * so hidden services are refused by their ports and nobody is led (hide.ts).
+ */
+export type KernelMeans = "all" | "plain"
+
 /** Makes the table as wanted; live grants and watched sources stay. */
-export function renderApply(wanted: Ruleset): string {
-    return formatTable(tableOf(wanted))
+export function renderApply(wanted: Ruleset, means: KernelMeans = "all"): string {
+    return formatTable(tableOf(wanted, means))
 }
 
 /**
  * Makes the table from nothing, with these grants: for a table whose sets or chains are of another shape than ours,
  * which no command changes in place. Watched sources are forgotten in the open, so that no knock is spoiled by it.
  */
-export function renderRebuild(wanted: Ruleset, live: readonly LiveElement[]): string {
+export function renderRebuild(wanted: Ruleset, live: readonly LiveElement[], means: KernelMeans = "all"): string {
     const longest = new Map<string, number>()
     const lines: string[] = []
     for (const { element, left } of live) {
@@ -35,7 +41,7 @@ export function renderRebuild(wanted: Ruleset, live: readonly LiveElement[]): st
     if (wanted.watch !== null && wanted.watch.plan.views.length > 0) {
         lines.push(`add element ${TABLE} ${forgetAll(wanted.watch)}`)
     }
-    return `${renderClear()}${renderApply(wanted)}${lines.map((line) => `${line}\n`).join("")}`
+    return `${renderClear()}${renderApply(wanted, means)}${lines.map((line) => `${line}\n`).join("")}`
 }
 
 /** Removes the table, whether it is there or not. */
@@ -44,23 +50,27 @@ export function renderClear(): string {
 }
 
 /** What the table holds, as data. */
-export function tableOf(wanted: Ruleset): TableSpec {
+export function tableOf(wanted: Ruleset, means: KernelMeans = "all"): TableSpec {
     const watching = wanted.watch !== null && wanted.watch.plan.views.length > 0
-    const hide = { sets: hideSets(wanted), chains: hideChains(wanted), wanted: wanted.hidden.length > 0 }
-    const watch = watching
-        ? { sets: watchSets(wanted.watch), chains: watchChains(wanted.watch), wanted: true }
-        : { sets: watchSets(NOTHING), chains: watchChains(NOTHING), wanted: false }
-    const parts = [hide, watch]
-    const [present, absent] = [parts.filter((part) => part.wanted), parts.filter((part) => !part.wanted)]
+    const hiding = wanted.hidden.length > 0
+    const sets = [...(hiding ? hideSets(wanted) : []), ...(watching ? watchSets(wanted.watch) : [])]
+    const chains = [
+        ...(hiding ? hideChains(wanted, means === "all") : []),
+        ...(watching ? watchChains(wanted.watch) : []),
+    ]
     return {
-        sets: [...grantSets(wanted.grants), ...present.flatMap((part) => part.sets)],
-        chains: present.flatMap((part) => part.chains),
-        absent: { sets: absent.flatMap((part) => part.sets), chains: absent.flatMap((part) => part.chains) },
+        sets: [...grantSets(wanted.grants), ...sets],
+        chains,
+        absent: { sets: without(EVERY.sets, sets), chains: without(EVERY.chains, chains) },
     }
 }
 
-/** Names and shapes of what to take away, where nothing is watched. */
-const NOTHING = {
+function without<T extends { readonly name: string }>(all: readonly T[], some: readonly T[]): T[] {
+    return all.filter(({ name }) => !some.some((one) => one.name === name))
+}
+
+/** Watches next to nothing: for the names and shapes of what is taken away where nothing is watched. */
+const LITTLE = {
     plan: {
         views: [
             {
@@ -82,6 +92,12 @@ const NOTHING = {
     },
     interfaces: null,
     offered: [],
+}
+
+/** Every set and chain that can be there beside those of grants, by name and shape. */
+const EVERY = {
+    sets: [...hideSets({ hidden: [], always: [] }), ...watchSets(LITTLE)],
+    chains: [...hideChains({ hidden: [{ protocol: "tcp", port: 1 }], always: [] }, true), ...watchChains(LITTLE)],
 }
 
 /** Whoever wrote an element without an end meant that; ours always have one. */

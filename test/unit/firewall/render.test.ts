@@ -36,19 +36,43 @@ describe("renderApply()", () => {
         expect(renderApply(ruleset({ hidden: ["udp/53"] }))).toMatch(/ ct state established,related accept/)
     })
 
+    it("leads nobody and looks for no sockets where the kernel cannot", () => {
+        for (const wanted of Object.values(SCENARIOS)) {
+            expect(renderApply(wanted, "plain")).not.toMatch(/tproxy|socket|add rule inet postern l/)
+        }
+        expect(renderApply(SCENARIOS["hide-tcp"]!, "plain")).toContain(
+            "add rule inet postern hide meta l4proto . th dport @hidden goto refuse\n",
+        )
+    })
+
+    it("looks at the port of a stranger's packet only where a socket would take it", () => {
+        for (const wanted of Object.values(SCENARIOS)) {
+            for (const rule of renderApply(wanted).matchAll(/^add rule inet postern (?:hide|lead) (.*)$/gm)) {
+                const port = rule[1]!.indexOf("dport")
+                const sooner = rule[1]!.search(/@(any|needless)[46] |socket transparent/)
+                if (port !== -1) expect(sooner, rule[1]).toBeLessThan(port)
+                if (port !== -1) expect(sooner, rule[1]).not.toBe(-1)
+            }
+        }
+    })
+
     it("keeps the fewest networks that hold the same addresses", () => {
         const some = fc.array(fc.constantFrom(...NETWORKS), { maxLength: 8 })
         let dropped = 0
         fc.assert(
             fc.property(some, fc.constantFrom(...NETWORKS), (networks, probe) => {
                 const wanted = ruleset({ hidden: ["tcp/22"], needless: networks.map((text) => `${text} tcp/22`) })
-                const kept = hideSets(wanted)
-                    .flatMap(({ elements }) => elements!)
-                    .flatMap((text) => parseNetwork(text.split(" ")[0]!) ?? [])
                 const first = parse(probe).address
                 const held = (all: readonly Network[]) => all.filter((one) => contains(one, first)).length
-                expect(held(kept)).toBe(Math.min(1, held(networks.map(parse))))
-                dropped += networks.length - kept.length
+                // By service, and alone.
+                for (const prefix of ["always", "needless"]) {
+                    const kept = hideSets(wanted)
+                        .filter(({ name }) => name.startsWith(prefix))
+                        .flatMap(({ elements }) => elements!)
+                        .flatMap((text) => parseNetwork(text.split(" ")[0]!) ?? [])
+                    expect(held(kept)).toBe(Math.min(1, held(networks.map(parse))))
+                    dropped += networks.length - kept.length
+                }
             }),
         )
         expect(dropped).toBeGreaterThan(20)

@@ -47,6 +47,8 @@ function factText(entry: AuditEntry): string {
             return `user ${entry.uid} decided that what may have been used since ${formatStamp(entry.from)} is known`
         case "disclosed":
             return `user ${entry.uid} has read the upcoming sequences of ${entry.knocker}`
+        case "located":
+            return `user ${entry.uid} was told where the files of ${entry.knocker} are`
         case "rekeyed":
             return `user ${entry.uid} had another key sign bundles`
         case "suppressed":

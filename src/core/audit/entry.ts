@@ -52,8 +52,12 @@ const KINDS = {
     journal: z.object({ found: z.enum(["new", "torn", "damaged"]), since: number }),
     /** An operator decided from when on what is not known to be used may be used. */
     trust: z.object({ from: number, uid: number }),
-    /** A user had the daemon show the upcoming sequences of a knocker, or change the key that signs. */
+    /**
+     * A user had the daemon show the upcoming sequences of a knocker, or only where the files of one are, which nobody can
+     * guess; or change the key that signs.
+     */
     disclosed: z.object({ knocker: text, uid: number }),
+    located: z.object({ knocker: text, uid: number }),
     rekeyed: z.object({ uid: number }),
     /** So many refusals and pauses of a flood were counted and no more. */
     suppressed: z.object({ count: number }),

@@ -115,7 +115,7 @@ export class Publishing {
         })
     }
 
-    /** What is published for a knocker; `secret`: the text as well, and it is written down who asked. */
+    /** What is published for a knocker, and where; `secret`: the text as well. It is written down who asked for which. */
     async show(knocker: string, secret: boolean, uid: number): Promise<Answer> {
         const { desk, bundles: inForce, note, log, wall } = this.#keeping
         const bundles = inForce()
@@ -139,7 +139,7 @@ export class Publishing {
         if (secret && person !== undefined) {
             note({ what: "disclosed", knocker, uid })
             log("notice", `publish: user ${uid} has read the upcoming sequences of ${knocker}`)
-        }
+        } else note({ what: "located", knocker, uid })
         return {
             ok: true,
             answer: "bundle",

@@ -23,6 +23,7 @@ export const FACTS: { readonly [K in AuditKind]: Extract<AuditFact, { what: K }>
     journal: { what: "journal", found: "damaged", since: 1_700_000_000_000 },
     trust: { what: "trust", from: 1_700_000_000_000, uid: 0 },
     disclosed: { what: "disclosed", knocker: "anna", uid: 0 },
+    located: { what: "located", knocker: "anna", uid: 0 },
     rekeyed: { what: "rekeyed", uid: 0 },
     suppressed: { what: "suppressed", count: 84_210 },
     summed: { what: "summed", of: "refused", door: null, uid: null, count: 84_210, sources: 4096, since: 1 },

@@ -186,9 +186,9 @@ describe("postern-web.service", () => {
     })
 })
 
-describe("postern-lead@.service", () => {
-    const lead = () => join(dirname(unit), "postern-lead@.service")
+const lead = () => join(dirname(unit), "postern-lead@.service")
 
+describe("postern-lead@.service", () => {
     it("is without a fault: systemd-analyze verify", (ctx) => {
         const reason = without("systemd-analyze")
         if (reason !== null) ctx.skip(reason)

@@ -481,17 +481,16 @@ describe.skipIf(why !== null)(`nft${why === null ? "" : ` (${why})`}`, () => {
     })
 
     it("leads where the kernel can; where it cannot, hidden services are refused all the same", () => {
-        const listing = () => namespace.must(["nft", "list", "table", "inet", "postern"])
         const [whole, poor] = [nftFirewall(), nftFirewall(undefined, withoutModules(openNftables()))]
         try {
             expect(whole.apply(HIDE)).toEqual(OK)
             expect(whole.leads()).toBe(true)
-            expect(listing()).toContain("tproxy ip to 127.0.0.1")
+            expect(listed(namespace)).toContain("tproxy ip to 127.0.0.1")
             expect(whole.grant([SSH4], LONG)).toEqual(OK)
             expect(poor.apply(HIDE)).toEqual(OK)
             expect(poor.leads()).toBe(false)
-            expect(listing()).not.toContain("tproxy")
-            expect(listing()).toContain("@hidden goto refuse")
+            expect(listed(namespace)).not.toContain("tproxy")
+            expect(listed(namespace)).toContain("@hidden goto refuse")
             expect(poor.list().map(({ element: one }) => one)).toEqual([SSH4])
         } finally {
             whole.clear()
@@ -518,6 +517,10 @@ describe.skipIf(why !== null)(`nft${why === null ? "" : ` (${why})`}`, () => {
 function withoutModules(nft: Nftables): Nftables {
     const error = "internal:0:0-0: Error: Could not process rule: No such file or directory"
     return { ...nft, run: (text) => (/tproxy|socket transparent/.test(text) ? { ok: false, error } : nft.run(text)) }
+}
+
+function listed(namespace: Namespace): string {
+    return namespace.must(["nft", "list", "table", "inet", "postern"])
 }
 
 function withFirewall(act: (firewall: Firewall) => void | Promise<void>): () => Promise<void> {

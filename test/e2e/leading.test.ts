@@ -37,6 +37,10 @@ afterAll(async () => {
 
 const addresses = () => [lab.gateway.v4, lab.gateway.v6]
 
+function wrong(service: string) {
+    return lab.gateway.exec([POSTERN, "lead", service, "--wait", "10ms"])
+}
+
 function lead(...options: readonly string[]) {
     return lab.gateway.exec([POSTERN, "lead", "tcp/22", ...options])
 }
@@ -149,7 +153,6 @@ it("a session outlives its grant, the daemon and the table, and without the tabl
 
 it("says what is missing: a listener, one on loopback, a service that can be led to", () => {
     expect(lead("--off").stdout).toMatch(/no longer led here/)
-    const wrong = (service: string) => lab.gateway.exec([POSTERN, "lead", service, "--wait", "10ms"])
     expect(wrong("udp/53")).toMatchObject({ status: 2, stderr: expect.stringContaining("only TCP services") })
     expect(wrong("ssh")).toMatchObject({ status: 2, stderr: expect.stringContaining("not a service") })
     expect(wrong("tcp/2222")).toMatchObject({ status: 1, stderr: expect.stringContaining("nothing listens there") })

@@ -115,8 +115,6 @@ export function hideChains({ hidden, always }: Hiding, lead: boolean): ChainSpec
  * changed. Every packet, not only the first: with SYN cookies it is an ACK that makes the connection.
  */
 function leadChains(rules: readonly string[]): ChainSpec[] {
-    const to = (family: "ip" | "ip6", address: string) =>
-        `meta nfproto ${family === "ip" ? "ipv4" : "ipv6"} meta l4proto tcp tproxy ${family} to ${address} accept`
     return [
         {
             name: "lead",
@@ -126,7 +124,11 @@ function leadChains(rules: readonly string[]): ChainSpec[] {
         {
             name: "listener",
             hook: null,
-            rules: ["fib daddr type != local accept", to("ip", "127.0.0.1"), to("ip6", "[::1]")],
+            rules: [
+                "fib daddr type != local accept",
+                "meta nfproto ipv4 meta l4proto tcp tproxy ip to 127.0.0.1 accept",
+                "meta nfproto ipv6 meta l4proto tcp tproxy ip6 to [::1] accept",
+            ],
         },
     ]
 }

@@ -73,7 +73,7 @@ const split = { ...whole, splitting: true, chunkNames: "chunk-[hash]" }
 
 const built = [
     await build({ ...whole, entryPoints: { daemon: "src/daemon/main.ts" } }),
-    await build({ ...whole, entryPoints: { "sealing-worker": "src/daemon/one-time/sealing-worker.ts" } }),
+    await build({ ...whole, entryPoints: { "press-worker": "src/daemon/one-time/press-worker.ts" } }),
     await build({ ...whole, entryPoints: { knockd: "src/daemon/knockd/main.ts" } }),
     await build({ ...whole, entryPoints: { web: "src/web/main.ts" } }),
     await build({ ...whole, entryPoints: { "read-key": "src/adapters/sealing/read-key.ts" } }),

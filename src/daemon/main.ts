@@ -28,9 +28,9 @@ import { formatLine, type Log, lineLog } from "./log.ts"
 import type { LoopPorts } from "./loop.ts"
 import { measureLog, measureStore } from "./measured.ts"
 import { OneTimeDesk } from "./one-time/desk.ts"
+import { threadPress } from "./one-time/press-thread.ts"
 import { Publishing } from "./one-time/publishing.ts"
 import { recallUses } from "./one-time/recall.ts"
-import { threadSealer } from "./one-time/sealing.ts"
 import { oneTimeNow } from "./one-time/told.ts"
 import { type Opening, openingOf, Refusal } from "./opening.ts"
 import { interfacesText } from "./outlook.ts"
@@ -186,7 +186,7 @@ async function live(
         desk,
         bundles: () => loop.config.bundles,
         state: config.gateway.state,
-        sealer: threadSealer(),
+        press: threadPress(),
         commands: spawnCommands(),
         wall: () => clock.wall(),
         log,

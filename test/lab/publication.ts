@@ -17,6 +17,7 @@ import { firstKeys, type GatewayKeys } from "../../src/core/one-time/gateway-key
 import type { Knocker } from "../../src/core/one-time/knocker.ts"
 import { fileNameOf, placeOf } from "../../src/core/one-time/place.ts"
 import { parseRecipient } from "../../src/core/one-time/recipient.ts"
+import { pressOf } from "../../src/daemon/one-time/press.ts"
 import { Publisher, type PublisherKeeping } from "../../src/daemon/one-time/publisher.ts"
 import { Spool } from "../../src/daemon/one-time/spool.ts"
 import type { Target } from "../../src/ports/target.ts"
@@ -33,9 +34,17 @@ export class PlainDesk implements Desk {
 
     /** Adds somebody with this age recipient. */
     add(name: string, recipient: string): void {
-        const read = parseRecipient(recipient)
-        if (!read.ok || read.found !== "key") throw new Error(`no key: ${recipient}`)
-        this.people.set(name, { name, recipients: [read.value], doors: null, generation: 0, comment: "" })
+        this.addKeys(name, [recipient])
+    }
+
+    /** The same, with several. */
+    addKeys(name: string, keys: readonly string[]): void {
+        const recipients = keys.map((key) => {
+            const read = parseRecipient(key)
+            if (!read.ok || read.found !== "key") throw new Error(`no key: ${key}`)
+            return read.value
+        })
+        this.people.set(name, { name, recipients, doors: null, generation: 0, comment: "" })
     }
 
     /** Their next sequence is used. */
@@ -129,7 +138,7 @@ export function gateway({ folder, desk, files = 0, effect, ...options }: Gateway
         desk,
         bundles: () => bundles,
         keys: () => Promise.resolve(KEYS),
-        sealer,
+        press: pressOf(sealer, effect),
         spool: new Spool(join(folder, "state"), effect),
         target: options.target ?? inFolder,
         wall: () => Date.now(),

@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { PLACE } from "../../core/one-time/place.ts"
 import { messageOf } from "../../core/thrown.ts"
 import type { Target } from "../../ports/target.ts"
-import { dropHalves, type Effect, syncNames, withoutNames, writeBeside } from "../system/durable.ts"
+import { copyHalf, dropHalves, type Effect, placeHalf, withoutNames } from "../system/durable.ts"
 
 /** A published file begins with one of these: what has our name and another beginning is somebody else's. */
 const BEGINNINGS = ["-----BEGIN AGE ENCRYPTED FILE-----", "-----BEGIN PGP MESSAGE-----"]
@@ -14,25 +14,32 @@ const TOGETHER = 256
 
 /**
  * Publishes into this directory, which must be there. Every file says the same time and gets its name in order, so that
- * nothing shows whose has changed.
+ * nothing shows whose has changed. The disk is not waited for: after a loss of power all of them are published again, as at
+ * each start, and to wait for each file would take most of the time.
  */
 export function directoryTarget(directory: string, effect?: Effect): Target {
     return {
         name: `directory ${directory}`,
-        async publish({ names, made, read }, signal) {
+        async publish({ directory: from, names, made }, signal) {
             try {
                 if (!(await stat(directory)).isDirectory())
                     return { ok: false, detail: `${directory} is not a directory` }
                 await dropHalves(directory)
                 // One name that cannot be had keeps nobody else's file from being replaced.
                 let stuck: unknown = null
-                const options = { mode: 0o644, changed: made, ...(effect && { effect }) }
+                const options = { changed: made, ...(effect && { effect }) }
                 for (let at = 0; at < names.length && !signal.aborted; at += TOGETHER) {
                     const group = names.slice(at, at + TOGETHER)
                     const halves = await allOrNone(
-                        group.map(async (name) => writeBeside(directory, name, await read(name), options)),
+                        group.map(async (name) => ({
+                            name,
+                            half: await copyHalf(directory, join(from, name), options),
+                        })),
                     )
-                    for (const { place } of halves) await place().catch((error: unknown) => (stuck ??= error))
+                    for (const { name, half } of halves)
+                        await placeHalf(half, join(directory, name), effect).catch(
+                            (error: unknown) => (stuck ??= error),
+                        )
                 }
                 if (signal.aborted) return { ok: false, detail: "it took too long" }
                 const wanted = new Set(names)
@@ -41,7 +48,6 @@ export function directoryTarget(directory: string, effect?: Effect): Target {
                     effect?.("remove", join(directory, name))
                     await rm(join(directory, name), { force: true }).catch((error: unknown) => (stuck ??= error))
                 }
-                await syncNames(directory, effect)
                 return stuck === null ? { ok: true } : { ok: false, detail: troubleText(stuck) }
             } catch (error) {
                 return { ok: false, detail: troubleText(error) }
@@ -50,7 +56,7 @@ export function directoryTarget(directory: string, effect?: Effect): Target {
     }
 }
 
-type Half = Awaited<ReturnType<typeof writeBeside>>
+type Half = { readonly name: string; readonly half: string }
 
 /** Where one cannot be written the others are done away with. */
 async function allOrNone(writing: readonly Promise<Half>[]): Promise<readonly Half[]> {
@@ -58,7 +64,7 @@ async function allOrNone(writing: readonly Promise<Half>[]): Promise<readonly Ha
     const failed = settled.find((one) => one.status === "rejected")
     const halves = settled.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []))
     if (failed === undefined) return halves
-    for (const { drop } of halves) await drop()
+    for (const { half } of halves) await rm(half, { force: true })
     throw failed.reason
 }
 

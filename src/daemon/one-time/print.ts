@@ -1,129 +1,112 @@
-/** The files of one publication: each bundle is put together, signed and sealed, a few at a time. */
+/** One publication: everybody's bundle is put together here, and goes to the press with others. */
 import { randomBytes } from "node:crypto"
-import { signBundle, type signingKey } from "../../adapters/sealing/sign.ts"
-import { formatBundle, formatSigned } from "../../core/one-time/bundle.ts"
+import { generateIdentity } from "../../adapters/sealing/portable/generate.ts"
+import { formatBundle } from "../../core/one-time/bundle.ts"
+import type { Desk } from "../../core/one-time/desk.ts"
+import { type Looks, likeOthers, looksOf } from "../../core/one-time/looks.ts"
 import { bundleOf, type Edition, type PlannedFile, readersOf } from "../../core/one-time/publication.ts"
 import { type Recipient, recipientOfX25519 } from "../../core/one-time/recipient.ts"
-import type { PublisherKeeping } from "./publisher.ts"
-import type { Half, Turn } from "./spool.ts"
+import type { Press, PressJob, Sheet } from "./press.ts"
+import type { Half } from "./spool.ts"
 
-/** Ours (ms): so long at a time; then packets have as long. */
+/** Ours: texts are put together for so long (ms) at a time, and so many at most; then packets have their turn. */
 const PIECE_MS = 2
+const PIECE_MOST = 64
 /** Ours: for so many pieces a reload is waited for; then the publication is begun anew when there are sequences. */
 const RELOAD_MOST = 1000
-/** Ours: files that are sealed at once. */
-const AT_ONCE = 8
+/** Ours: jobs that the press has at once, so that it never waits for the next. */
+const AT_ONCE = 2
 
-/** See the head of the file. */
-export class Print {
-    readonly #edition: Edition
-    readonly #signing: readonly ReturnType<typeof signingKey>[]
-    readonly #turn: Turn
-    readonly #keeping: Pick<PublisherKeeping, "desk" | "sealer" | "spool" | "wall">
-    readonly #refused: (who: string, detail: string) => void
-    /** The longest text so far: what is nobody's looks like it. */
-    #longest = 0
-    #until = 0
+/** What it works with. */
+export type Printing = Omit<PressJob, "sheets" | "now"> & {
+    readonly edition: Edition
+    readonly desk: Pick<Desk, "upcoming" | "knocker" | "waitsFor">
+    readonly press: Press
+    /** Milliseconds since 1970. */
+    readonly wall: () => number
+    /** Hears whose key cannot receive, and why. */
+    readonly refused: (knocker: string, detail: string) => void
+    /** It shall end. */
+    readonly stopped: () => boolean
+}
 
-    constructor(
-        edition: Edition,
-        signing: readonly ReturnType<typeof signingKey>[],
-        turn: Turn,
-        keeping: Pick<PublisherKeeping, "desk" | "sealer" | "spool" | "wall">,
-        refused: (who: string, detail: string) => void,
-    ) {
-        this.#edition = edition
-        this.#signing = signing
-        this.#turn = turn
-        this.#keeping = keeping
-        this.#refused = refused
-    }
+/**
+ * All files in the order of the plan, not in their places yet; without those that none of their keys can read. Throws what
+ * fails, or if it was stopped.
+ */
+export async function printAll(plan: readonly PlannedFile[], printing: Printing): Promise<readonly Half[]> {
+    const { edition, desk } = printing
+    const made = new Map<string, Half>()
+    const looks: Looks[] = []
+    const bundles = plan.filter((file) => file.for !== null)
+    await pressAll(bundles, printing, made, ({ name, kind, for: knocker }) => {
+        // Together with the text, and now: a reload may have given him other keys since this was planned, and sequences are
+        // for those keys alone that they are made of.
+        const recipients = readersOf(desk.knocker(knocker!)?.recipients ?? [], kind)
+        if (recipients.length === 0) return null
+        const text = formatBundle(bundleOf(edition, knocker!, desk.upcoming(knocker!)))
+        looks.push(looksOf(kind, recipients, text.length))
+        return { name, kind, recipients, text }
+    })
+    // What is nobody's comes last, when it is known how others look.
+    const nobodys = plan.filter((file) => file.for === null)
+    const likeOne = likeOthers(looks)
+    const keys = { age: nobody(), "age-pq": looks.some(({ kind }) => kind === "age-pq") ? await nobodyPq() : nobody() }
+    await pressAll(nobodys, printing, made, ({ name }) => {
+        const { kind, keys: count, length } = likeOne(name)
+        return { name, kind, recipients: Array.from({ length: count }, () => keys[kind]), text: "\n".repeat(length) }
+    })
+    return plan.flatMap(({ name }) => made.get(name) ?? [])
+}
 
-    /** All of them, beside their places, in the order of their names; less if `stop` says so. */
-    async all(plan: readonly PlannedFile[], stop: () => boolean): Promise<readonly Half[]> {
-        const made = new Map<string, Half>()
-        try {
-            // What is nobody's comes last, when it is known how long others are.
-            await this.#each(
-                [...plan].sort((a, b) => Number(a.for === null) - Number(b.for === null)),
-                stop,
-                made,
-            )
-        } catch (error) {
-            for (const { drop } of made.values()) await drop()
-            throw error
-        }
-        return plan.flatMap(({ name }) => made.get(name) ?? [])
-    }
-
-    async #each(plan: readonly PlannedFile[], stop: () => boolean, made: Map<string, Half>): Promise<void> {
-        let next = 0
-        let failed: unknown = null
-        const work = async () => {
-            while (next < plan.length && failed === null && !stop()) {
-                const planned = plan[next++]!
-                try {
-                    const file = await this.#seal(planned)
-                    if (file !== null)
-                        made.set(planned.name, await this.#keeping.spool.write(planned.name, file, this.#turn))
-                } catch (error) {
-                    failed ??= error
-                }
+/** Has these files made, some at a time, while the texts of the next ones are put together. `sheetOf`: null, no file. */
+async function pressAll(
+    plan: readonly PlannedFile[],
+    { desk, press, signing, folder, changed, wall, refused, stopped }: Printing,
+    made: Map<string, Half>,
+    sheetOf: (file: PlannedFile) => Sheet | null,
+): Promise<void> {
+    const state = { next: 0, failed: false }
+    const work = async () => {
+        while (state.next < plan.length && !state.failed) {
+            await new Promise((resolve) => setImmediate(resolve))
+            // In the middle of a reload nobody has sequences, and a file without would take the place of a good one.
+            await reloaded(desk)
+            if (stopped()) throw new Error("the daemon stops")
+            const whose: (string | null)[] = []
+            const sheets: Sheet[] = []
+            const until = performance.now() + PIECE_MS
+            while (state.next < plan.length && sheets.length < PIECE_MOST && performance.now() < until) {
+                const file = plan[state.next++]!
+                const sheet = sheetOf(file)
+                if (sheet === null) continue
+                sheets.push(sheet)
+                whose.push(file.for)
+            }
+            const pressed = await press({ sheets, signing, folder, changed, now: wall() })
+            for (const [index, { name, half, refused: keys }] of pressed.entries()) {
+                for (const { detail } of keys) refused(whose[index] ?? "", detail)
+                if (half !== null) made.set(name, { name, half })
             }
         }
-        await Promise.all(Array.from({ length: AT_ONCE }, work))
-        if (failed !== null) throw failed
     }
+    // When it ends nothing is under way, whatever has failed.
+    const ends = await Promise.allSettled(
+        Array.from({ length: AT_ONCE }, () =>
+            work().catch((error: unknown) => {
+                state.failed = true
+                throw error
+            }),
+        ),
+    )
+    const end = ends.find((one) => one.status === "rejected")
+    if (end !== undefined) throw end.reason
+}
 
-    /** The file; null: none of his keys can receive. */
-    async #seal(planned: PlannedFile): Promise<Uint8Array | null> {
-        const { desk, sealer, wall } = this.#keeping
-        if (planned.for === null) {
-            const text = new Uint8Array(this.#longest)
-            const sealed = await sealer.seal(text, planned.kind, [nobody()], wall())
-            if (!sealed.ok) throw new Error(sealed.detail)
-            return sealed.file
-        }
-        await this.#breathe()
-        // In the middle of a reload nobody has sequences, and a file without would take the place of a good one.
-        for (let tries = 0; desk.waitsFor() !== null; tries++) await this.#reloaded(tries)
-        const knocker = planned.for
-        // Together with the text, and now: a reload may have given him other keys since this was planned, and sequences
-        // are for those keys alone that they are made of.
-        let recipients = readersOf(desk.knocker(knocker)?.recipients ?? [], planned.kind)
-        if (recipients.length === 0) return null
-        const text = this.#textOf(knocker)
-        this.#longest = Math.max(this.#longest, text.length)
-        while (recipients.length > 0) {
-            const sealed = await sealer.seal(text, planned.kind, recipients, wall())
-            if (sealed.ok) return sealed.file
-            this.#refused(knocker, sealed.detail)
-            const others = recipients.filter(({ line }) => line !== sealed.line)
-            // Otherwise it would never end.
-            if (others.length === recipients.length) throw new Error(sealed.detail)
-            recipients = others
-        }
-        return null
-    }
-
-    #textOf(knocker: string): Uint8Array {
-        const signed = formatBundle(bundleOf(this.#edition, knocker, this.#keeping.desk.upcoming(knocker)))
-        const signatures = this.#signing.map((key) => base64(signBundle(key, signed)))
-        return Buffer.from(formatSigned({ signed, signatures }), "latin1")
-    }
-
-    /** Waits for a moment. Throws, for people, if it was waited for long. */
-    async #reloaded(tries: number): Promise<void> {
-        if (tries === RELOAD_MOST) throw new Error(this.#keeping.desk.waitsFor() ?? "")
-        await new Promise((resolve) => setTimeout(resolve, PIECE_MS))
-    }
-
-    /** After a piece of work as long a rest: packets come first. */
-    async #breathe(): Promise<void> {
-        const now = performance.now()
-        if (this.#until === 0) this.#until = now + PIECE_MS
-        if (now < this.#until) return
-        this.#until = 0
+/** Waits for as long as sequences are being made. Throws, for people, if that takes long. */
+async function reloaded(desk: Pick<Desk, "waitsFor">): Promise<void> {
+    for (let tries = 0; desk.waitsFor() !== null; tries++) {
+        if (tries === RELOAD_MOST) throw new Error(desk.waitsFor() ?? "")
         await new Promise((resolve) => setTimeout(resolve, PIECE_MS))
     }
 }
@@ -133,7 +116,8 @@ function nobody(): Recipient {
     return recipientOfX25519(randomBytes(32))
 }
 
-/** As text (RFC 4648). */
-export function base64(bytes: Uint8Array): string {
-    return Buffer.from(bytes).toString("base64")
+/** The same, where only some bytes are such a key: the other half is forgotten. */
+async function nobodyPq(): Promise<Recipient> {
+    const { recipient } = await generateIdentity("age-pq")
+    return { kind: "age-pq", line: recipient, text: recipient, comment: "" }
 }

@@ -13,11 +13,11 @@ import { type GatewayKeys, signingAt } from "../../core/one-time/gateway-keys.ts
 import type { Knocker } from "../../core/one-time/knocker.ts"
 import { type Edition, type PlannedFile, planFiles } from "../../core/one-time/publication.ts"
 import { messageOf } from "../../core/thrown.ts"
-import type { Sealer } from "../../ports/sealing.ts"
 import type { Target } from "../../ports/target.ts"
 import type { Log } from "../log.ts"
 import { Outlet, type OutletStanding } from "./outlets.ts"
-import { base64, Print } from "./print.ts"
+import { base64, type Press } from "./press.ts"
+import { printAll } from "./print.ts"
 import type { Spool } from "./spool.ts"
 
 /** Ours (ms): changes that come together are one publication. */
@@ -36,7 +36,7 @@ export type PublisherKeeping = {
     readonly bundles: () => Bundles | null
     /** The gateway's keys, or why there are none. */
     readonly keys: () => Promise<GatewayKeys | string>
-    readonly sealer: Sealer
+    readonly press: Press
     readonly spool: Spool
     readonly target: (target: Bundles["publish"][number]) => Target
     /** Milliseconds since 1970. */
@@ -189,7 +189,7 @@ export class Publisher {
     }
 
     async #publish(): Promise<Bringing> {
-        const { desk, bundles: inForce, spool, wall } = this.#keeping
+        const { desk, bundles: inForce, spool, press, wall } = this.#keeping
         const bundles = inForce()
         this.#turnOutlets(bundles)
         if (bundles === null) return NOTHING
@@ -209,14 +209,21 @@ export class Publisher {
         }
         const readers = desk.knockers()
         const plan = planFiles(DIGESTS, keys.place, readers, bundles.files)
-        const print = new Print(edition, signing, turn, this.#keeping, (line, detail) =>
-            this.#tellRefused(line, detail),
-        )
-        const halves = await print.all(plan, () => this.#stopped)
-        if (this.#stopped) {
-            for (const { drop } of halves) await drop()
-            return NOTHING
-        }
+        const halves = await printAll(plan, {
+            edition,
+            desk,
+            press,
+            wall,
+            signing,
+            folder: spool.halves,
+            changed: turn.changed,
+            refused: (who, detail) => this.#tellRefused(who, detail),
+            stopped: () => this.#stopped,
+        }).catch(async (error: unknown) => {
+            // On a full disk others need the room.
+            if (!this.#stopped) await spool.clear()
+            throw error
+        })
         const files = await spool.finish(halves, turn)
         this.#readers = readers
         this.#without = halves.length === plan.length ? new Set() : withoutFile(plan, halves)

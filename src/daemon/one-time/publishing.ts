@@ -21,9 +21,9 @@ import { messageOf } from "../../core/thrown.ts"
 import type { Commands } from "../../ports/commands.ts"
 import type { Target } from "../../ports/target.ts"
 import type { Log } from "../log.ts"
-import { base64 } from "./print.ts"
+import { base64 } from "./press.ts"
+import type { ThreadPress } from "./press-thread.ts"
 import { type PublicationStanding, Publisher } from "./publisher.ts"
-import type { ThreadSealer } from "./sealing.ts"
 import { Spool } from "./spool.ts"
 
 /** What it runs with. */
@@ -33,7 +33,7 @@ export type PublishingKeeping = {
     readonly bundles: () => Bundles | null
     /** The state directory, which is there and ours. */
     readonly state: string
-    readonly sealer: ThreadSealer
+    readonly press: ThreadPress
     /** For targets that are programs. */
     readonly commands: Commands
     /** Milliseconds since 1970. */
@@ -56,13 +56,13 @@ export class Publishing {
 
     constructor(keeping: PublishingKeeping) {
         this.#keeping = keeping
-        const { desk, bundles, state, sealer, wall, log } = keeping
+        const { desk, bundles, state, press, wall, log } = keeping
         this.#spool = new Spool(state)
         this.#publisher = new Publisher({
             desk,
             bundles,
             keys: () => this.keys(),
-            sealer,
+            press: press.press,
             spool: this.#spool,
             target: (target) => this.#targetOf(target),
             wall,
@@ -88,7 +88,7 @@ export class Publishing {
 
     /** Ends what runs. */
     async stop(): Promise<void> {
-        await Promise.all([this.#publisher.stop(), this.#keeping.sealer.stop(), this.#keeping.commands.stop()])
+        await Promise.all([this.#publisher.stop(), this.#keeping.press.stop(), this.#keeping.commands.stop()])
     }
 
     /** The gateway's keys, made if there were none yet; or, as a sentence, why there are none. */

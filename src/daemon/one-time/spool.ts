@@ -4,7 +4,7 @@
  */
 import { chmod, mkdir, readdir, readFile, rm } from "node:fs/promises"
 import { join } from "node:path"
-import { dropHalves, type Effect, writeBeside, writeWhole } from "../../adapters/system/durable.ts"
+import { dropHalves, type Effect, placeHalf, writeWhole } from "../../adapters/system/durable.ts"
 import { readTextFile } from "../../adapters/system/text-file.ts"
 import { nextChanged, nextSerial, wholeSeconds } from "../../core/one-time/publication.ts"
 import type { Files } from "../../ports/target.ts"
@@ -33,7 +33,8 @@ export class Spool {
         return join(this.#state, FOLDER)
     }
 
-    get #halves(): string {
+    /** Where they are written. */
+    get halves(): string {
         return join(this.#state, HALVES)
     }
 
@@ -49,8 +50,8 @@ export class Spool {
     async begin(now: number): Promise<Turn> {
         // Others may look inside, if they come so far: the state directory itself is for its owner alone.
         await makeFolder(this.directory, 0o755)
-        await makeFolder(this.#halves, 0o700)
-        await dropHalves(this.#halves)
+        await makeFolder(this.halves, 0o700)
+        await this.clear()
         const last = this.last()
         const serial = nextSerial(last?.serial ?? null, now)
         const changed = nextChanged(last?.changed ?? null, now)
@@ -69,15 +70,14 @@ export class Spool {
             : { serial: Number(serial), changed: Number(changed) }
     }
 
-    /** Writes a file that gets its place later. */
-    async write(name: string, bytes: Uint8Array, { changed }: Turn): Promise<Half> {
-        const options = { mode: 0o644, changed, durable: false, into: this.directory, ...this.#watched() }
-        return { name, ...(await writeBeside(this.#halves, name, bytes, options)) }
+    /** Does away with what is not in its place. */
+    async clear(): Promise<void> {
+        await dropHalves(this.halves)
     }
 
     /** Puts all of them in their places, in this order, and takes away what is not among them. */
     async finish(halves: readonly Half[], { changed }: Turn): Promise<Files> {
-        for (const { place } of halves) await place()
+        for (const { name, half } of halves) await placeHalf(half, join(this.directory, name), this.#effect)
         const names = halves.map(({ name }) => name)
         const wanted = new Set(names)
         for (const name of await readdir(this.directory)) {
@@ -105,5 +105,5 @@ async function makeFolder(directory: string, mode: number): Promise<void> {
     await chmod(directory, mode)
 }
 
-/** A file that is not in its place yet. */
-export type Half = { readonly name: string } & Awaited<ReturnType<typeof writeBeside>>
+/** A file that is not in its place yet: what it will be called there, and its path until then. */
+export type Half = { readonly name: string; readonly half: string }

@@ -1,12 +1,15 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import { generateIdentity } from "../../../../src/adapters/sealing/portable/generate.ts"
 import { sealer } from "../../../../src/adapters/sealing/seal.ts"
 import { signingKey, verifySignature } from "../../../../src/adapters/sealing/sign.ts"
+import { writeHalf } from "../../../../src/adapters/system/durable.ts"
 import { directoryTarget } from "../../../../src/adapters/targets/directory.ts"
 import type { Bundles } from "../../../../src/core/config/config.ts"
 import { signedBytes } from "../../../../src/core/one-time/accept.ts"
 import { parseSigned } from "../../../../src/core/one-time/bundle.ts"
+import { pressOf } from "../../../../src/daemon/one-time/press.ts"
 import { Spool } from "../../../../src/daemon/one-time/spool.ts"
 import type { Sealer } from "../../../../src/ports/sealing.ts"
 import type { Target } from "../../../../src/ports/target.ts"
@@ -49,6 +52,13 @@ const looks = async (people: number, uses: readonly string[]) => {
     mkdirSync(www())
     return { first, second }
 }
+
+/** Name, size and recipients of each file. */
+const shapes = () =>
+    seen(www()).map(({ name, size, text }) => {
+        const head = Buffer.from(text.split("\n").slice(1, -2).join(""), "base64").toString("latin1")
+        return `${name} ${size} ${head.match(/^-> \S+/gm)?.join("")}`
+    })
 
 describe("Publisher", () => {
     it("publishes for each knocker a bundle that he alone reads, signed by the gateway", async () => {
@@ -148,7 +158,8 @@ describe("Publisher", () => {
 
     it("seals what keys were made for to these keys alone, and nobody a list of nothing, when people change meanwhile", async () => {
         const [old, other] = [await reader("k"), await reader("k")]
-        const names = Array.from({ length: 20 }, (_, i) => `k${i}`)
+        // More than go to the press before the first of them is sealed.
+        const names = Array.from({ length: 200 }, (_, i) => `k${i}`)
         for (const name of names) desk.add(name, old.recipient)
         let sealed = 0
         const seal: Sealer["seal"] = async (...words) => {
@@ -166,7 +177,7 @@ describe("Publisher", () => {
             }
             return sealer.seal(...words)
         }
-        const { publisher } = start({ more: { sealer: { seal } } })
+        const { publisher } = start({ more: { press: pressOf({ seal }) } })
         await publisher.publishNow()
         const counters = { old: [] as string[], other: [] as string[] }
         for (const { text } of seen(www())) {
@@ -214,6 +225,27 @@ describe("Publisher", () => {
         await stopped
     })
 
+    it("makes files of nobody as large, of as many recipients and of the same kinds as those of others", async () => {
+        // Two of them have so many keys that their files are larger.
+        const keys = (await Promise.all(Array.from({ length: 20 }, (_, i) => reader(`key${i}`)))).map(
+            ({ recipient }) => recipient,
+        )
+        for (let i = 0; i < 6; i++) desk.add(`k${i}`, keys[i]!)
+        const { recipient } = await generateIdentity("age-pq")
+        desk.add("pq", recipient)
+        for (const name of ["k0", "k1"]) desk.addKeys(name, keys)
+        const { publisher } = start({ files: 80 })
+        await publisher.publishNow()
+        const first = shapes()
+        // The one, the two and the four that are somebody's, and more of each.
+        const kinds = first.map((one) => one.slice(33))
+        expect(new Set(kinds).size).toBe(3)
+        for (const kind of kinds) expect(kinds.filter((one) => one === kind).length).toBeGreaterThan(2)
+        desk.use("k3")
+        await publisher.publishNow()
+        expect(shapes()).toEqual(first)
+    })
+
     it("leaves a key out that cannot receive, says so once, and goes on with the others", async () => {
         const anna = await reader("anna")
         desk.add("anna", anna.recipient)
@@ -225,7 +257,7 @@ describe("Publisher", () => {
             if (recipients.includes(bad)) return { ok: false, line: bad.line, detail: "nobody can have this key" }
             return sealer.seal(text, kind, recipients, now)
         }
-        const { publisher, lines } = start({ more: { sealer: { seal } } })
+        const { publisher, lines } = start({ more: { press: pressOf({ seal }) } })
         await publisher.publishNow()
         await publisher.publishNow()
         expect(readdirSync(www())).toHaveLength(1)
@@ -378,16 +410,16 @@ describe("Publisher", () => {
         const state = join(folder, "state")
         const spool = new Spool(state)
         const turn = await spool.begin(1_700_000_000_000)
-        const [one, two] = [
-            await spool.write("one", Buffer.from("1"), turn),
-            await spool.write("two", Buffer.from("2"), turn),
-        ]
+        const write = (name: string) => {
+            const half = writeHalf(spool.halves, Buffer.from(name), { mode: 0o644, changed: turn.changed })
+            return { name, half }
+        }
+        const [one, two] = [write("one"), write("two")]
         expect(readdirSync(spool.directory)).toEqual([])
         await spool.finish([one], turn)
         expect(readdirSync(spool.directory)).toEqual(["one"])
-        await two.drop()
+        expect(existsSync(two.half)).toBe(true)
         // Killed before the end: the next one clears up.
-        await spool.write("three", Buffer.from("3"), turn)
         await spool.begin(1_700_000_000_000)
         expect(readdirSync(join(state, "bundles.new"))).toEqual([])
         expect(statSync(join(state, "bundles.new")).mode & 0o777).toBe(0o700)

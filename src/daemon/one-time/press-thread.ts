@@ -1,34 +1,27 @@
 /**
- * Sealing takes milliseconds a file, which a packet does not wait for: so a thread of its own does it, which begins when it
- * is needed and ends when it is not (decisions/0024).
+ * To make a file takes a millisecond or ten, which a packet does not wait for: so a thread of its own works the press. It
+ * begins when it is needed and ends when it is not (decisions/0024).
  */
 import { Worker } from "node:worker_threads"
-import type { FileKind, Recipient } from "../../core/one-time/recipient.ts"
-import type { Sealed, Sealer } from "../../ports/sealing.ts"
+import type { Press, Pressed, PressJob } from "./press.ts"
 
 /** What the thread is asked for, and what it answers. */
-export type SealJob = {
-    readonly id: number
-    readonly text: Uint8Array
-    readonly kind: FileKind
-    readonly recipients: readonly Recipient[]
-    readonly now: number
-}
+export type PressAsked = { readonly id: number; readonly job: PressJob }
 /** See above. */
-export type SealReply =
-    | { readonly id: number; readonly sealed: Sealed }
+export type PressReply =
+    | { readonly id: number; readonly pressed: readonly Pressed[] }
     | { readonly id: number; readonly failed: string }
 
 /** Ours: a thread with nothing to do is kept for so long (ms): uses often come together. */
 const IDLE_MS = 5000
 
-/** A sealer whose thread can be let go. */
-export type ThreadSealer = Sealer & { readonly stop: () => Promise<void> }
+/** A press whose thread can be let go. */
+export type ThreadPress = { readonly press: Press; readonly stop: () => Promise<void> }
 
-type Waiting = { readonly done: (sealed: Sealed) => void; readonly failed: (error: Error) => void }
+type Waiting = { readonly done: (pressed: readonly Pressed[]) => void; readonly failed: (error: Error) => void }
 
-/** Seals in a thread with this program, which is `sealing-worker.js` beside the daemon. */
-export function threadSealer(program = new URL("./sealing-worker.js", import.meta.url), idle = IDLE_MS): ThreadSealer {
+/** Works in a thread with this program, which is `press-worker.js` beside the daemon. */
+export function threadPress(program = new URL("./press-worker.js", import.meta.url), idle = IDLE_MS): ThreadPress {
     const waiting = new Map<number, Waiting>()
     let worker: Worker | null = null
     let timer: NodeJS.Timeout | undefined
@@ -40,10 +33,10 @@ export function threadSealer(program = new URL("./sealing-worker.js", import.met
     }
     const begin = (): Worker => {
         const begun = new Worker(program)
-        begun.on("message", (reply: SealReply) => {
+        begun.on("message", (reply: PressReply) => {
             const one = waiting.get(reply.id)
             waiting.delete(reply.id)
-            if ("sealed" in reply) one?.done(reply.sealed)
+            if ("pressed" in reply) one?.done(reply.pressed)
             else one?.failed(new Error(reply.failed))
             if (waiting.size > 0) return
             // With nothing to do it keeps no process from its end.
@@ -52,7 +45,7 @@ export function threadSealer(program = new URL("./sealing-worker.js", import.met
         })
         begun.on("error", failAll)
         begun.on("exit", () => {
-            if (worker === begun) failAll(new Error("the thread that seals has ended"))
+            if (worker === begun) failAll(new Error("the thread that makes bundles has ended"))
         })
         return begun
     }
@@ -64,16 +57,15 @@ export function threadSealer(program = new URL("./sealing-worker.js", import.met
         await ending.terminate()
     }
     return {
-        seal(text, kind, recipients, now) {
+        press(job) {
             clearTimeout(timer)
             worker ??= begin()
-            const id = ++last
-            const job: SealJob = { id, text, kind, recipients, now }
+            const asked: PressAsked = { id: ++last, job }
             return new Promise((done, failed) => {
-                waiting.set(id, { done, failed })
+                waiting.set(asked.id, { done, failed })
                 worker!.ref()
                 // oxlint-disable-next-line unicorn/require-post-message-target-origin -- that is for windows
-                worker!.postMessage(job)
+                worker!.postMessage(asked)
             })
         },
         stop,

@@ -57,6 +57,14 @@ function start(): void {
             })
         })
     }
+    // Another link of the same place, opened while this page is there, loads nothing anew.
+    addEventListener("hashchange", () => {
+        const other = linkOfAddress(location.href)
+        if (other === null) return
+        area("bundle").value = other
+        showNothing()
+        showChange()
+    })
     on("open", open)
     on("knock", knock)
     on("used", markSent)

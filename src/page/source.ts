@@ -15,10 +15,12 @@ export type Source =
 /** Reads what was pasted. */
 export function readSource(text: string): Source | LinkRefusal {
     if (/^\s*-----BEGIN (?:AGE|PGP)/.test(text)) return { from: "file", file: new TextEncoder().encode(text) }
-    const read = parseLink(text)
+    // Mail breaks long lines; a link has no blanks.
+    const line = text.replaceAll(/\s+/g, "")
+    const read = parseLink(line)
     if (read.ok) return { from: "link", link: read.link }
     // An address without all that stands behind the # of a link.
-    return read.code === "not-a-link" && /^\s*https?:\/\/\S+\s*$/i.test(text) ? "shape" : read.code
+    return read.code === "not-a-link" && /^https?:\/\/./i.test(line) ? "shape" : read.code
 }
 
 /**

@@ -237,6 +237,20 @@ describe("the page", () => {
         await page.close()
     })
 
+    it("takes the link of its address, another one that comes later, and one that a mail has broken", async () => {
+        const page = await pageAt(`${file}#${linkOf("age")}`)
+        const says = (kind: KeyName) => page.getByText(`A link of ${lab.gateway.v4} for ${knockerOf(kind)}:`).waitFor()
+        await says("age")
+        await openBundle(page, "age", null)
+        await heading(page).waitFor()
+        await page.goto(`${file}#${linkOf("ssh-rsa")}`)
+        await says("ssh-rsa")
+        expect(await heading(page).isVisible()).toBe(false)
+        await page.getByLabel("Enrolment link").fill(` ${linkOf("OpenPGP").replaceAll(/.{60}/g, "$&\n")} `)
+        await says("OpenPGP")
+        await page.close()
+    })
+
     it("says why it has no bundle, and which key would do", async () => {
         const page = await pageAt(file)
         const says = async (link: string, kind: KeyName, wanted: RegExp) => {

@@ -81,8 +81,13 @@ export class Certificate {
     #look(): string {
         return [this.#files.cert, this.#files.key]
             .map((file) => {
-                const stats = statSync(file, { throwIfNoEntry: false, bigint: true })
-                return stats === undefined ? "none" : `${stats.ino} ${stats.mtimeNs} ${stats.size}`
+                try {
+                    const { ino, mtimeNs, size } = statSync(file, { bigint: true })
+                    return `${ino} ${mtimeNs} ${size}`
+                } catch (error) {
+                    // Not there, or no longer for us: the old one stays in use.
+                    return messageOf(error)
+                }
             })
             .join(" ")
     }

@@ -20,6 +20,8 @@ const LOOK_EVERY = 2000
 const AT_A_TIME = 500
 /** Ours: a file that changes while it is read is read again so often. */
 const TRIES = 3
+/** Times of a file system are coarse (Linux: 4 ms, others up to 2 s): what changed so long ago (ms) may change again and look the same. */
+const SETTLED = 2000
 
 /** The system's words for a name that has no file (any more), a symbolic link or a socket; all else is trouble, such as too many open files. */
 const GONE: readonly string[] = ["ENOENT", "ENOTDIR", "ELOOP", "ENXIO"]
@@ -80,7 +82,9 @@ export class Shelf {
         let file: FileHandle | undefined
         try {
             file = await open(join(this.#directory, name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
-            return (await this.#content(name, file)) ?? this.#forget(name)
+            const content = await this.#content(name, file)
+            if (content === null) this.#forget(name)
+            return content
         } catch (error) {
             this.#forget(name)
             const code = error instanceof Error && "code" in error ? String(error.code) : ""
@@ -97,7 +101,7 @@ export class Shelf {
         this.#watched = null
     }
 
-    async #content(name: string, file: FileHandle): Promise<Content | null> {
+    async #content(name: string, file: FileHandle): Promise<Content | "unreadable" | null> {
         for (let times = 0; times < TRIES; times++) {
             const before = await file.stat({ bigint: true })
             if (!before.isFile() || before.size > FILE_MOST) return null
@@ -112,13 +116,14 @@ export class Shelf {
             // Written in place while we read: then what we have is neither the old one nor the new one.
             if (bytes === null || identityOf(await file.stat({ bigint: true })) !== identity) continue
             const etag = `"${createHash("sha256").update(bytes).digest("base64url").slice(0, 27)}"`
-            return this.#keep(name, { bytes, etag, modified: Number(before.mtimeMs), identity })
+            const content = { bytes, etag, modified: Number(before.mtimeMs), identity }
+            this.#forget(name)
+            return Date.now() - Number(before.ctimeMs) < SETTLED ? content : this.#keep(name, content)
         }
-        return null
+        return "unreadable"
     }
 
     #keep(name: string, content: Kept): Content {
-        this.#forget(name)
         this.#kept.set(name, content)
         this.#bytes += content.bytes.length
         for (const oldest of this.#kept.keys()) {
@@ -128,10 +133,9 @@ export class Shelf {
         return content
     }
 
-    #forget(name: string): null {
+    #forget(name: string): void {
         this.#bytes -= this.#kept.get(name)?.bytes.length ?? 0
         this.#kept.delete(name)
-        return null
     }
 
     /** Reads the names if the directory has changed, or if the kernel says that it has; one at a time. */
@@ -160,8 +164,7 @@ export class Shelf {
         // Before the names are read: what changes meanwhile is told of.
         this.#watch(`${stats.dev} ${stats.ino}`)
         const seen = identityOf(stats)
-        // Times of a file system are coarse: a directory that has changed a moment ago may change again in the same one.
-        const settled = Date.now() - Number(stats.mtimeMs) > LOOK_EVERY
+        const settled = Date.now() - Number(stats.mtimeMs) > SETTLED
         if (!told && seen === this.#seen) return
         const there = new Set<string>()
         this.#there = there

@@ -283,6 +283,11 @@ describe("postern web", () => {
         writeFileSync(files.cert, "nothing")
         await tls.log.waitFor(/the new certificate is not taken, the old one stays/)
         expect((await ask(`/${name("a")}`, {}, "GET", tls)).status).toBe(200)
+        // Nor what cannot even be looked at.
+        rmSync(files.cert)
+        symlinkSync("cert.pem", files.cert)
+        await tls.log.waitFor(/the old one stays: ELOOP/)
+        expect((await ask(`/${name("a")}`, {}, "GET", tls)).status).toBe(200)
         certify("two.example")
         await tls.log.waitFor(/the certificate was renewed/)
         const shown = spawnSync("openssl", ["s_client", "-connect", `127.0.0.1:${tls.port}`], {

@@ -23,7 +23,7 @@ export function looksOf(kind: FileKind, recipients: readonly Recipient[], length
  * otherwise each time would show that it is nobody's.
  */
 export function likeOthers(looks: readonly Looks[]): (name: string) => Looks {
-    const sorted = looks.toSorted((a, b) => a.kind.localeCompare(b.kind) || a.keys - b.keys || a.length - b.length)
+    const sorted = looks.toSorted((a, b) => a.kind.length - b.kind.length || a.keys - b.keys || a.length - b.length)
     return (name) => {
         const part = Number.parseInt(name.slice(0, LETTERS).replace(/[a-z2-7]/g, digit), BASE) / BASE ** LETTERS
         return sorted[Math.floor(part * sorted.length)] ?? LONE

@@ -21,26 +21,40 @@ const FILE_KINDS: readonly FileKind[] = ["age", "age-pq", "openpgp"]
 
 /**
  * All files of a publication in the order of their names, which says nothing of whose they are: a file for each knocker
- * and kind of his keys, and as many of nobody as make them `least`.
+ * and kind of his keys, and as many of nobody as make them `least`. A step at a time: with many knockers it takes seconds.
  */
-export function planFiles(
+export function* planFiles(
     digests: Digests,
     placeKey: Uint8Array,
     knockers: readonly Pick<Knocker, "name" | "recipients">[],
     least: number,
-): readonly PlannedFile[] {
-    const files = knockers.flatMap(({ name, recipients }): PlannedFile[] => {
+): Generator<void, readonly PlannedFile[], void> {
+    // Sorted letter by letter: all at once takes longer than packets can wait.
+    const byLetter = new Map<string, PlannedFile[]>()
+    const plan = (file: PlannedFile) => {
+        const same = byLetter.get(file.name[0]!)
+        if (same === undefined) byLetter.set(file.name[0]!, [file])
+        else same.push(file)
+    }
+    let count = 0
+    for (const { name, recipients } of knockers) {
         const place = placeOf(digests, placeKey, name)
-        return kindsOf(recipients).map((kind) => ({
-            name: fileNameOf(digests, place, kind),
-            kind,
-            for: name,
-        }))
-    })
-    const dummies = Array.from({ length: Math.max(0, least - files.length) }, (_, n): PlannedFile => {
-        return { name: dummyNameOf(digests, placeKey, n), kind: "age", for: null }
-    })
-    return [...files, ...dummies].sort((a, b) => (a.name < b.name ? -1 : 1))
+        for (const kind of kindsOf(recipients)) {
+            plan({ name: fileNameOf(digests, place, kind), kind, for: name })
+            count++
+        }
+        yield
+    }
+    for (let n = 0; n < least - count; n++) {
+        plan({ name: dummyNameOf(digests, placeKey, n), kind: "age", for: null })
+        yield
+    }
+    const files: PlannedFile[] = []
+    for (const letter of [...byLetter.keys()].toSorted()) {
+        files.push(...byLetter.get(letter)!.sort((a, b) => (a.name < b.name ? -1 : 1)))
+        yield
+    }
+    return files
 }
 
 /** The kinds of file that these keys can read. */

@@ -6,11 +6,11 @@ import type { Desk } from "../../core/one-time/desk.ts"
 import { type Looks, likeOthers, looksOf } from "../../core/one-time/looks.ts"
 import { bundleOf, type Edition, type PlannedFile, readersOf } from "../../core/one-time/publication.ts"
 import { type Recipient, recipientOfX25519 } from "../../core/one-time/recipient.ts"
+import { PIECE_MS } from "./pieces.ts"
 import type { Press, PressJob, Sheet } from "./press.ts"
 import type { Half } from "./spool.ts"
 
-/** Ours: texts are put together for so long (ms) at a time, and so many at most; then packets have their turn. */
-const PIECE_MS = 2
+/** Ours: so many texts at most are put together in a piece of time. */
 const PIECE_MOST = 64
 /** Ours: for so many pieces a reload is waited for; then the publication is begun anew when there are sequences. */
 const RELOAD_MOST = 1000
@@ -50,12 +50,17 @@ export async function printAll(plan: readonly PlannedFile[], printing: Printing)
     })
     // What is nobody's comes last, when it is known how others look.
     const nobodys = plan.filter((file) => file.for === null)
+    if (nobodys.length === 0) return inOrder(plan, made)
     const likeOne = likeOthers(looks)
     const keys = { age: nobody(), "age-pq": looks.some(({ kind }) => kind === "age-pq") ? await nobodyPq() : nobody() }
     await pressAll(nobodys, printing, made, ({ name }) => {
         const { kind, keys: count, length } = likeOne(name)
         return { name, kind, recipients: Array.from({ length: count }, () => keys[kind]), text: "\n".repeat(length) }
     })
+    return inOrder(plan, made)
+}
+
+function inOrder(plan: readonly PlannedFile[], made: ReadonlyMap<string, Half>): readonly Half[] {
     return plan.flatMap(({ name }) => made.get(name) ?? [])
 }
 

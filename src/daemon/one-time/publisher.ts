@@ -16,6 +16,7 @@ import { messageOf } from "../../core/thrown.ts"
 import type { Target } from "../../ports/target.ts"
 import type { Log } from "../log.ts"
 import { Outlet, type OutletStanding } from "./outlets.ts"
+import { inPieces } from "./pieces.ts"
 import { base64, type Press } from "./press.ts"
 import { printAll } from "./print.ts"
 import type { Spool } from "./spool.ts"
@@ -208,7 +209,7 @@ export class Publisher {
             keys: signing.map(({ key }) => base64(key)),
         }
         const readers = desk.knockers()
-        const plan = planFiles(DIGESTS, keys.place, readers, bundles.files)
+        const plan = await inPieces(planFiles(DIGESTS, keys.place, readers, bundles.files))
         const halves = await printAll(plan, {
             edition,
             desk,

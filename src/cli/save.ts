@@ -1,6 +1,16 @@
 /** Writes a file that holds secrets, whole or not at all. */
 import { randomBytes } from "node:crypto"
-import { closeSync, fsyncSync, linkSync, openSync, renameSync, unlinkSync, writeSync } from "node:fs"
+import {
+    closeSync,
+    existsSync,
+    fsyncSync,
+    linkSync,
+    mkdirSync,
+    openSync,
+    renameSync,
+    unlinkSync,
+    writeSync,
+} from "node:fs"
 import { dirname, join } from "node:path"
 
 /** What is written first, as it is called before it is whole. */
@@ -34,6 +44,20 @@ export function saveSecret(path: string, text: string | Uint8Array, replace: boo
         fsyncSync(folder)
     } finally {
         closeSync(folder)
+    }
+}
+
+/** Makes a directory and those on the way to it, for their owner alone. Throws what the system refuses, with its `code`. */
+export function makeFolder(folder: string): void {
+    // What is there and is no directory refuses the file, with a better word for it.
+    if (existsSync(folder)) return
+    makeFolder(dirname(folder))
+    try {
+        // One after the other: Node.js tells of all at once that ENOENT, where a disk is read-only.
+        mkdirSync(folder, { mode: 0o700 })
+    } catch (error) {
+        // Somebody else may have made it just now.
+        if (!existsSync(folder)) throw error
     }
 }
 

@@ -53,8 +53,8 @@ test("postern keygen: never replaces a file, and says where it cannot write", ()
         ! postern: hint: a key is never replaced: name another file, or move this one away
         ? 1
         $ postern keygen file/key.txt
-        ! postern: error: file/key.txt: cannot be written: ENOTDIR
-        ! postern: hint: name a place that you may write to
+        ! postern: error: file/key.txt: cannot be written: part of its path is no directory
+        ! postern: hint: another file can be named
         ? 1
         `,
     )

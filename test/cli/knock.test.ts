@@ -280,6 +280,7 @@ describe.skipIf(reason !== null)(`postern knock${reason === null ? "" : ` (${rea
             const { status, stdout, stderr } = session("broken", "ssh")
             expect({ status, stdout }).toEqual({ status: 3, stdout: "" })
             expect(stderr).toContain(`postern: error: ${file}: 3 problems in this profile\n`)
+            expect(stderr).toMatch(/\npostern: hint: postern-knock\(1\) says what stands in one; .* makes one anew\n$/)
             expect(stderr).toContain(`${file}: door[0].hits[0]: unknown protocol`)
             expect(stderr).toContain(`${file}: door[0].wait: only TCP services can be waited for`)
             expect(stderr).toContain(`${file}: dealy: "dealy" is not a key of a profile: did you mean delay?`)

@@ -40,12 +40,9 @@ async function act(given: string | undefined, options: Options, terminal: Termin
         terminal.error(`${file}: is there already`, "a key is never replaced: name another file, or move this one away")
         return EXIT.failed
     }
-    const denied = made.code === "EACCES" || made.code === "EPERM" || made.code === "EROFS"
-    terminal.error(
-        `${file}: cannot be written: ${denied ? "no permission" : made.code}`,
-        "name a place that you may write to",
-    )
-    return denied ? EXIT.permission : EXIT.failed
+    const { isDenied, systemText } = await import("../texts/system.ts")
+    terminal.error(`${file}: cannot be written: ${systemText(made.code)}`, "another file can be named")
+    return isDenied(made.code) ? EXIT.permission : EXIT.failed
 }
 
 async function defaultFile(): Promise<string> {

@@ -1,9 +1,9 @@
 /** Bundles as they were fetched, encrypted, so that one can knock where nothing can be fetched. */
 import { createHash } from "node:crypto"
-import { mkdirSync, readFileSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import type { FileKind } from "../../core/one-time/recipient.ts"
-import { saveSecret } from "../save.ts"
+import { makeFolder, saveSecret } from "../save.ts"
 
 /** A file that was fetched. */
 export type Cached = {
@@ -36,7 +36,7 @@ export function cacheIn(folder: string): Cache {
             }
         },
         put(place, kind, { file, etag, fetched }) {
-            mkdirSync(folder, { recursive: true, mode: 0o700 })
+            makeFolder(folder)
             saveSecret(path(place, kind), file, true)
             const said = JSON.stringify({ sha256: digest(file), etag, fetched })
             saveSecret(`${path(place, kind)}.json`, `${said}\n`, true)

@@ -1,5 +1,5 @@
 /** What `postern enroll` does. */
-import { closeSync, existsSync, mkdirSync, openSync } from "node:fs"
+import { closeSync, existsSync, openSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { formatBundleProfile, type ProfileBundle } from "../../core/knock/profile-bundle.ts"
 import { quoted } from "../../core/one-time/by-hand.ts"
@@ -7,14 +7,15 @@ import { type EnrolmentLink, parseLink } from "../../core/one-time/link.ts"
 import { EXIT, type ExitCode } from "../../voice/exit.ts"
 import type { Terminal } from "../../voice/terminal.ts"
 import { errorCode } from "../knock/errors.ts"
-import { isProfileName, profileFolder } from "../knock/profiles.ts"
+import { isProfileName } from "../knock/profiles.ts"
 import { readText } from "../read-some.ts"
-import { saveSecret } from "../save.ts"
-import { linkText, readingText, remarkText, systemText, type Told, troubleText } from "../texts/device.ts"
+import { makeFolder, saveSecret } from "../save.ts"
+import { linkText, readingText, remarkText, type Told, troubleText } from "../texts/device.ts"
+import { isDenied, systemText } from "../texts/system.ts"
 import { asWritten, chooseKeys, type Keys } from "./choose.ts"
 import { enrolmentOf } from "./enrolment.ts"
-import { deviceKeyFile, expanded } from "./folders.ts"
-import { type Enrolment, FETCH_TIMEOUT, fetchBundle, type Trouble } from "./obtain.ts"
+import { deviceKeyFile, expanded, profileFolder } from "./folders.ts"
+import { type Enrolment, FETCH_TIMEOUT, fetchBundle, keepingTrouble, type Trouble } from "./obtain.ts"
 import { readKey } from "./reading.ts"
 import { asJson, shownOf, summary } from "./show.ts"
 
@@ -51,11 +52,11 @@ export async function enrollAsAsked(text: string, options: EnrollOptions, termin
     const enrolment = enrolmentOf(bundle, terminal.env)
     // The keys are looked at before anything is written: a profile with a key that cannot decrypt is of no use.
     const reading = await enrolment.reading()
-    if ("trouble" in reading) return tell(readingText(reading), terminal)
+    if ("trouble" in reading) return tell(readingText(reading, name), terminal)
     try {
         enrolment.keeping.begin(link.key)
     } catch (error) {
-        return tell(troubleText({ code: "keeping", detail: errorCode(error) }, name), terminal)
+        return tell(troubleText(keepingTrouble(enrolment, error), name), terminal)
     }
     const remark = `Knocks at ${link.gateway} as ${link.knocker}. Made by postern enroll; see postern-knock(1).`
     const saved = save(file, formatBundleProfile(remark, bundle), options.replace === true, terminal)
@@ -187,7 +188,7 @@ async function publicKeysOf(enrolment: Enrolment, { env }: Terminal): Promise<re
 
 function save(file: string, text: string, replace: boolean, terminal: Terminal): ExitCode {
     try {
-        mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+        makeFolder(dirname(file))
         saveSecret(file, text, replace)
         return EXIT.ok
     } catch (error) {
@@ -197,7 +198,7 @@ function save(file: string, text: string, replace: boolean, terminal: Terminal):
 
 function unwritable(file: string, code: string, terminal: Terminal): ExitCode {
     terminal.error(`${file}: cannot be written: ${systemText(code)}`)
-    return code === "EACCES" || code === "EPERM" || code === "EROFS" ? EXIT.permission : EXIT.failed
+    return isDenied(code) ? EXIT.permission : EXIT.failed
 }
 
 function tell({ said, code }: Told, terminal: Terminal): ExitCode {

@@ -7,14 +7,24 @@ import { parseLink } from "../../core/one-time/link.ts"
 import { EXIT, type ExitCode } from "../../voice/exit.ts"
 import type { Terminal } from "../../voice/terminal.ts"
 import { errorCode } from "../knock/errors.ts"
-import { profileFolder, profileFor } from "../knock/profiles.ts"
+import { profileFor } from "../knock/profiles.ts"
 import { tellFileTrouble } from "../knock/trouble.ts"
 import { readSome } from "../read-some.ts"
-import { linkText, remarkText, systemText, type Told, troubleText } from "../texts/device.ts"
+import { linkText, remarkText, type Told, troubleText } from "../texts/device.ts"
 import { noDoorText } from "../texts/knock.ts"
+import { systemText } from "../texts/system.ts"
 import { chooseKeys } from "./choose.ts"
 import { enrolmentOf } from "./enrolment.ts"
-import { cachedBundle, type Enrolment, FETCH_TIMEOUT, fetchBundle, type Obtained, takeBundle } from "./obtain.ts"
+import { profileFolder } from "./folders.ts"
+import {
+    cachedBundle,
+    type Enrolment,
+    FETCH_TIMEOUT,
+    fetchBundle,
+    keepingTrouble,
+    type Obtained,
+    takeBundle,
+} from "./obtain.ts"
 import { asJson, byHand, shownOf, summary } from "./show.ts"
 
 /** The options as commander gives them. */
@@ -79,7 +89,7 @@ export async function fetchAsAsked(
         for (const remark of obtained.remarks) terminal.warn(remarkText(remark))
         return show(obtained, wanted, enrolment, door, options, terminal)
     } catch (error) {
-        return tell(troubleText({ code: "keeping", detail: errorCode(error) }, wanted.name), terminal)
+        return tell(troubleText(keepingTrouble(enrolment, error), wanted.name), terminal)
     }
 }
 

@@ -1,5 +1,5 @@
 /** Where a user's things are (XDG Base Directory Specification: relative paths do not count). */
-import { homedir } from "node:os"
+import { userInfo } from "node:os"
 import { join } from "node:path"
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -19,9 +19,21 @@ export function deviceKeyFile(env: Env): string {
     return join(base(env, "XDG_CONFIG_HOME", ".config"), "postern", "identity.txt")
 }
 
-/** The user's home. */
+/** Profiles, one file `NAME.toml` each. */
+export function profileFolder(env: Env): string {
+    return join(base(env, "XDG_CONFIG_HOME", ".config"), "postern", "hosts")
+}
+
+/** The user's home: what his account says where HOME does not, as under cron or in a unit of systemd. */
 export function homeFolder(env: Env): string {
-    return env["HOME"] || homedir()
+    const { HOME: home } = env
+    if (home?.startsWith("/")) return home
+    try {
+        return userInfo().homedir
+    } catch {
+        // A user without an account, as in some containers.
+        return "/"
+    }
 }
 
 /** A path as it stands in a profile: `~/` is the user's home. */

@@ -26,6 +26,9 @@ export type GetRefusal =
     | "timeout"
     /** The server's certificate. */
     | "tls"
+    /** It answers, and does not speak HTTP, or has no TLS. */
+    | "no-http"
+    | "no-tls"
     /** It cannot be reached, or breaks off. */
     | "unreachable"
     | "interrupted"
@@ -56,8 +59,15 @@ export async function getFile(url: string, options: GetOptions): Promise<Got> {
         if (options.interrupted.aborted) return refuse("interrupted")
         if (end.aborted) return refuse("timeout")
         const code = errorCode(error)
-        return refuse(/CERT|_TLS_|SIGNED|EPROTO|SSL/.test(code) ? "tls" : "unreachable", code)
+        return refuse(refusalOf(code), code)
     }
+}
+
+/** Of what Node.js, OpenSSL and llhttp call their errors. */
+function refusalOf(code: string): GetRefusal {
+    if (code.startsWith("HPE_")) return "no-http"
+    if (/EPROTO|WRONG_VERSION|PACKET_LENGTH/.test(code)) return "no-tls"
+    return /CERT|_TLS_|SIGNED|SSL/.test(code) ? "tls" : "unreachable"
 }
 
 /** Throws what Node throws for a connection that fails or is given up. */

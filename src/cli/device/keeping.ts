@@ -10,12 +10,12 @@
  * A file that can be made only once is all the locking there is: of two processes one gets it, and a process that dies
  * leaves no lock behind. Numbers only grow: what an older process writes late is below what counts.
  */
-import { mkdirSync, readdirSync, readFileSync, statSync, unlinkSync } from "node:fs"
+import { readdirSync, readFileSync, statSync, unlinkSync } from "node:fs"
 import { join } from "node:path"
 import type { Seen } from "../../core/one-time/accept.ts"
 import { isSigningKey } from "../../core/one-time/link.ts"
 import type { Past } from "../../core/one-time/turn.ts"
-import { HALF, saveSecret } from "../save.ts"
+import { HALF, makeFolder, saveSecret } from "../save.ts"
 
 /** What is believed of a place. */
 export type Trusted = {
@@ -27,6 +27,8 @@ export type Trusted = {
 
 /** What is kept of one place. Every method throws what the system refuses, with a `code`. */
 export type Keeping = {
+    /** Where. */
+    readonly folder: string
     /** Null: nothing is kept, or it is damaged. */
     readonly trusted: () => Trusted | null
     /** From now on this key is believed. With another key than before, what was seen is forgotten. */
@@ -73,7 +75,7 @@ export function keepingIn(folder: string): Keeping {
     }
     /** False: it is there already. */
     const make = (name: string, text: string): boolean => {
-        mkdirSync(folder, { recursive: true, mode: 0o700 })
+        makeFolder(folder)
         guard(folder)
         try {
             saveSecret(join(folder, name), text, false)
@@ -121,6 +123,7 @@ export function keepingIn(folder: string): Keeping {
     }
 
     return {
+        folder,
         trusted,
         begin(key) {
             if (trusted()?.key === key) return

@@ -41,12 +41,18 @@ export type Remark = { readonly code: "cache"; readonly detail: string }
 /** Why there is no bundle. */
 export type Trouble =
     | { readonly code: "get"; readonly refusal: GetRefusal; readonly detail: string; readonly url: string }
-    | { readonly code: "unseal"; readonly why: Extract<Unsealed, { ok: false }>["code"]; readonly detail: string }
+    | {
+          readonly code: "unseal"
+          readonly why: Extract<Unsealed, { ok: false }>["code"]
+          readonly detail: string
+          /** Where it came from just now; null: from a file. */
+          readonly url: string | null
+      }
     | { readonly code: "refused"; readonly refused: Refused }
     /** Nothing is known of what was seen before: any old bundle would pass. */
     | { readonly code: "forgotten" }
     /** What is kept cannot be read or written. */
-    | { readonly code: "keeping"; readonly detail: string }
+    | { readonly code: "keeping"; readonly folder: string; readonly detail: string }
     | { readonly code: "reading"; readonly trouble: ReadingTrouble }
     | { readonly code: "no-cache" }
 
@@ -76,7 +82,7 @@ export async function fetchBundle(enrolment: Enrolment, timeout: number, interru
             etag: got.file === null ? cached!.etag : got.etag,
             fetched: now(),
         }
-        const read = await readBundle(enrolment, fresh.file, fresh.fetched)
+        const read = await readBundle(enrolment, fresh.file, fresh.fetched, file)
         if (!read.ok) {
             last = read.trouble
             if (last.code === "unseal" && last.why === "not-for-us") continue
@@ -125,12 +131,17 @@ export function upcoming(keeping: Keeping, { name, sequences }: BundleDoor): rea
 }
 
 /** Decrypts and accepts. */
-async function readBundle(enrolment: Enrolment, file: Uint8Array, fetched: number): Promise<Obtained> {
+async function readBundle(
+    enrolment: Enrolment,
+    file: Uint8Array,
+    fetched: number,
+    url: string | null = null,
+): Promise<Obtained> {
     const { link } = enrolment.bundle
     const reading = await enrolment.reading()
     if ("trouble" in reading) return failed({ code: "reading", trouble: reading })
     const opened = await reading.unsealer.unseal(file)
-    if (!opened.ok) return failed({ code: "unseal", why: opened.code, detail: opened.detail })
+    if (!opened.ok) return failed({ code: "unseal", why: opened.code, detail: opened.detail, url })
     try {
         const trusted = enrolment.keeping.trusted()
         if (trusted === null) return failed({ code: "forgotten" })
@@ -145,7 +156,7 @@ async function readBundle(enrolment: Enrolment, file: Uint8Array, fetched: numbe
         if (newer) enrolment.keeping.forget(bundle.doors.flatMap((door) => idsOf(door)))
         return { ok: true, bundle, fetched, remarks: [] }
     } catch (error) {
-        return failed({ code: "keeping", detail: errorCode(error) })
+        return failed(keepingTrouble(enrolment, error))
     }
 }
 
@@ -165,6 +176,11 @@ function put(write: () => void, read: Extract<Obtained, { ok: true }>): Obtained
 
 function kindOf(file: Uint8Array): FileKind {
     return Buffer.from(file.subarray(0, 1024)).includes("-----BEGIN PGP ") ? "openpgp" : "age"
+}
+
+/** That what is seen and tried cannot be kept, for what the system said. */
+export function keepingTrouble({ keeping }: Enrolment, error: unknown): Trouble {
+    return { code: "keeping", folder: keeping.folder, detail: errorCode(error) }
 }
 
 function failed(trouble: Trouble): Obtained {

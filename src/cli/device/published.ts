@@ -5,6 +5,7 @@ import type { Bundle, BundleDoor } from "../../core/one-time/bundle.ts"
 import { EXIT, type ExitCode } from "../../voice/exit.ts"
 import type { Terminal } from "../../voice/terminal.ts"
 import type { Supply } from "../knock/flow.ts"
+import type { ProgressLine } from "../knock/progress.ts"
 import { noticeText, type Told, troubleText } from "../texts/device.ts"
 import { noDoorText } from "../texts/knock.ts"
 import { enrolmentOf } from "./enrolment.ts"
@@ -41,8 +42,9 @@ type Found = {
  */
 export async function publishedDoor(
     { bundle, name, door: wanted, wait }: Asked,
-    options: { readonly offline?: true; readonly ignoreClock?: true; readonly quiet?: true },
+    options: { readonly offline?: true; readonly ignoreClock?: true },
     terminal: Terminal,
+    line: ProgressLine,
     interrupted: AbortSignal,
 ): Promise<Found | { readonly stop: ExitCode }> {
     const enrolment = enrolmentOf(bundle, terminal.env, options.ignoreClock === true, interrupted)
@@ -53,6 +55,8 @@ export async function publishedDoor(
         return found ?? null
     }
     const knocks = knocksAt(enrolment, pick, options.offline === true, interrupted, (notice) => {
+        if (notice.code === "fetching") return line.show(`${name}: fetching the bundle`)
+        line.clear()
         terminal.warn(...noticeText(notice, name))
     })
     const whyNone = (): Told | null => {
@@ -64,6 +68,7 @@ export async function publishedDoor(
     if (wanted !== null && wait !== undefined) return { ...found, door: wanted, wait }
 
     const obtained = await knocks.bundle()
+    line.clear()
     const picked = obtained.ok ? pick(obtained.bundle) : null
     if (picked !== null) return { ...found, door: picked.name, wait: wait === undefined ? serviceOf(picked) : wait }
     const { said, code } = obtained.ok ? whyNone()! : troubleText(obtained.trouble, name)

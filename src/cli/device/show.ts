@@ -3,7 +3,7 @@ import { formatDuration, formatHit, formatService } from "../../core/knock/langu
 import type { Bundle, BundleDoor } from "../../core/one-time/bundle.ts"
 import { linesByHand } from "../../core/one-time/by-hand.ts"
 import type { Turn } from "../../core/one-time/turn.ts"
-import { formatAge } from "../texts/device.ts"
+import { formatAge, formatMoment } from "../texts/device.ts"
 import type { Keeping } from "./keeping.ts"
 import { upcoming } from "./obtain.ts"
 
@@ -25,13 +25,18 @@ export function shownOf(bundle: Bundle, host: string, keeping: Keeping, door: st
     return { bundle, host, doors: wanted.map((one) => ({ door: one, turns: upcoming(keeping, one) })) }
 }
 
+/** Ours: clocks that are set by themselves differ by less, in milliseconds. */
+const CLOCKS_DIFFER = 60_000
+
 /** What people read: no hit is in it. */
 export function summary({ bundle, doors }: Shown, now: number): readonly string[] {
     const { gateway, knocker, serial, made, until } = bundle
-    const age = now >= made ? `${formatAge(now - made)} ago` : `at ${moment(made)}`
+    const ahead = now < made - CLOCKS_DIFFER
+    const when = `at ${formatMoment(made)}, while the clock of this machine says ${formatMoment(now)}`
+    const age = ahead ? when : `${formatAge(Math.max(0, now - made))} ago`
     const width = Math.max(0, ...doors.map(({ door }) => door.name.length))
     return [
-        `${gateway} for ${knocker}: serial ${serial}, made ${age}, good until ${moment(until)}`,
+        `${gateway} for ${knocker}: serial ${serial}, made ${age}, good until ${formatMoment(until)}`,
         ...doors.map(({ door, turns }) => {
             const tried = turns.filter(({ tries }) => tries > 0).length
             const left = `${turns.length - tried} left${tried > 0 ? `, ${tried} tried` : ""}`
@@ -61,8 +66,8 @@ export function asJson({ bundle, host, doors }: Shown, hits: boolean) {
         knocker: bundle.knocker,
         host,
         serial: bundle.serial,
-        made: moment(bundle.made),
-        until: moment(bundle.until),
+        made: formatMoment(bundle.made),
+        until: formatMoment(bundle.until),
         doors: doors.map(({ door, turns }) => ({
             name: door.name,
             opens: door.opens.map(formatService),
@@ -85,9 +90,4 @@ function opensText({ opens, within }: BundleDoor): string {
 
 function remark(line: string): string {
     return `#   ${line}`
-}
-
-/** RFC 3339, in UTC, without fractions. */
-function moment(ms: number): string {
-    return `${new Date(ms).toISOString().slice(0, 19)}Z`
 }

@@ -11,6 +11,7 @@ import {
     type Enrolment,
     FETCH_TIMEOUT,
     fetchBundle,
+    keepingTrouble,
     type Obtained,
     type Trouble,
     upcoming,
@@ -21,6 +22,7 @@ const FRESH = 300_000
 
 /** What is told on the way, none of it the end. */
 export type Notice =
+    | { readonly code: "fetching" }
     /** What is published cannot be had, so the cache is gone by. */
     | { readonly code: "from-cache"; readonly trouble: Trouble; readonly age: number }
     | { readonly code: "cache"; readonly detail: string }
@@ -60,6 +62,7 @@ export function knocksAt(
     /** What the server has; what is known already if it cannot be had. */
     async function ask(): Promise<void> {
         asked = true
+        tell({ code: "fetching" })
         const fetched = await fetchBundle(enrolment, FETCH_TIMEOUT, interrupted)
         if (fetched.ok) {
             for (const { detail } of fetched.remarks) tell({ code: "cache", detail })
@@ -137,7 +140,7 @@ export function knocksAt(
             try {
                 return (await next(sendable))?.hits ?? null
             } catch (error) {
-                trouble = { code: "keeping", detail: errorCode(error) }
+                trouble = keepingTrouble(enrolment, error)
                 return null
             }
         },

@@ -1,8 +1,7 @@
 /** Makes the key of a device, in a file as `age-keygen` writes it. */
-import { existsSync, mkdirSync } from "node:fs"
 import { dirname } from "node:path"
 import { generateIdentity } from "../../adapters/sealing/portable/generate.ts"
-import { saveSecret } from "../save.ts"
+import { makeFolder, saveSecret } from "../save.ts"
 
 /** The public key of a file that was written, or what the system said (`EEXIST`: it is there already). */
 export type Made = { readonly ok: true; readonly recipient: string } | { readonly ok: false; readonly code: string }
@@ -19,9 +18,4 @@ export async function makeKey(file: string, kind: "age" | "age-pq", now: Date): 
         if (!(error instanceof Error && "code" in error)) throw error
         return { ok: false, code: String(error.code) }
     }
-}
-
-function makeFolder(folder: string): void {
-    // What is there and is no folder refuses the file, with a better word for it.
-    if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o700 })
 }

@@ -7,6 +7,7 @@ import type { Profile, ProfileDoor } from "../../core/knock/profile.ts"
 import { SYN } from "../../core/net/packet.ts"
 import { EXIT, type ExitCode } from "../../voice/exit.ts"
 import type { Terminal } from "../../voice/terminal.ts"
+import { profileFolder } from "../device/folders.ts"
 import type { Published } from "../device/published.ts"
 import {
     lostText,
@@ -19,8 +20,8 @@ import {
 } from "../texts/knock.ts"
 import { errorCode } from "./errors.ts"
 import { type Job, type Outcome, runJob, type Supply, sameHits } from "./flow.ts"
-import { type FileTrouble, type Loaded, namedProfile, profileFolder, profileFor, readHits } from "./profiles.ts"
-import { progressLine } from "./progress.ts"
+import { type FileTrouble, type Loaded, namedProfile, profileFor, readHits } from "./profiles.ts"
+import { type ProgressLine, progressLine } from "./progress.ts"
 import { localQueue } from "./queue.ts"
 import type { RawOptions, Request } from "./request.ts"
 import { tellFileTrouble } from "./trouble.ts"
@@ -50,7 +51,8 @@ type Stop = { readonly stop: ExitCode }
 /** Carries out a request and gives the exit code. */
 export async function knockAt(request: Request, options: RawOptions, terminal: Terminal): Promise<ExitCode> {
     const interruption = new AbortController()
-    const knock = await prepare(request, options, terminal, interruption.signal)
+    const line = progressLine(terminal, options.quiet === true)
+    const knock = await prepare(request, options, terminal, line, interruption.signal)
     if ("stop" in knock) return knock.stop
     if (request.retries !== undefined && knock.wait === null) {
         terminal.error("--retries: without --wait nobody knows whether to knock again")
@@ -70,8 +72,8 @@ export async function knockAt(request: Request, options: RawOptions, terminal: T
         tries: knock.wait === null ? 1 : 1 + (request.retries ?? knock.profile?.retries ?? RETRIES),
         force: request.force,
     }
-    if (options.dryRun) return dryRun(job, knock, options, terminal)
-    return run(job, knock, request, options, terminal, interruption)
+    if (options.dryRun) return dryRun(job, knock, options, terminal, line)
+    return run(job, knock, request, options, terminal, line, interruption)
 }
 
 async function run(
@@ -80,6 +82,7 @@ async function run(
     request: Request,
     options: RawOptions,
     terminal: Terminal,
+    line: ProgressLine,
     interruption: AbortController,
 ): Promise<ExitCode> {
     const { socketKnocker } = await import("../../adapters/knocker/sockets.ts")
@@ -91,7 +94,6 @@ async function run(
     })
     const interrupt = () => interruption.abort()
     process.once("SIGINT", interrupt)
-    const line = progressLine(terminal, options.quiet === true)
     const { sleep, wake } = sleeper()
     interruption.signal.addEventListener("abort", wake)
     const pace = { now: () => performance.now(), sleep, chance: () => Math.random(), queue: localQueue }
@@ -116,8 +118,9 @@ async function run(
 function report(outcome: Outcome, job: Job, knock: Knock, options: RawOptions, terminal: Terminal): ExitCode {
     const none = outcome.result === "none-left" ? (knock.published?.whyNone() ?? null) : null
     const said = none?.said ?? resultText(outcome, knock.host, knock.wait)
-    if (options.json) terminal.out(JSON.stringify(asJson(outcome, job, knock)))
     const code = none?.code ?? exitCode(outcome)
+    const why = code === EXIT.ok ? null : said[0]
+    if (options.json) terminal.out(JSON.stringify({ ...asJson(outcome, job, knock), why }))
     // A family without a way is no news while the other one works; everything else that was lost is.
     for (const lost of outcome.lost)
         if (code !== EXIT.ok || lost.code !== "unreachable")
@@ -155,8 +158,15 @@ function asJson(outcome: Outcome, job: Job, knock: Knock) {
 }
 
 /** Shows the plan. The only place beside `--verbose` that names the hits of a profile. */
-async function dryRun(job: Job, knock: Knock, options: RawOptions, terminal: Terminal): Promise<ExitCode> {
+async function dryRun(
+    job: Job,
+    knock: Knock,
+    options: RawOptions,
+    terminal: Terminal,
+    line: ProgressLine,
+): Promise<ExitCode> {
     const hits = await knock.supply.next(() => Promise.resolve(false))
+    line.clear()
     if (hits === null) {
         const none = { result: "none-left", tries: 0, hits: 0, answers: [], lost: [] } as const
         return report(none, job, knock, options, terminal)
@@ -178,6 +188,7 @@ async function prepare(
     request: Request,
     options: RawOptions,
     terminal: Terminal,
+    line: ProgressLine,
     interrupted: AbortSignal,
 ): Promise<Knock | Stop> {
     const { host, wanted } = request
@@ -203,7 +214,7 @@ async function prepare(
         const { publishedDoor } = await import("../device/published.ts")
         const wait = request.wait === undefined ? (door?.wait ?? undefined) : request.wait
         const asked = { bundle: profile.bundle, name: request.profile ?? host, door: wanted.door, wait }
-        const found = await publishedDoor(asked, options, terminal, interrupted)
+        const found = await publishedDoor(asked, options, terminal, line, interrupted)
         return "stop" in found ? found : { ...base, ...found, flags: request.flags ?? door?.flags ?? null }
     }
     if (door === null) {

@@ -4,6 +4,7 @@ import { join } from "node:path"
 import type { Hit } from "../../core/knock/hit.ts"
 import { parseHit, type Refused } from "../../core/knock/language.ts"
 import type { Profile, ProfileIssue } from "../../core/knock/profile.ts"
+import { profileFolder } from "../device/folders.ts"
 import { readText } from "../read-some.ts"
 import { errorCode } from "./errors.ts"
 
@@ -22,12 +23,6 @@ export type Loaded<T> = { readonly ok: true; readonly value: T } | { readonly ok
 const MAX_FILE = 1024 * 1024
 
 type Env = Readonly<Record<string, string | undefined>>
-
-/** Where profiles are, one file `NAME.toml` each (XDG Base Directory Specification: relative paths do not count). */
-export function profileFolder(env: Env): string {
-    const base = env["XDG_CONFIG_HOME"]
-    return join(base?.startsWith("/") ? base : join(env["HOME"] ?? "/", ".config"), "postern", "hosts")
-}
 
 /** The profile that was asked for by name or, with a `/` or `.toml`, by path. */
 export async function namedProfile(name: string, env: Env): Promise<Loaded<Profile>> {

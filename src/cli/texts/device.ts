@@ -7,6 +7,7 @@ import type { Remark, Trouble } from "../device/obtain.ts"
 import type { ReadingTrouble } from "../device/reading.ts"
 import type { Notice } from "../device/supply.ts"
 import type { Said } from "./knock.ts"
+import { isDenied, systemText } from "./system.ts"
 
 /** A sentence with its hints, and how the command ends. */
 export type Told = { readonly said: Said; readonly code: ExitCode }
@@ -15,9 +16,12 @@ export type Told = { readonly said: Said; readonly code: ExitCode }
 export function troubleText(trouble: Trouble, name: string): Told {
     switch (trouble.code) {
         case "get":
-            return { said: getText(trouble), code: trouble.refusal === "interrupted" ? EXIT.interrupted : EXIT.network }
+            return {
+                said: getText(trouble, name),
+                code: trouble.refusal === "interrupted" ? EXIT.interrupted : EXIT.network,
+            }
         case "unseal":
-            return { said: unsealText(trouble), code: EXIT.key }
+            return { said: unsealText(trouble, name), code: EXIT.key }
         case "refused":
             return refusedText(trouble.refused, name)
         case "forgotten":
@@ -31,13 +35,13 @@ export function troubleText(trouble: Trouble, name: string): Told {
         case "keeping":
             return {
                 said: [
-                    `what was seen and tried cannot be kept: ${systemText(trouble.detail)}`,
-                    "without that a sequence could be sent twice: make room, or set XDG_STATE_HOME",
+                    `what was seen and tried cannot be kept in ${trouble.folder}: ${systemText(trouble.detail)}`,
+                    "without that a sequence could be sent twice: mend that, or set XDG_STATE_HOME",
                 ],
                 code: isDenied(trouble.detail) ? EXIT.permission : EXIT.failed,
             }
         case "reading":
-            return readingText(trouble.trouble)
+            return readingText(trouble.trouble, name)
         case "no-cache":
             return { said: ["no bundle was fetched before", `postern fetch ${name}`], code: EXIT.network }
     }
@@ -48,25 +52,35 @@ export function remarkText({ detail }: Pick<Remark, "detail">): string {
     return `the bundle cannot be kept for a knock without a network: ${systemText(detail)}`
 }
 
-const GET: Readonly<Record<GetRefusal, (detail: string) => Said>> = {
+const PORTAL = "does this network want a login first, as in a hotel? A browser shows it"
+
+const byHand = (name: string) => `A bundle that came by another way: postern fetch ${name} --file FILE`
+
+const GET: Readonly<Record<GetRefusal, (detail: string, name: string) => Said>> = {
     absent: () => [
         "there is no bundle for this device",
         "the operator has not added its key yet, or has removed it, or the address in the link is wrong",
     ],
-    status: (detail) => [`the web server answers ${detail}`, "try again later, or ask the operator"],
+    // RFC 6585: 511 is the network's.
+    status: (detail) => [
+        `the web server answers ${detail}`,
+        detail === "511" ? PORTAL : "try again later, or ask the operator",
+    ],
     redirect: (detail) => [
         `the web server leads elsewhere: ${detail}`,
         "ask the operator for a link that leads straight there",
     ],
     "too-large": () => ["the web server sends more than any bundle has (1 MiB)", "ask the operator what is there"],
-    timeout: () => ["the web server does not answer in time", "is this machine online?"],
+    timeout: (_, name) => ["the web server does not answer in time", `is this machine online? ${byHand(name)}`],
     tls: (detail) => [
         `the web server's certificate is refused: ${detail}`,
         "is the clock of this machine right? NODE_EXTRA_CA_CERTS names a file with a certificate authority of your own",
     ],
-    unreachable: (detail) => [
+    "no-tls": () => ["what answers there does not speak https", `is the address right? Else: ${PORTAL}`],
+    "no-http": () => ["what answers there does not speak http", `is the address right? Else: ${PORTAL}`],
+    unreachable: (detail, name) => [
         `the web server cannot be reached: ${NETWORK[detail] ?? detail}`,
-        "is this machine online? A bundle that came by another way: postern fetch NAME --file FILE",
+        `is this machine online? ${byHand(name)}`,
     ],
     interrupted: () => ["interrupted"],
 }
@@ -80,19 +94,24 @@ const NETWORK: Readonly<Record<string, string>> = {
     ENETUNREACH: "no way to it",
 }
 
-function getText({ refusal, detail, url }: Extract<Trouble, { code: "get" }>): Said {
-    const [what, ...hints] = GET[refusal](detail)
+function getText({ refusal, detail, url }: Extract<Trouble, { code: "get" }>, name: string): Said {
+    const [what, ...hints] = GET[refusal](detail, name)
     return [url === "" ? what : `${url}: ${what}`, ...hints]
 }
 
-function unsealText({ why, detail }: Extract<Trouble, { code: "unseal" }>): Said {
+function unsealText({ why, detail, url }: Extract<Trouble, { code: "unseal" }>, name: string): Said {
     if (why === "not-for-us")
         return [
             `the bundle cannot be decrypted: ${detail}`,
             "the operator has not added this device's key yet, or has removed it",
         ]
+    if (why === "damaged" && url !== null)
+        return [
+            `${url}: what came is no bundle that can be read: ${detail}`,
+            `${PORTAL}. Else try again, or ask the operator. ${byHand(name)}`,
+        ]
     if (why === "damaged")
-        return [`the file is no bundle that can be read: ${detail}`, "fetch it again; ask the operator"]
+        return [`the file is no bundle that can be read: ${detail}`, `postern fetch ${name} gets it anew`]
     return [`the bundle cannot be decrypted: ${detail}`]
 }
 
@@ -134,19 +153,24 @@ function refusedText(refused: Extract<Trouble, { code: "refused" }>["refused"], 
             )
         case "expired":
             return stale(
-                `the bundle's time was over at ${new Date(refused.until).toISOString()}`,
-                "the gateway has stopped publishing, or the clock of this machine is wrong: with --ignore-clock it is used all the same",
+                `the bundle's time was over at ${formatMoment(refused.until)}, and the clock of this machine says ${formatMoment(refused.now)}`,
+                "if the clock is wrong, set it, or use the bundle all the same: --ignore-clock. Else the gateway has stopped publishing: tell the operator",
             )
     }
 }
 
 /** Why keys cannot be used. */
-export function readingText(trouble: ReadingTrouble): Told {
+export function readingText(trouble: ReadingTrouble, name: string): Told {
     const { file } = trouble
     switch (trouble.trouble) {
         case "unreadable":
             return {
-                said: [`${file}: cannot be read: ${systemText(trouble.detail)}`],
+                said: [
+                    `${file}: cannot be read: ${systemText(trouble.detail)}`,
+                    ...(trouble.detail === "ENOENT"
+                        ? [`bring this private key back, or take another: postern enroll LINK --name ${name} --replace`]
+                        : []),
+                ],
                 code: isDenied(trouble.detail) ? EXIT.permission : EXIT.key,
             }
         case "too-open":
@@ -175,7 +199,7 @@ export function readingText(trouble: ReadingTrouble): Told {
 }
 
 /** What is told while it goes on. */
-export function noticeText(notice: Notice, name: string): Said {
+export function noticeText(notice: Exclude<Notice, { code: "fetching" }>, name: string): Said {
     switch (notice.code) {
         case "from-cache": {
             const [what, ...hints] = troubleText(notice.trouble, name).said
@@ -192,6 +216,11 @@ export function noticeText(notice: Notice, name: string): Said {
         case "unkept":
             return [`that it opened cannot be kept: ${systemText(notice.detail)}`]
     }
+}
+
+/** RFC 3339, in UTC, without fractions. */
+export function formatMoment(ms: number): string {
+    return `${new Date(ms).toISOString().slice(0, 19)}Z`
 }
 
 /** Older than ten years: nobody knows when it was fetched. */
@@ -224,27 +253,4 @@ const LINKS: Readonly<Record<LinkRefusal, string>> = {
 /** Why a link is refused. */
 export function linkText(code: LinkRefusal): Said {
     return [LINKS[code], "copy the whole line that `postern user link NAME` prints, in quotes because of its # and &"]
-}
-
-const SYSTEM: Readonly<Record<string, string>> = {
-    ENOENT: "there is no such file",
-    EACCES: "no permission",
-    EPERM: "no permission",
-    EROFS: "the disk is read-only",
-    ENOSPC: "the disk is full",
-    EDQUOT: "the quota is used up",
-    ENOTDIR: "part of its path is no directory",
-    EISDIR: "it is a directory",
-    EEXIST: "it is there already",
-    EFBIG: "it is far too large",
-    OTHERS: "others can write to its directory",
-}
-
-/** The system's word for what went wrong, as people say it. */
-export function systemText(code: string): string {
-    return SYSTEM[code] ?? code
-}
-
-function isDenied(code: string): boolean {
-    return code === "EACCES" || code === "EPERM" || code === "EROFS"
 }

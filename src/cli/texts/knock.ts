@@ -10,6 +10,7 @@ import type { SendRefusal } from "../../ports/knocker.ts"
 import type { Lost, Outcome, Progress } from "../knock/flow.ts"
 import type { FileTrouble } from "../knock/profiles.ts"
 import type { Mistake } from "../knock/request.ts"
+import { systemText } from "./system.ts"
 
 /** A sentence with its hints. */
 export type Said = readonly [what: string, ...hints: readonly string[]]
@@ -83,8 +84,7 @@ const TROUBLES: Texts<FileTrouble, Said> = {
         return known.length > 0 ? [what, `there are: ${list(known)}`] : [what]
     },
     unreadable: ({ file, detail }) => [
-        `${file === "-" ? "standard input" : file}: cannot be read: ` +
-            (detail === "ENOENT" ? "there is no such file" : detail === "EACCES" ? "no permission" : detail),
+        `${file === "-" ? "standard input" : file}: cannot be read: ${systemText(detail)}`,
     ],
     "too-open": ({ file }) => [
         `${file}: others than you can read it, and it holds a secret`,
@@ -92,6 +92,7 @@ const TROUBLES: Texts<FileTrouble, Said> = {
     ],
     broken: ({ file, issues }) => [
         `${file}: ${issues.length === 1 ? "a problem" : `${issues.length} problems`} in this profile`,
+        "postern-knock(1) says what stands in one; postern enroll LINK --replace makes one anew",
     ],
     "bad-hit": ({ file, number, refused }) => [
         `${file === "-" ? "standard input" : file}: hit ${number}: ${refusalText("hit", refused, true)}`,

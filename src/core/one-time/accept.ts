@@ -51,7 +51,7 @@ export type Refused =
     /** Number 6: the same serial as one that was seen, with other contents. */
     | { readonly code: "changed"; readonly serial: number }
     /** Number 7: its time is over, or this clock is wrong. */
-    | { readonly code: "expired"; readonly until: number }
+    | { readonly code: "expired"; readonly until: number; readonly now: number }
 
 /** What is signed: section 2. */
 export function signedBytes(signed: string): Uint8Array {
@@ -76,7 +76,7 @@ export function accept(text: Uint8Array, trust: Trust, now: number | null, { ver
         return refuse({ code: "rolled-back", seen: trust.seen.serial, found: serial })
     if (trust.seen?.serial === serial && trust.seen.contents !== seen.contents)
         return refuse({ code: "changed", serial })
-    if (now !== null && now > until) return refuse({ code: "expired", until })
+    if (now !== null && now > until) return refuse({ code: "expired", until, now })
     return { ok: true, bundle, trust: { ...trust, key: bundle.keys[0]!, seen } }
 }
 

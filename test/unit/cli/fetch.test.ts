@@ -109,7 +109,10 @@ describe("fetchAsAsked() refuses a bundle", () => {
         const files: readonly (readonly [Uint8Array, RegExp])[] = [
             [flipped, /no bundle that can be read/],
             [good.subarray(0, 1500), /no bundle that can be read/],
-            [Buffer.from("<html>Not found</html>"), /no bundle that can be read/],
+            [
+                Buffer.from("<html>Not found</html>"),
+                /http:\S+: what came is no bundle that can be read[\s\S]*does this network want a login first/,
+            ],
             [new Uint8Array(0), /no bundle that can be read/],
             [await publisher.publish([bob], "age"), /cannot be decrypted[\s\S]*has not added this device's key/],
         ]
@@ -149,6 +152,8 @@ describe("fetchAsAsked() leaves a server", () => {
         ],
         [(_, response) => response.writeHead(503).end(), /answers 503/],
         [(_, response) => response.writeHead(304).end(), /answers 304/],
+        [(_, response) => response.writeHead(511).end(), /answers 511\n[\s\S]*want a login first/],
+        [(request) => request.socket.end("SSH-2.0-none\r\n"), /what answers there does not speak http\n/],
         [(request) => request.socket.destroy(), /cannot be reached: it broke off/],
         [
             (_, response) => response.writeHead(200, { "content-length": 5000 }).end("short", () => response.destroy()),

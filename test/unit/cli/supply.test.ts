@@ -81,9 +81,9 @@ describe("knocksAt().next()", () => {
         first.opened()
         const later = knocks()
         expect(await later.next(yes)).toEqual(SEQUENCES[2]!.hits)
-        expect(notices).toEqual([])
+        expect(notices).toEqual([{ code: "fetching" }])
         expect(await later.next(yes)).toEqual(SEQUENCES[2]!.hits)
-        expect(notices).toEqual([{ code: "again", tries: 1 }])
+        expect(notices).toEqual([{ code: "fetching" }, { code: "fetching" }, { code: "again", tries: 1 }])
         later.opened()
         expect(await knocks().next(yes)).toBeNull()
     })
@@ -94,6 +94,10 @@ describe("knocksAt().next()", () => {
         rmSync(stateFolder({ HOME: home }, enrolment.bundle.link.place), { recursive: true })
         saveSecret(stateFolder({ HOME: home }, enrolment.bundle.link.place), "", false)
         expect(await supply.next(yes)).toBeNull()
-        expect(supply.trouble()).toMatchObject({ code: "keeping", detail: "ENOTDIR" })
+        expect(supply.trouble()).toMatchObject({
+            code: "keeping",
+            folder: stateFolder({ HOME: home }, enrolment.bundle.link.place),
+            detail: "ENOTDIR",
+        })
     })
 })

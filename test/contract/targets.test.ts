@@ -391,6 +391,16 @@ describe("putTarget()", () => {
         const ended = target().publish(filesOf({ [name("a")]: "1" }), ending.signal)
         ending.abort()
         expect(await ended).toMatchObject({ ok: false })
+        const plain = putTarget({
+            url: url().replace("http:", "https:"),
+            headers: null,
+            timeout: 5000,
+            remembered: rememberIn(inFolder("state"), "y"),
+        })
+        expect(await plain.publish(filesOf({ [name("a")]: "1" }), never())).toEqual({
+            ok: false,
+            detail: expect.stringMatching(/: TLS: [a-z ]+$/),
+        })
         const gone = putTarget({
             url: "http://127.0.0.1:9999/",
             headers: null,
@@ -420,6 +430,16 @@ describe("putTarget()", () => {
         expect(await write("A: b\n", 0o644)).toEqual({ ok: false, detail: expect.stringContaining("chmod 640") })
         expect(await write("A: b\n", 0o660)).toEqual({ ok: false, detail: expect.stringContaining("chmod 640") })
         expect(await write("A: b\n", 0o640)).toEqual({ ok: true })
+        heard = []
+        for (const framing of ["Content-Length: 5", "Transfer-Encoding: chunked", "host: hush"]) {
+            const detail = `${inFolder("h")}:2: ${framing.split(":")[0]} is said by Postern: take the line out`
+            expect(await write(`A: b\n${framing}\n`)).toEqual({ ok: false, detail })
+        }
+        expect(await write("A: x\rHost: y\n")).toMatchObject({ ok: false })
+        expect(heard).toEqual([])
+        // An object store keeps it, and shows the file by it.
+        expect(await write("Content-Type: text/html\n")).toEqual({ ok: true })
+        expect(heard[0]!.headers["content-type"]).toBe("text/html")
         heard = []
         expect(await target(inFolder("none")).publish(filesOf({}), never())).toMatchObject({ ok: false })
         expect(heard).toEqual([])

@@ -29,6 +29,9 @@ const HEADERS_MOST = 65_536
 /** RFC 9110, section 5: what a name and a value may consist of. */
 const HEADER = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e]*)$/
 
+/** What says where a request ends, and what becomes of its connection: that is for us, and another one would make it hang. */
+const FRAMING = /^(connection|content-length|expect|host|keep-alive|te|trailer|transfer-encoding|upgrade)$/i
+
 /** Publishes below this address. */
 export function putTarget(options: PutOptions): Target {
     const { url, remembered } = options
@@ -101,7 +104,8 @@ async function send(
 ): Promise<string | null> {
     const what = `${method} ${url}`
     try {
-        const type: [string, string][] = body === undefined ? [] : [["content-type", "text/plain; charset=us-ascii"]]
+        const typed = body === undefined || headers.some(([name]) => name.toLowerCase() === "content-type")
+        const type: [string, string][] = typed ? [] : [["content-type", "text/plain; charset=us-ascii"]]
         const response = await fetch(`${url}${name}`, {
             method,
             headers: [...type, ...headers.map(([name, value]): [string, string] => [name, value])],
@@ -126,6 +130,9 @@ async function send(
         if (error instanceof Error && error.name === "TimeoutError")
             return `${what}: no answer within ${timeout / 1000} s`
         const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+        // OpenSSL's own words, without where in its source they stand.
+        if (cause instanceof Error && "reason" in cause && typeof cause.reason === "string")
+            return `${what}: TLS: ${cause.reason}`
         return `${what}: ${withoutNames(messageOf(cause))}`
     }
 }
@@ -152,6 +159,7 @@ function readHeaders(file: string | null): readonly (readonly [string, string])[
         if (/^\s*(#|$)/.test(line)) continue
         const [, name, value] = HEADER.exec(line.trimEnd()) ?? []
         if (name === undefined || value === undefined) return `${file}:${index + 1}: not a header, as in "Name: value"`
+        if (FRAMING.test(name)) return `${file}:${index + 1}: ${name} is said by Postern: take the line out`
         headers.push([name, value])
     }
     return headers

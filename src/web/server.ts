@@ -123,6 +123,8 @@ function bound(server: Server, connections: Connections, told: Told): void {
     server.maxHeadersCount = HEADERS_MOST
     server.maxRequestsPerSocket = REQUESTS_MOST
     server.timeout = IDLE_MOST
+    // Who says that nothing more will come from him, as nc does at the end of its input, is answered: Node.js has that, untyped.
+    Object.assign(server, { httpAllowHalfOpen: true })
     server.on("connection", (socket) => connections.admit(socket))
     server.on("clientError", (_, socket: Duplex) => {
         told.count("refused")

@@ -59,10 +59,10 @@ function ask(path: string, headers: Record<string, string> = {}, method = "GET",
     })
 }
 
-/** Sends bytes as they are and resolves to what comes back until the other side ends it. */
-function raw(text: string): Promise<string> {
+/** Sends bytes as they are and resolves to what comes back until the other side ends it. `last`: ends its own side at once. */
+function raw(text: string, last = false): Promise<string> {
     return new Promise((resolve) => {
-        const socket = connect(web.port, "127.0.0.1", () => socket.write(text))
+        const socket = connect(web.port, "127.0.0.1", () => (last ? socket.end(text) : socket.write(text)))
         let heard = ""
         socket.on("data", (bytes) => (heard += bytes.toString("latin1")))
         socket.on("error", () => {})
@@ -110,6 +110,10 @@ describe("postern web", () => {
         expect(Object.keys(headers).filter((one) => /server|powered|via/.test(one))).toEqual([])
         expect((await ask(`/${name("a")}?again`)).body).toBe("first")
         expect((await ask(`http://elsewhere.example/${name("a")}`)).body).toBe("first")
+        // As nc sends it, which ends its own side first.
+        const request = `GET /${name("a")} HTTP/1.1\r\nHost: x\r\n\r\n`
+        expect((await raw(request.repeat(3), true)).match(/\r\n\r\nfirst/g)).toHaveLength(3)
+        expect(await raw("GET ", true)).not.toContain("first")
     })
 
     it("answers HEAD with the same headers, and what is known already with 304", async () => {

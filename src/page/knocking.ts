@@ -21,7 +21,9 @@ export function showNothing(): void {
 export async function markSent(): Promise<void> {
     if (door !== null) await session?.take(door)
     showTurn()
-    write("outcome", "This knock is marked as sent. The next one is shown.")
+    const left = nextTurn()?.tries === 0
+    const then = left ? "The next one is shown." : "It was the last one of this bundle: get a new bundle."
+    write("outcome", `This knock is marked as sent. ${then}`)
 }
 
 /** Shows it. `first`: no bundle was seen before, so nobody can tell whether this one is the newest. */

@@ -16,6 +16,7 @@ import { type Reading, readConfig } from "../core/config/parse.ts"
 import type { Claim } from "../core/engine.ts"
 import { formatService } from "../core/knock/language.ts"
 import { Meter } from "../core/metrics/meter.ts"
+import type { Knocker } from "../core/one-time/knocker.ts"
 import { messageOf } from "../core/thrown.ts"
 import { EXIT, type ExitCode } from "../voice/exit.ts"
 import { formatMs } from "../voice/reports.ts"
@@ -30,7 +31,7 @@ import { measureLog, measureStore } from "./measured.ts"
 import { OneTimeDesk } from "./one-time/desk.ts"
 import { threadPress } from "./one-time/press-thread.ts"
 import { Publishing } from "./one-time/publishing.ts"
-import { recallUses } from "./one-time/recall.ts"
+import { recallOnce } from "./one-time/recall.ts"
 import { oneTimeNow } from "./one-time/told.ts"
 import { type Opening, openingOf, Refusal } from "./opening.ts"
 import { interfacesText } from "./outlook.ts"
@@ -192,13 +193,12 @@ async function live(
         log,
         note: trail.note,
     })
-    desk.take(config, knockers)
-    // Only `status` tells of it: what cannot be read is in the log of the trail itself.
-    if (audit !== null && config.bundles !== null)
-        void recallUses(audit).then(
-            (uses) => desk.recall(uses),
-            () => {},
-        )
+    const recall = recallOnce(audit, (uses) => desk.recall(uses))
+    const take = (wanted: Config, all: readonly Knocker[]) => {
+        desk.take(wanted, all)
+        recall(wanted)
+    }
+    take(config, knockers)
     trail.note({ what: "started", version: POSTERN_VERSION, pid: process.pid, last: howLastEnded(state.last) })
     if (state.journal !== null) trail.note(state.journal)
     const { standing } = loop
@@ -221,7 +221,7 @@ async function live(
             return { ...found, store }
         },
         knockers: () => desk.knockers(),
-        taken: (wanted, all) => desk.take(wanted, all),
+        taken: take,
         report: (report) => {
             for (const listener of listeners) listener(report, true)
         },

@@ -14,13 +14,10 @@ import type { BundleDoor } from "../../core/one-time/bundle.ts"
 import { counterName, doorKey, knockerKey, sequenceAt } from "../../core/one-time/derive.ts"
 import type { Desk, KnockerStanding } from "../../core/one-time/desk.ts"
 import type { Knocker } from "../../core/one-time/knocker.ts"
-import type { Master } from "../../core/one-time/master.ts"
 import { messageOf } from "../../core/thrown.ts"
-import type { Store } from "../../ports/store.ts"
-import type { Log } from "../log.ts"
-import { isMarked, type MasterKeeping, markMaster, takeMaster } from "./master.ts"
+import { HeldMaster, type HeldMasterKeeping } from "./held-master.ts"
 import { identityOf, isServed, mayOpen, type OneTimeDoor, oneTimeDoors } from "./members.ts"
-import type { Use } from "./recall.ts"
+import { keyOf, type Use, Uses } from "./uses.ts"
 
 /** Ours: sequences are made for so long (ms) at a time. */
 const PIECE_MS = 4
@@ -28,18 +25,11 @@ const PIECE_MS = 4
 const AGAIN_MS = 2000
 
 /** What it works with. */
-export type DeskKeeping = {
-    /** Null: there is none yet. */
-    readonly store: () => Store | null
-    /** The directory `state`, or why it cannot be used. */
-    readonly disk: () => Promise<MasterKeeping["disk"] | string>
+export type DeskKeeping = HeldMasterKeeping & {
     /** The engine hears what became of claims, and who has gone. */
     readonly event: (event: Extract<EngineEvent, { type: "claimed" | "unclaimed" | "expelled" }>) => void
     /** What the host openly offers now. */
     readonly offered: () => readonly Service[]
-    /** Milliseconds since 1970. */
-    readonly wall: () => number
-    readonly log: Log
     /** Lets others have their turn. */
     readonly pause?: () => Promise<void>
 }
@@ -54,24 +44,21 @@ export class OneTimeDesk implements Desk {
     #config: Config | null = null
     #doors: ReadonlyMap<string, OneTimeDoor> = new Map()
     #knockers: ReadonlyMap<string, Knocker> = new Map()
-    #master: Master | null = null
+    readonly #master: HeldMaster
     /** Of members of the book: what their sequences were made of. */
     readonly #made = new Map<string, string>()
-    /** When members last used a sequence, who did so last at the end. */
-    #used = new Map<string, Use>()
+    readonly #uses = new Uses()
     readonly #listeners: ((knockers: readonly string[] | null) => void)[] = []
     #waits: string | null = "sequences are being made"
     /** One run of `#build` at a time is the one that counts. */
     #run = 0
     #again: NodeJS.Timeout | undefined
-    /** One thing with the file of the master after the other. */
-    #turn: Promise<unknown> = Promise.resolve()
-    #marking = false
     #told = ""
     #stopped = false
 
     constructor(keeping: DeskKeeping) {
         this.#keeping = keeping
+        this.#master = new HeldMaster(keeping)
     }
 
     /**
@@ -107,6 +94,7 @@ export class OneTimeDesk implements Desk {
     /** Makes nothing any more. */
     stop(): void {
         this.#stopped = true
+        this.#master.stop()
         this.#run++
         clearTimeout(this.#again)
     }
@@ -146,7 +134,7 @@ export class OneTimeDesk implements Desk {
     standing(name: string): readonly KnockerStanding[] {
         return [...this.#doors.keys()].flatMap((door): KnockerStanding[] => {
             const next = this.book.first(name, door)
-            return next === null ? [] : [{ door, next, used: this.#used.get(keyOf(name, door))?.at ?? null }]
+            return next === null ? [] : [{ door, next, used: this.#uses.at(name, door) }]
         })
     }
 
@@ -160,26 +148,23 @@ export class OneTimeDesk implements Desk {
             const left = this.#waits === null ? this.book.countWithout(knocker, door, served) : 0
             listed.push({ knocker, door, next, used, left })
         }
-        const users = [...this.#used.values()].slice(Math.max(0, this.#used.size - most)).reverse()
-        for (const { knocker, door, at } of users) list(knocker, door, at)
+        for (const { knocker, door, at } of this.#uses.latest(most)) list(knocker, door, at)
         for (const knocker of this.#knockers.keys()) {
             if (listed.length >= most) break
             for (const door of this.#doors.keys())
-                if (listed.length < most && !this.#used.has(keyOf(knocker, door))) list(knocker, door, null)
+                if (listed.length < most && this.#uses.at(knocker, door) === null) list(knocker, door, null)
         }
         return { listed, total: this.book.membership }
     }
 
     /** Uses of before the start, the last one of each member, the latest at the end. */
     recall(uses: readonly Use[]): void {
-        const since = this.#used
-        this.#used = new Map()
-        for (const use of uses) {
-            const knocker = this.#knockers.get(use.knocker)
-            if (knocker === undefined || !this.#doors.has(use.door) || !mayOpen(knocker, use.door)) continue
-            if (!since.has(keyOf(use.knocker, use.door))) this.#used.set(keyOf(use.knocker, use.door), use)
-        }
-        for (const [key, use] of since) this.#used.set(key, use)
+        this.#uses.recall(
+            uses.filter((use) => {
+                const knocker = this.#knockers.get(use.knocker)
+                return knocker !== undefined && this.#doors.has(use.door) && mayOpen(knocker, use.door)
+            }),
+        )
     }
 
     hear(changed: (knockers: readonly string[] | null) => void): void {
@@ -195,13 +180,13 @@ export class OneTimeDesk implements Desk {
             this.book.leave(name, door)
             this.#made.delete(keyOf(name, door))
             if (stays) continue
-            this.#used.delete(keyOf(name, door))
+            this.#uses.forget(name, door)
             this.#keeping.event({ type: "expelled", knocker: name, door })
         }
     }
 
     #wanted(knocker: Knocker, door: string): string {
-        return `${this.#doors.get(door)!.shape} ${this.#master?.made ?? ""} ${identityOf(knocker)}`
+        return `${this.#doors.get(door)!.shape} ${this.#master.now?.made ?? ""} ${identityOf(knocker)}`
     }
 
     /** Sees that there is a master, and that everybody's sequences are in the book. */
@@ -213,7 +198,7 @@ export class OneTimeDesk implements Desk {
             return
         }
         this.#waits ??= "sequences are being made"
-        const trouble = await this.#inTurn(() => this.#takeMaster())
+        const trouble = await this.#master.take()
         if (run !== this.#run || this.#stopped) return
         if (trouble !== null) {
             this.#wait(trouble)
@@ -221,50 +206,6 @@ export class OneTimeDesk implements Desk {
         }
         this.#expel()
         if (await this.#build(run)) this.#ready()
-    }
-
-    /** Null, or why there is no master. */
-    async #takeMaster(): Promise<string | null> {
-        const { store: storeOf, disk: diskOf, wall, log } = this.#keeping
-        const store = storeOf()
-        const health = store?.health()
-        if (!store || !health || health.why === "away") return health?.trouble ?? "there is no journal"
-        try {
-            const disk = await diskOf()
-            if (typeof disk === "string") return disk
-            const keeping = { disk, store, digests: DIGESTS }
-            if (this.#master !== null && this.#master.made > health.since) {
-                if (!isMarked(keeping, this.#master)) this.#master = await markMaster(keeping, this.#master)
-                return null
-            }
-            const { master, renewed } = await takeMaster(keeping, wall())
-            this.#master = master
-            if (renewed === null) return null
-            const [level, why] = RENEWED[renewed]
-            log(level, `one-time: a new master was made: ${why}`)
-            return null
-        } catch (error) {
-            return messageOf(error)
-        }
-    }
-
-    /** After a use: see `markMaster`. Uses that come meanwhile are one mark. Where it fails the next use does it. */
-    #mark(): void {
-        if (this.#marking) return
-        this.#marking = true
-        const mark = async () => {
-            this.#marking = false
-            const [store, disk] = [this.#keeping.store(), await this.#keeping.disk()]
-            if (this.#stopped || this.#master === null || store === null || typeof disk === "string") return
-            this.#master = await markMaster({ disk, store, digests: DIGESTS }, this.#master)
-        }
-        void this.#inTurn(mark).catch(() => {})
-    }
-
-    #inTurn<T>(act: () => Promise<T>): Promise<T> {
-        const mine = this.#turn.then(act)
-        this.#turn = mine.catch(() => {})
-        return mine
     }
 
     #wait(trouble: string): void {
@@ -323,14 +264,14 @@ export class OneTimeDesk implements Desk {
     }
 
     #key(knocker: Knocker, door: string): Uint8Array {
-        return doorKey(DIGESTS, knockerKey(DIGESTS, this.#master!.key, knocker), door)
+        return doorKey(DIGESTS, knockerKey(DIGESTS, this.#master.now!.key, knocker), door)
     }
 
     async #claim(claim: Claim): Promise<void> {
         const { door: name, knocker: who, counter } = claim
         const { store: storeOf, event, log, wall } = this.#keeping
         const refuse = (code: "used" | "state") => event({ ...plain(claim), type: "unclaimed", code })
-        const [store, knocker, master] = [storeOf(), this.#knockers.get(who), this.#master]
+        const [store, knocker, master] = [storeOf(), this.#knockers.get(who), this.#master.now]
         if (store === null || knocker === undefined || master === null) {
             refuse("state")
             return
@@ -353,12 +294,10 @@ export class OneTimeDesk implements Desk {
             this.#tell([who])
             return
         }
-        // At the end, wherever it was.
-        this.#used.delete(keyOf(who, name))
-        this.#used.set(keyOf(who, name), { knocker: who, door: name, at: wall() })
+        this.#uses.note({ knocker: who, door: name, at: wall() })
         event({ ...plain(claim), type: "claimed" })
         this.#tell([who])
-        this.#mark()
+        this.#master.mark()
     }
 
     /**
@@ -379,19 +318,6 @@ export class OneTimeDesk implements Desk {
     }
 }
 
-const RENEWED = {
-    first: ["notice", "there was none"],
-    damaged: ["error", "the file of the old one was damaged. All bundles that are out are worth nothing"],
-    journal: [
-        "error",
-        "the journal does not know everything since the old one was made. All bundles that are out are worth nothing",
-    ],
-} as const
-
 function plain({ door, source, knocker, counter }: Claim): Claim {
     return { door, source, knocker, counter }
-}
-
-function keyOf(knocker: string, door: string): string {
-    return `${knocker} ${door}`
 }

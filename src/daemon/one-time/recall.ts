@@ -1,9 +1,8 @@
 /** When one-time sequences were used before this daemon began, as the audit trail has it, for `status`. */
 import { type AuditFilter, EVERYTHING } from "../../core/audit/filter.ts"
+import type { Config } from "../../core/config/config.ts"
 import type { Audit } from "../../ports/audit.ts"
-
-/** This knocker used a sequence of this door, at this time (milliseconds since 1970). */
-export type Use = { readonly knocker: string; readonly door: string; readonly at: number }
+import type { Use } from "./uses.ts"
 
 const USES: AuditFilter = { ...EVERYTHING, kinds: ["opened", "refused"] }
 /** A refusal for one of these reasons has used nothing up. */
@@ -29,4 +28,20 @@ export async function recallUses(audit: Pick<Audit, "read">): Promise<readonly U
         ;({ next: after, more } = page)
     }
     return [...uses.values()]
+}
+
+/**
+ * Has them recalled once: as soon as there is a configuration with bundles, at the start or after a reload. What cannot be
+ * read is in the log of the trail itself, and only `status` tells of uses.
+ */
+export function recallOnce(
+    audit: Pick<Audit, "read"> | null,
+    recall: (uses: readonly Use[]) => void,
+): (config: Pick<Config, "bundles">) => void {
+    let done = audit === null
+    return ({ bundles }) => {
+        if (done || audit === null || bundles === null) return
+        done = true
+        void recallUses(audit).then(recall, () => {})
+    }
 }

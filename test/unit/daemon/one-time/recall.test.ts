@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { memoryAudit } from "../../../../src/adapters/audit/memory.ts"
 import type { AuditFact } from "../../../../src/core/audit/entry.ts"
-import { recallUses } from "../../../../src/daemon/one-time/recall.ts"
+import { recallOnce, recallUses } from "../../../../src/daemon/one-time/recall.ts"
 
 const who = { door: "ssh", source: "192.0.2.7" }
 const opened = (knocker: string, door = "ssh"): AuditFact => ({
@@ -51,5 +51,27 @@ describe("recallUses()", () => {
         expect(await recallUses(slow)).toEqual([{ knocker: "anna", door: "ssh", at: 4 }])
         expect(pages).toEqual([0, 1, 2, 3, 4])
         await expect(recallUses({ read: () => Promise.reject(new Error("EIO")) })).rejects.toThrow("EIO")
+    })
+})
+
+describe("recallOnce()", () => {
+    it("recalls when bundles come, at the start or by a reload, and never again", async () => {
+        const audit = memoryAudit(() => 0)
+        audit.write(opened("anna"), 7)
+        const bundles = { users: "", gateway: "gw", url: "", lifetime: 1, every: 1, files: 0, publish: [] }
+        let recalled = 0
+        await new Promise<void>((resolve) => {
+            const take = recallOnce(audit, (uses) => {
+                recalled += uses.length
+                resolve()
+            })
+            take({ bundles: null })
+            take({ bundles })
+            take({ bundles })
+        })
+        await new Promise((resolve) => setImmediate(resolve))
+        expect(recalled).toBe(1)
+        recallOnce(null, () => recalled++)({ bundles })
+        expect(recalled).toBe(1)
     })
 })

@@ -156,6 +156,41 @@ describe("postern.service", () => {
         expect(await eventually(() => mainPid() !== living, 5000)).toBe(false)
     })
 
+    it("is restored on another host as the guide says: the same links, other sequences", async () => {
+        const bundles = `[bundles]\ngateway = "gw"\nurl = "https://gw/knock/"\n`
+        const target = `[[bundles.publish]]\ndirectory = "/var/lib/postern-web"\n`
+        service.configure(`${bundles}${target}[[door]]\nname = "ssh"\nopens = ["tcp/22"]\n[door.one_time]\n`)
+        const must = (script: string) => {
+            const { status, stdout, stderr } = service.exec(["sh", "-euc", script])
+            expect({ script, status, stderr }).toMatchObject({ status: 0 })
+            return stdout
+        }
+        const key = "age1qfdmhgatwdqjk67jtn2vwf5jt3nfluzve6hg60mdqrcsvmcu640qa7r639"
+        const link = () => must("postern user link anna")
+        try {
+            start()
+            must(`umask 077; postern user add anna --key ${key}`)
+            const [before, master] = [link(), must("cat /var/lib/postern/one-time.master")]
+            service.systemctl("stop", "postern")
+            // As a backup comes back: everything is root's.
+            must("mkdir /run/backup; cp -r /etc/postern /var/lib/postern/gateway.keys /run/backup")
+            must(
+                "rm -rf /etc/postern /var/lib/postern; cp -r /run/backup/postern /etc; chown -R root:root /etc/postern",
+            )
+            const guide = readFileSync(join(dropIns, "../docs/one-time.md"), "utf8")
+            const block = /^```console\n(# systemctl stop[\s\S]*?)^```$/m.exec(guide)![1]!
+            const script = block.replaceAll(/^# /gm, "").replace("enable --now", "start")
+            must(`cd /run/backup; ${script.replaceAll("systemctl ", "systemctl --user --no-pager ")}`)
+            expect(link()).toBe(before)
+            expect(must("cat /var/lib/postern/one-time.master")).not.toBe(master)
+            const owners = must("stat -c '%U:%G %a' /etc/postern /etc/postern/users.d/anna.toml /var/lib/postern/*")
+            expect(owners.split("\n").slice(0, 2)).toEqual(["root:postern 2750", "root:postern 640"])
+            expect(owners).not.toMatch(/^root:root/m)
+        } finally {
+            service.exec(["sh", "-c", "rm -rf /run/backup /etc/postern/users.d/* /var/lib/postern-web/*"])
+        }
+    })
+
     it("is not started again with a configuration that has a mistake", () => {
         service.configure("[[door]]\nname = 7\n")
         expect(service.systemctl("start", "postern").status).not.toBe(0)

@@ -1,5 +1,6 @@
 /** The gateway's keys in its state directory (spec/gateway-keys.md). */
 import { createHash } from "node:crypto"
+import { statSync } from "node:fs"
 import { join } from "node:path"
 import { formatKeys, type GatewayKeys, type KeysRefusal, parseKeys } from "../../core/one-time/gateway-keys.ts"
 import { type Effect, writeWhole } from "../system/durable.ts"
@@ -22,8 +23,14 @@ const REFUSALS: Readonly<Record<KeysRefusal, string>> = {
     damaged: "it is damaged: put the backup in its place",
 }
 
-/** Reads the keys of a gateway. Nothing throws. */
+/**
+ * Reads the keys of a gateway. Nothing throws. Those of another user's state are refused, as the rest of it is: what root
+ * writes there in a trial the service could not read any more.
+ */
 export function readKeys(directory: string): KeysFound {
+    const uid = statSync(directory, { throwIfNoEntry: false })?.uid ?? 0
+    if (uid !== 0 && uid !== process.geteuid?.())
+        return { ok: false, why: "unusable", detail: `${directory} belongs to another user: run as that one` }
     const file = join(directory, KEYS_FILE)
     const { text, mode = 0 } = readTextFile(file, MOST)
     const unusable = (what: string): KeysFound => ({ ok: false, why: "unusable", detail: `${file}: ${what}` })

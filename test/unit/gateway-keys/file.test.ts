@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { chmodSync, chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
@@ -19,6 +19,15 @@ describe("writeKeys() and readKeys()", () => {
         expect(readKeys(folder)).toMatchObject({ ok: false, why: "missing" })
         await writeKeys(folder, keys)
         expect(statSync(file()).mode & 0o777).toBe(0o600)
+        expect(readKeys(folder)).toEqual({ ok: true, keys })
+    })
+
+    it("leave another user's alone, who could not read what root writes", async (ctx) => {
+        ctx.skip(process.geteuid!() !== 0, "needs root, to give a directory away")
+        await writeKeys(folder, keys)
+        chownSync(folder, 65_534, 65_534)
+        expect(readKeys(folder)).toMatchObject({ why: "unusable", detail: expect.stringContaining("another user") })
+        chownSync(folder, 0, 0)
         expect(readKeys(folder)).toEqual({ ok: true, keys })
     })
 

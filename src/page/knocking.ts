@@ -44,6 +44,7 @@ export function showSession(opened: Session, first: boolean): void {
     plain("knocking").hidden = false
     showTurn()
     plain("knock-title").focus()
+    plain("knocking").scrollIntoView()
 }
 
 function doorChoice(one: BundleDoor, index: number): HTMLElement {

@@ -4,7 +4,6 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import { createServer as createTlsServer } from "node:https"
-import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import type { Certificate } from "./certificate.ts"
 import { Connections } from "./connections.ts"
@@ -72,7 +71,7 @@ export async function listen(
     const servers: Server[] = []
     const answering = new Set<Promise<void>>()
     /** Requests that are sent ahead wait for their turn: of each connection one file is in our hands, not a hundred. */
-    const turns = new WeakMap<Socket, Promise<void>>()
+    const turns = new WeakMap<Duplex, Promise<void>>()
     const urls: string[] = []
     const answerOne = (request: IncomingMessage, response: ServerResponse): void => {
         const { socket } = request
@@ -86,7 +85,13 @@ export async function listen(
         for (const place of places) {
             const server = certificate === null ? createServer(LIMITS) : tlsServer(certificate)
             servers.push(server)
-            bound(server, connections, told)
+            bound(server, connections)
+            server.on("clientError", (_, socket: Duplex) => {
+                told.count("refused")
+                // What follows is not read, and what was asked before it is answered first: nobody may take this for that.
+                socket.pause()
+                void (turns.get(socket) ?? Promise.resolve()).then(() => refuse(socket))
+            })
             server.on("request", answerOne)
             // Nobody is told to go on with what nobody will read.
             server.on("checkContinue", answerOne)
@@ -119,18 +124,19 @@ function tlsServer(certificate: Certificate): Server {
     return server
 }
 
-function bound(server: Server, connections: Connections, told: Told): void {
+function bound(server: Server, connections: Connections): void {
     server.maxHeadersCount = HEADERS_MOST
     server.maxRequestsPerSocket = REQUESTS_MOST
     server.timeout = IDLE_MOST
     // Who says that nothing more will come from him, as nc does at the end of its input, is answered: Node.js has that, untyped.
     Object.assign(server, { httpAllowHalfOpen: true })
     server.on("connection", (socket) => connections.admit(socket))
-    server.on("clientError", (_, socket: Duplex) => {
-        told.count("refused")
-        if (socket.writable) socket.write("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-        socket.destroy()
-    })
+}
+
+/** Ends what is not HTTP, or not as it must be. */
+function refuse(socket: Duplex): void {
+    if (socket.writable) socket.write("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+    socket.destroy()
 }
 
 function listening(server: Server, place: Place, tls: boolean): Promise<string> {

@@ -179,6 +179,9 @@ describe("postern web", () => {
         expect(await raw(`GET /${name("a")} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n`)).not.toContain(
             " 100 ",
         )
+        // What was asked before is answered before that.
+        const both = await raw(`GET /${name("a")} HTTP/1.1\r\nHost: x\r\n\r\n\xff\r\n\r\n`)
+        expect(both).toMatch(/^HTTP\/1\.1 200 OK\r\n.*\r\n\r\nfirstHTTP\/1\.1 400 Bad Request\r\n/s)
         expect(await raw("CONNECT x:22 HTTP/1.1\r\nHost: x:22\r\n\r\n")).toBe("")
         expect(await raw("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")).toBe(
             "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",

@@ -62,7 +62,7 @@ export function putTarget(options: PutOptions): Target {
                 await remembered.note(names)
                 return { ok: true }
             } catch (error) {
-                return { ok: false, detail: messageOf(error) }
+                return { ok: false, detail: withoutNames(messageOf(error)) }
             } finally {
                 // The signal outlives publications, of which there are many.
                 signal.removeEventListener("abort", end)

@@ -254,7 +254,7 @@ export class OneTimeDesk implements Desk {
         const key = this.#key(knocker, name)
         const first = (this.#keeping.store()?.raised(counterName(DIGESTS, key)) ?? -1) + 1
         this.book.join({ knocker: knocker.name, door: name, length, window }, first)
-        for (let counter = first; counter < first + window; counter++) this.#put(knocker.name, name, key, counter)
+        for (let n = first; n <= lastOf(first + window - 1); n++) this.#put(knocker.name, name, key, n)
         this.#made.set(keyOf(knocker.name, name), this.#wanted(knocker, name))
     }
 
@@ -310,12 +310,18 @@ export class OneTimeDesk implements Desk {
         if (counterName(DIGESTS, this.#key(knocker, name)) !== counterName(DIGESTS, key)) return
         this.book.advance(who, name, counter + 1)
         const { window } = this.#doors.get(name)!
-        for (let n = Math.max(first + window, counter + 1); n <= counter + window; n++) this.#put(who, name, key, n)
+        const from = Math.max(first + window, counter + 1)
+        for (let n = from; n <= lastOf(counter + window); n++) this.#put(who, name, key, n)
     }
 
     #tell(knockers: readonly string[] | null): void {
         for (const listener of this.#listeners) listener(knockers)
     }
+}
+
+/** No counter is larger than what the journal can hold (spec/journal.md): behind the last one there are no sequences. */
+function lastOf(counter: number): number {
+    return Math.min(counter, Number.MAX_SAFE_INTEGER)
 }
 
 function plain({ door, source, knocker, counter }: Claim): Claim {

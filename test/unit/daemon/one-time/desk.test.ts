@@ -7,7 +7,7 @@ import { memoryStore } from "../../../../src/adapters/store/memory.ts"
 import type { Claim } from "../../../../src/core/engine.ts"
 import type { Hit } from "../../../../src/core/knock/hit.ts"
 import { formatHit } from "../../../../src/core/knock/language.ts"
-import type { Digests } from "../../../../src/core/one-time/derive.ts"
+import { counterName, type Digests, doorKey, knockerKey } from "../../../../src/core/one-time/derive.ts"
 import type { Knocker } from "../../../../src/core/one-time/knocker.ts"
 import { formatMaster, parseMaster } from "../../../../src/core/one-time/master.ts"
 import { Ledger } from "../../../../src/core/store/ledger.ts"
@@ -137,6 +137,30 @@ function journal(since: number, records: readonly StoreRecord[] = []) {
 }
 
 describe("OneTimeDesk", () => {
+    it("goes on to the last counter that can be kept, and makes no sequence behind it", async () => {
+        const gateway = make()
+        const { desk, disk, store, whole, upcoming, knock } = gateway
+        await gateway.begin()
+        const master = parseMaster(disk.all.get(MASTER)!)!
+        const counter = counterName(DIGESTS, doorKey(DIGESTS, knockerKey(DIGESTS, master.key, anna), "ssh"))
+        const last = Number.MAX_SAFE_INTEGER
+        expect(await store.raise(counter, last - 3, master.made)).toMatchObject({ ok: true })
+        desk.take(whole, [bert])
+        desk.take(whole, [anna, bert])
+        await settled()
+        const coming = upcoming("anna")
+        expect(coming.map((one) => one.counter)).toEqual([last - 2, last - 1, last])
+        for (const index of [1, 2])
+            expect(await knock("192.0.2.1", coming[index]!.hits)).toEqual([expect.stringContaining("(anna): open")])
+        expect(upcoming("anna")).toEqual([])
+        for (const { hits } of coming) expect(await knock("192.0.2.2", hits)).toEqual([])
+        desk.take(whole, [bert])
+        desk.take(whole, [anna, bert])
+        await settled()
+        expect([upcoming("anna"), desk.book.size]).toEqual([[], 5])
+        expect(await knock("192.0.2.3", upcoming("bert")[0]!.hits)).toEqual([expect.stringContaining("(bert): open")])
+    })
+
     it("lets two people in at one door, thousands of times in turn, each sequence once and none lost", async () => {
         const { begin, gate, upcoming, changed } = make()
         await begin()

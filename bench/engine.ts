@@ -10,8 +10,8 @@
 import type { Config } from "../src/core/config/config.ts"
 import { DOOR, GATEWAY } from "../src/core/config/defaults.ts"
 import { Engine } from "../src/core/engine.ts"
-import { Packet, TCP } from "../src/core/net/packet.ts"
 import { hitsOf } from "./doors.ts"
+import { senderTo, timePerOne } from "./sender.ts"
 
 /** How many doors, and how many sources that are live at once. */
 export type Load = { readonly doors: number; readonly sources: number }
@@ -29,37 +29,17 @@ process.stdout.write(`${measure(JSON.parse(process.argv[2] ?? "null"))}\n`)
 
 function measure({ doors, sources }: Load): number {
     const engine = new Engine(configOf(doors), [0x1234_5678, 0x9abc_def0])
-    engine.step({ type: "addresses", addresses: [[0, 0, 0xffff, 0x0a4d_0001]] }, 0)
-    const packet = new Packet()
-    packet.protocol = TCP
-    packet.flags = 2
-    packet.destination2 = 0xffff
-    packet.destination3 = 0x0a4d_0001
-    packet.source2 = 0xffff
+    const send = senderTo(engine, { perMs: PER_MS, together: TOGETHER })
     const firsts = Array.from({ length: doors }, (_, index) => hitsOf(index)[0]!)
     let sent = 0
-    const send = (count: number) => {
-        for (const end = sent + count; sent < end; sent++) {
-            const source = sent % sources
-            const pass = Math.floor(sent / sources)
-            packet.time = 1000 + Math.floor(sent / PER_MS)
-            packet.source3 = 0x0b00_0000 + source
-            packet.sourcePort = 32_768 + (sent & 0x3fff)
-            packet.sequence = sent
-            packet.port = pass % 2 === 0 ? firsts[(source + pass) % doors]! : WRONG
-            engine.packet(packet)
-            if (sent % TOGETHER !== 0) continue
-            const due = engine.nextDeadline()
-            if (due !== null && due <= packet.time) engine.step({ type: "tick" }, packet.time)
-        }
+    const one = () => {
+        const source = sent % sources
+        const pass = Math.floor(sent++ / sources)
+        send(source, pass % 2 === 0 ? firsts[(source + pass) % doors]! : WRONG)
     }
     // Every source has had its place before the clock runs.
-    send(Math.max(WARM_UP, 2 * sources))
-    // Processor time: what others do on this machine meanwhile is not in it.
-    const begun = process.cpuUsage()
-    send(COUNTED)
-    const { user, system } = process.cpuUsage(begun)
-    return ((user + system) * 1000) / COUNTED
+    for (let left = Math.max(WARM_UP, 2 * sources); left > 0; left--) one()
+    return timePerOne(COUNTED, one)
 }
 
 function configOf(count: number): Config {

@@ -11,9 +11,9 @@ import { DOOR, GATEWAY, ONE_TIME } from "../src/core/config/defaults.ts"
 import { Engine } from "../src/core/engine.ts"
 import { codeOf } from "../src/core/knock/hit.ts"
 import { Tally } from "../src/core/metrics/tally.ts"
-import { Packet, TCP } from "../src/core/net/packet.ts"
 import { OneTimeBook } from "../src/core/one-time/book.ts"
 import { poolOf } from "../src/core/one-time/pool.ts"
+import { senderTo, timePerOne } from "./sender.ts"
 
 const LENGTH = 4
 const WINDOW = 10
@@ -31,13 +31,10 @@ function random(below: number): number {
     return (state >>> 0) % below
 }
 
-/** Nanoseconds of processor time for one of so many, after a quarter as many. */
+/** Nanoseconds for one of so many, after a quarter as many. */
 function time(count: number, one: (i: number) => void): number {
     for (let i = 0; i < count / 4; i++) one(i)
-    const begun = process.cpuUsage()
-    for (let i = 0; i < count; i++) one(i)
-    const { user, system } = process.cpuUsage(begun)
-    return Math.round(((user + system) * 1000) / count)
+    return Math.round(timePerOne(count, one))
 }
 
 const { from, to } = ONE_TIME.ports
@@ -96,26 +93,10 @@ function measure(knockers: number): {
     const after = process.memoryUsage()
     const used = after.arrayBuffers + after.heapUsed - before.arrayBuffers - before.heapUsed
     const engine = new Engine(config, [1, 2], new Tally(), book)
-    engine.step({ type: "addresses", addresses: [[0, 0, 0xffff, 0x0a4d_0001]] }, 0)
-    const packet = new Packet()
-    packet.protocol = TCP
-    packet.flags = 2
-    packet.destination2 = 0xffff
-    packet.destination3 = 0x0a4d_0001
-    packet.source2 = 0xffff
-    let sent = 0
+    const sender = senderTo(engine, { perMs: PER_MS, together: 64 })
     let claims = 0
     const send = (source: number, code: number) => {
-        sent++
-        packet.time = 1000 + Math.floor(sent / PER_MS)
-        packet.source3 = 0x0b00_0000 + source
-        packet.sourcePort = 32_768 + (sent & 0x3fff)
-        packet.sequence = sent
-        packet.port = code & 0xffff
-        for (const effect of engine.packet(packet)) if (effect.type === "claim") claims++
-        if (sent % 64 !== 0) return
-        const due = engine.nextDeadline()
-        if (due !== null && due <= packet.time) engine.step({ type: "tick" }, packet.time)
+        for (const effect of sender(source, code & 0xffff)) if (effect.type === "claim") claims++
     }
     const stranger = time(PACKETS, (i) => send(i % SOURCES, sequences[i % sequences.length]![0]!))
     const knocker = time(PACKETS, (i) => send((i >> 2) % SOURCES, sequences[(i >> 2) % sequences.length]![i & 3]!))

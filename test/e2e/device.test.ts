@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type Daemon, eventually, type Lab, makeLab, POSTERN, portState, untilPort } from "../lab/lab.ts"
 import { collectLines } from "../lab/lines.ts"
 import type { Result } from "../lab/namespace.ts"
+import { oneTimeConfiguration } from "../lab/one-time.ts"
 
 const ROOT = join(import.meta.dirname, "../..")
 /** Says something to whoever comes in, also to those who only look whether it is there. */
@@ -18,23 +19,15 @@ let lab: Lab<"knocker" | "stranger">
 let daemon: Daemon
 let home: string
 
-const configuration = () => `
-[bundles]
-users = "${join(lab.scratch, "users.d")}"
-gateway = "${lab.gateway.v4}"
-url = "http://${lab.gateway.v4}:8080/"
-[[bundles.publish]]
-directory = "${join(lab.scratch, "web")}"
-[[door]]
-name = "ssh"
-opens = ["tcp/22"]
-for = "10s"
-hide = true
-[door.one_time]
-length = 4
-window = 6
-protocols = ["tcp", "udp", "icmp"]
-`
+const configuration = () =>
+    oneTimeConfiguration({
+        gateway: lab.gateway.v4,
+        users: join(lab.scratch, "users.d"),
+        url: `http://${lab.gateway.v4}:8080/`,
+        directory: join(lab.scratch, "web"),
+        open: "10s",
+        draws: 'length = 4\nwindow = 6\nprotocols = ["tcp", "udp", "icmp"]',
+    })
 
 beforeAll(async () => {
     lab = makeLab(["knocker", "stranger"])

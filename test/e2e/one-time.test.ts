@@ -6,7 +6,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { type Daemon, eventually, type Host, type Lab, makeLab, POSTERN } from "../lab/lab.ts"
-import { type Name, sequenceOf, writeKnocker } from "../lab/one-time.ts"
+import { type Name, oneTimeConfiguration, sequenceOf, writeKnocker } from "../lab/one-time.ts"
 
 const SSH = {
     door: "ssh",
@@ -39,22 +39,16 @@ afterEach(async () => {
 })
 afterAll(() => lab?.remove())
 
-const configuration = () => `
-[gateway]
-state = "${state}"
-[bundles]
-users = "${users}"
-gateway = "${lab.gateway.v4}"
-[[door]]
-name = "ssh"
-opens = ["tcp/2222"]
-for = "1s"
-hide = true
-[door.one_time]
-length = 3
-window = 5
-protocols = ["tcp", "udp", "icmp"]
-`
+const configuration = () =>
+    oneTimeConfiguration({
+        gateway: lab.gateway.v4,
+        users,
+        state,
+        opens: "tcp/2222",
+        // Longer than a busy machine takes from a knock to a look at what it has opened.
+        open: "20s",
+        draws: 'length = 3\nwindow = 5\nprotocols = ["tcp", "udp", "icmp"]',
+    })
 
 async function start(until: RegExp | null = /\bready\b/): Promise<Daemon> {
     const daemon = await lab.startDaemon(configuration(), { until })
@@ -159,7 +153,7 @@ describe("one-time sequences", () => {
             ask(first, "log", "--knocker", "anna", "--json")
                 .split("\n")
                 .filter((line) => line !== "").length
-        await expect.poll(uses).toBeGreaterThan(1)
+        await expect.poll(uses).toBeGreaterThan(0)
         await first.stop("SIGKILL")
         const second = await start()
         await usable(second)

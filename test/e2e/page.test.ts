@@ -14,6 +14,7 @@ import type { Bundle } from "../../src/core/one-time/bundle.ts"
 import { makeCertificate } from "../lab/certificate.ts"
 import { type Daemon, eventually, type Lab, makeLab, POSTERN } from "../lab/lab.ts"
 import { collectLines } from "../lab/lines.ts"
+import { oneTimeConfiguration } from "../lab/one-time.ts"
 import { type KeyName, type KnockersKey, makeKey, sealedBundle } from "../lab/sealed.ts"
 
 const KINDS: readonly KeyName[] = ["age", "age, post-quantum", "ssh-ed25519", "ssh-rsa", "OpenPGP"]
@@ -21,13 +22,7 @@ const KINDS: readonly KeyName[] = ["age", "age, post-quantum", "ssh-ed25519", "s
 const PORTS = [20_000, 15_000, 30_000, 12_345]
 
 const configuration = (gateway: string, root: string) => `
-[bundles]
-users   = "users.d"
-gateway = "${gateway}"
-url     = "https://${gateway}:8080/"
-[[bundles.publish]]
-directory = "${root}"
-
+${oneTimeConfiguration({ gateway, users: "users.d", url: `https://${gateway}:8080/`, directory: root, hide: false })}
 [[door]]
 name  = "fixed"
 opens = ["tcp/22"]
@@ -35,12 +30,6 @@ for   = "1s"
   [door.sequence]
   hits   = ${JSON.stringify(PORTS.map(String))}
   within = "15s"
-
-[[door]]
-name  = "ssh"
-opens = ["tcp/22"]
-for   = "1s"
-  [door.one_time]
 `
 
 const signing = generateSigningKey()

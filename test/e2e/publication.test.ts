@@ -10,6 +10,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { formatHit } from "../../src/core/knock/language.ts"
 import { parseSigned, type SignedBundle } from "../../src/core/one-time/bundle.ts"
 import { type Daemon, eventually, type Host, type Lab, makeLab, POSTERN } from "../lab/lab.ts"
+import { oneTimeConfiguration } from "../lab/one-time.ts"
 import { decrypted, seen } from "../lab/publication.ts"
 import { mountSmallDisk, type SmallDisk } from "../lab/small-disk.ts"
 
@@ -38,26 +39,17 @@ afterEach(async () => {
 })
 afterAll(() => lab?.remove())
 
-const configuration = (more = "") => `
-[gateway]
-state = "${at("state")}"
-[bundles]
-users = "${at("users.d")}"
-gateway = "${lab.gateway.v4}"
-url = "https://example.org/knock/"
-files = 3
-${more}
-[[bundles.publish]]
-directory = "${at("www")}"
-[[door]]
-name = "ssh"
-opens = ["tcp/2222"]
-for = "1s"
-hide = true
-[door.one_time]
-length = 3
-window = 5
-`
+const configuration = (more = "") =>
+    oneTimeConfiguration({
+        gateway: lab.gateway.v4,
+        users: at("users.d"),
+        state: at("state"),
+        url: "https://example.org/knock/",
+        directory: at("www"),
+        bundles: `files = 3\n${more}`,
+        opens: "tcp/2222",
+        draws: "length = 3\nwindow = 5",
+    })
 
 async function start(more = "", disk: SmallDisk | null = null): Promise<Daemon> {
     const daemon = await lab.startDaemon(configuration(more), { wrap: disk?.inside ?? [] })

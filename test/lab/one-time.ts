@@ -43,3 +43,42 @@ export function sequenceOf(
     const pool = poolOf({ protocols, from: 10_100, to: 32_000, services })
     return sequenceAt(DIGESTS, doorKey(DIGESTS, knocker, door), pool, length, counter).map(formatHit)
 }
+
+/** What a test says of a gateway with one door, `ssh`, that one-time sequences open. */
+export type OneTimeGateway = {
+    readonly gateway: string
+    readonly users: string
+    readonly state?: string
+    readonly url?: string
+    /** Where bundles are published; left out: nowhere. */
+    readonly directory?: string
+    /** Further lines of [bundles]. */
+    readonly bundles?: string
+    readonly opens?: string
+    /** How long it stays open. */
+    readonly open?: string
+    readonly hide?: boolean
+    /** Lines of [door.one_time]. */
+    readonly draws?: string
+}
+
+/** The configuration of it; other tables can follow. */
+export function oneTimeConfiguration({ gateway, users, opens = "tcp/22", ...more }: OneTimeGateway): string {
+    const { state, url, directory, bundles = "", open = "1s", hide = true, draws = "" } = more
+    return `
+${state === undefined ? "" : `[gateway]\nstate = "${state}"`}
+[bundles]
+users = "${users}"
+gateway = "${gateway}"
+${url === undefined ? "" : `url = "${url}"`}
+${bundles}
+${directory === undefined ? "" : `[[bundles.publish]]\ndirectory = "${directory}"`}
+[[door]]
+name = "ssh"
+opens = ["${opens}"]
+for = "${open}"
+hide = ${hide}
+[door.one_time]
+${draws}
+`
+}

@@ -10,14 +10,14 @@ import { type Daemon, eventually, type Lab, makeLab, POSTERN, portState, untilPo
 import { collectLines } from "../lab/lines.ts"
 import type { Result } from "../lab/namespace.ts"
 import { oneTimeConfiguration } from "../lab/one-time.ts"
+import { type Sshd, startSshd } from "../lab/sshd.ts"
 
 const ROOT = join(import.meta.dirname, "../..")
-/** Says something to whoever comes in, also to those who only look whether it is there. */
-const SERVICE = `require("node:net").createServer((one) => one.on("error", () => {}).end("inside\\n")).listen(22, "::")`
 
 let lab: Lab<"knocker" | "stranger">
 let daemon: Daemon
 let home: string
+let sshd: Sshd
 
 const configuration = () =>
     oneTimeConfiguration({
@@ -33,7 +33,7 @@ beforeAll(async () => {
     lab = makeLab(["knocker", "stranger"])
     home = join(lab.scratch, "home")
     for (const folder of ["web", "users.d", "home"]) mkdirSync(join(lab.scratch, folder), { mode: 0o700 })
-    lab.gateway.start(["node", "-e", SERVICE])
+    sshd = await startSshd(lab.gateway, lab.scratch)
     daemon = await lab.startDaemon(configuration())
     const web = lab.gateway.start([POSTERN, "web", join(lab.scratch, "web"), "--listen", `${lab.gateway.v4}:8080`])
     await collectLines(web, web.stderr!).waitFor(/8080/)
@@ -91,11 +91,13 @@ describe("a device", () => {
     it("knocks once for all who want in at the same moment, whose hits would spoil each other", async () => {
         expect(await published((text) => text.includes('"left":6'))).toBe(true)
         expect(await closed()).toBe("refused")
-        const one = () => lab.hosts.knocker.run([POSTERN, "knock", "gate", "ssh", "--json"], { env: environment() })
-        const ended = await Promise.all([one(), one(), one()])
-        const results = ended.map(({ stdout }) => JSON.parse(stdout))
-        expect(results.map(({ result }) => result).toSorted()).toEqual(["already-open", "already-open", "opened"])
-        expect(results.map(({ knocks }) => knocks).toSorted()).toEqual([0, 0, 1])
+        const argv = [POSTERN, "knock", "gate", "ssh", "--json"]
+        const all = [1, 2, 3].map(() => lab.hosts.knocker.run(argv, { env: environment() }))
+        const results = (await Promise.all(all)).map(({ stdout }) => JSON.parse(stdout))
+        const opened = results.filter(({ result }) => result === "opened")
+        const found = results.filter(({ result }) => result === "already-open")
+        expect([opened.length, found.length]).toEqual([1, 2])
+        expect(found.map(({ knocks }) => knocks)).toEqual([0, 0])
     })
 
     it("opens it by what it fetched before, when nothing can be fetched", async () => {
@@ -150,10 +152,54 @@ describe("the script of the guide", () => {
         const text = script("README.md")
             .replace(/^url=.*$/m, `url=${url} gateway=${lab.gateway.v4} door=ssh`)
             .replace("age -d -i ~/.ssh/id_ed25519", tool === "age" ? `age -d -i ${key}` : "gpg -q -d")
-            .replace('ssh "$gateway"', `nc -w1 "$gateway" 22`)
+            .replace('ssh "$gateway"', sshd.client('"$gateway"', "echo", "inside").join(" "))
         expect(await closed()).toBe("refused")
         const ended = await knocker.run(["sh", "-c", text], options)
         expect(ended).toMatchObject({ status: 0, stdout: expect.stringMatching(/inside\n$/) })
+        expect(await strange()).toBe("refused")
+    })
+})
+
+/** Logs in at a name of this ~/.ssh/config. */
+function login(config: string, host: string): Promise<Result> {
+    const file = join(home, "ssh_config")
+    writeFileSync(file, config, { mode: 0o600 })
+    const argv = sshd.client(host, "echo", "inside").map((word) => (word === "none" ? file : word))
+    return lab.hosts.knocker.run(argv, { env: environment() })
+}
+
+describe("ssh with the lines of the manual", () => {
+    const inside = { status: 0, stdout: "inside\n" }
+
+    it("knocks by itself, for two at the same moment, too", async () => {
+        const page = readFileSync(join(ROOT, "docs/postern-knock.1.md"), "utf8")
+        const [block] = /^ {4}Match host home exec .*\n {8}HostName .*$/m.exec(page)!
+        const config = block
+            .replaceAll("home", "gate")
+            .replace("postern knock", `${POSTERN} knock`)
+            .replace("gate.example.org", lab.gateway.v4)
+        expect(await closed()).toBe("refused")
+        const ended = await Promise.all([login(config, "gate"), login(config, "gate")])
+        for (const one of ended) expect(one).toMatchObject(inside)
+        expect(await strange()).toBe("refused")
+    })
+
+    it("knocks by the script of the guide, which needs no client of ours", async () => {
+        const page = readFileSync(join(ROOT, "docs/knock-with-standard-tools.md"), "utf8")
+        const config = /^ {4}(Match host gw\.example\.org exec .*)$/m.exec(page)![1]!
+        const url = /^file +\w+ (http\S+)$/m.exec(operator("user", "show", "carl"))![1]!
+        const text = script("docs/knock-with-standard-tools.md")
+            .replace(/^url=.*$/m, `url=${url} gateway=${lab.gateway.v4} door=ssh`)
+            .replace("~/.ssh/id_ed25519", join(home, "key"))
+            .replace(/; ssh "\$gateway"$/m, "")
+        mkdirSync(join(home, "bin"))
+        writeFileSync(join(home, "bin/knock-gw"), `#!/bin/sh\n${text}`, { mode: 0o700 })
+        expect(text).toMatch(/\nsleep 1\n$/)
+        expect(await closed()).toBe("refused")
+        expect(page).toContain("`flock ~/bin/knock-gw ~/bin/knock-gw >&2`")
+        const queued = config.replace("~/bin/knock-gw", "flock ~/bin/knock-gw ~/bin/knock-gw")
+        const ssh = () => login(queued.replace("gw.example.org", lab.gateway.v4), lab.gateway.v4)
+        for (const one of await Promise.all([ssh(), ssh()])) expect(one).toMatchObject(inside)
         expect(await strange()).toBe("refused")
     })
 })

@@ -265,6 +265,8 @@ describe("postern web", () => {
             expect((await ask(path, { "If-None-Match": page.headers.etag! }, "GET", paged)).status).toBe(304)
             expect((await ask(beside, {}, "GET", paged)).headers["content-type"]).toMatch(/^text\/javascript/)
             expect((await ask(`/${name("a")}`, {}, "GET", paged)).status).toBe(200)
+            // From this host itself browsers take it for safe.
+            expect(paged.log.all.filter((line) => line.includes("plain http"))).toEqual([])
             paged.child.kill("SIGKILL")
         }
         const { status, stderr } = spawnSync(LAUNCHER, ["web", directory, "--page", "/../x.html"], { encoding: "utf8" })

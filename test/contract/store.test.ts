@@ -50,8 +50,8 @@ afterEach(async () => {
     rmSync(directory, { recursive: true, force: true })
 })
 
-async function open(take: (directory: string) => Disk | null = openDisk, now = () => NOW) {
-    const opening = await openJournal(directory, now, take)
+async function open(take: (directory: string) => Disk | null = openDisk, now = () => NOW, left?: number) {
+    const opening = await openJournal(directory, now, take, left)
     if (!opening.ok) throw new Error(`${opening.code}: ${opening.detail}`)
     stores.push(opening.store)
     return opening
@@ -371,6 +371,66 @@ describe("journal of very many counters", () => {
     })
 })
 
+describe("journal, whose next one is written beside it", () => {
+    /** A disk on which the next journal is written no further than `hold` lets it. */
+    const held = () => {
+        const disk = openDisk(directory)!
+        const gate = { hold: Promise.resolve(), writes: 0, renames: 0, full: false }
+        const wired: Disk = {
+            ...disk,
+            async create(...given) {
+                gate.writes++
+                await gate.hold
+                if (gate.full) throw new Error("ENOSPC: no room")
+                await disk.create(...given)
+            },
+            async rename(...given) {
+                gate.renames++
+                await disk.rename(...given)
+            },
+        }
+        return { wired, gate }
+    }
+
+    it("answers meanwhile, and has what was answered meanwhile afterwards", async () => {
+        const { wired, gate } = held()
+        const { store } = await open(() => wired, undefined, 1)
+        let release = () => {}
+        gate.hold = new Promise((resolve) => (release = resolve))
+        const asked = async (n: number) =>
+            expect(
+                await codes(store.claim(`id-${n}`, SINCE, LATER), store.note(ssh, n), store.raise("k", n, SINCE)),
+            ).toEqual(["ok", "ok", "ok"])
+        for (let n = 0; n < 9; n++) await asked(n)
+        expect([gate.writes, gate.renames]).toEqual([2, 1])
+        release()
+        for (let n = 9; gate.renames < 3 && n < 2000; n++) await asked(n)
+        expect(gate.renames).toBe(3)
+        await store.close()
+        const again = await open()
+        expect([again.found, again.store.health().claims > 9, again.store.raised("k")! > 8]).toEqual([
+            "whole",
+            true,
+            true,
+        ])
+        expect(await codes(again.store.claim("id-0", SINCE, LATER))).toEqual(["used"])
+    })
+
+    it("goes on in the old one where there is no room for the next, and until that is full", async () => {
+        const { wired, gate } = held()
+        const { store } = await open(() => wired, undefined, 1)
+        gate.full = true
+        for (let n = 0; n < 1100; n++) {
+            const result = await store.claim(`id-${n}`, SINCE, LATER)
+            if (result.ok) continue
+            expect([result.code, n > 900, gate.writes]).toEqual(["failed", true, 3])
+            gate.full = false
+        }
+        expect([gate.full, gate.renames > 1]).toEqual([false, true])
+        expect(await codes(store.claim("id-1", SINCE, LATER))).toEqual(["used"])
+    })
+})
+
 /** What was answered `ok`, and what must hold of it for ever after. */
 class Promised {
     readonly claims = new Set<string>()
@@ -489,9 +549,19 @@ describe("journal, taken away while it is used", () => {
 
 describe("journal, on a disk that fails", () => {
     const never = new Promise<never>(() => {})
+    /** How often a journal got its name. */
+    let renewed = 0
+    /** Some write the next journal all the time, beside their own. */
+    const lefts = fc.constantFrom(undefined, 1)
 
     /** Runs until the power goes at the given step; returns the disk as it was then. */
-    async function run(disk: ModelDisk, promised: Promised, from: number, cutAt: number): Promise<number> {
+    async function run(
+        disk: ModelDisk,
+        promised: Promised,
+        from: number,
+        cutAt: number,
+        left?: number,
+    ): Promise<number> {
         let steps = 0
         const dead = new Promise<void>((resolve) => {
             disk.fault = () => {
@@ -504,12 +574,13 @@ describe("journal, on a disk that fails", () => {
         for (const name of ["create", "write", "sync", "rename", "syncNames"] as const) {
             wired[name] = async (...args: never[]) => {
                 if (steps >= cutAt) return never
+                if (name === "rename") renewed++
                 await Reflect.apply(disk[name], disk, args)
                 if (steps >= cutAt) return never
             }
         }
         const work = async () => {
-            const { store } = await open(() => wired)
+            const { store } = await open(() => wired, undefined, left)
             stores.pop()
             for (let n = from; n < from + 100; n += 10) await promised.askTen(store, n)
         }
@@ -524,12 +595,13 @@ describe("journal, on a disk that fails", () => {
             fc.asyncProperty(
                 fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 4 }),
                 fc.integer(),
-                async (cutsAt, seed) => {
+                lefts,
+                async (cutsAt, seed, left) => {
                     const random = generator(seed)
                     let disk = modelDisk()
                     const promised = new Promised()
                     for (const [round, cutAt] of cutsAt.entries()) {
-                        if ((await run(disk, promised, round * 100, cutAt)) >= cutAt) cuts++
+                        if ((await run(disk, promised, round * 100, cutAt, left)) >= cutAt) cuts++
                         disk = disk.cutPower(random)
                         const copy = disk.bytes(JOURNAL)
                         const { store, found } = await open(() =>
@@ -544,6 +616,8 @@ describe("journal, on a disk that fails", () => {
             { numRuns: 150 },
         )
         expect(cuts).toBeGreaterThan(100)
+        // One at each start, the others beside a journal in use.
+        expect(renewed).toBeGreaterThan(500)
         account(`power cuts at any step: ${cuts}, of them with a torn end ${torn}`)
         expect(torn).toBeGreaterThan(0)
     })
@@ -555,10 +629,11 @@ describe("journal, on a disk that fails", () => {
                 fc.integer({ min: 1, max: 40 }),
                 fc.integer({ min: 1, max: 12 }),
                 fc.integer(),
-                async (at, length, seed) => {
+                lefts,
+                async (at, length, seed, left) => {
                     const random = generator(seed)
                     const disk = modelDisk(new Map(), random)
-                    const { store } = await open(() => disk)
+                    const { store } = await open(() => disk, undefined, left)
                     const promised = new Promised()
                     let steps = 0
                     disk.fault = () => {

@@ -132,8 +132,8 @@ export class Ledger {
     }
 
     /**
-     * Everything, in records. Claims and notes as they were when the first was asked for: `forget` may come meanwhile. No
-     * record may be folded, and no counter dropped, before the last.
+     * Everything, in records. Claims and notes as they were when the first was asked for: `forget` may come meanwhile.
+     * Records that are folded before the last may be among them or not; of counters that are dropped some may be.
      */
     *records(): Generator<StoreRecord, void> {
         const [claims, stops, until] = [[...this.#claims], [...this.#stops.values()], this.#floor]

@@ -11,16 +11,15 @@ import { LogWriter } from "../adapters/log/writer.ts"
 import { systemdNotifier } from "../adapters/notify/systemd.ts"
 import { readKeyLate } from "../adapters/sealing/late.ts"
 import { allServices } from "../adapters/services/all.ts"
-import type { Config, Door } from "../core/config/config.ts"
+import type { Config } from "../core/config/config.ts"
 import { type Reading, readConfig } from "../core/config/parse.ts"
 import type { Claim } from "../core/engine.ts"
-import { formatService } from "../core/knock/language.ts"
 import { Meter } from "../core/metrics/meter.ts"
 import type { Knocker } from "../core/one-time/knocker.ts"
 import { messageOf } from "../core/thrown.ts"
 import { EXIT, type ExitCode } from "../voice/exit.ts"
-import { formatMs } from "../voice/reports.ts"
 import { type Terminal, voiceOf } from "../voice/terminal.ts"
+import { tellBeginning } from "./beginning.ts"
 import type { RunOptions } from "./command.ts"
 import { answerer } from "./control.ts"
 import { Herald } from "./herald.ts"
@@ -34,12 +33,11 @@ import { Publishing } from "./one-time/publishing.ts"
 import { recallOnce } from "./one-time/recall.ts"
 import { oneTimeNow } from "./one-time/told.ts"
 import { type Opening, openingOf, Refusal } from "./opening.ts"
-import { interfacesText } from "./outlook.ts"
 import { howLastEnded, recorder } from "./recorder.ts"
 import { type ReloadKeeping, type ReloadOutcome, reloadOnce } from "./reload.ts"
 import { trimWhenSettled } from "./settled.ts"
 import { openState } from "./state.ts"
-import { overfull, summary } from "./status.ts"
+import { summary } from "./status.ts"
 import { logSurprises } from "./surprises.ts"
 import { finely, startLoop, takeFirewall } from "./taking.ts"
 import { logReports } from "./told.ts"
@@ -47,9 +45,6 @@ import { type Asker, oneByOne } from "./turns.ts"
 import { rememberWarnings } from "./warnings.ts"
 
 declare const POSTERN_VERSION: string
-
-/** Ours: ten thousand lines at once would be more than a log has room for, and `ready` would be lost among them. */
-const DOORS_TOLD = 100
 
 /** The log's descriptor. */
 const STDERR = 2
@@ -202,12 +197,7 @@ async function live(
     trail.note({ what: "started", version: POSTERN_VERSION, pid: process.pid, last: howLastEnded(state.last) })
     if (state.journal !== null) trail.note(state.journal)
     const { standing } = loop
-    log("notice", `watching ${interfacesText(standing.facts().interfaces)}, by ${standing.captureName}`)
-    for (const door of config.doors.slice(0, DOORS_TOLD)) log("info", `${door.name}: ${doorText(door)}`)
-    const more = config.doors.length - DOORS_TOLD
-    if (more > 0) log("info", `and ${more} more doors`)
-    const over = overfull(config, standing.facts().leases)
-    if (over !== null) log("warning", over)
+    tellBeginning(config, standing, log)
     const keeping: ReloadKeeping = {
         loop,
         log,
@@ -301,16 +291,4 @@ async function listen(
     if (typeof control !== "string") return control
     log("warning", `nobody can ask this daemon: ${path}: ${control}`)
     return null
-}
-
-function doorText(door: Door): string {
-    const parts = [
-        door.sequence && `a sequence of ${door.sequence.hits.length} hits within ${formatMs(door.sequence.within)}`,
-        door.oneTime && `one-time sequences of ${door.oneTime.length} hits within ${formatMs(door.oneTime.within)}`,
-        door.opens.length > 0 && `opens ${door.opens.map(formatService).join(", ")} for ${formatMs(door.for)}`,
-        door.hide && "hidden from everyone else",
-        door.closes.length > 0 && `closes ${door.closes.join(", ")}`,
-        door.command !== null && "runs programs",
-    ]
-    return parts.filter((part) => typeof part === "string").join(", ")
 }

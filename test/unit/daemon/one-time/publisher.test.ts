@@ -196,7 +196,7 @@ describe("Publisher", () => {
     it("waits for no target that was taken away, until its own end", async () => {
         desk.add("anna", (await reader("anna")).recipient)
         let publish: Bundles["publish"] = ["/hang", www()].map((directory) => ({ kind: "directory", directory }))
-        let release = () => {}
+        let release: (() => void) | undefined
         let ended = false
         const one = start({
             more: { bundles: () => ({ ...one.bundles, publish }) },
@@ -221,7 +221,7 @@ describe("Publisher", () => {
         const stopped = one.publisher.stop().then(() => (ended = true))
         await new Promise((resolve) => setImmediate(resolve))
         expect(ended).toBe(false)
-        release()
+        release?.()
         await stopped
     })
 

@@ -10,7 +10,7 @@ import { errorCode } from "../knock/errors.ts"
 import { isProfileName } from "../knock/profiles.ts"
 import { readText } from "../read-some.ts"
 import { makeFolder, saveSecret } from "../save.ts"
-import { linkText, readingText, remarkText, type Told, troubleText } from "../texts/device.ts"
+import { linkText, readingText, remarkText, troubleText } from "../texts/device.ts"
 import { isDenied, systemText } from "../texts/system.ts"
 import { asWritten, chooseKeys, type Keys } from "./choose.ts"
 import { enrolmentOf } from "./enrolment.ts"
@@ -18,6 +18,7 @@ import { deviceKeyFile, expanded, profileFolder } from "./folders.ts"
 import { type Enrolment, FETCH_TIMEOUT, fetchBundle, keepingTrouble, type Trouble } from "./obtain.ts"
 import { readKey } from "./reading.ts"
 import { asJson, shownOf, summary } from "./show.ts"
+import { tell } from "./tell.ts"
 
 /** The options as commander gives them. */
 export type EnrollOptions = {
@@ -199,10 +200,4 @@ function save(file: string, text: string, replace: boolean, terminal: Terminal):
 function unwritable(file: string, code: string, terminal: Terminal): ExitCode {
     terminal.error(`${file}: cannot be written: ${systemText(code)}`)
     return isDenied(code) ? EXIT.permission : EXIT.failed
-}
-
-function tell({ said, code }: Told, terminal: Terminal): ExitCode {
-    if (code === EXIT.interrupted) terminal.say(said[0])
-    else terminal.error(...said)
-    return code
 }

@@ -10,7 +10,7 @@ import { errorCode } from "../knock/errors.ts"
 import { profileFor } from "../knock/profiles.ts"
 import { tellFileTrouble } from "../knock/trouble.ts"
 import { readSome } from "../read-some.ts"
-import { linkText, remarkText, type Told, troubleText } from "../texts/device.ts"
+import { linkText, remarkText, troubleText } from "../texts/device.ts"
 import { noDoorText } from "../texts/knock.ts"
 import { systemText } from "../texts/system.ts"
 import { chooseKeys } from "./choose.ts"
@@ -26,6 +26,7 @@ import {
     takeBundle,
 } from "./obtain.ts"
 import { asJson, byHand, shownOf, summary } from "./show.ts"
+import { tell } from "./tell.ts"
 
 /** The options as commander gives them. */
 export type FetchOptions = {
@@ -63,9 +64,8 @@ export async function fetchAsAsked(
         terminal.error("--file and --offline: give one of them")
         return EXIT.usage
     }
-    const wanted = /^https?:/.test(text)
-        ? await byLink(text, options, terminal)
-        : await byProfile(text, options, terminal)
+    const isLink = /^https?:/.test(text)
+    const wanted = isLink ? await byLink(text, options, terminal) : await byProfile(text, options, terminal)
     if (typeof wanted === "number") return wanted
     const enrolment = enrolmentOf(wanted.bundle, terminal.env, options.ignoreClock === true)
     const brought = options.file === undefined ? null : readFile(options.file)
@@ -77,7 +77,7 @@ export async function fetchAsAsked(
     }
     try {
         // A link is the operator's word, here and now; a profile that has lost what it knew is not.
-        const first = /^https?:/.test(text) || options.afresh
+        const first = isLink || options.afresh
         if (first && enrolment.keeping.trusted() === null) enrolment.keeping.begin(wanted.bundle.link.key)
         const obtained = await obtain(
             enrolment,
@@ -173,10 +173,4 @@ async function byLink(text: string, options: FetchOptions, terminal: Terminal): 
     const keys = await chooseKeys(options.identity ?? [], options.decryptWith, terminal)
     if (typeof keys === "number") return keys
     return { bundle: { link: read.link, ...keys }, host: read.link.gateway, name: read.link.gateway }
-}
-
-function tell({ said, code }: Told, terminal: Terminal): ExitCode {
-    if (code === EXIT.interrupted) terminal.say(said[0])
-    else terminal.error(...said)
-    return code
 }

@@ -10,6 +10,7 @@ import { noticeText, type Told, troubleText } from "../texts/device.ts"
 import { noDoorText } from "../texts/knock.ts"
 import { enrolmentOf } from "./enrolment.ts"
 import { knocksAt } from "./supply.ts"
+import { tell } from "./tell.ts"
 
 /** What is asked for. `name`: of the profile. */
 export type Asked = {
@@ -71,10 +72,7 @@ export async function publishedDoor(
     line.clear()
     const picked = obtained.ok ? pick(obtained.bundle) : null
     if (picked !== null) return { ...found, door: picked.name, wait: wait === undefined ? serviceOf(picked) : wait }
-    const { said, code } = obtained.ok ? whyNone()! : troubleText(obtained.trouble, name)
-    if (code === EXIT.interrupted) terminal.say(said[0])
-    else terminal.error(...said)
-    return { stop: code }
+    return { stop: tell(obtained.ok ? whyNone()! : troubleText(obtained.trouble, name), terminal) }
 }
 
 function doorOf({ doors }: Bundle, name: string | null): BundleDoor | undefined {

@@ -29,8 +29,10 @@ export async function openFolder(config: string | undefined, terminal: Terminal)
     const reading = await readConfig(files, { listening: null })
     if (!reading.ok) {
         for (const issue of reading.issues) if (issue.severity === "error") terminal.say(formatIssue(issue))
-        terminal.error("the configuration has errors", "postern check shows them, and what is unwise")
-        return codeOf(reading.issues)
+        const code = codeOf(reading.issues)
+        if (code === EXIT.permission) terminal.error("not all of the configuration can be read", "run this as root")
+        else terminal.error("the configuration has errors", "postern check shows them, and what is unwise")
+        return code
     }
     const { bundles, doors } = reading.config
     if (bundles === null) {

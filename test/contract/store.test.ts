@@ -371,39 +371,39 @@ describe("journal of very many counters", () => {
     })
 })
 
-describe("journal, whose next one is written beside it", () => {
-    /** A disk on which the next journal is written no further than `hold` lets it. */
-    const held = () => {
-        const disk = openDisk(directory)!
-        const gate = { hold: Promise.resolve(), writes: 0, renames: 0, full: false }
-        const wired: Disk = {
-            ...disk,
-            async create(...given) {
-                gate.writes++
-                await gate.hold
-                if (gate.full) throw new Error("ENOSPC: no room")
-                await disk.create(...given)
-            },
-            async rename(...given) {
-                gate.renames++
-                await disk.rename(...given)
-            },
-        }
-        return { wired, gate }
+/** A disk on which the next journal is written no further than `hold` lets it. */
+const gated = () => {
+    const disk = openDisk(directory)!
+    const gate = { hold: Promise.resolve(), writes: 0, renames: 0, full: false }
+    const wired: Disk = {
+        ...disk,
+        async create(...given) {
+            gate.writes++
+            await gate.hold
+            if (gate.full) throw new Error("ENOSPC: no room")
+            await disk.create(...given)
+        },
+        async rename(...given) {
+            gate.renames++
+            await disk.rename(...given)
+        },
     }
+    return { wired, gate }
+}
 
+describe("journal, whose next one is written beside it", () => {
     it("answers meanwhile, and has what was answered meanwhile afterwards", async () => {
-        const { wired, gate } = held()
+        const { wired, gate } = gated()
         const { store } = await open(() => wired, undefined, 1)
-        let release = () => {}
-        gate.hold = new Promise((resolve) => (release = resolve))
+        const held: (() => void)[] = []
+        gate.hold = new Promise((resolve) => void held.push(resolve))
         const asked = async (n: number) =>
             expect(
                 await codes(store.claim(`id-${n}`, SINCE, LATER), store.note(ssh, n), store.raise("k", n, SINCE)),
             ).toEqual(["ok", "ok", "ok"])
         for (let n = 0; n < 9; n++) await asked(n)
         expect([gate.writes, gate.renames]).toEqual([2, 1])
-        release()
+        for (const release of held) release()
         for (let n = 9; gate.renames < 3 && n < 2000; n++) await asked(n)
         expect(gate.renames).toBe(3)
         await store.close()
@@ -417,7 +417,7 @@ describe("journal, whose next one is written beside it", () => {
     })
 
     it("goes on in the old one where there is no room for the next, and until that is full", async () => {
-        const { wired, gate } = held()
+        const { wired, gate } = gated()
         const { store } = await open(() => wired, undefined, 1)
         gate.full = true
         for (let n = 0; n < 1100; n++) {

@@ -2,61 +2,9 @@
  * Scenarios for configurations: texts in, every issue out, as `LINE:COLUMN severity code path` (of a second file with
  * its name in front).
  */
-/**
- * One scenario. `listening` is null where the host is not known; `lacks`: `program /bin/a`, `group ops`; `knockers`: so
- * many may open every door.
- */
-export type Scenario = {
-    readonly name: string
-    readonly files: readonly { readonly file: string; readonly text: string; readonly mode?: number }[]
-    readonly listening: readonly string[] | null
-    readonly lacks?: readonly string[]
-    readonly knockers?: number
-    readonly issues: readonly string[]
-}
-
-const MAIN = "postern.toml"
-
-function scenario(name: string, text: string, issues: readonly string[], more: Partial<Scenario> = {}): Scenario {
-    return { name, files: [{ file: MAIN, text }], listening: null, issues, ...more }
-}
-
-/** A door without any issue: lines 1 to 4, then `door` from line 5, and the hits after it. */
-function ssh(door: string, hits = '"32144", "21312:udp", "48231", "icmp:321"', sequence = ""): string {
-    return `[[door]]
-name = "ssh"
-opens = ["tcp/22"]
-hide = true
-${door}
-[door.sequence]
-hits = [${hits}]
-${sequence}
-`
-}
-
-/** A second door on its own lines, without any issue by itself. */
-function web(hits: string, more = ""): string {
-    return `[[door]]
-name = "web"
-closes = ["ssh"]
-${more}
-[door.sequence]
-hits = [${hits}]
-`
-}
-
-/** One hit among good ones: it stands at 7:30. */
-function amongGood(hit: string): string {
-    return ssh("", `"32144", "21312:udp", ${hit}, "48231"`)
-}
-
-function wrongHit(name: string, hit: string): Scenario {
-    return oddHit(name, hit, "error refused")
-}
-
-function oddHit(name: string, hit: string, code: string, listening: readonly string[] | null = null): Scenario {
-    return scenario(`hit/${name}`, amongGood(hit), [`7:31 ${code} door.ssh.sequence.hits[2]`], { listening })
-}
+import { hitScenarios } from "./config-hits.ts"
+import { oneTimeScenarios } from "./config-one-time.ts"
+import { MAIN, type Scenario, scenario, ssh, web } from "./config-scenario.ts"
 
 function gateway(name: string, line: string, issue: string): Scenario {
     return scenario(`gateway/${name}`, `[gateway]\n${line}\n${ssh("")}`, [issue])
@@ -66,18 +14,18 @@ function doorLine(name: string, line: string, ...issues: readonly string[]): Sce
     return scenario(`door/${name}`, ssh(line), issues)
 }
 
-function sequenceLine(name: string, line: string, ...issues: readonly string[]): Scenario {
-    return scenario(`sequence/${name}`, ssh("", undefined, line), issues)
+/** A hook after a door without any issue; its lines are from 10 on. */
+function hook(name: string, lines: string, ...issues: readonly string[]): Scenario {
+    return scenario(`hook/${name}`, `${ssh("")}[[hook]]\n${lines}\n`, issues)
 }
 
-/** [bundles] on line 7, and a target on 9 and 10. */
-const BUNDLES = `[bundles]
-gateway = "gw.example.org"
-[[bundles.publish]]
-directory = "/var/www/knock"`
+function command(name: string, lines: string, ...issues: readonly string[]): Scenario {
+    return scenario(`command/${name}`, ssh("").trimEnd() + `\n[door.command]\n${lines}\n`, issues)
+}
 
-const TARGET = '[[bundles.publish]]\ndirectory = "/var/www/knock"'
-const GATEWAY_NAME = 'gateway = "gw.example.org"'
+function twoDoors(first: string, second: string, one = "", two = ""): string {
+    return ssh("", first, one) + web(second).trimEnd() + `\n${two}\n`
+}
 
 /** Every scenario. */
 const SCENARIOS: readonly Scenario[] = [
@@ -247,84 +195,6 @@ const SCENARIOS: readonly Scenario[] = [
     ),
     scenario("door/nothing-listens", ssh(""), ["3:10 note nothing-listens door.ssh.opens[0]"], { listening: [] }),
 
-    wrongHit("port-0", '"0"'),
-    wrongHit("port-65536", '"65536"'),
-    wrongHit("port-negative", '"-1"'),
-    wrongHit("port-fraction", "7000.5"),
-    wrongHit("port-leading-zero", '"07000"'),
-    wrongHit("port-blank", '" 7000"'),
-    wrongHit("port-name", '"ssh"'),
-    wrongHit("port-words", '"seven"'),
-    wrongHit("port-not-wanted", '"!22"'),
-    wrongHit("empty", '""'),
-    wrongHit("protocol", '"7000:upd"'),
-    wrongHit("protocol-empty", '"7000:"'),
-    wrongHit("three-parts", '"7000:udp:1"'),
-    wrongHit("as-service", '"tcp/7000"'),
-    wrongHit("list-in-one", '"7000,8000"'),
-    wrongHit("icmp-alone", '"icmp"'),
-    wrongHit("icmp-turned", '"321:icmp"'),
-    wrongHit("icmp-size", '"icmp:65508"'),
-    wrongHit("icmpv6", '"icmpv6:321"'),
-    oddHit("type", "true", "error type"),
-    scenario("hit/own-service", amongGood('"22"'), ["7:31 warning own-service door.ssh.sequence.hits[2]"]),
-    oddHit("well-known-privileged", '"443"', "warning well-known"),
-    oddHit("well-known-popular", '"3389"', "warning well-known"),
-    oddHit("browsers", '"6566"', "note browsers-refuse"),
-    oddHit("browsers-udp", '"443:udp"', "warning well-known"),
-    oddHit("listening", '"5201"', "warning listening", ["tcp/22", "tcp/5201"]),
-    oddHit("ping-default", '"icmp:56"', "warning ping-default"),
-    oddHit("ping-fragments", '"icmp:1401"', "warning fragments"),
-    oddHit("repeated", '"32144"', "warning repeated"),
-    oddHit("twice-running", '"21312:udp"', "warning twice-running"),
-
-    scenario("hits/none", ssh("", ""), ["7:8 error count door.ssh.sequence.hits"]),
-    scenario("hits/one", ssh("", '"32144"'), ["7:8 error scannable door.ssh.sequence.hits"]),
-    scenario("hits/two", ssh("", '"32144", "1977"'), ["7:8 warning short door.ssh.sequence.hits"]),
-    scenario(
-        "hits/too-many",
-        ssh("", Array.from({ length: 33 }, (_, i) => `"${20000 + ((i * 7919) % 30000)}"`).join(", ")),
-        ["7:8 error count door.ssh.sequence.hits"],
-    ),
-    scenario("hits/neighbours", ssh("", '"32144", "32145", "32146", "32147"'), [
-        "7:8 error scannable door.ssh.sequence.hits",
-    ]),
-    scenario("hits/neighbours-down", ssh("", '"32144", "32144", "32143"'), [
-        "7:8 error scannable door.ssh.sequence.hits",
-        "7:18 warning twice-running door.ssh.sequence.hits[1]",
-    ]),
-    scenario("hits/one-repeated", ssh("", '"icmp:321", "icmp:321", "icmp:321"'), [
-        "7:8 error scannable door.ssh.sequence.hits",
-        "7:21 warning twice-running door.ssh.sequence.hits[1]",
-        "7:33 warning twice-running door.ssh.sequence.hits[2]",
-    ]),
-    scenario("hits/ascending-by-two-protocols", ssh("", '"12144", "21312:udp", "48231", "icmp:321"'), []),
-    scenario("hits/ascending", ssh("", '"12144", "21312", "48231"'), ["7:8 warning in-order door.ssh.sequence.hits"]),
-    scenario("hits/descending", ssh("", '"62144", "51312", "48231"'), ["7:8 warning in-order door.ssh.sequence.hits"]),
-    scenario("hits/guessable", ssh("", '"32144", "32147", "32141", "32149"'), [
-        "7:8 warning guessable door.ssh.sequence.hits",
-    ]),
-    scenario("hits/published", ssh("", '"32144", "21312:udp", "icmp:321"'), [
-        "7:8 warning published door.ssh.sequence.hits",
-    ]),
-
-    sequenceLine("within-long", 'within = "61s"', "8:10 warning long-window door.ssh.sequence.within"),
-    sequenceLine("within-too-long", 'within = "11m"', "8:10 error duration-range door.ssh.sequence.within"),
-    sequenceLine("within-words", 'within = "soon"', "8:10 error refused door.ssh.sequence.within"),
-    sequenceLine("flags-unknown", 'flags = "syn,!akc"', "8:9 error refused door.ssh.sequence.flags"),
-    sequenceLine("flags-twice", 'flags = "syn,!syn"', "8:9 error refused door.ssh.sequence.flags"),
-    sequenceLine("flags-list", 'flags = ["syn"]', "8:9 error type door.ssh.sequence.flags"),
-    sequenceLine("flags-any", 'flags = "any"', "8:9 warning flags-not-new door.ssh.sequence.flags"),
-    sequenceLine("flags-fin", 'flags = " FIN , !Ack "'),
-    sequenceLine("target-name", 'target = "gate.example"', "8:10 error address door.ssh.sequence.target"),
-    sequenceLine("target-network", 'target = ["192.0.2.0/24"]', "8:11 error address door.ssh.sequence.target[0]"),
-    sequenceLine("target-number", "target = 1", "8:10 error type door.ssh.sequence.target"),
-    sequenceLine("target", 'target = "192.0.2.7"'),
-    sequenceLine("unknown-key", 'tcpflags = "syn"', "8:1 error unknown-key door.ssh.sequence.tcpflags"),
-    scenario("sequence/too-many-views", Array.from({ length: 65 }, (_, i) => view(i)).join(""), [
-        "453:1 error too-many-views door.d64.sequence",
-    ]),
-
     command("relative", 'start = ["wake", "{source}"]', "9:10 error relative door.ssh.command.start[0]"),
     command("shell-string", 'start = "/usr/bin/wake {source}"', "9:9 error type door.ssh.command.start"),
     command("empty", "start = []", "9:9 error count door.ssh.command.start"),
@@ -446,135 +316,9 @@ closes = ["shh"]
         ],
     ),
 
-    oneTime("alone", "length = 4", BUNDLES, []),
-    oneTime(
-        "whole",
-        'length = 8\nwindow = 100\nwithin = "1m"\nprotocols = ["icmp", "udp", "tcp"]\nports = "1024-65535"',
-        BUNDLES,
-        [],
-    ),
-    scenario("one-time/beside-a-sequence", `${ssh("")}[door.one_time]\n${BUNDLES}\n`, []),
-    scenario("one-time/no-bundles", `${ssh("")}[door.one_time]\n`, ["9:1 error needs-bundles door.ssh.one_time"]),
-    scenario("one-time/number", ssh("one_time = 4"), [
-        "5:12 error type door.ssh.one_time",
-        "5:12 error needs-bundles door.ssh.one_time",
-    ]),
-    oneTime("unknown-key", "lenght = 4", BUNDLES, ["6:1 error unknown-key door.ssh.one_time.lenght"]),
-    oneTime("length", "length = 2", BUNDLES, ["6:10 error range door.ssh.one_time.length"]),
-    oneTime("window", "window = 0", BUNDLES, ["6:10 error range door.ssh.one_time.window"]),
-    oneTime("within", 'within = "61s"', BUNDLES, ["6:10 warning long-window door.ssh.one_time.within"]),
-    oneTime("protocol", 'protocols = ["sctp"]', BUNDLES, ["6:14 error type door.ssh.one_time.protocols[0]"]),
-    oneTime("no-protocol", "protocols = []", BUNDLES, ["6:13 error count door.ssh.one_time.protocols"]),
-    oneTime("ports-turned", 'ports = "32000-10100"', BUNDLES, ["6:9 error ports door.ssh.one_time.ports"]),
-    oneTime("ports-number", "ports = 10100", BUNDLES, ["6:9 error type door.ssh.one_time.ports"]),
-    oneTime("ports-beyond", 'ports = "60000-65536"', BUNDLES, ["6:9 error ports door.ssh.one_time.ports"]),
-    oneTime("small-pool", 'length = 5\nports = "10100-11099"', BUNDLES, []),
-    oneTime("smaller-pool", 'ports = "10100-11098"', BUNDLES, ["6:9 error small-pool door.ssh.one_time.ports"]),
-    oneTime("echoes-alone", 'protocols = ["icmp"]', BUNDLES, ["5:1 warning odds door.ssh.one_time"]),
-    oneTime("odds", "length = 3", BUNDLES, ["5:1 warning odds door.ssh.one_time"]),
-    oneTime("odds-of-many", "length = 4", BUNDLES, ["5:1 warning odds door.ssh.one_time"], 20_000),
-    oneTime("odds-longer", "length = 5", BUNDLES, [], 20_000),
-    oneTime("nobody", "length = 4", BUNDLES, ["5:1 note no-knockers door.ssh.one_time"], 0),
-    oneTime(
-        "too-many",
-        "length = 5\nwindow = 100",
-        BUNDLES,
-        ["7:10 error too-many-upcoming door.ssh.one_time.window"],
-        50_000,
-    ),
-    scenario(
-        "one-time/second-bundles",
-        `${ssh("")}[door.one_time]\n${BUNDLES}\n`,
-        ["postern.d/b.toml:1:2 error second-bundles bundles"],
-        {
-            files: [
-                { file: MAIN, text: `${ssh("")}[door.one_time]\n${BUNDLES}\n` },
-                { file: "postern.d/b.toml", text: BUNDLES },
-            ],
-        },
-    ),
-
-    bundles(
-        "whole",
-        `${GATEWAY_NAME}\nusers = "/srv/people"\nurl = "https://example.org/knock/"\nlifetime = "7d"\nevery = "1h"\nfiles = 50\n${TARGET}`,
-    ),
-    bundles("no-gateway", TARGET, "7:1 error missing bundles.gateway"),
-    bundles("gateway-port", `gateway = "gw.example.org:443"\n${TARGET}`, "8:11 error host bundles.gateway"),
-    bundles("gateway-v6", `gateway = "2001:db8::1"\n${TARGET}`),
-    bundles("url-bare", `${GATEWAY_NAME}\nurl = "example.org/knock/"\n${TARGET}`, "9:7 error url bundles.url"),
-    bundles("url-no-slash", `${GATEWAY_NAME}\nurl = "https://example.org/k"\n${TARGET}`, "9:7 error url bundles.url"),
-    bundles("url-query", `${GATEWAY_NAME}\nurl = "https://example.org/?k=/"\n${TARGET}`, "9:7 error url bundles.url"),
-    bundles("url-none", `${GATEWAY_NAME}\nurl = ""\n${TARGET}`),
-    bundles("users-empty", `${GATEWAY_NAME}\nusers = ""\n${TARGET}`, "9:9 error type bundles.users"),
-    bundles("lifetime", `${GATEWAY_NAME}\nlifetime = "59m"\n${TARGET}`, "9:12 error duration-range bundles.lifetime"),
-    bundles(
-        "every-too-late",
-        `${GATEWAY_NAME}\nlifetime = "1d"\nevery = "24h"\n${TARGET}`,
-        "10:9 error short-lifetime bundles.every",
-    ),
-    bundles("files", `${GATEWAY_NAME}\nfiles = -1\n${TARGET}`, "9:9 error range bundles.files"),
-    bundles("unknown-key", `${GATEWAY_NAME}\nuser = "a"\n${TARGET}`, "9:1 error unknown-key bundles.user"),
-    bundles("nothing-published", GATEWAY_NAME, "7:1 note nothing-published bundles"),
-    scenario("bundles/unused", `${ssh("")}${BUNDLES}\n`, ["9:1 warning bundles-unused bundles"]),
-    target("put", 'put = "https://dav.example.org/knock/"\nheaders = "/etc/postern/dav"\ntimeout = "5s"'),
-    target("put-address", 'put = "dav.example.org"', "10:7 error url bundles.publish[0].put"),
-    target(
-        "put-in-clear",
-        'put = "http://dav.example.org/"\nheaders = "/etc/postern/dav"',
-        "10:7 warning headers-in-clear bundles.publish[0].put",
-    ),
-    target("headers", 'put = "https://a.example/"\nheaders = "dav"', "11:11 error relative bundles.publish[0].headers"),
-    target("run", 'run = ["/usr/bin/rsync", "-a", "{directory}/", "www:knock/"]\ntimeout = "2m"'),
-    target("run-relative", 'run = ["rsync"]', "10:8 error relative bundles.publish[0].run[0]"),
-    target("run-placeholder", 'run = ["/a", "{folder}"]', "10:14 error placeholder bundles.publish[0].run[1]"),
-    target("directory", 'directory = "www"', "10:13 error relative bundles.publish[0].directory"),
-    target("unknown-key", 'directory = "/a"\nhost = "a"', "11:1 error unknown-key bundles.publish[0].host"),
-    target("nothing", 'timeout = "2m"', "9:1 error one-target bundles.publish[0]"),
-    target("two", 'directory = "/a"\nput = "https://a.example/"', "11:7 error one-target bundles.publish[0].put"),
-    bundles("publish-text", `${GATEWAY_NAME}\npublish = ["/var/www"]`, "9:12 error type bundles.publish[0]"),
+    ...hitScenarios,
+    ...oneTimeScenarios,
 ]
-
-/** A door with one-time sequences: these lines stand from 6 on, those of [bundles] after them. */
-function oneTime(name: string, lines: string, bundles: string, issues: readonly string[], knockers = 1): Scenario {
-    const text = `${ssh("").slice(0, ssh("").indexOf("\n\n"))}\n[door.one_time]\n${lines}\n${bundles}\n`
-    return scenario(`one-time/${name}`, text, issues, { knockers })
-}
-
-/** [bundles] after a door with one-time sequences: its lines are from 8 on. */
-function bundles(name: string, lines: string, ...issues: readonly string[]): Scenario {
-    return { ...oneTime("", "length = 4", `[bundles]\n${lines}`, issues), name: `bundles/${name}` }
-}
-
-/** A target of its own: its lines are from 10 on. */
-function target(name: string, lines: string, ...issues: readonly string[]): Scenario {
-    return bundles(`publish-${name}`, `${GATEWAY_NAME}\n[[bundles.publish]]\n${lines}`, ...issues)
-}
-
-/** A hook after a door without any issue; its lines are from 10 on. */
-function hook(name: string, lines: string, ...issues: readonly string[]): Scenario {
-    return scenario(`hook/${name}`, `${ssh("")}[[hook]]\n${lines}\n`, issues)
-}
-
-function command(name: string, lines: string, ...issues: readonly string[]): Scenario {
-    return scenario(`command/${name}`, ssh("").trimEnd() + `\n[door.command]\n${lines}\n`, issues)
-}
-
-function twoDoors(first: string, second: string, one = "", two = ""): string {
-    return ssh("", first, one) + web(second).trimEnd() + `\n${two}\n`
-}
-
-/** A door with a target of its own: seven lines. */
-function view(i: number): string {
-    const hits = `"${20001 + i * 13}", "${60001 - i * 17}", "${10001 + i * 29}"`
-    return `[[door]]
-name = "d${i}"
-opens = ["udp/9"]
-hide = true
-[door.sequence]
-hits = [${hits}]
-target = "192.0.2.${i}"
-`
-}
 
 /** One file for each scenario. */
 export const configVectors: Readonly<Record<string, unknown>> = Object.fromEntries(

@@ -5,7 +5,7 @@ import type { Issue } from "../../../../src/core/config/issues.ts"
 import { type ConfigFile, readConfig } from "../../../../src/core/config/parse.ts"
 import type { Service } from "../../../../src/core/knock/hit.ts"
 import { parseService } from "../../../../src/core/knock/language.ts"
-import type { Scenario } from "../../../../tools/vectors/config.ts"
+import type { Scenario } from "../../../../tools/vectors/config-scenario.ts"
 
 const FOLDER = join(import.meta.dirname, "../../../../vectors/config")
 

@@ -35,7 +35,7 @@ needs() {
     test)
         echo knock:knockd knockd:knockd nmap:nmap hping3:hping3 telnet:telnet nc:netcat-openbsd ping:iputils-ping
         echo systemd-analyze:systemd systemd-tmpfiles:systemd systemd-sysusers:systemd
-        echo tcpdump:tcpdump sshd:openssh-server ssh:openssh-client iptables:iptables curl:curl chromium:chromium faketime:faketime mkfs.ext4:e2fsprogs
+        echo tcpdump:tcpdump sshd:openssh-server ssh:openssh-client iptables:iptables ipset:ipset curl:curl chromium:chromium faketime:faketime mkfs.ext4:e2fsprogs
         echo rclone:rclone rsync:rsync git:git scp:openssh-client
         echo age:age gpg:gpg gpg-agent:gpg-agent ssh-keygen:openssh-client openssl:openssl
         ;;

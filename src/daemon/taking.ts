@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto"
 import { nflogCapture } from "../adapters/capture/nflog.ts"
 import { packetSocketCapture } from "../adapters/capture/packet-socket.ts"
+import { iptablesFirewall } from "../adapters/firewall/iptables/iptables.ts"
 import { nftFirewall } from "../adapters/firewall/nft.ts"
 import { hasCapability } from "../adapters/system/capabilities.ts"
 import { EBUSY, EPERM, SystemError } from "../adapters/system/errno.ts"
@@ -28,7 +29,8 @@ export function startLoop(config: Config, ports: Omit<LoopPorts, "capture">): Lo
         loop.start()
         return loop
     }
-    if (wanted !== "packet-socket" && firewall !== null) {
+    // nflog hears what our own rules of nftables pass up.
+    if (wanted !== "packet-socket" && firewall?.name === "nftables") {
         try {
             return start(nflogCapture({ clock: ports.clock }))
         } catch (error) {
@@ -49,21 +51,46 @@ export const finely = () => performance.now()
 
 /** The kernel's firewall; null where it is missing and nothing needs it. Throws a Refusal where rights are missing. */
 export function takeFirewall(config: Config, ports: Pick<LoopPorts, "log" | "clock" | "meter">): Firewall | null {
-    const { log, clock, meter } = ports
+    const { log, meter } = ports
     const needed = config.doors.some((door) => door.opens.length > 0) || config.gateway.capture === "nflog"
     try {
         if (!hasCapability("CAP_NET_ADMIN")) {
             throw new Refusal(EXIT.permission, "the firewall needs CAP_NET_ADMIN", "run it as root, or grant it")
         }
-        return measureFirewall(
-            nftFirewall(() => clock.monotonic()),
-            meter,
-            finely,
-        )
+        return measureFirewall(openFirewall(config.gateway.firewall, ports), meter, finely)
     } catch (error) {
         if (needed) throw error
         log("warning", `no firewall (${messageOf(error)}): doors can run programs alone`)
         return null
+    }
+}
+
+/** `auto`: nftables where it works, else iptables where that does. Throws why neither does, in the words of the first. */
+function openFirewall(
+    wanted: Config["gateway"]["firewall"],
+    { clock, log }: Pick<LoopPorts, "log" | "clock">,
+): Firewall {
+    const now = () => clock.monotonic()
+    if (wanted === "iptables") return iptablesFirewall(now)
+    try {
+        const nft = nftFirewall(now)
+        // A kernel without it says so at the first question.
+        nft.list()
+        return nft
+    } catch (error) {
+        const other = wanted === "auto" ? iptablesFirewall(now) : null
+        if (other === null || !answers(other)) throw error
+        log("warning", `nftables does not work here (${messageOf(error)}): taking iptables and ipset`)
+        return other
+    }
+}
+
+function answers(firewall: Firewall): boolean {
+    try {
+        firewall.list()
+        return true
+    } catch {
+        return false
     }
 }
 

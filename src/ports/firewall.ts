@@ -2,7 +2,7 @@ import type { GrantElement, Ruleset } from "../core/ruleset.ts"
 
 /** The kernel's packet filter. Adapters: nft, memory. All calls are synchronous and done when they return. */
 export interface Firewall {
-    readonly name: "nftables" | "memory"
+    readonly name: "nftables" | "iptables" | "memory"
     /**
      * Can granted sources be led to hidden services that listen on loopback? Known once something hidden was applied;
      * if not, such a service is reached by nobody, and the others are refused to strangers as ever.

@@ -128,7 +128,14 @@ describe("the manual pages", () => {
 
 describe("postern-reload(1)", () => {
     it("names every setting that a reload cannot change", () => {
-        const other = { state: "/other", audit: false, socket: "/other", socketGroup: "other", logGroup: 1 }
+        const other = {
+            state: "/other",
+            audit: false,
+            socket: "/other",
+            socketGroup: "other",
+            logGroup: 1,
+            firewall: "iptables",
+        } as const
         const more = { interfaces: "any", uniform: true, attempts: 1024, grants: 16, capture: "nflog" } as const
         const fixed = fixedSettings(GATEWAY, { ...GATEWAY, ...other, ...more }, "").map(
             ({ path }) => `\`${path.at(-1)}\``,

@@ -2,10 +2,12 @@
  * The firewall port: one suite on each adapter. The model runs under a clock of its own; nft runs in a network
  * namespace that this file makes and enters, under the kernel's clock.
  */
+import { spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { formatElement } from "../../src/adapters/firewall/elements.ts"
+import { iptablesFirewall } from "../../src/adapters/firewall/iptables/iptables.ts"
 import { memoryFirewall } from "../../src/adapters/firewall/memory.ts"
 import { nftFirewall } from "../../src/adapters/firewall/nft.ts"
 import { type Nftables, openNftables } from "../../src/adapters/system/nftables.ts"
@@ -517,6 +519,48 @@ describe.skipIf(why !== null)(`nft${why === null ? "" : ` (${why})`}`, () => {
 function withoutModules(nft: Nftables): Nftables {
     const error = "internal:0:0-0: Error: Could not process rule: No such file or directory"
     return { ...nft, run: (text) => (/tproxy|socket transparent/.test(text) ? { ok: false, error } : nft.run(text)) }
+}
+
+const [LEGACY, NFT] = ["-legacy", "-nft"] as const
+const whyNot = why ?? missing("ipset", `iptables${LEGACY}`, `iptables${NFT}`)
+
+describe.skipIf(whyNot !== null).each([LEGACY, NFT])(
+    `iptables%s${whyNot === null ? "" : ` (${whyNot})`}`,
+    (variant) => {
+        let namespace: Namespace
+        let leave: (() => void) | undefined
+
+        beforeAll(() => {
+            namespace = makeNamespace("iptables")
+            leave = enterNamespace(namespace)
+        })
+        afterAll(() => {
+            leave?.()
+            namespace?.remove()
+        })
+
+        const programs = () => [`iptables${variant}`, `ip6tables${variant}`]
+        suite(() => ({
+            firewall: iptablesFirewall(undefined, variant),
+            until,
+            flush: () => {
+                for (const program of programs()) {
+                    for (const table of ["filter", "mangle"]) {
+                        namespace.must([program, "-t", table, "-F"])
+                        namespace.must([program, "-t", table, "-X"])
+                    }
+                }
+                namespace.must(["ipset", "destroy"])
+            },
+            end: () => {},
+        }))
+    },
+)
+
+/** Why tests that need these programs cannot run; null: they can. */
+function missing(...programs: readonly string[]): string | null {
+    const lacking = programs.find((program) => spawnSync(program, ["--version"]).error !== undefined)
+    return lacking === undefined ? null : `needs ${lacking}: apt install iptables ipset`
 }
 
 function listed(namespace: Namespace): string {

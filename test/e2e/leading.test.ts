@@ -151,6 +151,24 @@ it("a session outlives its grant, the daemon and the table, and without the tabl
     }
 })
 
+it("works alike by iptables and ipset, and is mended when others flush their rules", async () => {
+    const { knocker, stranger } = lab.hosts
+    const other = await lab.startDaemon(`[gateway]\nfirewall = "iptables"\n${CONFIGURATION}`)
+    try {
+        for (const address of addresses()) {
+            await knock(knocker, address)
+            expect(await portState(stranger, address, 22)).toBe("refused")
+        }
+        lab.gateway.must(["iptables", "-t", "mangle", "-F"])
+        await other.log.waitFor(/somebody took our table or a part of it away: it was made again/)
+        for (const address of addresses()) expect(await untilPort("refused", knocker, address, 22)).toBe("refused")
+        await knock(knocker, lab.gateway.v4)
+    } finally {
+        await other.stop()
+    }
+    expect(lab.gateway.must(["iptables-save"])).toContain("POSTERN-HIDE")
+})
+
 it("says what is missing: a listener, one on loopback, a service that can be led to", () => {
     expect(lead("--off").stdout).toMatch(/no longer led here/)
     expect(wrong("udp/53")).toMatchObject({ status: 2, stderr: expect.stringContaining("only TCP services") })

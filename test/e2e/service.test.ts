@@ -35,6 +35,8 @@ let reason: string | null = null
 
 const knock = () => knocker.must([POSTERN, "knock", gateway.v4, ...HITS])
 const opened = () => eventually(() => listTable(gateway).includes(`${knocker.v4} . tcp . 22`))
+const openedBySets = () =>
+    eventually(() => gateway.exec(["ipset", "save", "postern-open4"]).stdout.includes(`${knocker.v4},tcp:22`))
 const start = () => {
     const { status, stderr } = service.systemctl("start", "postern")
     expect(status, `${stderr}\n${service.log()}`).toBe(0)
@@ -199,15 +201,21 @@ describe("postern.service", () => {
         )
     })
 
-    it.each([["no-writable-code"], ["packet-socket"], ["programs-as-root"]])("opens with %s.conf", async (name) => {
-        service.dropIn(shipped(name))
-        if (name === "packet-socket") service.configure(`[gateway]\ncapture = "packet-socket"\n${CONFIGURATION}`)
-        start()
-        knock()
-        expect(await opened(), service.log()).toBe(true)
-        const who = name === "programs-as-root" ? "root" : "postern"
-        expect(await eventually(() => service.log().includes(`start: at ${who}`)), service.log()).toBe(true)
-    })
+    it.each([["no-writable-code"], ["packet-socket"], ["iptables"], ["programs-as-root"]])(
+        "opens with %s.conf",
+        async (name) => {
+            service.dropIn(shipped(name))
+            if (name === "iptables") service.configure(`[gateway]\nfirewall = "iptables"\n${CONFIGURATION}`)
+            if (name === "packet-socket") service.configure(`[gateway]\ncapture = "packet-socket"\n${CONFIGURATION}`)
+            start()
+            knock()
+            expect(await (name === "iptables" ? openedBySets() : opened()), service.log()).toBe(true)
+            if (name === "iptables")
+                gateway.must(["sh", "-c", "for t in filter mangle; do iptables -t $t -F; ip6tables -t $t -F; done"])
+            const who = name === "programs-as-root" || name === "iptables" ? "root" : "postern"
+            expect(await eventually(() => service.log().includes(`start: at ${who}`)), service.log()).toBe(true)
+        },
+    )
 
     it("shares its socket with a group, by a drop-in", () => {
         service.dropIn("[Service]\nSupplementaryGroups=adm\n")

@@ -101,6 +101,12 @@ const SCENARIOS: readonly Scenario[] = [
     gateway("interfaces-twice", 'interfaces = ["eth0", "eth0"]', "2:23 error listed-twice gateway.interfaces[1]"),
     gateway("state-relative", 'state = "var/lib"', "2:9 error relative gateway.state"),
     gateway("capture", 'capture = "nflogs"', "2:11 error type gateway.capture"),
+    gateway("firewall", 'firewall = "ipfw"', "2:12 error type gateway.firewall"),
+    gateway(
+        "firewall-nflog",
+        'firewall = "iptables"\ncapture = "nflog"',
+        "3:11 error nflog-without-nftables gateway.capture",
+    ),
     gateway("services", 'services = ["https"]', "2:13 error refused gateway.services[0]"),
     gateway("uniform", 'uniform = "yes"', "2:11 error type gateway.uniform"),
     gateway("audit", 'audit = "no"', "2:9 error type gateway.audit"),

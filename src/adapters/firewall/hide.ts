@@ -139,7 +139,7 @@ type Same = (a: Always[number], b: Always[number]) => boolean
 const sameService: Same = (a, b) => formatService(a.service) === formatService(b.service)
 
 /** Without those that another of the `same` kind holds already: the kernel refuses overlapping ranges. */
-function widest(always: Always, same: Same): Always {
+export function widest(always: Always, same: Same): Always {
     return always.filter(
         (one, index) =>
             !always.some((other, at) => {

@@ -43,6 +43,12 @@ export class Ledger {
         if (this.#entries.size >= this.#sweepAt) this.#sweep(now)
     }
 
+    /** Has this element been let through, and not ended yet? */
+    holds(element: GrantElement, now: number): boolean {
+        const entry = this.#entries.get(formatAddress(element.source))
+        return (entry?.deadlines.get(serviceCode(element)) ?? 0) > now
+    }
+
     #set(element: GrantElement, deadline: number): void {
         const key = formatAddress(element.source)
         const entry = this.#entries.get(key) ?? { source: element.source, deadlines: new Map() }

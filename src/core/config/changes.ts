@@ -61,6 +61,7 @@ const FIXED = {
     socket: "socket",
     socket_group: "socketGroup",
     capture: "capture",
+    firewall: "firewall",
     log_group: "logGroup",
 } as const satisfies Readonly<Record<string, keyof Gateway>>
 

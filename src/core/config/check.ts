@@ -79,8 +79,13 @@ export function checkDoubts(parsed: Parsed, files: readonly ConfigFile[], facts:
         if (oneTime !== null && oneTime.within > LONG_WINDOW) say(["one_time", "within"], { code: "long-window" })
         services(door, lookup, say)
     }
-    if (parsed.gateway?.uniform === true && parsed.gateway.capture === "packet-socket")
+    const nflog = parsed.gateway?.capture !== "packet-socket" && parsed.gateway?.firewall !== "iptables"
+    if (parsed.gateway?.uniform === true && !nflog)
         found.push({ file: parsed.gatewayFile!, path: ["gateway", "uniform"], problem: { code: "uniform-unused" } })
+    if (parsed.gateway?.firewall === "iptables" && parsed.gateway.capture === "nflog") {
+        const problem = { code: "nflog-without-nftables" } as const
+        found.push({ file: parsed.gatewayFile!, path: ["gateway", "capture"], problem })
+    }
     return [...found, ...bundleDoubts(parsed), ...permissions(files, parsed)]
 }
 

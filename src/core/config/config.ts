@@ -24,6 +24,8 @@ export type Gateway = {
     readonly socket: string
     readonly socketGroup: string | null
     readonly capture: "auto" | "nflog" | "packet-socket"
+    /** What keeps grants and hides: `iptables`, with ipset, for hosts without nftables. */
+    readonly firewall: "auto" | "nftables" | "iptables"
     /** Openly offered services, beside what the daemon finds listening. */
     readonly services: readonly Service[]
     /** nflog: pass every new packet up, so that no port costs more than another. */

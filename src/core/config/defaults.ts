@@ -14,6 +14,7 @@ export const GATEWAY = {
     socket: "/run/postern/control",
     socketGroup: null,
     capture: "auto",
+    firewall: "auto",
     services: [],
     uniform: false,
     logGroup: 7464,

@@ -39,6 +39,7 @@ export type Kind =
     | "door"
     | "doors"
     | "events"
+    | "firewall"
     | "gateway"
     | "hits"
     | "hook"
@@ -187,6 +188,7 @@ export type Doubt =
     | { readonly code: "always-everyone" }
     | { readonly code: "always-unhidden" }
     | { readonly code: "uniform-unused" }
+    | { readonly code: "nflog-without-nftables" }
     | { readonly code: "no-knockers" }
     | { readonly code: "odds"; readonly bits: number }
     | { readonly code: "bundles-unused" }
@@ -233,6 +235,7 @@ const SEVERITIES: Readonly<Record<Doubt["code"], Severity>> = {
     "always-everyone": "warning",
     "always-unhidden": "warning",
     "uniform-unused": "warning",
+    "nflog-without-nftables": "error",
     "no-knockers": "note",
     odds: "warning",
     "bundles-unused": "warning",

@@ -58,6 +58,9 @@ export const gatewayTable = z.strictObject(
         capture: z
             .literal(["auto", "nflog", "packet-socket"], { error: "capture" satisfies Kind })
             .default(GATEWAY.capture),
+        firewall: z
+            .literal(["auto", "nftables", "iptables"], { error: "firewall" satisfies Kind })
+            .default(GATEWAY.firewall),
         services: list("services", service, LIMITS.services, formatService).default([]),
         uniform: boolean.default(GATEWAY.uniform),
         log_group: integer(LIMITS.logGroup).default(GATEWAY.logGroup),

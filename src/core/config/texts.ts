@@ -13,6 +13,7 @@ const KINDS: Readonly<Record<Kind, string>> = {
     boolean: "true or false, without quotes",
     bundles: "a table: [bundles], once",
     capture: '"auto", "nflog" or "packet-socket"',
+    firewall: '"auto", "nftables" or "iptables"',
     command: "a table: [door.command] with start and perhaps stop",
     door: "a table: [[door]], with two brackets on either side",
     doors: 'a list of door names, such as ["ssh"]',
@@ -191,7 +192,9 @@ const TEXTS: Texts = {
         "others than its owner and its group can read this file, or others than its owner change it, and the daemon refuses to send what is in it: chmod 640",
     "always-everyone": () => "everyone: nobody needs to knock, and the service is not hidden at all",
     "always-unhidden": () => "always has no effect without hide = true: the service is not kept from anyone",
-    "uniform-unused": () => 'uniform has no effect with capture = "packet-socket"',
+    "uniform-unused": () => "uniform has no effect with a packet socket",
+    "nflog-without-nftables": () =>
+        'nflog is asked for by rules of nftables: capture = "packet-socket" goes with firewall = "iptables"',
     "no-knockers": () => "nobody has keys for this door, so nobody can open it so: see postern user add",
     odds: ({ bits }) =>
         `a guesser needs only 2^${bits} hits until a door is open: take a greater length, a wider range or more protocols`,

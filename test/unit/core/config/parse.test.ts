@@ -12,6 +12,7 @@ audit = false
 socket = "/run/gate/control"
 socket_group = "adm"
 capture = "packet-socket"
+firewall = "nftables"
 services = ["tcp/443", "udp/443"]
 uniform = false
 log_group = 9
@@ -103,6 +104,7 @@ describe("readConfig()", () => {
                     socket: "/run/gate/control",
                     socketGroup: "adm",
                     capture: "packet-socket",
+                    firewall: "nftables",
                     services: [
                         { protocol: "tcp", port: 443 },
                         { protocol: "udp", port: 443 },
@@ -200,6 +202,7 @@ describe("readConfig()", () => {
                 socket: "/run/postern/control",
                 socketGroup: null,
                 capture: "auto",
+                firewall: "auto",
                 services: [],
                 uniform: false,
                 logGroup: 7464,

@@ -100,6 +100,7 @@ test("every message says how to mend it in one line, and holds no hit of a seque
         "needs-opens",
         "needs-stop",
         "network",
+        "nflog-without-nftables",
         "no-directory",
         "no-doors",
         "no-group",

@@ -1,0 +1,195 @@
+/**
+ * The firewall port over iptables and ipset, for hosts without nftables. Grants live in the kernel's sets and end there by
+ * themselves, to the second. Each change runs a program or two, which takes some ten milliseconds.
+ *
+ * A grant is one or more additions, not a transaction: what was added of one that fails is taken back. Nobody tells when
+ * others change their rules, so whoever watches asks once a second.
+ */
+import type { GrantElement, Ruleset } from "../../../core/ruleset.ts"
+import type { Firewall, FirewallResult } from "../../../ports/firewall.ts"
+import type { LiveElement } from "../elements.ts"
+import { Ledger } from "../ledger.ts"
+import { ipset, restore, type Said, saved, savedLater, toResult, type Variant } from "./programs.ts"
+import { parseJumps, renderNoRules, renderRules } from "./rules.ts"
+import {
+    FAMILIES,
+    parseSaved,
+    renderAlways,
+    renderGrant,
+    renderGrantSets,
+    renderResize,
+    renderRevoke,
+    SETS,
+    setName,
+} from "./sets.ts"
+
+/** So often whoever watches looks (ms). */
+const LOOK_MS = 1000
+const OK: FirewallResult = { ok: true }
+
+/** The firewall of the network namespace this process is in. `now`: monotonic milliseconds. */
+export function iptablesFirewall(now: () => number = () => performance.now(), variant: Variant = ""): Firewall {
+    const ledger = new Ledger()
+    let loaded = false
+    let leads = true
+    /** Our chains are wanted: something is hidden. */
+    let hiding = false
+    /** Whoever watches knows that something is gone. */
+    let told = false
+
+    const load = (): FirewallResult => {
+        if (loaded) return OK
+        const read = readGrants()
+        if (!read.ok) return read
+        ledger.load(read.live, now())
+        loaded = true
+        return OK
+    }
+    const apply = (wanted: Ruleset): FirewallResult => {
+        const read = readGrants()
+        if (!read.ok) return read
+        const names = ipset(["list", "-name"])
+        if (!names.ok) return toResult(names)
+        const there = new Set(names.output.split("\n"))
+        const sets = read.size === null || read.size === wanted.grants
+        const made = first([
+            () =>
+                toResult(
+                    ipset(
+                        ["restore"],
+                        sets ? renderGrantSets(wanted.grants) : renderResize(wanted.grants, read.live, there),
+                    ),
+                ),
+            () => toResult(ipset(["restore"], renderAlways(wanted, there))),
+            () => putRules(wanted),
+        ])
+        if (!made.ok) return made
+        ledger.load(read.live, now())
+        loaded = true
+        hiding = wanted.hidden.length > 0
+        told = false
+        return OK
+    }
+    const putRules = (wanted: Ruleset): FirewallResult => {
+        const put = (lead: boolean) =>
+            first(
+                FAMILIES.map((family) => () => {
+                    const rules = saved(variant, family.ending)
+                    if (!rules.ok) return toResult(rules)
+                    const { jumps } = parseJumps(rules.output)
+                    if (wanted.hidden.length > 0)
+                        return toResult(restore(variant, family.ending, renderRules(wanted, family, jumps, lead)))
+                    return hasOurs(rules.output) ? toResult(restore(variant, family.ending, renderNoRules(jumps))) : OK
+                }),
+            )
+        const result = put(leads)
+        if (result.ok || result.code !== "failed" || !leads) return result
+        // The programs say of a module that is missing no more than that something is.
+        const plain = put(false)
+        if (!plain.ok) return result
+        leads = false
+        return OK
+    }
+    const grant = (elements: readonly GrantElement[], ms: number): FirewallResult => {
+        if (!Number.isFinite(ms) || ms <= 0) throw new RangeError(`a grant must end: ${ms} ms`)
+        if (elements.length === 0) return OK
+        const known = load()
+        if (!known.ok) return known
+        const at = now()
+        const result = toResult(ipset(["restore"], renderGrant(elements, ms, ledger.sources(elements, ms, at))))
+        if (result.ok) {
+            ledger.note(elements, ms, at)
+            return OK
+        }
+        const added = elements.filter((element) => !ledger.holds(element, at))
+        if (result.code !== "missing") ipset(["restore"], renderRevoke(added, ledger.sources(added, 0, at)))
+        return result
+    }
+    const revoke = (elements: readonly GrantElement[]): FirewallResult => {
+        if (elements.length === 0) return OK
+        const known = load()
+        if (!known.ok) return known
+        const at = now()
+        const result = toResult(ipset(["restore"], renderRevoke(elements, ledger.sources(elements, 0, at))))
+        if (!result.ok && result.code !== "missing") return result
+        ledger.note(elements, 0, at)
+        return OK
+    }
+    const list = () => {
+        const read = readGrants()
+        if (read.ok) return read.live
+        throw new Error(`iptables: the grants cannot be read: ${read.detail}`)
+    }
+    const clear = (): FirewallResult => {
+        const gone = first(
+            FAMILIES.map(({ ending }) => () => {
+                const rules = saved(variant, ending)
+                if (!rules.ok) return toResult(rules)
+                if (!hasOurs(rules.output)) return OK
+                return toResult(restore(variant, ending, renderNoRules(parseJumps(rules.output).jumps)))
+            }),
+        )
+        if (!gone.ok) return gone
+        hiding = false
+        ledger.load([], now())
+        return first(
+            SETS.map((name) => () => {
+                const result = toResult(ipset(["destroy", name]))
+                return result.ok || result.code === "missing" ? OK : result
+            }),
+        )
+    }
+    const watch = (lost: () => void) => {
+        let over = false
+        const look = () => {
+            for (const { ending } of FAMILIES) {
+                savedLater(variant, ending, (said: Said) => {
+                    if (over || told || !hiding || !said.ok || parseJumps(said.output).whole) return
+                    told = true
+                    // Whoever took a part of it away may have taken the sets as well.
+                    loaded = false
+                    lost()
+                })
+            }
+        }
+        const timer = setInterval(look, LOOK_MS)
+        timer.unref()
+        return () => {
+            over = true
+            clearInterval(timer)
+        }
+    }
+    return { name: "iptables", leads: () => leads, apply, grant, revoke, list, clear, watch }
+}
+
+/** Does each in turn, up to the first that fails. */
+function first(steps: readonly (() => FirewallResult)[]): FirewallResult {
+    for (const step of steps) {
+        const result = step()
+        if (!result.ok) return result
+    }
+    return OK
+}
+
+function hasOurs(rules: string): boolean {
+    return /^:POSTERN-/m.test(rules)
+}
+
+type Refusal = Extract<FirewallResult, { ok: false }>
+type Read = { readonly ok: true; readonly live: readonly LiveElement[]; readonly size: number | null } | Refusal
+
+/** The grants in the kernel, and the size of the set; none and null if there is none. */
+function readGrants(): Read {
+    const live: LiveElement[] = []
+    let size: number | null = null
+    for (const { ending } of FAMILIES) {
+        const said = ipset(["save", setName("open", ending)])
+        const result = toResult(said)
+        if (!result.ok && result.code !== "missing") return result
+        const found = said.ok ? parseSaved(said.output) : null
+        if (found === null) continue
+        live.push(...found.live)
+        size = size === null ? found.size : Math.min(size, found.size)
+    }
+    return { ok: true, live, size }
+}

@@ -1,0 +1,190 @@
+/**
+ * The wanted firewall state as sets of ipset(8), pure: each text is read by `ipset restore`, line by line. The kernel
+ * counts their timeouts in whole seconds, so a grant ends up to a second late, and never early.
+ */
+import {
+    formatAddress,
+    formatNetwork,
+    isIPv4,
+    isIPv4Network,
+    type Network,
+    parseAddress,
+} from "../../../core/net/address.ts"
+import type { GrantElement, Ruleset } from "../../../core/ruleset.ts"
+import type { LiveElement, SourceTime } from "../elements.ts"
+import { widest } from "../hide.ts"
+
+/** The families, as ipset and iptables call them. */
+export const FAMILIES = [
+    { ending: "4", inet: "inet" },
+    { ending: "6", inet: "inet6" },
+] as const
+
+/** What others use of the same host must not be called. */
+const OURS = "postern-"
+
+/** The name of a set, such as `postern-open4`. */
+export function setName(what: "any" | "open" | "needless" | "always", ending: "4" | "6"): string {
+    return `${OURS}${what}${ending}`
+}
+
+/** Every set that we ever make. */
+export const SETS: readonly string[] = FAMILIES.flatMap(({ ending }) =>
+    (["any", "open", "needless", "always"] as const).map((what) => setName(what, ending)),
+)
+
+/** Makes the grant sets where they are missing; those that are there stay, with what is in them. */
+export function renderGrantSets(size: number): string {
+    return lines(
+        FAMILIES.flatMap(({ ending, inet }) => [
+            `create ${setName("any", ending)} ${grantSpec("any", inet, size)} -exist`,
+            `create ${setName("open", ending)} ${grantSpec("open", inet, size)} -exist`,
+        ]),
+    )
+}
+
+/** Makes the grant sets of another size, with these grants in them, and puts them in the place of those that are `there`. */
+export function renderResize(size: number, live: readonly LiveElement[], there: ReadonlySet<string>): string {
+    const longest = new Map<string, { readonly source: GrantElement["source"]; readonly ms: number }>()
+    for (const { element, left } of live) {
+        const key = formatAddress(element.source)
+        longest.set(key, { source: element.source, ms: Math.max(longest.get(key)?.ms ?? 0, left) })
+    }
+    return lines(
+        FAMILIES.flatMap(({ ending, inet }) => {
+            const mine = ({ source }: { readonly source: GrantElement["source"] }) => endingOf(source) === ending
+            return [
+                ...replaced(
+                    setName("any", ending),
+                    grantSpec("any", inet, size),
+                    [...longest.values()].filter(mine).map(anyElement),
+                    there,
+                ),
+                ...replaced(
+                    setName("open", ending),
+                    grantSpec("open", inet, size),
+                    live.filter(({ element }) => mine(element)).map(({ element, left }) => openElement(element, left)),
+                    there,
+                ),
+            ]
+        }),
+    )
+}
+
+/** The networks of `always`, by themselves and by service: filled anew beside the old ones, and exchanged at once. */
+export function renderAlways({ always }: Pick<Ruleset, "always">, there: ReadonlySet<string>): string {
+    return lines(
+        FAMILIES.flatMap(({ ending, inet }) => {
+            const mine = always.filter(({ network }) => isIPv4Network(network) === (ending === "4"))
+            const alone = widest(mine, () => true).flatMap(({ network }) => halves(network))
+            const services = mine.flatMap(({ network, service }) =>
+                halves(network).map((half) => `${half},${service.protocol}:${service.port}`),
+            )
+            return [
+                ...replaced(
+                    setName("needless", ending),
+                    `hash:net family ${inet} maxelem ${room(alone)}`,
+                    alone,
+                    there,
+                ),
+                ...replaced(
+                    setName("always", ending),
+                    `hash:net,port family ${inet} maxelem ${room(services)}`,
+                    services,
+                    there,
+                ),
+            ]
+        }),
+    )
+}
+
+/** Lets the elements through for `ms`, and keeps their sources for as long as told. */
+export function renderGrant(elements: readonly GrantElement[], ms: number, sources: readonly SourceTime[]): string {
+    return lines([
+        ...sources.map((source) => `add ${setName("any", endingOf(source.source))} ${anyElement(source)} -exist`),
+        ...elements.map((one) => `add ${setName("open", endingOf(one.source))} ${openElement(one, ms)} -exist`),
+    ])
+}
+
+/** Takes elements back; sources that have another grant stay for that one. */
+export function renderRevoke(elements: readonly GrantElement[], sources: readonly SourceTime[]): string {
+    return lines([
+        ...elements.map((one) => `del ${setName("open", endingOf(one.source))} ${openKey(one)} -exist`),
+        ...sources.map((one) => {
+            const set = setName("any", endingOf(one.source))
+            return one.ms > 0
+                ? `add ${set} ${anyElement(one)} -exist`
+                : `del ${set} ${formatAddress(one.source)} -exist`
+        }),
+    ])
+}
+
+/** The grants in what `ipset save` prints of `open4` or `open6`, and the size of the set; null if there is no such set. */
+export function parseSaved(output: string): { readonly live: readonly LiveElement[]; readonly size: number } | null {
+    const size = /^create \S+ hash:ip,port .*\bmaxelem (\d+)/m.exec(output)
+    if (size === null) return null
+    const live: LiveElement[] = []
+    for (const [, address, protocol, port, seconds] of output.matchAll(ELEMENT)) {
+        const source = parseAddress(address!)
+        if (source === null) continue
+        const service = { protocol: protocol === "tcp" ? "tcp" : "udp", port: Number(port) } as const
+        const left = seconds === undefined || seconds === "0" ? Number.POSITIVE_INFINITY : Number(seconds) * 1000
+        live.push({ element: { source, service }, left })
+    }
+    return { live, size: Number(size[1]) }
+}
+
+const ELEMENT = /^add \S+ ([0-9a-f.:]{2,45}),(tcp|udp):(\d{1,5})(?: timeout (\d+))?/gm
+
+function grantSpec(what: "any" | "open", inet: string, size: number): string {
+    return `${what === "any" ? "hash:ip" : "hash:ip,port"} family ${inet} timeout 0 maxelem ${size}`
+}
+
+/** The commands that put a set with these elements in the place of the one of this name, if that is `there`. */
+function replaced(name: string, spec: string, elements: readonly string[], there: ReadonlySet<string>): string[] {
+    const beside = `${name}-new`
+    return [
+        // Left by somebody who was killed in the middle of this.
+        ...(there.has(beside) ? [`destroy ${beside}`] : []),
+        `create ${beside} ${spec}`,
+        ...elements.map((element) => `add ${beside} ${element} -exist`),
+        ...(there.has(name) ? [`swap ${beside} ${name}`, `destroy ${beside}`] : [`rename ${beside} ${name}`]),
+    ]
+}
+
+/** Two halves of everything: ipset knows no network of all addresses. */
+function halves(network: Network): string[] {
+    if (isIPv4Network(network)) {
+        return network.bits === 96 ? ["0.0.0.0/1", "128.0.0.0/1"] : [formatNetwork(network)]
+    }
+    return network.bits === 0 ? ["::/1", "8000::/1"] : [formatNetwork(network)]
+}
+
+function room(elements: readonly string[]): number {
+    return Math.max(64, elements.length)
+}
+
+function anyElement({ source, ms }: SourceTime): string {
+    return `${formatAddress(source)} timeout ${secondsOf(ms)}`
+}
+
+function openElement(element: GrantElement, ms: number): string {
+    return `${openKey(element)} timeout ${secondsOf(ms)}`
+}
+
+function openKey({ source, service }: GrantElement): string {
+    return `${formatAddress(source)},${service.protocol}:${service.port}`
+}
+
+/** 0 is for ever, which whoever wrote such an element by hand has meant. */
+function secondsOf(ms: number): number {
+    return Number.isFinite(ms) ? Math.max(1, Math.ceil(ms / 1000)) : 0
+}
+
+function endingOf(source: GrantElement["source"]): "4" | "6" {
+    return isIPv4(source) ? "4" : "6"
+}
+
+function lines(all: readonly string[]): string {
+    return all.map((line) => `${line}\n`).join("")
+}

@@ -136,6 +136,17 @@ function journal(since: number, records: readonly StoreRecord[] = []) {
     return { store: batchStore("memory", ledger, () => 0, keeper), records: () => [...ledger.records()] }
 }
 
+/** Numbers that look random, the same in each run (Marsaglia, Xorshift RNGs, 2003). */
+function xorshift(seed: number): () => number {
+    let state = seed
+    return () => {
+        state ^= state << 13
+        state ^= state >>> 17
+        state ^= state << 5
+        return state >>> 0
+    }
+}
+
 describe("OneTimeDesk", () => {
     it("goes on to the last counter that can be kept, and makes no sequence behind it", async () => {
         const gateway = make()
@@ -320,6 +331,84 @@ describe("OneTimeDesk", () => {
         // He comes back: what he used stays used, and what he lost is good again.
         await begin()
         expect(upcoming("bert")[0]!.counter).toBe(2)
+    })
+
+    it("opens each sequence once, for its knocker alone, however configurations change in the middle of knocks", async () => {
+        const gateway = make()
+        const { desk, gate, whole } = gateway
+        const random = xorshift(20_261_123)
+        const small = { ...oneTime, to: 12_500 }
+        const shapes = [
+            small,
+            { ...small, window: 3 },
+            { ...small, from: 11_000 },
+            { ...small, protocols: ["udp"] as const },
+        ].map((one) => ({ ...config([{ ...ssh, oneTime: one }]), bundles: whole.bundles }))
+        const without = config([{ name: "other", opens: ["tcp/23"], for: 5000, oneTime }])
+        let shape = shapes[0]!
+        let people: readonly Knocker[] = [anna, bert]
+        /** By knocker and generation: the largest counter that opened. */
+        const opened = new Map<string, number>()
+        const old: { readonly who: Knocker; readonly counter: number; readonly hits: readonly Hit[] }[] = []
+        const counts = { opened: 0, honest: 0, replayed: 0, meanwhile: 0, gone: 0 }
+        const isIn = ({ name, generation }: Knocker) =>
+            people.some((one) => one.name === name && one.generation === generation)
+        const reload = () => {
+            people = people.map((one) => (random() % 4 === 0 ? { ...one, generation: one.generation + 1 } : one))
+            const there = random() % 4 === 0 ? people.filter((_, i) => i === random() % 2) : people
+            if (random() % 6 === 0) desk.take({ ...without, bundles: whole.bundles }, there)
+            if (random() % 2 === 0) shape = shapes[random() % shapes.length]!
+            desk.take(shape, there)
+            return there
+        }
+        await gateway.begin(people)
+        for (let step = 0; step < 160; step++) {
+            const source = `198.51.100.${step % 250}`
+            const who = people[random() % 2]!
+            const next = desk.upcoming(who.name)[0]?.sequences ?? []
+            const used = opened.get(`${who.name} ${who.generation}`) ?? -1
+            for (const { counter } of next) expect(counter).toBeGreaterThan(used)
+            const again = random() % 3 === 0 ? old[random() % old.length] : undefined
+            const fresh = next[random() % 2 === 0 ? 0 : random() % next.length]!
+            const sent = again ?? { who, ...fresh }
+            const key = `${sent.who.name} ${sent.who.generation}`
+            const before = opened.get(key) ?? -1
+            gate.said()
+            gate.knock(source, sent.hits.map(formatHit))
+            let there = people
+            const meanwhile = random() % 3 === 0
+            // Sometimes while the use is being kept, sometimes while sequences are being made, once or several times.
+            if (meanwhile) for (let times = 1 + (random() % 3); times > 0; times--) there = reload()
+            if (meanwhile && random() % 2 === 0) await new Promise(setImmediate)
+            await settled()
+            const lines = gate.said().filter((line) => line.includes(": open"))
+            expect(lines.length).toBeLessThan(2)
+            for (const line of lines) {
+                expect(line).toContain(`${source} (${sent.who.name}): open`)
+                expect([isIn(sent.who), there.some(({ name }) => name === sent.who.name)]).toEqual([true, true])
+                expect(sent.counter).toBeGreaterThan(before)
+                opened.set(key, sent.counter)
+                counts.opened++
+                if (meanwhile) counts.meanwhile++
+            }
+            if (again === undefined && !meanwhile) {
+                expect(lines).toHaveLength(1)
+                counts.honest++
+            }
+            if (again !== undefined) counts.replayed++
+            if (!isIn(sent.who)) counts.gone++
+            old.push(sent)
+            if (there.length < people.length) desk.take(shape, people)
+            await settled()
+        }
+        account(`reloads in the middle of knocks: ${JSON.stringify(counts)}`)
+        for (const [what, least] of [
+            ["honest", 30],
+            ["replayed", 30],
+            ["meanwhile", 1],
+            ["gone", 20],
+        ] as const)
+            expect(counts[what], what).toBeGreaterThan(least)
     })
 
     it("never offers again what was used in the middle of a reload that makes the same sequences anew", async () => {

@@ -42,11 +42,14 @@ describe("renderRules()", () => {
     })
 })
 
+/** As iptables-save prints it. */
+function save(mangle: readonly string[], filter: readonly string[]): string {
+    return ["# made by a program", "*mangle", ":PREROUTING ACCEPT [0:0]", ...mangle, "COMMIT", "*filter"]
+        .concat([":INPUT ACCEPT [1:2]", ...filter, "COMMIT", ""])
+        .join("\n")
+}
+
 describe("parseJumps()", () => {
-    const save = (mangle: readonly string[], filter: readonly string[]) =>
-        ["# made by a program", "*mangle", ":PREROUTING ACCEPT [0:0]", ...mangle, "COMMIT", "*filter"]
-            .concat([":INPUT ACCEPT [1:2]", ...filter, "COMMIT", ""])
-            .join("\n")
     const [lead, hide] = ["-A PREROUTING -j POSTERN-LEAD", "-A INPUT -j POSTERN-HIDE"]
 
     it.each([

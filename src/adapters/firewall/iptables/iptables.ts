@@ -115,11 +115,6 @@ export function iptablesFirewall(now: () => number = () => performance.now(), va
         ledger.note(elements, 0, at)
         return OK
     }
-    const list = () => {
-        const read = readGrants()
-        if (read.ok) return read.live
-        throw new Error(`iptables: the grants cannot be read: ${read.detail}`)
-    }
     const clear = (): FirewallResult => {
         const gone = first(
             FAMILIES.map(({ ending }) => () => {
@@ -159,7 +154,7 @@ export function iptablesFirewall(now: () => number = () => performance.now(), va
             clearInterval(timer)
         }
     }
-    return { name: "iptables", leads: () => leads, apply, grant, revoke, list, clear, watch }
+    return { name: "iptables", leads: () => leads, apply, grant, revoke, list: listGrants, clear, watch }
 }
 
 /** Does each in turn, up to the first that fails. */
@@ -173,6 +168,12 @@ function first(steps: readonly (() => FirewallResult)[]): FirewallResult {
 
 function hasOurs(rules: string): boolean {
     return /^:POSTERN-/m.test(rules)
+}
+
+function listGrants(): readonly LiveElement[] {
+    const read = readGrants()
+    if (read.ok) return read.live
+    throw new Error(`iptables: the grants cannot be read: ${read.detail}`)
 }
 
 type Refusal = Extract<FirewallResult, { ok: false }>

@@ -147,7 +147,12 @@ describe("sequences", () => {
         await enrolled()
         const args = ["knock", "gate", "--timeout", "1ms", "--retries", "6", "--json"]
         const { status, stdout, stderr } = await postern(args)
-        expect({ status, ...JSON.parse(stdout) }).toMatchObject({ status: 1, result: "not-opened", knocks: 7 })
+        expect({ status, ...JSON.parse(stdout) }).toMatchObject({
+            status: 1,
+            result: "not-opened",
+            knocks: 7,
+            why: expect.stringMatching(/^tcp\/\d+ of gate does not answer/),
+        })
         expect(stderr).toMatch(/warning: every sequence was sent before and did not open/)
         expect(device.gate.hits).toEqual([2, 2, 1, 1, 1])
         expect((await must(["fetch", "gate", "--json"])).stdout).toContain('"left":0,"tried":5')

@@ -119,12 +119,13 @@ function report(outcome: Outcome, job: Job, knock: Knock, options: RawOptions, t
     const none = outcome.result === "none-left" ? (knock.published?.whyNone() ?? null) : null
     const said = none?.said ?? resultText(outcome, knock.host, knock.wait)
     const code = none?.code ?? exitCode(outcome)
-    const why = code === EXIT.ok ? null : said[0]
+    const [lost] = outcome.result === "unreachable" ? outcome.lost : []
+    const why = code === EXIT.ok ? null : lost === undefined ? said[0] : lostText(lost)[0]
     if (options.json) terminal.out(JSON.stringify({ ...asJson(outcome, job, knock), why }))
     // A family without a way is no news while the other one works; everything else that was lost is.
-    for (const lost of outcome.lost)
-        if (code !== EXIT.ok || lost.code !== "unreachable")
-            terminal[code === EXIT.ok ? "warn" : "error"](...lostText(lost))
+    for (const one of outcome.lost)
+        if (code !== EXIT.ok || one.code !== "unreachable")
+            terminal[code === EXIT.ok ? "warn" : "error"](...lostText(one))
     if (code === EXIT.ok) {
         if (!options.json && !options.quiet) terminal.out(said[0])
     } else if (outcome.result === "interrupted") {

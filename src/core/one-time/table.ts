@@ -23,6 +23,8 @@ export class SequenceTable {
     /** The hits of each row; the first is 0 where no sequence is. */
     #codes: Uint32Array
     #heads: Int32Array
+    /** A bit for each head: is there a link? All of them fit where memory is near, and most look-ups end here. */
+    #filled: Uint32Array
     /** By link, which is row * (length - 1) + (length of the beginning - 2). */
     #next: Int32Array
     /** Rows that were never taken begin here; those given back, by how many were taken at once. */
@@ -35,6 +37,7 @@ export class SequenceTable {
         this.#codes = new Uint32Array(rows * length)
         this.#next = new Int32Array(rows * (length - 1))
         this.#heads = heads(rows * (length - 1))
+        this.#filled = new Uint32Array((this.#heads.length >>> 5) + 1)
     }
 
     /** So many rows that follow one another, for this owner, without sequences: the first of them. */
@@ -67,6 +70,7 @@ export class SequenceTable {
         this.#codes = grown(codes, new Uint32Array(room * length))
         this.#next = new Int32Array(room * (length - 1))
         this.#heads = heads(room * (length - 1))
+        this.#filled = new Uint32Array((this.#heads.length >>> 5) + 1)
         for (let row = 0; row < this.#end; row++) if (this.has(row)) this.#hang(row)
     }
 
@@ -92,8 +96,10 @@ export class SequenceTable {
         for (let length = 2; length <= this.length; length++) {
             const link = this.#link(row, length)
             const bucket = this.#bucket(this.#hash(row, length))
-            if (this.#heads[bucket] === link) this.#heads[bucket] = this.#next[link]!
-            else {
+            if (this.#heads[bucket] === link) {
+                this.#heads[bucket] = this.#next[link]!
+                if (this.#next[link] === NONE) this.#filled[bucket >>> 5]! &= ~(1 << (bucket & 31))
+            } else {
                 let before = this.#heads[bucket]!
                 while (this.#next[before] !== link) before = this.#next[before]!
                 this.#next[before] = this.#next[link]!
@@ -104,7 +110,9 @@ export class SequenceTable {
 
     /** A row that begins with the last `length` (2 or more) hits of this place; NONE: there is none. `hash`: these hits, folded. */
     find(hash: number, attempts: Attempts, place: number, length: number): number {
-        return this.#from(this.#heads[this.#bucket(hash)]!, attempts, place, length)
+        const bucket = this.#bucket(hash)
+        if ((this.#filled[bucket >>> 5]! & (1 << (bucket & 31))) === 0) return NONE
+        return this.#from(this.#heads[bucket]!, attempts, place, length)
     }
 
     /** Another such row, after this one. */
@@ -130,6 +138,7 @@ export class SequenceTable {
             const bucket = this.#bucket(this.#hash(row, length))
             this.#next[link] = this.#heads[bucket]!
             this.#heads[bucket] = link
+            this.#filled[bucket >>> 5]! |= 1 << (bucket & 31)
         }
     }
 

@@ -13,9 +13,8 @@ import { type Config, commandOf, type Door } from "./config/config.ts"
 import type { GrantGroup } from "./effect.ts"
 import { type Errand, type ErrandEvent, stepErrand } from "./errand.ts"
 import { codeOf, type HitCode, type Service } from "./knock/hit.ts"
-import { formatService } from "./knock/language.ts"
-import { type Address, networkOf } from "./net/address.ts"
-import type { GrantElement } from "./ruleset.ts"
+import { type Address, alone, networkOf } from "./net/address.ts"
+import { elementKey, type GrantElement } from "./ruleset.ts"
 
 /** The spec's: the part of the book that one source or one IPv6 /64 can have, and one IPv6 /48; four at least. */
 const SHARE = 16
@@ -200,9 +199,9 @@ export class Leases {
         const known = new Set<string>()
         for (const lease of this.all()) {
             if (!isOpen(lease)) continue
-            for (const service of lease.door.opens) known.add(keyOf(formatService(service), lease.source))
+            for (const service of lease.door.opens) known.add(elementKey(elementOf(lease, service)))
         }
-        return held.filter(({ service, source }) => !known.has(keyOf(formatService(service), source)))
+        return held.filter((element) => !known.has(elementKey(element)))
     }
 
     /** The doors that open this service. */
@@ -225,7 +224,7 @@ export class Leases {
             const ms = Math.max(due, this.#latest(lease, service)) - now
             if (ms <= 0) continue
             const elements = byTime.get(ms) ?? []
-            elements.push({ source: lease.source, service })
+            elements.push(elementOf(lease, service))
             byTime.set(ms, elements)
         }
         return [...byTime].map(([ms, elements]) => ({ ms, elements }))
@@ -240,6 +239,11 @@ export class Leases {
         }
         return latest
     }
+}
+
+/** The element of the kernel that lets a lease's source through to one of its door's services. */
+export function elementOf({ source }: Lease, service: Service): GrantElement {
+    return { source: alone(source), service, once: false }
 }
 
 /** Is a grant of this lease open? */

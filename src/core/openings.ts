@@ -6,9 +6,9 @@
 import { sameData } from "./config/changes.ts"
 import { type Config, commandOf, type Door } from "./config/config.ts"
 import type { Service } from "./knock/hit.ts"
-import { type Giver, isOpen, knockerOf, type Lease, Leases, sameService } from "./leases.ts"
+import { elementOf, type Giver, isOpen, knockerOf, type Lease, Leases, sameService } from "./leases.ts"
 import type { Tally } from "./metrics/tally.ts"
-import { type Address, contains, type Network } from "./net/address.ts"
+import { type Address, contains, containsNetwork, isAlone, type Network } from "./net/address.ts"
 import type { Outbox } from "./outbox.ts"
 import type { RefusalCode } from "./report.ts"
 import type { GrantElement } from "./ruleset.ts"
@@ -199,7 +199,7 @@ export class Openings {
     /** Elements of the kernel that no door has opened, as far as this door (or any) could and this network holds them. */
     orphans(held: readonly GrantElement[], door: Door | null, source: Network | null): readonly GrantElement[] {
         const fits = held.filter((element) => {
-            if (source !== null && !contains(source, element.source)) return false
+            if (source !== null && !containsNetwork(source, element.source)) return false
             return door === null || door.opens.some((service) => sameService(service, element.service))
         })
         return this.#leases.orphans(fits)
@@ -291,9 +291,9 @@ export class Openings {
         const orphans: GrantElement[] = []
         for (const { element, left } of grants) {
             const [door] = this.#leases.openers(element.service)
-            if (door === undefined) orphans.push(element)
+            if (door === undefined || !isAlone(element.source) || element.once) orphans.push(element)
             else {
-                const lease = this.#leases.take(door, element.source)
+                const lease = this.#leases.take(door, element.source.address)
                 // Another door of the last daemon may have opened it, or somebody by hand, who may have meant for good.
                 if (!isOpen(lease)) {
                     lease.since = this.#now
@@ -350,7 +350,7 @@ export class Openings {
             kept.some(({ elements }) => elements.some((element) => sameService(element.service, service)))
         const gone = lease.door.opens.filter((service) => !left(service))
         if (gone.length > 0) {
-            this.#outbox.act({ type: "revoke", elements: gone.map((service) => ({ source, service })) })
+            this.#outbox.act({ type: "revoke", elements: gone.map((service) => elementOf(lease, service)) })
         }
         if (kept.length > 0) this.#outbox.act({ type: "grant", lease: 0, source, groups: kept })
     }

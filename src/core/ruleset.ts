@@ -4,7 +4,8 @@
  */
 import type { Config } from "./config/config.ts"
 import { type Service, uniqueServices } from "./knock/hit.ts"
-import type { Address, Network } from "./net/address.ts"
+import { formatService } from "./knock/language.ts"
+import { formatSource, type Network } from "./net/address.ts"
 import type { Watching } from "./watch.ts"
 
 /** Everything but the grants. */
@@ -22,8 +23,16 @@ export type Ruleset = {
     readonly grants: number
 }
 
-/** One allowance in the kernel: this source may begin connections to this service. */
-export type GrantElement = { readonly source: Address; readonly service: Service }
+/**
+ * One allowance in the kernel: whoever is in `source` (mostly one address) may begin connections to this service.
+ * `once`: a single one, which uses it up.
+ */
+export type GrantElement = { readonly source: Network; readonly service: Service; readonly once: boolean }
+
+/** What tells elements apart: a source has one of each kind for a service, at most. */
+export function elementKey({ source, service, once }: GrantElement): string {
+    return `${formatSource(source)} ${formatService(service)}${once ? " once" : ""}`
+}
 
 /**
  * The ruleset for a configuration. `watch`: what the kernel passes up (nflog), or null. `held`: elements that are open

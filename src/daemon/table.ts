@@ -5,9 +5,8 @@
  */
 import { soonest } from "../core/agenda.ts"
 import type { GrantGroup } from "../core/effect.ts"
-import { formatService } from "../core/knock/language.ts"
 import { type Address, formatAddress } from "../core/net/address.ts"
-import type { GrantElement, Ruleset } from "../core/ruleset.ts"
+import { elementKey, type GrantElement, type Ruleset } from "../core/ruleset.ts"
 import { messageOf } from "../core/thrown.ts"
 import type { Firewall, FirewallResult } from "../ports/firewall.ts"
 import type { Teller } from "./told.ts"
@@ -107,7 +106,7 @@ export class Table {
             result = firewall.grant(elements, ms)
         }
         if (result.ok) {
-            for (const element of elements) this.#owed.delete(nameOf(element))
+            for (const element of elements) this.#owed.delete(elementKey(element))
             return true
         }
         this.#refusedUntil = now() + REFUSED_MS
@@ -121,7 +120,7 @@ export class Table {
         const result = firewall.revoke(elements)
         if (result.ok) return true
         teller.tell("error", `firewall: cannot revoke: ${result.detail}`)
-        for (const element of elements) this.#owed.set(nameOf(element), element)
+        for (const element of elements) this.#owed.set(elementKey(element), element)
         this.#askLater()
         return false
     }
@@ -191,8 +190,4 @@ export class Table {
         if (!result.ok) teller.tell("error", `firewall: ${result.detail}`)
         return quiet && result.ok
     }
-}
-
-function nameOf({ source, service }: GrantElement): string {
-    return `${formatAddress(source)} ${formatService(service)}`
 }

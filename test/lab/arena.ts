@@ -5,7 +5,7 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { parseElements } from "../../src/adapters/firewall/elements.ts"
-import { formatAddress } from "../../src/core/net/address.ts"
+import { formatSource } from "../../src/core/net/address.ts"
 import { type Lab, makeLab } from "./lab.ts"
 import { listenOn, type Outsider, startOutsider } from "./outside.ts"
 
@@ -95,7 +95,7 @@ function openSources({ gateway }: Lab<"knocker">): Map<string, number> {
         }
     }
     const live = parseElements(text.slice(text.indexOf("set open4")))
-    return new Map(live.map(({ element, left }) => [formatAddress(element.source), left]))
+    return new Map(live.map(({ element, left }) => [formatSource(element.source), left]))
 }
 
 /** Each source knocks once in its life: so one start at most, never without a stop, and one stop at most of each life. */

@@ -17,7 +17,7 @@ import { openDisk } from "../../src/adapters/system/disk.ts"
 import { readConfig } from "../../src/core/config/parse.ts"
 import { formatHit, parseHit } from "../../src/core/knock/language.ts"
 import { Meter } from "../../src/core/metrics/meter.ts"
-import { formatAddress } from "../../src/core/net/address.ts"
+import { formatSource } from "../../src/core/net/address.ts"
 import { Loop } from "../../src/daemon/loop.ts"
 import { OneTimeDesk } from "../../src/daemon/one-time/desk.ts"
 import * as make from "../../tools/vectors/bytes.ts"
@@ -78,7 +78,7 @@ const loop: Loop = new Loop(
         firewall: wrap("firewall", {
             ...firewall,
             grant: (...[elements, ms]: Parameters<typeof firewall.grant>) => {
-                say("grant", formatAddress(elements[0]!.source))
+                say("grant", formatSource(elements[0]!.source))
                 return firewall.grant(elements, ms)
             },
         }),

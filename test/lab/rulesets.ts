@@ -13,7 +13,7 @@ export function address(text: string): Address {
     return parsed
 }
 
-function network(text: string): Network {
+export function network(text: string): Network {
     const parsed = parseNetwork(text)
     if (parsed === null) throw new Error(`not a network: ${text}`)
     return parsed
@@ -24,9 +24,9 @@ function service(text: string): Service {
     return must(parseService(text))
 }
 
-/** `192.0.2.7`, `tcp/22`. */
-export function element(source: string, what: string): GrantElement {
-    return { source: address(source), service: service(what) }
+/** `192.0.2.7` or `192.0.2.0/24`, `tcp/22`. */
+export function element(source: string, what: string, once = false): GrantElement {
+    return { source: network(source), service: service(what), once }
 }
 
 /** `192.0.2.0/24 tcp/22`. */

@@ -2,7 +2,7 @@
  * Grants as changes to set elements, pure. `any4`, `any6` hold the source alone, `open4`, `open6` source . protocol .
  * port. An element of `any` opens nothing by itself; it lives as long as the longest of its source's grants.
  */
-import { isIPv4 } from "../../core/net/address.ts"
+import { type Address, isIPv4 } from "../../core/net/address.ts"
 import { TCP, UDP } from "../../core/net/packet.ts"
 import type { GrantElement } from "../../core/ruleset.ts"
 import type { ElementChange, ElementKey } from "../system/nftables-elements.ts"
@@ -54,18 +54,18 @@ function anyChanges({ source, ms }: SourceTime): ElementChange[] {
 }
 
 function anyKey({ source }: Pick<SourceTime, "source">): ElementKey {
-    return { set: `any${familyOf(source)}`, key: addressBytes(source) }
+    return { set: `any${familyOf(source)}`, key: addressBytes(source.address) }
 }
 
 function openKey({ source, service }: GrantElement): ElementKey {
-    const address = addressBytes(source)
+    const address = addressBytes(source.address)
     const { protocol, port } = service
     // Each part of a concatenation fills whole registers of four bytes.
     const rest = [protocol === "tcp" ? TCP : UDP, 0, 0, 0, port >> 8, port & 0xff, 0, 0]
     return { set: `open${familyOf(source)}`, key: Uint8Array.of(...address, ...rest) }
 }
 
-function addressBytes(address: GrantElement["source"]): Uint8Array {
+function addressBytes(address: Address): Uint8Array {
     const words = isIPv4(address) ? [address[3]] : address
     return Uint8Array.from(words.flatMap((word) => [word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255]))
 }

@@ -1,14 +1,14 @@
 /** Set elements and times as nftables writes them: both directions, pure. */
-import { codeOf, type HitCode, type Service } from "../../core/knock/hit.ts"
+import type { Service } from "../../core/knock/hit.ts"
 import { formatDuration, UNITS } from "../../core/knock/language.ts"
-import { type Address, formatAddress, isIPv4, parseAddress } from "../../core/net/address.ts"
+import { alone, formatAddress, isIPv4, type Network, parseAddress } from "../../core/net/address.ts"
 import type { GrantElement } from "../../core/ruleset.ts"
 
 /** A grant in the kernel with the time it has left, in milliseconds; Infinity for one without an end. */
 export type LiveElement = { readonly element: GrantElement; readonly left: number }
 
 /** How long a source's element of `any` must live, in milliseconds; 0: not at all, Infinity: for ever. */
-export type SourceTime = { readonly source: Address; readonly ms: number }
+export type SourceTime = { readonly source: Network; readonly ms: number }
 
 /**
  * Kernels count in ticks of up to 10 ms, and older ones round less than a tick down to 0, which means for ever.
@@ -16,24 +16,19 @@ export type SourceTime = { readonly source: Address; readonly ms: number }
  */
 export const SHORTEST = 20
 
-/** `4` or `6`: the ending of the set's name for this address. */
-export function familyOf(address: Address): "4" | "6" {
+/** `4` or `6`: the ending of the set's name for this source. */
+export function familyOf({ address }: Network): "4" | "6" {
     return isIPv4(address) ? "4" : "6"
 }
 
 /** An element of `open4` or `open6`: `192.0.2.7 . tcp . 22`. */
 export function formatElement({ source, service }: GrantElement): string {
-    return `${formatAddress(source)} . ${formatService(service)}`
+    return `${formatAddress(source.address)} . ${formatService(service)}`
 }
 
 /** `tcp . 22`. */
 export function formatService({ protocol, port }: Service): string {
     return `${protocol} . ${port}`
-}
-
-/** The code of an element's service, by which equal services are found. */
-export function serviceCode(element: GrantElement): HitCode {
-    return codeOf(element.service)
 }
 
 /**
@@ -63,15 +58,15 @@ export function parseElements(output: string): LiveElement[] {
     const plain = output.replaceAll(/"[^"]*"/g, "")
     const found: LiveElement[] = []
     for (const [, address, protocol, port, times] of plain.matchAll(ELEMENT)) {
-        const source = parseAddress(address!)
+        const from = parseAddress(address!)
         const service = {
             protocol: protocol === "6" || protocol === "tcp" ? "tcp" : "udp",
             port: Number(port),
         } as const
         const expires = /expires (\w+)/.exec(times!)
         const left = expires === null ? Number.POSITIVE_INFINITY : parseTime(expires[1]!)
-        if (source !== null && left !== null && service.port <= 65535)
-            found.push({ element: { source, service }, left })
+        if (from !== null && left !== null && service.port <= 65535)
+            found.push({ element: { source: alone(from), service, once: false }, left })
     }
     return found
 }

@@ -4,14 +4,13 @@
  * kernel each time would cost as much as the grant itself; so what others put into the sets while we run can lose its
  * source's element when we change that source. Bounded by the grant sets: what has ended is swept.
  */
-import type { HitCode } from "../../core/knock/hit.ts"
-import { type Address, formatAddress } from "../../core/net/address.ts"
-import type { GrantElement } from "../../core/ruleset.ts"
-import { type LiveElement, type SourceTime, serviceCode } from "./elements.ts"
+import { formatSource, type Network } from "../../core/net/address.ts"
+import { elementKey, type GrantElement } from "../../core/ruleset.ts"
+import type { LiveElement, SourceTime } from "./elements.ts"
 
-type Entry = { readonly source: Address; readonly deadlines: Map<HitCode, number> }
+type Entry = { readonly source: Network; readonly deadlines: Map<string, number> }
 
-/** Deadlines by source and service. Times are milliseconds; `now` is monotonic. */
+/** Deadlines by source and element. Times are milliseconds; `now` is monotonic. */
 export class Ledger {
     #entries = new Map<string, Entry>()
     #sweepAt = 64
@@ -27,10 +26,10 @@ export class Ledger {
         const times = new Map<string, SourceTime>()
         const changed = new Set(elements.map(elementKey))
         for (const { source } of elements) {
-            const key = formatAddress(source)
+            const key = formatSource(source)
             let longest = ms
-            for (const [code, deadline] of this.#entries.get(key)?.deadlines ?? []) {
-                if (!changed.has(`${key} ${code}`)) longest = Math.max(longest, deadline - now)
+            for (const [other, deadline] of this.#entries.get(key)?.deadlines ?? []) {
+                if (!changed.has(other)) longest = Math.max(longest, deadline - now)
             }
             times.set(key, { source, ms: longest })
         }
@@ -45,26 +44,22 @@ export class Ledger {
 
     /** Has this element been let through, and not ended yet? */
     holds(element: GrantElement, now: number): boolean {
-        const entry = this.#entries.get(formatAddress(element.source))
-        return (entry?.deadlines.get(serviceCode(element)) ?? 0) > now
+        const entry = this.#entries.get(formatSource(element.source))
+        return (entry?.deadlines.get(elementKey(element)) ?? 0) > now
     }
 
     #set(element: GrantElement, deadline: number): void {
-        const key = formatAddress(element.source)
+        const key = formatSource(element.source)
         const entry = this.#entries.get(key) ?? { source: element.source, deadlines: new Map() }
-        entry.deadlines.set(serviceCode(element), deadline)
+        entry.deadlines.set(elementKey(element), deadline)
         this.#entries.set(key, entry)
     }
 
     #sweep(now: number): void {
         for (const [key, { deadlines }] of this.#entries) {
-            for (const [code, deadline] of deadlines) if (deadline <= now) deadlines.delete(code)
+            for (const [one, deadline] of deadlines) if (deadline <= now) deadlines.delete(one)
             if (deadlines.size === 0) this.#entries.delete(key)
         }
         this.#sweepAt = Math.max(64, this.#entries.size * 2)
     }
-}
-
-function elementKey(element: GrantElement): string {
-    return `${formatAddress(element.source)} ${serviceCode(element)}`
 }

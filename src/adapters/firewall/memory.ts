@@ -1,7 +1,7 @@
 /** A model of the firewall, with the clock passed in: what the kernel would hold, and nothing that filters. */
-import type { GrantElement, Ruleset } from "../../core/ruleset.ts"
+import { elementKey, type GrantElement, type Ruleset } from "../../core/ruleset.ts"
 import type { Firewall, FirewallResult } from "../../ports/firewall.ts"
-import { familyOf, formatElement } from "./elements.ts"
+import { familyOf } from "./elements.ts"
 
 /** The model, and what a test may look at and break. */
 export type MemoryFirewall = Firewall & {
@@ -38,19 +38,19 @@ export function memoryFirewall(now: () => number): MemoryFirewall {
             if (elements.length === 0) return { ok: true }
             if (wanted === null) return noTable
             sweep()
-            const added = elements.filter((element) => !grants.has(formatElement(element)))
+            const added = elements.filter((element) => !grants.has(elementKey(element)))
             for (const family of ["4", "6"]) {
                 const count = (all: readonly GrantElement[]) => all.filter((e) => familyOf(e.source) === family).length
                 const live = [...grants.values()].map(({ element }) => element)
                 if (count(added) > 0 && count(live) + count(added) > wanted.grants)
                     return { ok: false, code: "full", detail: "Too many open files in system" }
             }
-            for (const element of elements) grants.set(formatElement(element), { element, deadline: now() + ms })
+            for (const element of elements) grants.set(elementKey(element), { element, deadline: now() + ms })
             return { ok: true }
         },
         revoke(elements) {
             if (broken) return broken
-            for (const element of elements) grants.delete(formatElement(element))
+            for (const element of elements) grants.delete(elementKey(element))
             return { ok: true }
         },
         list() {

@@ -31,7 +31,7 @@ export function renderRebuild(wanted: Ruleset, live: readonly LiveElement[], mea
     const lines: string[] = []
     for (const { element, left } of live) {
         const family = familyOf(element.source)
-        const any = `any${family} { ${formatAddress(element.source)}`
+        const any = `any${family} { ${formatAddress(element.source.address)}`
         longest.set(any, Math.max(longest.get(any) ?? 0, left))
         lines.push(`add element ${TABLE} open${family} { ${formatElement(element)}${timeoutOf(left)} }`)
     }

@@ -58,6 +58,21 @@ export function parseNetwork(text: string): Network | null {
     return address.every((word, i) => (word & ~wordMask(network.bits, i)) >>> 0 === 0) ? network : null
 }
 
+/** The network of this address alone. */
+export function alone(address: Address): Network {
+    return { address, bits: 128 }
+}
+
+/** Is this a network of one address? */
+export function isAlone({ bits }: Network): boolean {
+    return bits === 128
+}
+
+/** A source as people write it: the address, or the network with its prefix length. */
+export function formatSource(source: Network): string {
+    return isAlone(source) ? formatAddress(source.address) : formatNetwork(source)
+}
+
 /** The text of a network, always with its prefix length. */
 export function formatNetwork(network: Network): string {
     return `${formatAddress(network.address)}/${isIPv4Network(network) ? network.bits - 96 : network.bits}`
@@ -67,6 +82,11 @@ export function formatNetwork(network: Network): string {
 export function contains(network: Network, address: Address): boolean {
     if (isIPv4Network(network) !== isIPv4(address)) return false
     return address.every((word, i) => ((word ^ network.address[i]!) & wordMask(network.bits, i)) === 0)
+}
+
+/** Is each address of the second network one of the first? Of two families: never. */
+export function containsNetwork(network: Network, inner: Network): boolean {
+    return inner.bits >= network.bits && contains(network, inner.address)
 }
 
 /** Are these the same address? */

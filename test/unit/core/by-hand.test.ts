@@ -35,7 +35,7 @@ const revoke = (world: World, index: number | null, network: string | null, uid 
 const element = (source: string, service: string): GrantElement => {
     const read = parseService(service)
     if (!read.ok) throw new Error(service)
-    return { source: parseAddress(source)!, service: read.value }
+    return { source: parseNetwork(source)!, service: read.value, once: false }
 }
 const leases = (world: World) =>
     world.engine.facts().leases.map(({ source, giver, since }) => `${formatAddress(source)} ${giver.by} ${since}`)

@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { parseAddress } from "../../../src/core/net/address.ts"
+import { parseAddress, parseNetwork } from "../../../src/core/net/address.ts"
 import { ACK, FIN, SYN } from "../../../src/core/net/packet.ts"
 import { config, World } from "./world.ts"
 
@@ -224,9 +224,9 @@ describe("Engine", () => {
     it("keeps grants found in the kernel and takes those of no door back", () => {
         const world = new World(config([ssh]))
         world.kernel.set("192.0.2.7 tcp/22", 5000).set("192.0.2.7 tcp/23", 5000)
-        const source = parseAddress("192.0.2.7")!
+        const source = parseNetwork("192.0.2.7")!
         const grants = [22, 23].map((port) => ({
-            element: { source, service: { protocol: "tcp", port } as const },
+            element: { source, service: { protocol: "tcp", port } as const, once: false },
             left: 5000,
         }))
         world.perform(world.engine.step({ type: "found", grants }, 0))
@@ -239,13 +239,13 @@ describe("Engine", () => {
     it("lets nobody into more than was found in the kernel, when the firewall was emptied after a restart", () => {
         const both = { name: "both", opens: ["tcp/22", "tcp/80"], hits: ["1", "2"] }
         const world = new World(config([both, ssh, { name: "web", opens: ["tcp/443"], hits: ["3", "4"] }]))
-        const source = parseAddress("192.0.2.7")!
+        const source = parseNetwork("192.0.2.7")!
         const grants = [22, 443].map((port) => ({
-            element: { source, service: { protocol: "tcp", port } as const },
+            element: { source, service: { protocol: "tcp", port } as const, once: false },
             left: 5000,
         }))
         // Put in by hand, without an end: not ours to remember, or to end.
-        const forGood = { element: { ...grants[1]!.element, source: parseAddress("192.0.2.8")! }, left: Infinity }
+        const forGood = { element: { ...grants[1]!.element, source: parseNetwork("192.0.2.8")! }, left: Infinity }
         expect(world.engine.step({ type: "found", grants: [...grants, forGood] }, 0)).toEqual([])
         expect(world.engine.facts().leases).toHaveLength(2)
         world.perform(world.engine.step({ type: "lost" }, 0))

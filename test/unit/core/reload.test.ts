@@ -1,7 +1,7 @@
 /** An engine that takes over from another: what stays, what ends, and that nothing opens by it. */
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { parseAddress } from "../../../src/core/net/address.ts"
+import { parseAddress, parseNetwork } from "../../../src/core/net/address.ts"
 import { config, World } from "./world.ts"
 
 const HITS = ["7000", "8000:udp", "9000"]
@@ -138,7 +138,7 @@ describe("Engine.succeed(), grants", () => {
     it("keeps who was let in by hand or found, whatever `sources` says", () => {
         const world = new World(config([ssh]))
         grant(world, "ssh", me, 60_000)
-        const element = { source: parseAddress(other)!, service: { protocol: "tcp", port: 22 } } as const
+        const element = { source: parseNetwork(other)!, service: { protocol: "tcp", port: 22 }, once: false } as const
         world.kernel.set(`${other} tcp/22`, 60_000)
         world.perform(world.engine.step({ type: "found", grants: [{ element, left: 60_000 }] }, 0))
         world.reload(config([{ ...ssh, sources: ["198.51.100.0/24"] }]))

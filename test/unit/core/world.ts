@@ -6,12 +6,13 @@ import type { Command, Config, Door, Gateway, KnockdManner, Sequence } from "../
 import { GATEWAY } from "../../../src/core/config/defaults.ts"
 import type { Effect } from "../../../src/core/effect.ts"
 import { Engine } from "../../../src/core/engine.ts"
-import { formatService, parseHit, parseService } from "../../../src/core/knock/language.ts"
+import { parseHit, parseService } from "../../../src/core/knock/language.ts"
 import { Tally } from "../../../src/core/metrics/tally.ts"
-import { type Address, formatAddress, parseAddress, parseNetwork } from "../../../src/core/net/address.ts"
+import { formatAddress, parseAddress, parseNetwork } from "../../../src/core/net/address.ts"
 import { ACK, ICMP, Packet, SYN, TCP, UDP } from "../../../src/core/net/packet.ts"
 import { OneTimeBook } from "../../../src/core/one-time/book.ts"
 import type { EngineReport } from "../../../src/core/report.ts"
+import { elementKey } from "../../../src/core/ruleset.ts"
 
 type CommandText = Omit<Command, "shell"> & { readonly shell?: boolean }
 type DoorText = Partial<Omit<Door, "sequence" | "opens" | "sources" | "always" | "command" | "command6">> & {
@@ -210,11 +211,11 @@ export class World {
                 : ({ ...claim, type: "unclaimed", code: "used" } as const)
             this.perform(this.engine.step(event, this.now))
         } else if (effect.type === "revoke") {
-            for (const e of effect.elements) this.kernel.delete(key(e))
+            for (const e of effect.elements) this.kernel.delete(elementKey(e))
         } else {
             if (this.firewallWorks) {
                 for (const { elements, ms } of effect.groups) {
-                    for (const e of elements) this.kernel.set(key(e), this.now + ms)
+                    for (const e of elements) this.kernel.set(elementKey(e), this.now + ms)
                 }
             }
             const { lease } = effect
@@ -229,6 +230,3 @@ export class World {
         }
     }
 }
-
-const key = (e: { source: Address; service: Parameters<typeof formatService>[0] }) =>
-    `${formatAddress(e.source)} ${formatService(e.service)}`

@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest"
 import { grantChanges, revocation, take } from "../../../src/adapters/firewall/changes.ts"
 import { type ElementChange, encodeBatch } from "../../../src/adapters/system/nftables-elements.ts"
-import { address, element } from "../../lab/rulesets.ts"
+import { element, network } from "../../lab/rulesets.ts"
 
 const short = (changes: readonly ElementChange[]) =>
     changes.map(({ set, key, ms }) => `${set} ${Buffer.from(key).toString("hex")} ${ms}`)
 
 describe("grantChanges()", () => {
     it("adds, deletes and adds with the time, so that renewing works on every kernel", () => {
-        const sources = [{ source: address("192.0.2.7"), ms: 60_000 }]
+        const sources = [{ source: network("192.0.2.7"), ms: 60_000 }]
         expect(short(grantChanges([element("192.0.2.7", "tcp/22")], 1500, sources))).toEqual([
             "open4 c00002070600000000160000 null",
             "open4 c00002070600000000160000 0",
@@ -20,7 +20,7 @@ describe("grantChanges()", () => {
     })
 
     it("uses the IPv6 sets for IPv6, and no time that a kernel could round to for ever", () => {
-        const sources = [{ source: address("2001:db8::7"), ms: 1 }]
+        const sources = [{ source: network("2001:db8::7"), ms: 1 }]
         expect(
             short(grantChanges([element("2001:db8::7", "udp/53")], 1, sources)).filter((s) => s.endsWith(" 20")),
         ).toEqual([
@@ -30,7 +30,7 @@ describe("grantChanges()", () => {
     })
 
     it("keeps a source for ever if one of its grants was put there by hand without an end", () => {
-        const sources = [{ source: address("192.0.2.7"), ms: Number.POSITIVE_INFINITY }]
+        const sources = [{ source: network("192.0.2.7"), ms: Number.POSITIVE_INFINITY }]
         expect(short(grantChanges([], 1500, sources)).at(-1)).toBe("any4 c0000207 null")
     })
 
@@ -42,9 +42,9 @@ describe("grantChanges()", () => {
 describe("revocation()", () => {
     it("names who must be gone, and keeps the source while another grant of it lives", () => {
         const sources = [
-            { source: address("192.0.2.7"), ms: 0 },
-            { source: address("192.0.2.8"), ms: 2000 },
-            { source: address("192.0.2.9"), ms: Number.POSITIVE_INFINITY },
+            { source: network("192.0.2.7"), ms: 0 },
+            { source: network("192.0.2.8"), ms: 2000 },
+            { source: network("192.0.2.9"), ms: Number.POSITIVE_INFINITY },
         ]
         const { gone, kept } = revocation([element("192.0.2.7", "tcp/22")], sources)
         expect(short(gone.flatMap(take))).toEqual([

@@ -1,12 +1,11 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { formatElement } from "../../../src/adapters/firewall/elements.ts"
 import { Ledger } from "../../../src/adapters/firewall/ledger.ts"
-import { sameAddress } from "../../../src/core/net/address.ts"
-import type { GrantElement } from "../../../src/core/ruleset.ts"
-import { address, element } from "../../lab/rulesets.ts"
+import { formatSource } from "../../../src/core/net/address.ts"
+import { elementKey, type GrantElement } from "../../../src/core/ruleset.ts"
+import { element, network } from "../../lab/rulesets.ts"
 
-const SOURCE = address("192.0.2.7")
+const SOURCE = network("192.0.2.7")
 const [SSH, WEB] = [element("192.0.2.7", "tcp/22"), element("192.0.2.7", "tcp/80")]
 
 describe("Ledger", () => {
@@ -54,9 +53,11 @@ describe("Ledger", () => {
                 for (const { elements, ms, gap } of acts) {
                     now += gap
                     const after = new Map(twin)
-                    for (const one of elements) after.set(formatElement(one), { element: one, deadline: now + ms })
+                    for (const one of elements) after.set(elementKey(one), { element: one, deadline: now + ms })
                     for (const { source, ms: time } of ledger.sources(elements, ms, now)) {
-                        const those = [...after.values()].filter(({ element: e }) => sameAddress(e.source, source))
+                        const those = [...after.values()].filter(
+                            ({ element: e }) => formatSource(e.source) === formatSource(source),
+                        )
                         const longest = Math.max(...those.map(({ deadline }) => deadline - now))
                         expect(time).toBe(Math.max(0, longest))
                         if (time > ms) kept++

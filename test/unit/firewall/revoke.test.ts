@@ -3,12 +3,12 @@ import { revocation } from "../../../src/adapters/firewall/changes.ts"
 import { revokeElements } from "../../../src/adapters/firewall/revoke.ts"
 import { ENFILE, ENOENT } from "../../../src/adapters/system/errno.ts"
 import type { ElementChange, ElementKey } from "../../../src/adapters/system/nftables-elements.ts"
-import { address, element } from "../../lab/rulesets.ts"
+import { element, network } from "../../lab/rulesets.ts"
 
 const idOf = ({ set, key }: ElementKey) => `${set} ${Buffer.from(key).toString("hex")}`
 const [A, B] = [element("192.0.2.7", "tcp/22"), element("192.0.2.8", "tcp/22")]
-const ends = (...hosts: readonly number[]) => hosts.map((host) => ({ source: address(`192.0.2.${host}`), ms: 0 }))
-const stays = (host: number) => ({ source: address(`192.0.2.${host}`), ms: 2000 })
+const ends = (...hosts: readonly number[]) => hosts.map((host) => ({ source: network(`192.0.2.${host}`), ms: 0 }))
+const stays = (host: number) => ({ source: network(`192.0.2.${host}`), ms: 2000 })
 const BOTH = revocation([A, B], ends(7, 8))
 const ALL = BOTH.gone.map(idOf)
 

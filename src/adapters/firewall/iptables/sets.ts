@@ -3,8 +3,9 @@
  * counts their timeouts in whole seconds, so a grant ends up to a second late, and never early.
  */
 import {
-    formatAddress,
+    alone,
     formatNetwork,
+    formatSource,
     isIPv4,
     isIPv4Network,
     type Network,
@@ -47,7 +48,7 @@ export function renderGrantSets(size: number): string {
 export function renderResize(size: number, live: readonly LiveElement[], there: ReadonlySet<string>): string {
     const longest = new Map<string, { readonly source: GrantElement["source"]; readonly ms: number }>()
     for (const { element, left } of live) {
-        const key = formatAddress(element.source)
+        const key = formatSource(element.source)
         longest.set(key, { source: element.source, ms: Math.max(longest.get(key)?.ms ?? 0, left) })
     }
     return lines(
@@ -112,9 +113,7 @@ export function renderRevoke(elements: readonly GrantElement[], sources: readonl
         ...elements.map((one) => `del ${setName("open", endingOf(one.source))} ${openKey(one)} -exist`),
         ...sources.map((one) => {
             const set = setName("any", endingOf(one.source))
-            return one.ms > 0
-                ? `add ${set} ${anyElement(one)} -exist`
-                : `del ${set} ${formatAddress(one.source)} -exist`
+            return one.ms > 0 ? `add ${set} ${anyElement(one)} -exist` : `del ${set} ${formatSource(one.source)} -exist`
         }),
     ])
 }
@@ -125,11 +124,11 @@ export function parseSaved(output: string): { readonly live: readonly LiveElemen
     if (size === null) return null
     const live: LiveElement[] = []
     for (const [, address, protocol, port, seconds] of output.matchAll(ELEMENT)) {
-        const source = parseAddress(address!)
-        if (source === null) continue
+        const from = parseAddress(address!)
+        if (from === null) continue
         const service = { protocol: protocol === "tcp" ? "tcp" : "udp", port: Number(port) } as const
         const left = seconds === undefined || seconds === "0" ? Number.POSITIVE_INFINITY : Number(seconds) * 1000
-        live.push({ element: { source, service }, left })
+        live.push({ element: { source: alone(from), service, once: false }, left })
     }
     return { live, size: Number(size[1]) }
 }
@@ -165,7 +164,7 @@ function room(elements: readonly string[]): number {
 }
 
 function anyElement({ source, ms }: SourceTime): string {
-    return `${formatAddress(source)} timeout ${secondsOf(ms)}`
+    return `${formatSource(source)} timeout ${secondsOf(ms)}`
 }
 
 function openElement(element: GrantElement, ms: number): string {
@@ -173,7 +172,7 @@ function openElement(element: GrantElement, ms: number): string {
 }
 
 function openKey({ source, service }: GrantElement): string {
-    return `${formatAddress(source)},${service.protocol}:${service.port}`
+    return `${formatSource(source)},${service.protocol}:${service.port}`
 }
 
 /** 0 is for ever, which whoever wrote such an element by hand has meant. */
@@ -182,7 +181,7 @@ function secondsOf(ms: number): number {
 }
 
 function endingOf(source: GrantElement["source"]): "4" | "6" {
-    return isIPv4(source) ? "4" : "6"
+    return isIPv4(source.address) ? "4" : "6"
 }
 
 function lines(all: readonly string[]): string {

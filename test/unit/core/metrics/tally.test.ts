@@ -63,7 +63,8 @@ describe("Engine", () => {
         world.knock("192.0.2.8", HITS)
         expect(count(world)).toMatchObject({ knocks: 4, opened: 1, refused: { source: 1, firewall: 1, grants: 1 } })
         const other = new World(config([ssh]))
-        const element = { source: [0, 0, 0xffff, 7] as const, service: { protocol: "tcp", port: 22 } as const }
+        const source = { address: [0, 0, 0xffff, 7], bits: 128 } as const
+        const element = { source, service: { protocol: "tcp", port: 22 } as const, once: false }
         other.perform(other.engine.step({ type: "found", grants: [{ element, left: 1000 }] }, 0))
         expect(count(other)).toMatchObject({ found: 1, opened: 0 })
     })

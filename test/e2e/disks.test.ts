@@ -136,11 +136,12 @@ describe("a full disk", () => {
 
     it("does not matter until the journal is full; then doors open without programs, and all is well again with room", async () => {
         const disk = await mount(4 << 20)
-        // A journal with room for a few notes more.
+        // A journal with room for a few notes more, and none on the disk for the next one.
         await use(disk.path(), async (store) => {
-            for (let i = 0; i < BLOCKS - 12; i++) await store.claim(`id-${i}`, LATER, LATER)
+            await store.claim("id-0", LATER, LATER)
+            disk.fill(0)
+            for (let i = 1; i < BLOCKS - 12; i++) await store.claim(`id-${i}`, LATER, LATER)
         })
-        disk.fill(0)
         const daemon = await start(door(), disk)
         await comeIn("10.99.0.1", daemon)
         expect(await eventually(() => ran().includes("stop 10.99.0.1"))).toBe(true)

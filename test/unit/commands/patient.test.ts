@@ -48,8 +48,8 @@ describe("patient()", () => {
     })
 
     it("ends what waits for its next try, once, and kills what runs", async () => {
-        const { start, killed } = short(Number.POSITIVE_INFINITY)
-        const ended = vi.fn()
+        const { start } = short(Number.POSITIVE_INFINITY)
+        const [ended, killed] = [vi.fn(), vi.fn()]
         const late = new Promise((resolve) => {
             const running = start(job({ late: () => setImmediate(resolve) }), ended)
             void Promise.resolve()

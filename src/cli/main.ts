@@ -6,6 +6,7 @@ import { printable } from "../voice/printable.ts"
 import { endWithReader, processTerminal } from "../voice/terminal.ts"
 import { bundle } from "./commands/bundle.ts"
 import { check } from "./commands/check.ts"
+import { doctor } from "./commands/doctor.ts"
 import { enroll } from "./commands/enroll.ts"
 import { fetch } from "./commands/fetch.ts"
 import { grant } from "./commands/grant.ts"
@@ -61,6 +62,7 @@ export async function main(args: readonly string[], extra: readonly CliCommand[]
         lead,
         state,
         check,
+        doctor,
         importing,
         user,
         bundle,

@@ -8,6 +8,7 @@ import { KNOCK_NOTES } from "../../src/cli/texts/knock-help.ts"
 import { fixedSettings } from "../../src/core/config/changes.ts"
 import { GATEWAY } from "../../src/core/config/defaults.ts"
 import { KEYS } from "../../src/core/config/schema.ts"
+import { CATALOGUE } from "../../src/core/doctor/catalogue.ts"
 import { parseProfile } from "../../src/core/knock/profile.ts"
 import { parseAddress } from "../../src/core/net/address.ts"
 import type { Report } from "../../src/core/report.ts"
@@ -126,6 +127,16 @@ describe("the manual pages", () => {
     })
 })
 
+describe("postern-doctor(1)", () => {
+    it("has a row for every finding, with its severities, and no other", () => {
+        const rows = [...section(read("docs/postern-doctor.1.md"), "## What it finds").matchAll(/^\| `.*$/gm)]
+        const table = Object.entries(CATALOGUE).map(
+            ([code, { severities, summary }]) => `| \`${code}\` | ${severities.join(", ")} | ${summary} |`,
+        )
+        expect(rows.map(([row]) => row)).toEqual(table)
+    })
+})
+
 describe("postern-reload(1)", () => {
     it("names every setting that a reload cannot change", () => {
         const other = {
@@ -150,7 +161,7 @@ describe("every example", () => {
         let seen = 0
         for (const page of PAGES) {
             for (const [, command, rest] of read(page).matchAll(
-                /\bpostern (run|web|status|watch|metrics|log|grant|revoke|reload|state|check|keygen|enroll|fetch|user|bundle|lead|knockd|knock-compat|knock|[a-z]+ -)([^\n`|;&)"]*)/g,
+                /\bpostern (run|web|status|watch|metrics|log|grant|revoke|reload|state|check|doctor|keygen|enroll|fetch|user|bundle|lead|knockd|knock-compat|knock|[a-z]+ -)([^\n`|;&)"]*)/g,
             )) {
                 expect(commands, `${page}: postern ${command}`).toContain(command)
                 const known = helpOptions(command).flatMap((names) => names.split(" "))

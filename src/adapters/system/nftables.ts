@@ -14,6 +14,8 @@ export type Nftables = {
     readonly run: (commands: string) => NftAnswer
     /** Runs list commands and gives their answer as JSON text (libnftables-json(5)); `terse` leaves set elements out. */
     readonly json: (commands: string, terse?: boolean) => NftAnswer
+    /** As `run`, up to the moment at which it would be done: the kernel says whether it could, and nothing changes. */
+    readonly rehearse: (commands: string) => NftAnswer
     /** Frees the library's memory and its socket. Can be called twice. */
     readonly close: () => void
 }
@@ -29,6 +31,7 @@ type Library = {
     readonly bufferOutput: (context: unknown) => number
     readonly bufferErrors: (context: unknown) => number
     readonly setFlags: (context: unknown, flags: number) => void
+    readonly setDryRun: (context: unknown, dry: boolean) => void
     readonly run: (context: unknown, commands: string) => number
     readonly output: (context: unknown) => string | null
     readonly errors: (context: unknown) => string | null
@@ -39,7 +42,7 @@ let library: Library | undefined
 /** Opens nftables. Throws if the library is missing, with what to install. */
 export function openNftables(): Nftables {
     library ??= loadLibrary()
-    const { open, free, bufferOutput, bufferErrors, setFlags, run, output, errors } = library
+    const { open, free, bufferOutput, bufferErrors, setFlags, setDryRun, run, output, errors } = library
     let context: unknown = open(0)
     if (context === null) throw new Error("libnftables: no context: out of memory, or no netlink in this kernel")
     keepFromChildren()
@@ -57,6 +60,14 @@ export function openNftables(): Nftables {
     return {
         run: (commands) => answer(commands, NUMERIC_PROTOCOL),
         json: (commands, terse = false) => answer(commands, JSON_OUTPUT | (terse ? TERSE : 0)),
+        rehearse(commands) {
+            setDryRun(context, true)
+            try {
+                return answer(commands, NUMERIC_PROTOCOL)
+            } finally {
+                setDryRun(context, false)
+            }
+        },
         close() {
             if (context !== null) free(context)
             context = null
@@ -80,6 +91,7 @@ function loadLibrary(): Library {
         bufferOutput: call("int nft_ctx_buffer_output(void *ctx)"),
         bufferErrors: call("int nft_ctx_buffer_error(void *ctx)"),
         setFlags: call("void nft_ctx_output_set_flags(void *ctx, unsigned int flags)"),
+        setDryRun: call("void nft_ctx_set_dry_run(void *ctx, bool dry)"),
         run: call("int nft_run_cmd_from_buffer(void *ctx, const char *buf)"),
         output: call("const char *nft_ctx_get_output_buffer(void *ctx)"),
         errors: call("const char *nft_ctx_get_error_buffer(void *ctx)"),

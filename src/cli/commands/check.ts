@@ -2,7 +2,6 @@
  * `postern check`: every problem of a configuration, at once; and what a capture would have opened. A knockd.conf is
  * looked at as well, as what it is.
  */
-import type { Lacks } from "../../core/config/host.ts"
 import type { Issue } from "../../core/config/issues.ts"
 import type { ConfigFile, HostFacts, Reading } from "../../core/config/parse.ts"
 import type { KnockdHost } from "../../core/knockd/check.ts"
@@ -97,6 +96,11 @@ async function act(file: string | undefined, options: Options, terminal: Termina
     return finish(checkedOf(files, reading, unread), replayed, options, terminal)
 }
 
+async function thisHost(): Promise<HostFacts> {
+    const host = await import("../check/host.ts")
+    return host.thisHost()
+}
+
 /** Where knockd looks for its configuration. */
 const KNOCKD_CONF = "/etc/knockd.conf"
 
@@ -143,36 +147,6 @@ async function finish(
     if (options.json === true) await printJson(checked, replayed, code, terminal)
     else await printLines(checked, replayed, terminal)
     return code
-}
-
-/** What this host has and offers, as far as that can be asked: it only serves warnings. */
-async function thisHost(): Promise<HostFacts> {
-    const { socketServices } = await import("../../adapters/services/sockets.ts")
-    const { isDirectoryMissing, isProgramMissing } = await import("../../adapters/commands/present.ts")
-    const { groupId } = await import("../../adapters/control/group.ts")
-    const { isOpenToOthers, lacksRight } = await import("../../adapters/commands/rights.ts")
-    const asks: Readonly<Record<Parameters<Lacks>[0], (name: string, state: string) => boolean>> = {
-        program: isProgramMissing,
-        directory: isDirectoryMissing,
-        group: (name) => groupId(name) === undefined,
-        secrecy: isOpenToOthers,
-        reading: (name, state) => lacksRight("reading", name, state),
-        writing: (name, state) => lacksRight("writing", name, state),
-        running: (name, state) => lacksRight("running", name, state),
-    }
-    // Many doors can run the same program, and each question may take one of its own.
-    const known = new Map<string, boolean>()
-    const lacks: Lacks = (kind, name, state) => {
-        const question = `${kind} ${name}`
-        const answer = known.get(question) ?? asks[kind](name, state)
-        known.set(question, answer)
-        return answer
-    }
-    try {
-        return { listening: socketServices().offered(), lacks }
-    } catch {
-        return { listening: null, lacks }
-    }
 }
 
 async function replayFile(path: string, reading: Reading & { ok: true }, terminal: Terminal): Promise<Replay | null> {

@@ -1,0 +1,73 @@
+/** Are hidden services hidden, and do those who knocked come in? */
+import type { Config } from "../config/config.ts"
+import { codeOf, type Service, uniqueServices } from "../knock/hit.ts"
+import { formatService } from "../knock/language.ts"
+import { formatAddress, isIPv4 } from "../net/address.ts"
+import { wantedRuleset } from "../ruleset.ts"
+import type { Facts, FilterFact, ListenerFact } from "./facts.ts"
+import type { Finding } from "./finding.ts"
+
+/** What is wrong with the services of doors. */
+export function examineServices({ config, listeners, firewall }: Facts): Finding[] {
+    if (config === null) return []
+    const hidden = wantedRuleset(config, null).hidden
+    return [
+        ...(listeners === null ? [] : hidden.flatMap((service) => hiddenService(service, listeners, firewall))),
+        ...hidden.flatMap((service): Finding[] => {
+            const open = firewall !== null && !firewall.ours.forwards && has(firewall.published, service)
+            return open ? [{ code: "published", service: formatService(service) }] : []
+        }),
+        ...(firewall === null ? [] : opened(config).flatMap((service) => filtered(service, firewall.filters))),
+    ]
+}
+
+/** Every service that a door opens, once. */
+function opened({ doors }: Config): Service[] {
+    return uniqueServices(doors.flatMap((door) => door.opens))
+}
+
+function hiddenService(service: Service, listeners: readonly ListenerFact[], firewall: Facts["firewall"]): Finding[] {
+    const name = formatService(service)
+    const own = listeners.filter(({ protocol, port }) => protocol === service.protocol && port === service.port)
+    const outside = own.filter(({ inside }) => !inside)
+    const where = (some: readonly ListenerFact[]) => some.map(({ address }) => formatAddress(address))
+    // Nobody knows what is hidden where the rules cannot be seen.
+    if (outside.length > 0 && firewall === null) return []
+    if (outside.length > 0) {
+        const { ours } = firewall!
+        const at = where(outside)
+        if (!has(ours.hidden, service)) return [{ code: "answers", service: name, at, table: ours.there }]
+        return [{ code: "refused", service: name, at }]
+    }
+    if (own.length === 0) {
+        const elsewhere = firewall !== null && has(firewall.published, service)
+        return elsewhere ? [] : [{ code: "nothing-listens", service: name }]
+    }
+    if (service.protocol === "udp") return [{ code: "udp-inside", service: name }]
+    const led = own.filter(({ transparent }) => transparent !== false)
+    if (led.length === 0) return [{ code: "not-led", service: name, at: where(own) }]
+    const families = [
+        ["IPv4", led.some(({ address }) => isIPv4(address))],
+        ["IPv6", led.some(({ address }) => !isIPv4(address))],
+    ] as const
+    return families.flatMap(([family, there]) => (there ? [] : [{ code: "half-led", service: name, family } as const]))
+}
+
+/** A filter that ends with a drop must let in what doors open. */
+function filtered(service: Service, filters: readonly FilterFact[]): Finding[] {
+    return filters.flatMap((filter): Finding[] => {
+        const { name, by, closed, admits, marks, unclear } = filter
+        if (!closed || unclear || has(admits, service) || marks.length > 0) return []
+        const { protocol, port } = service
+        const open =
+            by === "nft"
+                ? `nft insert rule ${name} ${protocol} dport ${port} accept`
+                : `${by} -I INPUT -p ${protocol} --dport ${port} -j ACCEPT`
+        return [{ code: "filtered", service: formatService(service), filter: name, open }]
+    })
+}
+
+function has(services: readonly Service[], { protocol, port }: Service): boolean {
+    const code = codeOf({ protocol, port })
+    return services.some((one) => codeOf(one) === code)
+}

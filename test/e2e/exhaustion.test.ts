@@ -126,10 +126,11 @@ describe("a daemon that can open no more files", () => {
         disk = await mountSmallDisk(state, lab.scratch, 4 << 20)
         const opening = await openJournal(disk.path(), () => Date.now())
         if (!opening.ok) throw new Error(opening.detail)
-        for (let i = 0; i < 1012; i++) await opening.store.claim(`id-${i}`, LATER, LATER)
-        await opening.store.close()
-        // A journal is written anew at start if there is room for it.
+        await opening.store.claim("id-0", LATER, LATER)
+        // A journal is written anew before it is full, and at start, if there is room for it.
         disk.fill(0)
+        for (let i = 1; i < 1012; i++) await opening.store.claim(`id-${i}`, LATER, LATER)
+        await opening.store.close()
         const daemon = await start({ wrap: disk.inside })
         disk.fill(null)
         limitFiles(daemon, nextFile(daemon))

@@ -137,11 +137,16 @@ describe("our table, changed by others while it is in use", () => {
             "add rule inet postern theirs tcp dport 22 reject with tcp reset",
         ],
         "with a set of another kind in place of ours": [
+            "flush chain inet postern lead",
             "flush chain inet postern hide",
             "delete set inet postern open4",
             "add set inet postern open4 { type ipv4_addr . inet_proto . inet_service; }",
         ],
-        "without the set of grants": ["flush chain inet postern hide", "delete set inet postern open4"],
+        "without the set of grants": [
+            "flush chain inet postern lead",
+            "flush chain inet postern hide",
+            "delete set inet postern open4",
+        ],
         "without a chain": ["flush chain inet postern hide", "delete chain inet postern hide"],
     }
 

@@ -64,5 +64,5 @@ function configOf(count: number): Config {
         command: null,
         command6: null,
     }))
-    return { gateway: { ...GATEWAY, attempts: ATTEMPTS }, doors, hooks: [], bundles: null }
+    return { gateway: { ...GATEWAY, attempts: ATTEMPTS }, doors, hooks: [], bundles: null, hide: [] }
 }

@@ -50,6 +50,7 @@ const config: Config = {
     gateway: { ...GATEWAY },
     hooks: [],
     bundles: null,
+    hide: [],
     doors: [
         {
             ...DOOR,

@@ -3,7 +3,8 @@
  * apply it. Grants are not in it: they are elements that come and go with their own timeouts and survive every apply.
  */
 import type { Config } from "./config/config.ts"
-import { type Service, uniqueServices } from "./knock/hit.ts"
+import { hiddenServices, hidesIn, unhiddenServices } from "./config/hiding.ts"
+import { codeOf, type Service } from "./knock/hit.ts"
 import { formatService } from "./knock/language.ts"
 import { formatSource, type Network } from "./net/address.ts"
 import type { Watching } from "./watch.ts"
@@ -12,6 +13,10 @@ import type { Watching } from "./watch.ts"
 export type Ruleset = {
     /** Services refused to everyone without a grant. */
     readonly hidden: readonly Service[]
+    /** Others that are so for this long (ms) alone: the kernel itself takes it back, whoever is dead by then. */
+    readonly trials: readonly Trial[]
+    /** Services that are open to everyone all the same, for this long (ms) or for good (null), and led to as well. */
+    readonly spared: readonly Spared[]
     /** Who reaches which service without a knock. */
     readonly always: readonly { readonly network: Network; readonly service: Service }[]
     /** The nflog chain, or null where another capture is used. */
@@ -22,6 +27,25 @@ export type Ruleset = {
      */
     readonly grants: number
 }
+
+/** A service that is hidden on trial, for so long from now on (ms). */
+export type Trial = { readonly service: Service; readonly ms: number }
+
+/** A service that everyone reaches, for so long from now on (ms); null: for good. */
+export type Spared = { readonly service: Service; readonly ms: number | null }
+
+/** What a ruleset is made for beside its configuration. */
+export type Moment = {
+    /** Services that somebody hides on trial. */
+    readonly trials: readonly Trial[]
+    /** Services that somebody has opened by hand, until the configuration is read again. */
+    readonly opened: readonly Service[]
+    /** So long ago the host has started (ms). */
+    readonly uptime: number
+}
+
+/** No trial, and no time window after the start of the host. */
+export const LATER: Moment = { trials: [], opened: [], uptime: Number.POSITIVE_INFINITY }
 
 /**
  * One allowance in the kernel: whoever is in `source` (mostly one address) may begin connections to this service.
@@ -38,14 +62,48 @@ export function elementKey({ source, service, once }: GrantElement): string {
  * The ruleset for a configuration. `watch`: what the kernel passes up (nflog), or null. `held`: elements that are open
  * now. There can be more of them than this configuration allows, and they have room until they end.
  */
-export function wantedRuleset(config: Config, watch: Watching | null, held = 0): Ruleset {
-    const hiding = config.doors.filter((door) => door.hide)
-    const hidden = uniqueServices(hiding.flatMap((door) => door.opens))
-    const always = hiding.flatMap((door) =>
-        door.opens.flatMap((service) => door.always.map((network) => ({ network, service }))),
+export function wantedRuleset(
+    config: Config,
+    watch: Watching | null,
+    held = 0,
+    { trials, opened, uptime }: Moment = LATER,
+): Ruleset {
+    const byHand = new Set(opened.map(codeOf))
+    const hidden = hiddenServices(config).filter((service) => !byHand.has(codeOf(service)))
+    const known = new Set(hidden.map(codeOf))
+    // Hidden on trial is what somebody can come in to, and what is not hidden already.
+    const opens = new Set(config.doors.flatMap((door) => door.opens.map(codeOf)))
+    const tried = trials
+        .filter(({ service }) => opens.has(codeOf(service)) && !known.has(codeOf(service)))
+        .map(({ service, ms }) => ({ service, ms }))
+    const all = new Set([...hidden, ...tried.map(({ service }) => service)].map(codeOf))
+    const hides = hidesIn(config)
+    const always = config.doors.flatMap((door) =>
+        door.opens
+            .filter((service) => all.has(codeOf(service)) && (hides(door, service) || !known.has(codeOf(service))))
+            .flatMap((service) => door.always.map((network) => ({ network, service }))),
     )
+    const graceLeft = (config.gateway.grace ?? 0) - uptime
+    const onTrial = new Set(tried.map(({ service }) => codeOf(service)))
+    const spared = [
+        ...[...unhiddenServices(config), ...opened]
+            .filter((service) => !onTrial.has(codeOf(service)))
+            .map((service) => ({ service, ms: null })),
+        ...(graceLeft > 0 ? hidden.map((service) => ({ service, ms: graceLeft })) : []),
+    ]
     const services = Math.max(1, ...config.doors.map((door) => door.opens.length))
     const room = config.gateway.grants * services * 2
-    // In steps: a set of another size is made anew.
-    return { hidden, always, watch, grants: held <= room ? room : 2 ** (Math.ceil(Math.log2(held)) + 1) }
+    return {
+        hidden,
+        trials: tried,
+        spared: unique(spared),
+        always,
+        watch,
+        // In steps: a set of another size is made anew.
+        grants: held <= room ? room : 2 ** (Math.ceil(Math.log2(held)) + 1),
+    }
+}
+
+function unique(spared: readonly Spared[]): Spared[] {
+    return [...new Map(spared.toReversed().map((one) => [codeOf(one.service), one])).values()].toReversed()
 }

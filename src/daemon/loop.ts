@@ -4,12 +4,15 @@
  */
 import { soonest } from "../core/agenda.ts"
 import type { Config, Door } from "../core/config/config.ts"
+import { hiddenServices } from "../core/config/hiding.ts"
 import { type Claim, Engine, type EngineEvent } from "../core/engine.ts"
+import { codeOf, type Service } from "../core/knock/hit.ts"
+import { formatService } from "../core/knock/language.ts"
 import type { Meter } from "../core/metrics/meter.ts"
 import type { Address, Network } from "../core/net/address.ts"
 import type { Packet } from "../core/net/packet.ts"
 import type { OneTimeBook } from "../core/one-time/book.ts"
-import { type Ruleset, wantedRuleset } from "../core/ruleset.ts"
+import { type Moment, type Ruleset, wantedRuleset } from "../core/ruleset.ts"
 import { messageOf } from "../core/thrown.ts"
 import type { Watching } from "../core/watch.ts"
 import type { Capture } from "../ports/capture.ts"
@@ -19,6 +22,7 @@ import type { Firewall } from "../ports/firewall.ts"
 import type { Links } from "../ports/links.ts"
 import type { Services } from "../ports/services.ts"
 import type { Store } from "../ports/store.ts"
+import { formatMs } from "../voice/reports.ts"
 import { Acts } from "./acts.ts"
 import type { Log } from "./log.ts"
 import { Notes } from "./notes.ts"
@@ -27,6 +31,7 @@ import { Programs } from "./programs.ts"
 import { Standing } from "./standing.ts"
 import { Table } from "./table.ts"
 import { type Listener, Teller } from "./told.ts"
+import { Trials } from "./trials.ts"
 
 /** Everything the loop acts through. */
 export type LoopPorts = {
@@ -48,6 +53,8 @@ export type LoopPorts = {
     readonly oneTime?: OneTimeKeeping
     /** See `ActsKeeping`; left out where no sequence is good once. */
     readonly spend?: (door: string, source: Address) => boolean
+    /** How long ago the host has started (ms); left out: long ago. */
+    readonly uptime?: () => number
 }
 
 /** The sequences that engines look for, and who keeps which of them are used. */
@@ -74,6 +81,7 @@ export class Loop {
     /** Null where there is no store. */
     #notes: Notes | null
     readonly #programs: Programs
+    readonly #trials = new Trials()
     readonly #teller: Teller
     readonly #acts: Acts
     #due: number | null = null
@@ -216,12 +224,13 @@ export class Loop {
     /** Wakes up for whatever is due next. */
     #rearm(): void {
         if (this.#stopped) return
-        const due = soonest(this.#engine.nextDeadline(), this.#table?.due ?? null)
+        const due = soonest(this.#engine.nextDeadline(), this.#table?.due ?? null, this.#trials.due)
         if (due === this.#due) return
         this.#due = due
         this.#ports.clock.wake(due, () => {
             this.#due = null
             this.#table?.catchUp()
+            this.#endTrials()
             this.#event({ type: "tick" })
         })
     }
@@ -260,6 +269,69 @@ export class Loop {
     }
 
     /**
+     * Hides a service on trial, for `ms`, or gives a trial that runs another end. Null, or why not: no door opens it, it is
+     * hidden already, the firewall refuses.
+     */
+    hide(service: Service, ms: number): "service" | "hidden" | "firewall" | null {
+        const code = codeOf(service)
+        if (this.#table === null || !this.config.doors.some(({ opens }) => opens.map(codeOf).includes(code)))
+            return "service"
+        if (this.#hidden().some((one) => codeOf(one) === code)) return "hidden"
+        this.#trials.begin(service, ms, this.#now())
+        if (this.#table.apply().ok) {
+            this.#teller.tell("notice", `hide: ${formatService(service)} is hidden on trial, for ${formatMs(ms)}`)
+            this.#rearm()
+            return null
+        }
+        this.#trials.end(service)
+        this.#applyTable()
+        return "firewall"
+    }
+
+    /**
+     * Ends a trial, and opens a service that the configuration hides, until that is read again. What was so; null: the
+     * firewall refuses, and all is as it was.
+     */
+    unhide(service: Service): { readonly tried: boolean; readonly hidden: boolean } | null {
+        const code = codeOf(service)
+        const trial = this.#trials.running(this.#now()).find((one) => codeOf(one.service) === code)
+        const hidden = this.#hidden().some((one) => codeOf(one) === code)
+        if (trial === undefined && !hidden) return { tried: false, hidden: false }
+        this.#trials.end(service)
+        if (hidden) this.#trials.open(service)
+        if (this.#table?.apply().ok !== true) {
+            if (hidden) this.#trials.shut(service)
+            if (trial !== undefined) this.#trials.begin(service, trial.ms, this.#now())
+            return null
+        }
+        this.#rearm()
+        const what = hidden ? "is open to everyone" : "is no longer hidden on trial"
+        this.#teller.tell("notice", `hide: ${formatService(service)} ${what}`)
+        return { tried: trial !== undefined, hidden }
+    }
+
+    /** What is hidden for good, and on trial with the time left and since when (ms). */
+    hiding(): { readonly hidden: readonly Service[]; readonly trials: ReturnType<Trials["running"]> } {
+        return { hidden: this.#hidden(), trials: this.#trials.running(this.#now()) }
+    }
+
+    #hidden(): readonly Service[] {
+        return this.#ruleset(this.config, this.#outlook.watching).hidden
+    }
+
+    #endTrials(): void {
+        const over = this.#trials.expire(this.#now())
+        if (over.length === 0) return
+        const names = over.map(formatService).join(", ")
+        this.#teller.tell(
+            "warning",
+            `hide: nobody confirmed it: ${names} ${over.length === 1 ? "is" : "are"} as before`,
+        )
+        // The kernel has done it already; this takes away what it was done with.
+        this.#applyTable()
+    }
+
+    /**
      * Goes on with another configuration, whose fixed settings are those of this one (see `fixedSettings`): all of it or,
      * if the firewall or the capture refuses, nothing. `store` comes into use where there was none.
      */
@@ -280,6 +352,8 @@ export class Loop {
         this.#engine = engine
         const moved = this.#outlook.turn(watching)
         if (moved) this.#teller.tell("notice", `watching ${interfacesText(watching.interfaces)}`)
+        for (const service of this.#trials.decided(hiddenServices(config)))
+            this.#teller.tell("notice", `hide: ${formatService(service)} is hidden from now on`)
         const effects = engine.succeed(old, this.#now())
         const ended = effects.filter((effect) => effect.type === "report" && effect.report.type === "closed").length
         this.#acts.perform(effects)
@@ -317,7 +391,7 @@ export class Loop {
 
     /** `held`: elements that the kernel has, or must have. */
     #ruleset(config: Config, watching: Watching, held = this.#engine.elements()): Ruleset {
-        return wantedRuleset(config, this.#ports.capture.name === "nflog" ? watching : null, held)
+        return wantedRuleset(config, this.#ports.capture.name === "nflog" ? watching : null, held, this.#moment())
     }
 
     /**
@@ -330,12 +404,17 @@ export class Loop {
         this.#listenNoMore()
         this.#ports.clock.wake(null, () => {})
         try {
-            const last = wantedRuleset(this.config, null, this.#engine.elements())
+            // Nobody is there to confirm a trial, so it ends with us.
+            const last = wantedRuleset(this.config, null, this.#engine.elements(), { ...this.#moment(), trials: [] })
             return this.#table?.leave(last) ? "cleared" : "kept"
         } finally {
             await this.#programs.stop()
             this.#notes?.retry()
         }
+    }
+
+    #moment(): Moment {
+        return this.#trials.moment(this.#now(), this.#ports.uptime?.() ?? Number.POSITIVE_INFINITY)
     }
 
     #listenNoMore(): void {

@@ -1,4 +1,5 @@
 /** The daemon's life: read the configuration, take the ports, run the loop, stop on a signal. */
+import { uptime } from "node:os"
 import { systemClock } from "../adapters/clock/system.ts"
 import { spawnCommands } from "../adapters/commands/spawn.ts"
 import { configFile, readConfigFiles } from "../adapters/config/files.ts"
@@ -177,6 +178,7 @@ async function live(
         commands,
         store,
         oneTime,
+        uptime: () => uptime() * 1000,
     })
     const publishing = new Publishing({
         desk,

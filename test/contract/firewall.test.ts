@@ -7,6 +7,7 @@ import { once } from "node:events"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { formatElement } from "../../src/adapters/firewall/elements.ts"
+import { hides } from "../../src/adapters/firewall/hide.ts"
 import { iptablesFirewall } from "../../src/adapters/firewall/iptables/iptables.ts"
 import { memoryFirewall } from "../../src/adapters/firewall/memory.ts"
 import { nftFirewall } from "../../src/adapters/firewall/nft.ts"
@@ -29,6 +30,8 @@ type Harness = {
     readonly firewall: Firewall
     /** Lets time pass until `gone` says so; bounded. */
     readonly until: (gone: () => boolean) => Promise<void>
+    /** Are strangers refused at tcp/22 of IPv4 now? */
+    readonly hides: () => boolean
     /** Somebody else removes all tables. */
     readonly flush: () => void
     readonly end: () => void
@@ -145,6 +148,26 @@ function suite(make: () => Harness): void {
         expect(firewall.list()).toEqual([])
     })
 
+    it("what is hidden on trial is open again by itself, also after apply() of what is left", async () => {
+        expect(firewall.apply(ruleset({ hidden: ["udp/53"], trials: [["tcp/22", 60_000]] }))).toEqual(OK)
+        expect(harness.hides()).toBe(true)
+        expect(firewall.apply(ruleset({ hidden: ["udp/53"], trials: [["tcp/22", 1000]] }))).toEqual(OK)
+        expect(harness.hides()).toBe(true)
+        await harness.until(() => !harness.hides())
+        expect(firewall.apply(ruleset({ hidden: ["tcp/22", "udp/53"] }))).toEqual(OK)
+        expect(harness.hides()).toBe(true)
+    })
+
+    it("what is spared is open although it is hidden, for its time or for good", async () => {
+        expect(firewall.apply(ruleset({ hidden: ["tcp/22"], spared: [["tcp/22", 1000]] }))).toEqual(OK)
+        expect(harness.hides()).toBe(false)
+        await harness.until(() => harness.hides())
+        expect(firewall.apply(ruleset({ hidden: ["tcp/22"], spared: [["tcp/22", null]] }))).toEqual(OK)
+        expect(harness.hides()).toBe(false)
+        expect(firewall.apply(ruleset({ hidden: ["tcp/22"] }))).toEqual(OK)
+        expect(harness.hides()).toBe(true)
+    })
+
     it("a full set refuses one more, all or nothing, but renews and revokes", () => {
         const small = { ...HIDE, grants: 3 }
         firewall.apply(small)
@@ -207,6 +230,7 @@ describe("memory", () => {
         const firewall = memoryFirewall(() => now)
         return {
             firewall,
+            hides: () => firewall.hides({ protocol: "tcp", port: 22 }),
             flush: firewall.lose,
             until: async (gone) => {
                 for (let i = 0; i < 1000 && !gone(); i++) now += 10
@@ -246,9 +270,11 @@ describe.skipIf(why !== null)(`nft${why === null ? "" : ` (${why})`}`, () => {
     })
 
     const flush = () => void namespace.must(["nft", "flush ruleset"])
+    const holds = (name: string) => /\b(tcp|6) \. 22\b/.test(set(name))
     suite(() => {
         const firewall = nftFirewall()
-        return { firewall, until, flush, end: firewall.close }
+        const isHidden = () => holds("hidden") && !holds("spared")
+        return { firewall, until, hides: isHidden, flush, end: firewall.close }
     })
 
     const set = (name: string) => namespace.exec(["nft", "list", "set", "inet", "postern", name]).stdout
@@ -262,8 +288,7 @@ describe.skipIf(why !== null)(`nft${why === null ? "" : ` (${why})`}`, () => {
                 expect(firewall.apply(wanted)).toEqual(OK)
                 expect(sorted(namespace.must(["nft", "list", "table", "inet", "postern"]))).toEqual(sorted(printed))
                 for (const chain of ["hide", "watch"]) {
-                    const there =
-                        chain === "hide" ? wanted.hidden.length > 0 : (wanted.watch?.plan.views.length ?? 0) > 0
+                    const there = chain === "hide" ? hides(wanted) : (wanted.watch?.plan.views.length ?? 0) > 0
                     expect(printed.includes(`chain ${chain} {`), chain).toBe(there)
                 }
                 // What nftables prints, nftables reads.
@@ -540,9 +565,13 @@ describe.skipIf(whyNot !== null).each([LEGACY, NFT])(
         })
 
         const programs = () => [`iptables${variant}`, `ip6tables${variant}`]
+        const holds = (what: string) => namespace.exec(["ipset", "test", `postern-${what}-tcp`, "22"]).status === 0
+        const refuses = () =>
+            /--dport 22 -j POSTERN-REFUSE/.test(namespace.must([`iptables${variant}-save`])) || holds("trial")
         suite(() => ({
             firewall: iptablesFirewall(undefined, variant),
             until,
+            hides: () => refuses() && !holds("spared"),
             flush: () => {
                 for (const program of programs()) {
                     for (const table of ["filter", "mangle"]) {

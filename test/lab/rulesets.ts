@@ -68,12 +68,23 @@ export type WatchWords = {
 
 /** A ruleset that hides and watches nothing, but for what is said. */
 export function ruleset(words: RulesetWords = {}): Ruleset {
-    const { hidden = [], needless = [], kernel = null, grants = 4096 } = words
-    return { hidden: hidden.map(service), always: needless.map(always), watch: kernel, grants }
+    const { hidden = [], trials = [], spared = [], needless = [], kernel = null, grants = 4096 } = words
+    return {
+        hidden: hidden.map(service),
+        trials: trials.map(([text, ms]) => ({ service: service(text), ms })),
+        spared: spared.map(([text, ms]) => ({ service: service(text), ms })),
+        always: needless.map(always),
+        watch: kernel,
+        grants,
+    }
 }
 
 export type RulesetWords = {
     readonly hidden?: readonly string[]
+    /** Hidden for so long (ms). */
+    readonly trials?: readonly (readonly [string, number])[]
+    /** Open to everyone, for so long or for good. */
+    readonly spared?: readonly (readonly [string, number | null])[]
     /** Who needs no knock: `192.0.2.0/24 tcp/22`. */
     readonly needless?: readonly string[]
     readonly kernel?: Watching | null
@@ -96,6 +107,15 @@ export const SCENARIOS: Readonly<Record<string, Ruleset>> = {
     "hide-tcp": ruleset({ hidden: ["tcp/22"] }),
     "hide-udp": ruleset({ hidden: ["udp/51820"] }),
     "hide-both": ruleset({ hidden: ["tcp/22", "udp/51820", "tcp/8443"] }),
+    "hide-trial": ruleset({ hidden: ["udp/53"], trials: [["tcp/22", 120_000]] }),
+    "hide-spared": ruleset({ spared: [["tcp/22", null]] }),
+    "hide-grace": ruleset({
+        hidden: ["tcp/22", "udp/53"],
+        spared: [
+            ["tcp/22", 299_500],
+            ["udp/53", 299_500],
+        ],
+    }),
     "always-one-family": ruleset({ hidden: ["tcp/22"], needless: ["192.0.2.0/24 tcp/22"] }),
     "always-overlapping": ruleset({
         hidden: ["tcp/22", "udp/53"],

@@ -27,6 +27,12 @@ function twoDoors(first: string, second: string, one = "", two = ""): string {
     return ssh("", first, one) + web(second).trimEnd() + `\n${two}\n`
 }
 
+/** After a door that hides tcp/22, and one that opens tcp/443 to those who knock; its lines are from 16 on. */
+function hide(name: string, lines: string, ...issues: readonly string[]): Scenario {
+    const door = web('"51002", "33871", "24417:udp", "60123"', name === "overrules" ? 'opens = ["tcp/443"]' : "")
+    return scenario(`hide/${name}`, `${ssh("")}${door}[hide]\n${lines}\n`, issues)
+}
+
 /** Every scenario. */
 const SCENARIOS: readonly Scenario[] = [
     scenario("good/one-door", ssh(""), []),
@@ -321,6 +327,18 @@ closes = ["shh"]
             "13:11 error closes-unknown door.ssh.closes[0]",
         ],
     ),
+
+    hide("overrules", '"tcp/22" = false\n"tcp/443" = true'),
+    hide("twice", '"tcp/22" = false\n"TCP/22" = true', '17:1 error hidden-twice hide."TCP/22"'),
+    hide(
+        "nobody-opens",
+        '"tcp/2222" = true\n"udp/53" = false',
+        '16:1 error no-way-in hide."tcp/2222"',
+        '17:1 note hide-unused hide."udp/53"',
+    ),
+    hide("no-service", 'ssh = true\n"tcp/22" = "no"', "16:1 error refused hide.ssh", '17:12 error type hide."tcp/22"'),
+    scenario("hide/no-table", `hide = true\n${ssh("")}`, ["1:1 error type hide"]),
+    gateway("grace", 'grace = "2d"', "2:9 error duration-range gateway.grace"),
 
     ...hitScenarios,
     ...oneTimeScenarios,

@@ -19,13 +19,19 @@
  *   packets with ACK or RST go to the kernel's own stack, which resets what belongs to no connection. Only a packet
  *   without ACK can begin one (RFC 9293, section 3.10.7.2). UDP has no such mark, so there the kernel must track.
  */
+import type { Service } from "../../core/knock/hit.ts"
 import { contains, formatNetwork, isIPv4Network } from "../../core/net/address.ts"
 import type { Ruleset } from "../../core/ruleset.ts"
-import { formatService } from "./elements.ts"
+import { formatService, formatTime } from "./elements.ts"
 import type { ChainSpec, SetSpec } from "./table.ts"
 
 /** What this file looks at. */
-type Hiding = Pick<Ruleset, "hidden" | "always">
+type Hiding = Pick<Ruleset, "hidden" | "trials" | "spared" | "always">
+
+/** Is there anything for these chains to do? */
+export function hides({ hidden, trials, spared }: Hiding): boolean {
+    return hidden.length + trials.length + spared.length > 0
+}
 
 /** The grant sets: they are there even while nothing is hidden, so that grants can be made and seen. */
 export function grantSets(size: number): SetSpec[] {
@@ -42,8 +48,15 @@ export function grantSets(size: number): SetSpec[] {
     ]
 }
 
-/** The constant sets of hiding. */
-export function hideSets({ hidden, always }: Hiding): SetSpec[] {
+const TIMED = "type inet_proto . inet_service; flags timeout"
+
+/** An element that the kernel itself takes out again; null: it stays. */
+function timed(service: Service, ms: number | null): string {
+    return `${formatService(service)}${ms === null ? "" : ` timeout ${formatTime(ms)}`}`
+}
+
+/** The constant sets of hiding. What is hidden on trial, or spared for a time, leaves them by itself. */
+export function hideSets({ hidden, trials, spared, always }: Hiding): SetSpec[] {
     const of = (v4: boolean) => always.filter(({ network }) => isIPv4Network(network) === v4)
     const alone = (name: string, type: string, v4: boolean) => ({
         name,
@@ -58,7 +71,15 @@ export function hideSets({ hidden, always }: Hiding): SetSpec[] {
         ),
     })
     return [
-        { name: "hidden", spec: "type inet_proto . inet_service", elements: hidden.map(formatService) },
+        {
+            name: "hidden",
+            spec: TIMED,
+            elements: [
+                ...hidden.map((service) => timed(service, null)),
+                ...trials.map((one) => timed(one.service, one.ms)),
+            ],
+        },
+        { name: "spared", spec: TIMED, elements: spared.map(({ service, ms }) => timed(service, ms)) },
         alone("needless4", "ipv4_addr", true),
         alone("needless6", "ipv6_addr", false),
         services("always4", "ipv4_addr", true),
@@ -70,8 +91,9 @@ export function hideSets({ hidden, always }: Hiding): SetSpec[] {
  * The chains of hiding. `lead`: the kernel can lead and look for sockets (nft_tproxy, nft_socket). Where it cannot,
  * every hidden service is refused by its port.
  */
-export function hideChains({ hidden, always }: Hiding, lead: boolean): ChainSpec[] {
-    const has = (protocol: "tcp" | "udp") => hidden.some((service) => service.protocol === protocol)
+export function hideChains({ hidden, trials, spared, always }: Hiding, lead: boolean): ChainSpec[] {
+    const services = [...hidden, ...[...trials, ...spared].map(({ service }) => service)]
+    const has = (protocol: "tcp" | "udp") => services.some((service) => service.protocol === protocol)
     const sources = [
         { by: "ip saddr", alone: "any4", services: "open4" },
         { by: "ip6 saddr", alone: "any6", services: "open6" },
@@ -85,7 +107,12 @@ export function hideChains({ hidden, always }: Hiding, lead: boolean): ChainSpec
     const allowed = (act: string) =>
         sources.map(({ by, alone, services }) => `${by} @${alone} ${by} . meta l4proto . th dport @${services} ${act}`)
     return [
-        ...(lead && has("tcp") ? leadChains(allowed("goto listener")) : []),
+        ...(lead && has("tcp")
+            ? leadChains([
+                  ...allowed("goto listener"),
+                  ...(spared.length > 0 ? ["meta l4proto . th dport @spared goto listener"] : []),
+              ])
+            : []),
         {
             name: "hide",
             hook: "type filter hook input priority filter + 20; policy accept;",
@@ -101,6 +128,7 @@ export function hideChains({ hidden, always }: Hiding, lead: boolean): ChainSpec
             name: "refuse",
             hook: null,
             rules: [
+                ...(spared.length > 0 ? ["meta l4proto . th dport @spared accept"] : []),
                 ...(has("tcp") ? ["meta l4proto tcp reject with tcp reset"] : []),
                 ...(has("udp") ? ["ct state established,related accept"] : []),
                 // The default: port-unreachable of the packet's family.

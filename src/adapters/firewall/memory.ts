@@ -1,4 +1,5 @@
 /** A model of the firewall, with the clock passed in: what the kernel would hold, and nothing that filters. */
+import { codeOf, type Service } from "../../core/knock/hit.ts"
 import { elementKey, type GrantElement, type Ruleset } from "../../core/ruleset.ts"
 import type { Firewall, FirewallResult } from "../../ports/firewall.ts"
 import { familyOf } from "./elements.ts"
@@ -9,6 +10,8 @@ export type MemoryFirewall = Firewall & {
     readonly wanted: () => Ruleset | null
     /** From now on every call answers so; null: as it should. */
     readonly breakWith: (result: Extract<FirewallResult, { ok: false }> | null) => void
+    /** Would strangers be refused at this service now? */
+    readonly hides: (service: Service) => boolean
     /** Somebody else removes the table; whoever watches is told in a turn of its own. */
     readonly lose: () => void
 }
@@ -16,6 +19,7 @@ export type MemoryFirewall = Firewall & {
 /** An empty one. `now`: monotonic milliseconds. */
 export function memoryFirewall(now: () => number): MemoryFirewall {
     let wanted: Ruleset | null = null
+    let applied = 0
     let broken: FirewallResult | null = null
     let watcher: (() => void) | null = null
     const grants = new Map<string, { readonly element: GrantElement; readonly deadline: number }>()
@@ -30,6 +34,7 @@ export function memoryFirewall(now: () => number): MemoryFirewall {
         apply(next) {
             if (broken) return broken
             wanted = next
+            applied = now()
             return { ok: true }
         },
         grant(elements, ms) {
@@ -75,6 +80,13 @@ export function memoryFirewall(now: () => number): MemoryFirewall {
             setImmediate(() => watcher?.())
         },
         wanted: () => wanted,
+        hides(service) {
+            if (wanted === null) return false
+            const is = (one: Service) => codeOf(one) === codeOf(service)
+            const lasts = ({ service: one, ms }: { readonly service: Service; readonly ms: number | null }) =>
+                is(one) && (ms === null || applied + ms > now())
+            return (wanted.hidden.some(is) || wanted.trials.some(lasts)) && !wanted.spared.some(lasts)
+        },
         breakWith(result) {
             broken = result
         },

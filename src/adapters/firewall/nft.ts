@@ -7,6 +7,7 @@ import { openElements } from "../system/nftables-elements.ts"
 import { type TableWatch, watchTable } from "../system/nftables-events.ts"
 import { grantChanges, revocation } from "./changes.ts"
 import { type LiveElement, parseElements } from "./elements.ts"
+import { hides } from "./hide.ts"
 import { Ledger } from "./ledger.ts"
 import { type KernelMeans, renderApply, renderClear, renderRebuild } from "./render.ts"
 import { revokeElements } from "./revoke.ts"
@@ -47,7 +48,7 @@ export function nftFirewall(
     }
     const make = (wanted: Ruleset): FirewallResult => {
         const result = makeWith(wanted, means)
-        if (result.ok || result.code !== "failed" || means === "plain" || wanted.hidden.length === 0) return result
+        if (result.ok || result.code !== "failed" || means === "plain" || !hides(wanted)) return result
         // Kernels say the same of a module that is not there as of anything else that is not there: so it is tried.
         const plain = makeWith(wanted, "plain")
         if (!plain.ok) return result

@@ -7,7 +7,7 @@
 import { formatAddress } from "../../core/net/address.ts"
 import type { Ruleset } from "../../core/ruleset.ts"
 import { familyOf, formatElement, formatTime, type LiveElement } from "./elements.ts"
-import { grantSets, hideChains, hideSets } from "./hide.ts"
+import { grantSets, hideChains, hideSets, hides } from "./hide.ts"
 import { formatTable, TABLE, type TableSpec } from "./table.ts"
 import { forgetAll, watchChains, watchSets } from "./watch.ts"
 
@@ -52,7 +52,7 @@ export function renderClear(): string {
 /** What the table holds, as data. */
 export function tableOf(wanted: Ruleset, means: KernelMeans = "all"): TableSpec {
     const watching = wanted.watch !== null && wanted.watch.plan.views.length > 0
-    const hiding = wanted.hidden.length > 0
+    const hiding = hides(wanted)
     const sets = [...(hiding ? hideSets(wanted) : []), ...(watching ? watchSets(wanted.watch) : [])]
     const chains = [
         ...(hiding ? hideChains(wanted, means === "all") : []),
@@ -94,10 +94,12 @@ const LITTLE = {
     offered: [],
 }
 
+const NOTHING = { hidden: [], trials: [], spared: [], always: [] } as const
+
 /** Every set and chain that can be there beside those of grants, by name and shape. */
 const EVERY = {
-    sets: [...hideSets({ hidden: [], always: [] }), ...watchSets(LITTLE)],
-    chains: [...hideChains({ hidden: [{ protocol: "tcp", port: 1 }], always: [] }, true), ...watchChains(LITTLE)],
+    sets: [...hideSets(NOTHING), ...watchSets(LITTLE)],
+    chains: [...hideChains({ ...NOTHING, hidden: [{ protocol: "tcp", port: 1 }] }, true), ...watchChains(LITTLE)],
 }
 
 /** Whoever wrote an element without an end meant that; ours always have one. */

@@ -1,4 +1,5 @@
 /** What is different in another configuration, and which of it a running daemon cannot take over. */
+import { formatService } from "../knock/language.ts"
 import type { Knocker } from "../one-time/knocker.ts"
 import type { Config, Gateway } from "./config.ts"
 import type { Found } from "./issues.ts"
@@ -11,7 +12,7 @@ export type Changes = {
     readonly kept: number
 }
 
-/** What another configuration changes. `gateway`: keys of [gateway], as they are written, and those of [bundles]. */
+/** What another configuration changes. `gateway`: keys of [gateway], as they are written, those of [bundles], and services of [hide]. */
 export type ConfigChanges = { readonly doors: Changes; readonly hooks: Changes; readonly gateway: readonly string[] }
 
 /** From `old` to `now`. A door or hook is the same by its name; their order means nothing. */
@@ -19,7 +20,7 @@ export function configChanges(old: Config, now: Config): ConfigChanges {
     const before = new Map(Object.entries(old.gateway))
     const other = Object.entries(now.gateway).filter(([name, value]) => !sameData(value, before.get(name)))
     const gateway = other.map(([name]) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))
-    const settings = [...gateway, ...bundleChanges(old.bundles, now.bundles)]
+    const settings = [...gateway, ...bundleChanges(old.bundles, now.bundles), ...hideChanges(old.hide, now.hide)]
     return { doors: changesOf(old.doors, now.doors), hooks: changesOf(old.hooks, now.hooks), gateway: settings }
 }
 
@@ -29,6 +30,14 @@ function bundleChanges(old: Config["bundles"], now: Config["bundles"]): string[]
     const before = new Map(Object.entries(old))
     const other = Object.entries(now).filter(([name, value]) => !sameData(value, before.get(name)))
     return other.map(([name]) => `bundles.${name}`)
+}
+
+/** Lines of [hide]. */
+function hideChanges(old: Config["hide"], now: Config["hide"]): string[] {
+    const lines = (rules: Config["hide"]) => new Map(rules.map(({ service, hide }) => [formatService(service), hide]))
+    const [before, after] = [lines(old), lines(now)]
+    const names = [...new Set([...before.keys(), ...after.keys()])]
+    return names.filter((name) => before.get(name) !== after.get(name)).map((name) => `hide.${name}`)
 }
 
 /** What other files of knockers change. Who is read again from the same file is often the same object. */

@@ -4,8 +4,9 @@ import { formatHit, formatService } from "../knock/language.ts"
 import { browserRefuses, wellKnownPort } from "../knock/ports.ts"
 import { isIPv4Network, sameAddress } from "../net/address.ts"
 import { ACK, PSH } from "../net/packet.ts"
-import type { Door, Sequence } from "./config.ts"
+import type { Door, HideRule, Sequence } from "./config.ts"
 import { guessBits, isPublished } from "./guess.ts"
+import { hiddenServices, hidesIn } from "./hiding.ts"
 import type { Doubt, Found, Path } from "./issues.ts"
 import { bundleDoubts } from "./one-time.ts"
 import type { ConfigFile, HostFacts, Parsed } from "./parse.ts"
@@ -33,6 +34,9 @@ type Lookup = {
     /** By service: the first door that opens it. */
     readonly owners: ReadonlyMap<HitCode, string>
     readonly hidden: ReadonlySet<HitCode>
+    readonly hides: ReturnType<typeof hidesIn>
+    /** Open to everyone on purpose. */
+    readonly unhidden: ReadonlySet<HitCode>
     readonly busy: ReadonlySet<HitCode>
     /** Null: not known. */
     readonly listening: ReadonlySet<HitCode> | null
@@ -65,7 +69,8 @@ export function checkDoubts(parsed: Parsed, files: readonly ConfigFile[], facts:
         const { door } = placed
         return door.sequence ? [{ ...placed, sequence: door.sequence, families: familiesOf(door) }] : []
     })
-    const lookup = lookUp(doors, sequenced, facts, parsed.gateway?.services ?? [])
+    const hide = parsed.hide.map(({ rule }) => rule)
+    const lookup = lookUp(doors, sequenced, facts, parsed.gateway?.services ?? [], hide)
     const numbers = new Map(sequenced.map(({ door }, number) => [door, number]))
     for (const { door, file, index } of doors) {
         const { sequence, oneTime } = door
@@ -94,14 +99,13 @@ function lookUp(
     doors: readonly Sequenced[],
     { listening }: HostFacts,
     named: readonly Service[],
+    hide: readonly HideRule[],
 ): Lookup {
     const owners = new Map<HitCode, string>()
-    const hidden = new Set<HitCode>()
     const knocks = new Map<string, number[]>()
     for (const { door } of all) {
         for (const code of door.opens.map(codeOf)) {
             if (!owners.has(code)) owners.set(code, door.name)
-            if (door.hide) hidden.add(code)
         }
     }
     for (const [number, { sequence }] of doors.entries()) {
@@ -110,9 +114,12 @@ function lookUp(
         if (alike === undefined) knocks.set(text, [number])
         else alike.push(number)
     }
+    const hidden = new Set(hiddenServices({ doors: all.map(({ door }) => door), hide }).map(codeOf))
     const busy = new Set([...(listening ?? []), ...named].map(codeOf))
     const lengths = new Set(doors.map(({ sequence }) => sequence.hits.length))
-    return { doors, owners, hidden, busy, listening: listening && new Set(listening.map(codeOf)), knocks, lengths }
+    const found = listening && new Set(listening.map(codeOf))
+    const unhidden = new Set(hide.filter((rule) => !rule.hide).map(({ service }) => codeOf(service)))
+    return { doors, owners, hidden, hides: hidesIn({ hide }), unhidden, busy, listening: found, knocks, lengths }
 }
 
 function sequenceAsWhole({ hits }: Sequence, say: Say): void {
@@ -205,15 +212,16 @@ function canCoincide(
     return a.target.some((one) => b.target.some((other) => sameAddress(one, other)))
 }
 
-function services(door: Door, { hidden, listening }: Lookup, say: Say): void {
-    const left = door.opens.filter((service) => !hidden.has(codeOf(service)))
+function services(door: Door, { hidden, hides, unhidden, listening }: Lookup, say: Say): void {
+    const left = door.opens.filter((service) => !hidden.has(codeOf(service)) && !unhidden.has(codeOf(service)))
     if (left.length > 0 && door.command === null)
         say(["opens"], { code: "not-hidden", services: left.map(formatService).join(", ") })
     door.opens.forEach((service, index) => {
-        if (!door.hide || listening === null || listening.has(codeOf(service))) return
+        if (!hides(door, service) || listening === null || listening.has(codeOf(service))) return
         say(["opens", index], { code: "nothing-listens", service: formatService(service) })
     })
-    if (!door.hide && door.opens.length > 0 && door.always.length > 0) say(["always"], { code: "always-unhidden" })
+    const needless = door.opens.length > 0 && !door.opens.some((service) => hides(door, service))
+    if (needless && door.always.length > 0) say(["always"], { code: "always-unhidden" })
     door.always.forEach((network, index) => {
         const everyone = network.bits === (isIPv4Network(network) ? 96 : 0)
         if (everyone) say(["always", index], { code: "always-everyone" })

@@ -10,7 +10,12 @@ export type Config = {
     readonly hooks: readonly Hook[]
     /** Null: there is no such table, and then no door has one-time sequences. */
     readonly bundles: Bundles | null
+    /** What [hide] says, each service once: stronger than `hide` of doors (hiding.ts). */
+    readonly hide: readonly HideRule[]
 }
+
+/** A service that is hidden, or open to everyone, whatever its doors say. */
+export type HideRule = { readonly service: Service; readonly hide: boolean }
 
 /** What holds for the host as a whole. */
 export type Gateway = {
@@ -36,6 +41,8 @@ export type Gateway = {
     readonly attempts: number
     /** Grants that can be open at once. */
     readonly grants: number
+    /** For so long (ms) after the host has started hidden services stay open; null: they do not. */
+    readonly grace: number | null
 }
 
 /** A named service with its conditions. */

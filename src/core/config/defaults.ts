@@ -20,6 +20,7 @@ export const GATEWAY = {
     logGroup: 7464,
     attempts: 262_144,
     grants: 16_384,
+    grace: null,
 } as const satisfies Gateway
 
 /** [[door]] and its tables. */
@@ -60,6 +61,7 @@ export const LIMITS = {
     logGroup: [1, 65_535],
     attempts: [1024, 4_194_304],
     grants: [16, 1_048_576],
+    grace: [1000, 86_400_000],
     for: [1000, 7 * 86_400_000],
     within: [100, 600_000],
     after: [0, 7 * 86_400_000],

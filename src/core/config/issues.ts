@@ -41,6 +41,7 @@ export type Kind =
     | "events"
     | "firewall"
     | "gateway"
+    | "hide"
     | "hits"
     | "hook"
     | "host"
@@ -125,6 +126,9 @@ type Mistake =
     | { readonly code: "second-gateway"; readonly file: string }
     | { readonly code: "second-bundles"; readonly file: string }
     | { readonly code: "needs-bundles" }
+    /** [hide] says something of this service twice, or hides one that no door opens. */
+    | { readonly code: "hidden-twice"; readonly file: string }
+    | { readonly code: "no-way-in" }
     | { readonly code: "one-target" }
     | { readonly code: "host" }
     | { readonly code: "url" }
@@ -185,6 +189,8 @@ export type Doubt =
     /** Nor may he read this file of the configuration, of a knocker or of the state. */
     | { readonly code: "not-readable" }
     | { readonly code: "headers-readable" }
+    /** [hide] says of a service that it is not hidden, which nothing would hide. */
+    | { readonly code: "hide-unused" }
     | { readonly code: "always-everyone" }
     | { readonly code: "always-unhidden" }
     | { readonly code: "uniform-unused" }
@@ -232,6 +238,7 @@ const SEVERITIES: Readonly<Record<Doubt["code"], Severity>> = {
     "not-its-file": "warning",
     "not-readable": "warning",
     "headers-readable": "warning",
+    "hide-unused": "note",
     "always-everyone": "warning",
     "always-unhidden": "warning",
     "uniform-unused": "warning",

@@ -11,6 +11,7 @@ import { checkDoubts } from "./check.ts"
 import type { Bundles, Config, Gateway } from "./config.ts"
 import { GATEWAY, MAX_DOORS, MAX_HOOKS, MAX_PROBLEMS } from "./defaults.ts"
 import { DOOR_NAME } from "./fields.ts"
+import { checkHide, type HideEntry, readHide } from "./hiding.ts"
 import { checkHost, type Lacks } from "./host.ts"
 import { type Found, type Issue, isUnread, type Path, severityOf, type Trouble, unreadable } from "./issues.ts"
 import { checkBundles, checkUpcoming } from "./one-time.ts"
@@ -80,7 +81,8 @@ export async function readConfig(files: readonly ConfigFile[], facts: HostFacts)
     if (issues.some(({ severity }) => severity === "error")) return { ok: false, issues }
     const doors = parsed.entries.flatMap(({ door }) => door ?? [])
     const hooks = parsed.hooks.flatMap(({ hook }) => hook ?? [])
-    const config = { gateway: parsed.gateway ?? GATEWAY, doors, hooks, bundles }
+    const hide = parsed.hide.map(({ rule }) => rule)
+    const config = { gateway: parsed.gateway ?? GATEWAY, doors, hooks, bundles, hide }
     return { ok: true, config, knockers, issues }
 }
 
@@ -105,6 +107,7 @@ export type Parsed = {
     readonly bundles: Bundles | null
     /** The file of [bundles]. */
     readonly bundlesFile: string | null
+    readonly hide: readonly HideEntry[]
     readonly found: readonly Found[]
 }
 
@@ -116,6 +119,7 @@ function parseFiles(files: readonly ConfigFile[]): Parsed {
     let gatewayFile: string | null = null
     let bundles: Bundles | null = null
     let bundlesFile: string | null = null
+    const hide: HideEntry[] = []
     let whole = true
     let doors = 0
     for (const { file, text } of files) {
@@ -161,23 +165,28 @@ function parseFiles(files: readonly ConfigFile[]): Parsed {
                 add(read.problems, [key])
                 if (bundlesFile === null) bundles = read.value
                 bundlesFile ??= file
+            } else if (key === "hide") {
+                const read = readHide(value, file)
+                add(read.problems, [key])
+                hide.push(...read.entries)
             } else if (found.length <= MAX_PROBLEMS) add([unknownKey([], key, "the top of a configuration")])
         }
     }
     const [main] = files
     if (doors > MAX_DOORS && main) {
         const problem = { code: "too-many-doors", most: MAX_DOORS, doors } as const
-        const nothing = { entries: [], hooks: [], bundles: null, bundlesFile: null }
+        const nothing = { entries: [], hooks: [], bundles: null, bundlesFile: null, hide: [] }
         return { gateway, gatewayFile, ...nothing, found: [{ file: main.file, path: [], problem }] }
     }
     if (whole && entries.length === 0 && main && !found.some(({ path }) => path[0] === "door"))
         found.push({ file: main.file, path: [], problem: { code: "no-doors" } })
     const broken = [
         ...checkRules(entries, whole),
+        ...checkHide(hide, entries, whole),
         ...checkHooks(hooks, entries, whole),
         ...checkBundles({ entries, services: gateway?.services ?? [], bundles, bundlesFile }, whole),
     ]
-    return { gateway, gatewayFile, entries, hooks, bundles, bundlesFile, found: [...found, ...broken] }
+    return { gateway, gatewayFile, entries, hooks, bundles, bundlesFile, hide, found: [...found, ...broken] }
 }
 
 function readDoor(raw: unknown, index: number, file: string, add: (placed: Placed[], base: Path) => void): DoorEntry {

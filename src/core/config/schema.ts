@@ -73,6 +73,7 @@ export const gatewayTable = z.strictObject(
             })
             .default(GATEWAY.attempts),
         grants: integer(LIMITS.grants).default(GATEWAY.grants),
+        grace: duration(LIMITS.grace).nullable().default(GATEWAY.grace),
     },
     { error: "gateway" satisfies Kind },
 )
@@ -178,6 +179,7 @@ export type TableName =
     | "[door.command]"
     | "[bundles]"
     | "[[bundles.publish]]"
+    | "[hide]"
     | "the top of a configuration"
     | "a knocker's file"
 
@@ -192,5 +194,5 @@ export const KEYS: ReadonlyMap<TableName, readonly string[]> = new Map([
     ["a knocker's file", Object.keys(knockerTable.shape)],
     ["[bundles]", Object.keys(bundlesTable.shape)],
     ["[[bundles.publish]]", [...new Set(Object.values(targetTables).flatMap(({ shape }) => Object.keys(shape)))]],
-    ["the top of a configuration", ["gateway", "door", "hook", "bundles"]],
+    ["the top of a configuration", ["gateway", "door", "hook", "bundles", "hide"]],
 ])

@@ -21,6 +21,7 @@ const KINDS: Readonly<Record<Kind, string>> = {
     events: 'a list of events out of "grant", "end", "refusal" and "trouble"',
     flags: 'flags such as "syn,!ack"',
     gateway: "a table: [gateway], once",
+    hide: 'a table: [hide], with lines such as "tcp/22" = true',
     hit: 'a hit such as "32144", "21312:udp" or "icmp:321"',
     hits: 'a list of hits, such as ["PORT", "PORT:udp", "icmp:SIZE"]',
     hook: "a table: [[hook]], with two brackets on either side",
@@ -111,6 +112,9 @@ const TEXTS: Texts = {
     "listed-twice": () => "stands twice in the list: take one out",
     "second-gateway": ({ file }) => `[gateway] can be there only once over all files, and is in ${file} already`,
     "second-bundles": ({ file }) => `[bundles] can be there only once over all files, and is in ${file} already`,
+    "hidden-twice": ({ file }) => `[hide] says something of this service already, in ${file}: take one of them out`,
+    "no-way-in": () =>
+        "no door opens this service, so nobody could come in: add it to `opens` of a door, or take this out",
     "needs-bundles": () =>
         "one-time sequences need to know who gets them: add [bundles] with the name of this gateway, and users",
     "one-target": () => "one target is one of directory, put and run: give each a [[bundles.publish]] of its own",
@@ -190,6 +194,7 @@ const TEXTS: Texts = {
         "the user whom the daemon runs as, who has the directory `state`, cannot read it: give it to that user (chown), or to his group (chgrp, chmod 640)",
     "headers-readable": () =>
         "others than its owner and its group can read this file, or others than its owner change it, and the daemon refuses to send what is in it: chmod 640",
+    "hide-unused": () => "nothing hides this service: this line changes nothing",
     "always-everyone": () => "everyone: nobody needs to knock, and the service is not hidden at all",
     "always-unhidden": () => "always has no effect without hide = true: the service is not kept from anyone",
     "uniform-unused": () => "uniform has no effect with a packet socket",

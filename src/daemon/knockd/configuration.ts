@@ -22,7 +22,7 @@ export type Lasting = {
 export function configOf(made: readonly MadeDoor[], lasting: Lasting): Config {
     const sources = lasting.words.onlyIpv4 ? [parseNetwork("0.0.0.0/0")!] : null
     const doors = made.map(({ door }) => (sources === null ? door : { ...door, sources }))
-    return { gateway: gatewayOf(lasting), doors, hooks: [], bundles: null }
+    return { gateway: gatewayOf(lasting), doors, hooks: [], bundles: null, hide: [] }
 }
 
 /** Each daemon that may run has a directory of its own there: by its file and by where it listens. */

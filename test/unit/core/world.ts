@@ -63,6 +63,7 @@ export function config(doors: readonly DoorText[], gateway: Partial<Gateway> = {
         gateway: { ...GATEWAY, attempts: 1024, ...gateway },
         hooks: [],
         bundles: null,
+        hide: [],
         doors: doors.map((door) => ({
             for: 30_000,
             hide: false,

@@ -22,7 +22,7 @@ async function opened() {
     const told: string[] = []
     const doors = doorsOf(reading.conf).map(({ door }) => door)
     const { store, close } = await keepStops(
-        { gateway: { ...GATEWAY, state: folder, audit: false }, doors, hooks: [], bundles: null },
+        { gateway: { ...GATEWAY, state: folder, audit: false }, doors, hooks: [], bundles: null, hide: [] },
         { clock: systemClock(), log: () => {}, tell: (line) => told.push(line), back: () => {} },
     )
     return { store: store!, close, told }

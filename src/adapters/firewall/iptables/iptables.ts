@@ -8,6 +8,7 @@
 import type { GrantElement, Ruleset } from "../../../core/ruleset.ts"
 import type { Firewall, FirewallResult } from "../../../ports/firewall.ts"
 import type { LiveElement } from "../elements.ts"
+import { hides } from "../hide.ts"
 import { Ledger } from "../ledger.ts"
 import { ipset, restore, type Said, saved, savedLater, toResult, type Variant } from "./programs.ts"
 import { parseJumps, renderNoRules, renderRules } from "./rules.ts"
@@ -17,6 +18,8 @@ import {
     renderAlways,
     renderGrant,
     renderGrantSets,
+    renderNoPorts,
+    renderPorts,
     renderResize,
     renderRevoke,
     SETS,
@@ -61,12 +64,14 @@ export function iptablesFirewall(now: () => number = () => performance.now(), va
                     ),
                 ),
             () => toResult(ipset(["restore"], renderAlways(wanted, there))),
+            () => toResult(ipset(["restore"], renderPorts(wanted, there))),
             () => putRules(wanted),
+            () => toResult(ipset(["restore"], renderNoPorts(wanted, there))),
         ])
         if (!made.ok) return made
         ledger.load(read.live, now())
         loaded = true
-        hiding = wanted.hidden.length > 0
+        hiding = hides(wanted)
         told = false
         return OK
     }
@@ -77,7 +82,7 @@ export function iptablesFirewall(now: () => number = () => performance.now(), va
                     const rules = saved(variant, family.ending)
                     if (!rules.ok) return toResult(rules)
                     const { jumps } = parseJumps(rules.output)
-                    if (wanted.hidden.length > 0)
+                    if (hides(wanted))
                         return toResult(restore(variant, family.ending, renderRules(wanted, family, jumps, lead)))
                     return hasOurs(rules.output) ? toResult(restore(variant, family.ending, renderNoRules(jumps))) : OK
                 }),

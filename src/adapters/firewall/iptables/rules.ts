@@ -8,7 +8,7 @@
 
 import { isIPv4Network } from "../../../core/net/address.ts"
 import type { Ruleset } from "../../../core/ruleset.ts"
-import { type FAMILIES, setName } from "./sets.ts"
+import { type FAMILIES, neededPorts, PROTOCOLS, portsName, setName } from "./sets.ts"
 
 /** Our chains, by the table they are in, with the built-in chain that jumps to the first of them. */
 export const CHAINS = [
@@ -27,10 +27,10 @@ export type Jumps = Readonly<Record<(typeof CHAINS)[number]["from"], number>>
  */
 export function renderRules(wanted: Ruleset, family: Family, jumps: Jumps, lead: boolean): string {
     const rules: Readonly<Record<string, readonly string[]>> = {
-        "POSTERN-LEAD": lead ? allowed(wanted, family).map((source) => `-p tcp ${source} -j POSTERN-LISTENER`) : [],
+        "POSTERN-LEAD": lead ? leadRules(wanted, family) : [],
         "POSTERN-LISTENER": lead ? listenerRules(family) : [],
         "POSTERN-HIDE": hideRules(wanted, family, lead),
-        "POSTERN-REFUSE": refuseRules(family),
+        "POSTERN-REFUSE": refuseRules(wanted, family),
     }
     return CHAINS.map(({ table, from, chains }) =>
         [
@@ -85,6 +85,19 @@ function allowed({ always }: Ruleset, { ending }: Family): string[] {
     return [pair("any", "open"), ...(needless ? [pair("needless", "always")] : [])]
 }
 
+function leadRules(wanted: Ruleset, family: Family): string[] {
+    return [
+        ...allowed(wanted, family).map((source) => `-p tcp ${source} -j POSTERN-LISTENER`),
+        ...timed(wanted, "spared", "tcp").map((rule) => `${rule} -j POSTERN-LISTENER`),
+    ]
+}
+
+/** The match of a set of ports, if there is one. */
+function timed(wanted: Ruleset, what: "trial" | "spared", protocol: (typeof PROTOCOLS)[number]): string[] {
+    if (!neededPorts(wanted).includes(what)) return []
+    return [`-p ${protocol} -m set --match-set ${portsName(what, protocol)} dst`]
+}
+
 /** TPROXY drops what no transparent socket takes: so it is asked for only where nothing else would take the packet. */
 function listenerRules({ ending }: Family): string[] {
     const to = ending === "4" ? "127.0.0.1" : "::1"
@@ -105,11 +118,15 @@ function hideRules(wanted: Ruleset, family: Family, lead: boolean): string[] {
         ...wanted.hidden.map(
             ({ protocol, port }) => `-p ${protocol} ${socket}-m ${protocol} --dport ${port} -j POSTERN-REFUSE`,
         ),
+        ...PROTOCOLS.flatMap((protocol) => timed(wanted, "trial", protocol)).map(
+            (rule) => `${rule} ${socket}-j POSTERN-REFUSE`,
+        ),
     ]
 }
 
-function refuseRules({ ending }: Family): string[] {
+function refuseRules(wanted: Ruleset, { ending }: Family): string[] {
     return [
+        ...PROTOCOLS.flatMap((protocol) => timed(wanted, "spared", protocol)).map((rule) => `${rule} -j RETURN`),
         "-p tcp -j REJECT --reject-with tcp-reset",
         "-m conntrack --ctstate RELATED,ESTABLISHED -j RETURN",
         `-j REJECT --reject-with ${ending === "4" ? "icmp-port-unreachable" : "icmp6-port-unreachable"}`,

@@ -29,10 +29,55 @@ export function setName(what: "any" | "open" | "needless" | "always", ending: "4
     return `${OURS}${what}${ending}`
 }
 
+export const PROTOCOLS = ["tcp", "udp"] as const
+
+/** The name of a set of ports, of both families: `postern-trial-tcp`. */
+export function portsName(what: "trial" | "spared", protocol: (typeof PROTOCOLS)[number]): string {
+    return `${OURS}${what}-${protocol}`
+}
+
+/** Which of these sets this ruleset needs. */
+export function neededPorts({ trials, spared }: Pick<Ruleset, "trials" | "spared">): readonly ("trial" | "spared")[] {
+    return [...(trials.length > 0 ? (["trial"] as const) : []), ...(spared.length > 0 ? (["spared"] as const) : [])]
+}
+
+/**
+ * The sets of ports that are hidden on trial or spared, filled anew beside the old ones. The kernel takes elements out by
+ * itself, to the second: the same ports for both families, which no other kind of set could hold.
+ */
+export function renderPorts(wanted: Pick<Ruleset, "trials" | "spared">, there: ReadonlySet<string>): string {
+    const timed = { trial: wanted.trials, spared: wanted.spared }
+    return lines(
+        neededPorts(wanted).flatMap((what) =>
+            PROTOCOLS.flatMap((protocol) =>
+                replaced(
+                    portsName(what, protocol),
+                    "bitmap:port range 0-65535 timeout 0",
+                    timed[what]
+                        .filter(({ service }) => service.protocol === protocol)
+                        .map(({ service, ms }) => `${service.port} timeout ${ms === null ? 0 : secondsOf(ms)}`),
+                    there,
+                ),
+            ),
+        ),
+    )
+}
+
+/** Takes those of them away that nothing asks any more. */
+export function renderNoPorts(wanted: Pick<Ruleset, "trials" | "spared">, there: ReadonlySet<string>): string {
+    const needed = neededPorts(wanted)
+    const gone = (["trial", "spared"] as const).filter((what) => !needed.includes(what))
+    const names = gone.flatMap((what) => PROTOCOLS.map((protocol) => portsName(what, protocol)))
+    return lines(names.filter((name) => there.has(name)).map((name) => `destroy ${name}`))
+}
+
 /** Every set that we ever make. */
-export const SETS: readonly string[] = FAMILIES.flatMap(({ ending }) =>
-    (["any", "open", "needless", "always"] as const).map((what) => setName(what, ending)),
-)
+export const SETS: readonly string[] = [
+    ...FAMILIES.flatMap(({ ending }) =>
+        (["any", "open", "needless", "always"] as const).map((what) => setName(what, ending)),
+    ),
+    ...(["trial", "spared"] as const).flatMap((what) => PROTOCOLS.map((protocol) => portsName(what, protocol))),
+]
 
 /** Makes the grant sets where they are missing; those that are there stay, with what is in them. */
 export function renderGrantSets(size: number): string {

@@ -18,6 +18,7 @@ uniform = false
 log_group = 9
 attempts = 4096
 grants = 100
+grace = "5m"
 
 [[door]]
 name = "ssh"
@@ -69,6 +70,9 @@ headers = "/etc/postern/dav.headers"
 [[bundles.publish]]
 run = ["/usr/bin/rsync", "-a", "{directory}/", "www:knock/"]
 timeout = "90s"
+
+[hide]
+"udp/60001" = false
 `
 
 const unknown = { listening: null }
@@ -113,7 +117,9 @@ describe("readConfig()", () => {
                     logGroup: 9,
                     attempts: 4096,
                     grants: 100,
+                    grace: 300_000,
                 },
+                hide: [{ service: { protocol: "udp", port: 60_001 }, hide: false }],
                 doors: [
                     {
                         name: "ssh",
@@ -208,7 +214,9 @@ describe("readConfig()", () => {
                 logGroup: 7464,
                 attempts: 262_144,
                 grants: 16_384,
+                grace: null,
             },
+            hide: [],
             hooks: [],
             bundles: null,
             doors: [

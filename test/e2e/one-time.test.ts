@@ -130,7 +130,7 @@ describe("one-time sequences", () => {
         const nmap = ["nmap", "-n", "-Pn", "-sS", "-T5", lab.gateway.v4]
         const orders = [["-p-"], ["-r", "-p", "10100-32000"]]
         const scans = Promise.all(
-            orders.map((order) => lab.hosts.scanner.run([...nmap, ...order], { timeout: 30_000 })),
+            orders.map((order) => lab.hosts.scanner.run([...nmap, ...order], { timeout: 120_000 })),
         )
         await opens(daemon, hits("anna", 0), "anna")
         for (const { status, stderr } of await scans) expect(status, stderr).toBe(0)

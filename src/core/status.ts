@@ -59,6 +59,15 @@ export const statusShape = z.object({
             grants: count,
         }),
     ),
+    /** What is hidden; a daemon of before says nothing of it. */
+    hiding: z.optional(
+        z.object({
+            /** For good. */
+            hidden: texts,
+            /** On trial, with the time left. `arrived`: who has come in by a connection that is newer; null: that cannot be seen. */
+            trials: z.array(z.object({ service: z.string(), left: count, arrived: z.nullable(texts) })),
+        }),
+    ),
     /** Live attempts, the furthest first; an attempt at several doors is there once for each. */
     attempts: z.array(
         z.object({

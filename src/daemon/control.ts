@@ -23,8 +23,8 @@ const DOORS_NAMED = 20
 
 /** What questions are answered with. */
 export type AnswerKeeping = MetricsKeeping & {
-    /** Grants and revokes by hand. */
-    readonly loop: Pick<Loop, "grant" | "revoke">
+    /** Grants, revokes and hides by hand. */
+    readonly loop: Pick<Loop, "grant" | "revoke" | "hiding">
     readonly note: Recorder["note"]
     /** Bundles of one-time sequences; null: no door has any. */
     readonly publishing: Pick<Publishing, "show" | "publish" | "rotate"> | null
@@ -76,6 +76,14 @@ async function answer(request: Request, client: Client, keeping: AnswerKeeping, 
     }
     if (request.ask === "trust") return trust(request.since, uid, keeping, log)
     if (request.ask === "reload") return reloaded(await keeping.reload(client))
+    if (request.ask === "hide") {
+        const refused = loop.hiding.hide(request.service, request.ms)
+        return refused === null ? { ok: true, answer: "hide" } : refuse(refused)
+    }
+    if (request.ask === "unhide") {
+        const was = loop.hiding.unhide(request.service)
+        return was === null ? refuse("firewall") : { ok: true, answer: "unhide", was }
+    }
     if (request.ask === "status") return { ok: true, answer: "status", status: statusNow(keeping) }
     if (request.ask === "metrics") return { ok: true, answer: "metrics", text: metricsNow(keeping) }
     if (request.ask === "bundle")

@@ -4,15 +4,12 @@
  */
 import { soonest } from "../core/agenda.ts"
 import type { Config, Door } from "../core/config/config.ts"
-import { hiddenServices } from "../core/config/hiding.ts"
 import { type Claim, Engine, type EngineEvent } from "../core/engine.ts"
-import { codeOf, type Service } from "../core/knock/hit.ts"
-import { formatService } from "../core/knock/language.ts"
 import type { Meter } from "../core/metrics/meter.ts"
 import type { Address, Network } from "../core/net/address.ts"
 import type { Packet } from "../core/net/packet.ts"
 import type { OneTimeBook } from "../core/one-time/book.ts"
-import { type Moment, type Ruleset, wantedRuleset } from "../core/ruleset.ts"
+import { type Ruleset, wantedRuleset } from "../core/ruleset.ts"
 import { messageOf } from "../core/thrown.ts"
 import type { Watching } from "../core/watch.ts"
 import type { Capture } from "../ports/capture.ts"
@@ -22,8 +19,8 @@ import type { Firewall } from "../ports/firewall.ts"
 import type { Links } from "../ports/links.ts"
 import type { Services } from "../ports/services.ts"
 import type { Store } from "../ports/store.ts"
-import { formatMs } from "../voice/reports.ts"
 import { Acts } from "./acts.ts"
+import { Hiding, type HidingKeeping } from "./hiding.ts"
 import type { Log } from "./log.ts"
 import { Notes } from "./notes.ts"
 import { interfacesText, Outlook } from "./outlook.ts"
@@ -31,7 +28,6 @@ import { Programs } from "./programs.ts"
 import { Standing } from "./standing.ts"
 import { Table } from "./table.ts"
 import { type Listener, Teller } from "./told.ts"
-import { Trials } from "./trials.ts"
 
 /** Everything the loop acts through. */
 export type LoopPorts = {
@@ -55,6 +51,8 @@ export type LoopPorts = {
     readonly spend?: (door: string, source: Address) => boolean
     /** How long ago the host has started (ms); left out: long ago. */
     readonly uptime?: () => number
+    /** See `HidingKeeping`; left out: they cannot be seen. */
+    readonly connections?: HidingKeeping["connections"]
 }
 
 /** The sequences that engines look for, and who keeps which of them are used. */
@@ -81,13 +79,14 @@ export class Loop {
     /** Null where there is no store. */
     #notes: Notes | null
     readonly #programs: Programs
-    readonly #trials = new Trials()
     readonly #teller: Teller
     readonly #acts: Acts
     #due: number | null = null
     #stopped = false
     /** How things stand. */
     readonly standing: Standing
+    /** What is hidden, and what on trial. */
+    readonly hiding: Hiding
 
     constructor(config: Config, ports: LoopPorts, seed: readonly [number, number]) {
         this.#ports = ports
@@ -100,6 +99,16 @@ export class Loop {
         const teller = new Teller(log, ports.listeners)
         this.#teller = teller
         this.#table = firewall && this.#tableOf(firewall)
+        this.hiding = new Hiding({
+            table: this.#table,
+            teller,
+            now: () => this.#now(),
+            uptime: ports.uptime ?? (() => Number.POSITIVE_INFINITY),
+            connections: ports.connections ?? (() => null),
+            own: () => ports.links.current().addresses.map(({ address }) => address),
+            config: () => this.config,
+            rearm: () => this.#rearm(),
+        })
         const event = (happened: EngineEvent) => this.#event(happened)
         const notes = () => this.#notes
         this.#programs = new Programs({ commands, notes, meter, now: () => this.#now(), teller, event })
@@ -123,6 +132,7 @@ export class Loop {
             capture,
             commands,
             outlook: this.#outlook,
+            hiding: () => this.hiding,
             table: this.#table,
             engine: () => this.#engine,
             store: () => this.#store,
@@ -224,13 +234,13 @@ export class Loop {
     /** Wakes up for whatever is due next. */
     #rearm(): void {
         if (this.#stopped) return
-        const due = soonest(this.#engine.nextDeadline(), this.#table?.due ?? null, this.#trials.due)
+        const due = soonest(this.#engine.nextDeadline(), this.#table?.due ?? null, this.hiding.due)
         if (due === this.#due) return
         this.#due = due
         this.#ports.clock.wake(due, () => {
             this.#due = null
             this.#table?.catchUp()
-            this.#endTrials()
+            this.hiding.endDue()
             this.#event({ type: "tick" })
         })
     }
@@ -269,69 +279,6 @@ export class Loop {
     }
 
     /**
-     * Hides a service on trial, for `ms`, or gives a trial that runs another end. Null, or why not: no door opens it, it is
-     * hidden already, the firewall refuses.
-     */
-    hide(service: Service, ms: number): "service" | "hidden" | "firewall" | null {
-        const code = codeOf(service)
-        if (this.#table === null || !this.config.doors.some(({ opens }) => opens.map(codeOf).includes(code)))
-            return "service"
-        if (this.#hidden().some((one) => codeOf(one) === code)) return "hidden"
-        this.#trials.begin(service, ms, this.#now())
-        if (this.#table.apply().ok) {
-            this.#teller.tell("notice", `hide: ${formatService(service)} is hidden on trial, for ${formatMs(ms)}`)
-            this.#rearm()
-            return null
-        }
-        this.#trials.end(service)
-        this.#applyTable()
-        return "firewall"
-    }
-
-    /**
-     * Ends a trial, and opens a service that the configuration hides, until that is read again. What was so; null: the
-     * firewall refuses, and all is as it was.
-     */
-    unhide(service: Service): { readonly tried: boolean; readonly hidden: boolean } | null {
-        const code = codeOf(service)
-        const trial = this.#trials.running(this.#now()).find((one) => codeOf(one.service) === code)
-        const hidden = this.#hidden().some((one) => codeOf(one) === code)
-        if (trial === undefined && !hidden) return { tried: false, hidden: false }
-        this.#trials.end(service)
-        if (hidden) this.#trials.open(service)
-        if (this.#table?.apply().ok !== true) {
-            if (hidden) this.#trials.shut(service)
-            if (trial !== undefined) this.#trials.begin(service, trial.ms, this.#now())
-            return null
-        }
-        this.#rearm()
-        const what = hidden ? "is open to everyone" : "is no longer hidden on trial"
-        this.#teller.tell("notice", `hide: ${formatService(service)} ${what}`)
-        return { tried: trial !== undefined, hidden }
-    }
-
-    /** What is hidden for good, and on trial with the time left and since when (ms). */
-    hiding(): { readonly hidden: readonly Service[]; readonly trials: ReturnType<Trials["running"]> } {
-        return { hidden: this.#hidden(), trials: this.#trials.running(this.#now()) }
-    }
-
-    #hidden(): readonly Service[] {
-        return this.#ruleset(this.config, this.#outlook.watching).hidden
-    }
-
-    #endTrials(): void {
-        const over = this.#trials.expire(this.#now())
-        if (over.length === 0) return
-        const names = over.map(formatService).join(", ")
-        this.#teller.tell(
-            "warning",
-            `hide: nobody confirmed it: ${names} ${over.length === 1 ? "is" : "are"} as before`,
-        )
-        // The kernel has done it already; this takes away what it was done with.
-        this.#applyTable()
-    }
-
-    /**
      * Goes on with another configuration, whose fixed settings are those of this one (see `fixedSettings`): all of it or,
      * if the firewall or the capture refuses, nothing. `store` comes into use where there was none.
      */
@@ -352,8 +299,7 @@ export class Loop {
         this.#engine = engine
         const moved = this.#outlook.turn(watching)
         if (moved) this.#teller.tell("notice", `watching ${interfacesText(watching.interfaces)}`)
-        for (const service of this.#trials.decided(hiddenServices(config)))
-            this.#teller.tell("notice", `hide: ${formatService(service)} is hidden from now on`)
+        this.hiding.decided()
         const effects = engine.succeed(old, this.#now())
         const ended = effects.filter((effect) => effect.type === "report" && effect.report.type === "closed").length
         this.#acts.perform(effects)
@@ -391,7 +337,10 @@ export class Loop {
 
     /** `held`: elements that the kernel has, or must have. */
     #ruleset(config: Config, watching: Watching, held = this.#engine.elements()): Ruleset {
-        return wantedRuleset(config, this.#ports.capture.name === "nflog" ? watching : null, held, this.#moment())
+        const moment = this.hiding.moment()
+        const watch = this.#ports.capture.name === "nflog" ? watching : null
+        // What was opened by hand was so until the configuration is read again.
+        return wantedRuleset(config, watch, held, config === this.config ? moment : { ...moment, opened: [] })
     }
 
     /**
@@ -405,16 +354,15 @@ export class Loop {
         this.#ports.clock.wake(null, () => {})
         try {
             // Nobody is there to confirm a trial, so it ends with us.
-            const last = wantedRuleset(this.config, null, this.#engine.elements(), { ...this.#moment(), trials: [] })
+            const last = wantedRuleset(this.config, null, this.#engine.elements(), {
+                ...this.hiding.moment(),
+                trials: [],
+            })
             return this.#table?.leave(last) ? "cleared" : "kept"
         } finally {
             await this.#programs.stop()
             this.#notes?.retry()
         }
-    }
-
-    #moment(): Moment {
-        return this.#trials.moment(this.#now(), this.#ports.uptime?.() ?? Number.POSITIVE_INFINITY)
     }
 
     #listenNoMore(): void {

@@ -12,6 +12,7 @@ import { LogWriter } from "../adapters/log/writer.ts"
 import { systemdNotifier } from "../adapters/notify/systemd.ts"
 import { readKeyLate } from "../adapters/sealing/late.ts"
 import { allServices } from "../adapters/services/all.ts"
+import { connectionsTo } from "../adapters/services/connections.ts"
 import type { Config } from "../core/config/config.ts"
 import { type Reading, readConfig } from "../core/config/parse.ts"
 import type { Claim } from "../core/engine.ts"
@@ -179,6 +180,7 @@ async function live(
         store,
         oneTime,
         uptime: () => uptime() * 1000,
+        connections: connectionsTo,
     })
     const publishing = new Publishing({
         desk,

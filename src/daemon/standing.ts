@@ -6,6 +6,7 @@ import type { Capture } from "../ports/capture.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { Commands } from "../ports/commands.ts"
 import type { Store, StoreHealth } from "../ports/store.ts"
+import type { Hiding, TrialNow } from "./hiding.ts"
 import type { Outlook } from "./outlook.ts"
 import type { Table } from "./table.ts"
 
@@ -18,6 +19,7 @@ export type StandingKeeping = {
     readonly capture: Capture
     readonly commands: Commands
     readonly outlook: Outlook
+    readonly hiding: () => Pick<Hiding, "hidden" | "trials">
     /** Null where there is no firewall. */
     readonly table: Table | null
     /** What a reload puts something else in the place of. */
@@ -51,6 +53,12 @@ export class Standing {
         const { engine, outlook } = this.#keeping
         const { interfaces, offered } = outlook.watching
         return { ...engine().facts(), interfaces, offered }
+    }
+
+    /** What is hidden for good, and on trial. */
+    hiding(): { readonly hidden: readonly Service[]; readonly trials: readonly TrialNow[] } {
+        const hiding = this.#keeping.hiding()
+        return { hidden: hiding.hidden(), trials: hiding.trials() }
     }
 
     /** Live attempts, the furthest first: doors of so many of them, and how many there are. */

@@ -1,5 +1,6 @@
 /** How things stand, put together for whoever asks: from what the loop knows, in texts and times of day. */
 import type { Config } from "../core/config/config.ts"
+import { hidesIn } from "../core/config/hiding.ts"
 import { formatService } from "../core/knock/language.ts"
 import type { MatchCounts } from "../core/knock/matcher.ts"
 import { isOpen, type Lease } from "../core/leases.ts"
@@ -56,6 +57,8 @@ export function statusNow({
     published,
 }: StatusKeeping): Status {
     const { config } = standing
+    const hides = hidesIn(config)
+    const hiding = standing.hiding()
     const { leases, sources, room, counts, interfaces, offered } = standing.facts()
     const [now, wall] = [clock.monotonic(), clock.wall()]
     const { live, total } = standing.attempts(LISTED_MOST)
@@ -73,9 +76,17 @@ export function statusNow({
             name: door.name,
             opens: door.opens.map(formatService),
             for: door.for,
-            hide: door.hide,
+            hide: door.opens.length > 0 && door.opens.every((service) => hides(door, service)),
             grants: open.get(door.name) ?? 0,
         })),
+        hiding: {
+            hidden: hiding.hidden.slice(0, LISTED_MOST).map(formatService),
+            trials: hiding.trials.map(({ service, left, arrived }) => ({
+                service: formatService(service),
+                left: Math.ceil(left),
+                arrived: arrived && arrived.slice(0, LISTED_MOST).map(formatAddress),
+            })),
+        },
         attempts: live.slice(0, LISTED_MOST).map((attempt) => ({ ...attempt, source: formatAddress(attempt.source) })),
         grants: leases.slice(0, LISTED_MOST).map((lease) => ({
             door: lease.door.name,

@@ -5,21 +5,29 @@
  */
 import { soonest } from "../core/agenda.ts"
 import { codeOf, type HitCode, type Service } from "../core/knock/hit.ts"
-import type { Moment, Trial } from "../core/ruleset.ts"
+import type { Moment } from "../core/ruleset.ts"
 
-/** One trial. `due`, `since`: monotonic milliseconds. */
-type Running = { readonly service: Service; readonly since: number; readonly due: number }
+/** One trial. `due`, `since`: monotonic milliseconds. `before`: connections of then, by key; null: not known. */
+export type Trial = {
+    readonly service: Service
+    readonly since: number
+    readonly due: number
+    readonly before: ReadonlySet<string> | null
+}
 
 /** See the head of the file. Times are monotonic milliseconds. */
 export class Trials {
-    readonly #running = new Map<HitCode, Running>()
+    readonly #running = new Map<HitCode, Trial>()
     readonly #opened = new Map<HitCode, Service>()
 
-    /** Begins a trial, or gives the one that runs another end. */
-    begin(service: Service, ms: number, now: number): void {
-        const code = codeOf(service)
-        this.#opened.delete(code)
-        this.#running.set(code, { service, since: this.#running.get(code)?.since ?? now, due: now + ms })
+    /** Begins a trial, or puts another in its place. */
+    begin(trial: Trial): void {
+        this.#running.set(codeOf(trial.service), trial)
+    }
+
+    /** The trial of a service. */
+    of(service: Service): Trial | null {
+        return this.#running.get(codeOf(service)) ?? null
     }
 
     /** Ends a trial before its time; false: there is none. */
@@ -37,7 +45,7 @@ export class Trials {
         this.#opened.delete(codeOf(service))
     }
 
-    /** A configuration is in force that says what is hidden: trials of what it does not hide go on. */
+    /** A configuration is in force that hides these; trials of others go on. Those that are over by that. */
     decided(hidden: readonly Service[]): Service[] {
         this.#opened.clear()
         return hidden.filter((service) => this.end(service))
@@ -45,25 +53,24 @@ export class Trials {
 
     /** Those whose time is over, which are forgotten now. */
     expire(now: number): Service[] {
-        const over = [...this.#running.values()].filter(({ due }) => due <= now).map(({ service }) => service)
+        const over = this.running().flatMap(({ service, due }) => (due <= now ? [service] : []))
         for (const service of over) this.end(service)
         return over
     }
 
     /** When the next one is over; null: none runs. */
     get due(): number | null {
-        return soonest(...[...this.#running.values()].map(({ due }) => due))
+        return soonest(...this.running().map(({ due }) => due))
     }
 
-    /** What runs, with the time left and the time since it began. */
-    running(now: number): (Trial & { readonly age: number })[] {
-        return [...this.#running.values()].flatMap(({ service, since, due }) =>
-            due > now ? [{ service, ms: due - now, age: now - since }] : [],
-        )
+    /** What runs. */
+    running(): Trial[] {
+        return [...this.#running.values()]
     }
 
     /** What a ruleset of this moment is made for. `uptime`: of the host. */
     moment(now: number, uptime: number): Moment {
-        return { trials: this.running(now), opened: [...this.#opened.values()], uptime }
+        const trials = this.running().flatMap(({ service, due }) => (due > now ? [{ service, ms: due - now }] : []))
+        return { trials, opened: [...this.#opened.values()], uptime }
     }
 }

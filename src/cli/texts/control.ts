@@ -41,6 +41,11 @@ const REFUSALS: Readonly<Record<ControlCode, readonly [what: string, ...hints: s
     source: ["the daemon does not take this for an address"],
     configuration: ["the configuration has errors: nothing was changed"],
     for: ["the daemon does not take this for a time that a grant can have"],
+    service: [
+        "no door of the running daemon opens this service",
+        "postern status shows them; postern reload after a change",
+    ],
+    hidden: ["it is hidden already", "postern status shows what is"],
     grants: ["as many grants are open as `grants` allows", "revoke some, or raise it in [gateway]"],
     firewall: ["the kernel refused", "the daemon's log says why; try again in a second"],
     audit: ["the daemon keeps no audit trail", "see `audit` in [gateway], and the daemon's log"],

@@ -11,6 +11,7 @@ export function statusLines(status: Status): string[] {
         `up ${formatMs(status.now - status.started)} (pid ${status.pid}), ${watchingText(status)}, by ${status.capture}`,
         `configuration read ${formatStamp(status.loaded).slice(0, 19).replace("T", " ")}`,
         ...section("doors", doorRows(status), totals.doors),
+        ...section("hidden on trial", trialRows(status), 0),
         ...section("attempts", attemptRows(status), totals.attempts),
         ...section("grants", grantRows(status), totals.grants),
         "",
@@ -36,6 +37,14 @@ function doorRows({ doors }: Status): string[][] {
         opens.length === 0 ? "opens nothing" : `${opens.join(", ")} for ${formatMs(ms)}`,
         hide ? "hidden" : "",
         grants === 0 ? "" : `${grants} open`,
+    ])
+}
+
+function trialRows({ hiding }: Status): string[][] {
+    return (hiding?.trials ?? []).map(({ service, left, arrived }) => [
+        service,
+        `${formatMs(left)} left`,
+        arrived === null || arrived.length === 0 ? "" : `new connections from ${arrived.join(", ")}`,
     ])
 }
 

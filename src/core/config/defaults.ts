@@ -62,6 +62,8 @@ export const LIMITS = {
     attempts: [1024, 4_194_304],
     grants: [16, 1_048_576],
     grace: [1000, 86_400_000],
+    /** Of `postern hide`, not of a configuration. */
+    trial: [1000, 3_600_000],
     for: [1000, 7 * 86_400_000],
     within: [100, 600_000],
     after: [0, 7 * 86_400_000],

@@ -80,6 +80,9 @@ const doneShape = z.discriminatedUnion("answer", [
     z.extend(pageShape, { ok: done, answer: z.literal("log") }),
     /** Before, that moment was this one. */
     z.object({ ok: done, answer: z.literal("trust"), before: count }),
+    z.object({ ok: done, answer: z.literal("hide") }),
+    /** What ended: a trial, what the configuration says until it is read again, or nothing. */
+    z.object({ ok: done, answer: z.literal("unhide"), was: z.enum(["trial", "hidden", "open"]) }),
     z.extend(reloadedShape, { ok: done, answer: z.literal("reload") }),
     z.extend(bundleShape, { ok: done, answer: z.literal("bundle") }),
     z.object({ ok: done, answer: z.literal("publish"), publication: publicationShape }),

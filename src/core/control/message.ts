@@ -25,6 +25,9 @@ export const CODES = [
     /** Not an address (grant) or network (revoke); not a time that a grant can have. */
     "source",
     "for",
+    /** No door opens this service; it is hidden already. */
+    "service",
+    "hidden",
     /** The configuration has errors, or changes what cannot change while the daemon runs: `detail` has a line for each. */
     "configuration",
     /** As many grants are open as are allowed; the firewall refused. */

@@ -3,6 +3,8 @@ import * as z from "zod/mini"
 import { AUDIT_KINDS } from "../audit/entry.ts"
 import type { AuditFilter } from "../audit/filter.ts"
 import { LIMITS } from "../config/defaults.ts"
+import type { Service } from "../knock/hit.ts"
+import { formatService, parseService } from "../knock/language.ts"
 import { type Address, formatAddress, formatNetwork, type Network, parseAddress, parseNetwork } from "../net/address.ts"
 import { CONTROL_VERSION, type Refused, readObject, refuse } from "./message.ts"
 
@@ -33,6 +35,10 @@ export type Request =
       }
     /** What can have been used since this moment (ms since 1970) is known from now on, or taken for known. */
     | { readonly ask: "trust"; readonly since: number }
+    /** Hide a service on trial for `ms`: the kernel ends that by itself, unless the configuration hides it by then. */
+    | { readonly ask: "hide"; readonly service: Service; readonly ms: number }
+    /** End its trial, or open it to everyone until the configuration is read again. */
+    | { readonly ask: "unhide"; readonly service: Service }
     /** Read the configuration again. */
     | { readonly ask: "reload" }
     /** What is or will be published for a knocker; `secret`: the text itself as well. */
@@ -78,6 +84,8 @@ const asks = {
         kinds: z.optional(z.array(z.enum(AUDIT_KINDS))),
     }),
     trust: z.strictObject({ postern: version, ask: z.literal("trust"), since: count }),
+    hide: z.strictObject({ postern: version, ask: z.literal("hide"), service: z.string(), for: count }),
+    unhide: z.strictObject({ postern: version, ask: z.literal("unhide"), service: z.string() }),
     bundle: z.strictObject({
         postern: version,
         ask: z.literal("bundle"),
@@ -124,6 +132,10 @@ export function encodeRequest(request: Request): string {
             const said = Object.entries(wanted).filter(([, value]) => value !== null && value !== 0)
             return JSON.stringify({ ...head, ...(last === 0 && { last }), ...Object.fromEntries(said) })
         }
+        case "hide":
+            return JSON.stringify({ ...head, service: formatService(request.service), for: request.ms })
+        case "unhide":
+            return JSON.stringify({ ...head, service: formatService(request.service) })
         case "trust":
             return JSON.stringify({ ...head, since: request.since })
     }
@@ -149,6 +161,20 @@ export function decodeRequest(line: string): { readonly ok: true; readonly reque
         case "trust": {
             const { success, data } = asks.trust.safeParse(read.value)
             return success ? { ok: true, request: { ask, since: data.since } } : refuse("malformed")
+        }
+        case "hide": {
+            const { success, data } = asks.hide.safeParse(read.value)
+            if (!success) return refuse("malformed")
+            const [least, most] = LIMITS.trial
+            if (data.for < least || data.for > most) return refuse("for")
+            const service = parseService(data.service)
+            return service.ok ? { ok: true, request: { ask, service: service.value, ms: data.for } } : refuse("service")
+        }
+        case "unhide": {
+            const { success, data } = asks.unhide.safeParse(read.value)
+            if (!success) return refuse("malformed")
+            const service = parseService(data.service)
+            return service.ok ? { ok: true, request: { ask, service: service.value } } : refuse("service")
         }
         case "bundle": {
             const { success, data } = asks.bundle.safeParse(read.value)

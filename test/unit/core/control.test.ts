@@ -40,6 +40,8 @@ const REQUESTS: readonly Request[] = [
     { ask: "grant", door: "ssh", source: parseAddress("192.0.2.7")!, ms: 604_800_000 },
     { ask: "trust", since: 1_700_000_000_000 },
     { ask: "trust", since: 0 },
+    { ask: "hide", service: { protocol: "tcp", port: 22 }, ms: 120_000 },
+    { ask: "unhide", service: { protocol: "udp", port: 53 } },
     { ask: "bundle", knocker: "anna", secret: false },
     { ask: "bundle", knocker: "anna", secret: true },
     { ask: "publish" },
@@ -55,6 +57,7 @@ const status: Status = {
     interfaces: ["eth0"],
     offered: ["tcp/443"],
     doors: [{ name: "ssh", opens: ["tcp/22"], for: 30_000, hide: true, grants: 1 }],
+    hiding: { hidden: ["tcp/443"], trials: [{ service: "tcp/22", left: 9, arrived: ["192.0.2.9"] }] },
     attempts: [{ door: "ssh", source: "192.0.2.7", stage: 1, of: 3, left: 900 }],
     grants: [
         { door: "ssh", source: "192.0.2.8", left: 1, since: 1500, by: "hand", uid: 0, knocker: null, program: "idle" },
@@ -107,6 +110,8 @@ const ANSWERS: readonly Answer[] = [
         more: true,
         missing: 2,
     },
+    { ok: true, answer: "hide" },
+    { ok: true, answer: "unhide", was: "trial" },
     { ok: true, answer: "trust", before: 1_700_000_000_000 },
     { ok: false, code: "door", detail: "ssh, web" },
 ]

@@ -46,7 +46,8 @@ describe("renderApply()", () => {
     })
 
     it("looks at the port of a stranger's packet only where a socket would take it", () => {
-        for (const wanted of Object.values(SCENARIOS)) {
+        // What is spared is open to everyone: there is nothing to keep.
+        for (const wanted of Object.values(SCENARIOS).filter(({ spared }) => spared.length === 0)) {
             for (const rule of renderApply(wanted).matchAll(/^add rule inet postern (?:hide|lead) (.*)$/gm)) {
                 const port = rule[1]!.indexOf("dport")
                 const sooner = rule[1]!.search(/@(any|needless)[46] |socket transparent/)

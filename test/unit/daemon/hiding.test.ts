@@ -1,0 +1,156 @@
+/** Hiding by hand, under a simulated clock: trials end by themselves, and what the configuration says comes before them. */
+import { describe, expect, it } from "vitest"
+import type { Connection } from "../../../src/adapters/services/connections.ts"
+import { formatAddress, type Network, parseAddress, parseNetwork } from "../../../src/core/net/address.ts"
+import { LOCAL4 } from "../../../tools/vectors/bytes.ts"
+import { config } from "../core/world.ts"
+import { makeGate } from "./gate.ts"
+
+const SSH = { protocol: "tcp", port: 22 } as const
+const WEB = { protocol: "tcp", port: 443 } as const
+const sequence = { hits: ["32144", "21312", "27015"] }
+const OPEN = { name: "ssh", opens: ["tcp/22"], sequence }
+const HIDDEN = { ...OPEN, hide: true }
+const SAID = { service: SSH, hide: true }
+
+function started(door: typeof OPEN & { hide?: boolean; always?: readonly Network[] } = OPEN) {
+    const there: Connection[] = []
+    const now = { uptime: 0 }
+    const gate = makeGate(config([door]), () => ({ connections: () => there, uptime: () => now.uptime }))
+    gate.loop.start()
+    gate.said()
+    return { ...gate, there, now, hides: () => gate.firewall.hides(SSH) }
+}
+
+function connection(text: string, made = true): Connection {
+    const source = parseAddress(text)!
+    return { key: `${text} 1`, source, made, inside: text === "127.0.0.1" }
+}
+
+describe("hide()", () => {
+    it("hides on trial, and no longer when nobody has confirmed it in time", () => {
+        const { loop, clock, hides, said } = started()
+        expect(loop.hiding.hide(SSH, 60_000)).toBeNull()
+        expect(hides()).toBe(true)
+        clock.advance(59_999)
+        expect(hides()).toBe(true)
+        expect(loop.hiding.trials()).toMatchObject([{ service: SSH, left: 1, age: 59_999 }])
+        clock.advance(1)
+        expect(hides()).toBe(false)
+        expect(loop.hiding.trials()).toEqual([])
+        expect(said()).toEqual([
+            "notice hide: tcp/22 is hidden on trial, for 60 s",
+            "warning hide: tcp/22 is no longer hidden on trial: nobody has confirmed it",
+        ])
+    })
+
+    it("keeps the time that is left when the table is made again, by others' doing or a reload", () => {
+        const { loop, clock, firewall, hides } = started()
+        loop.hiding.hide(SSH, 60_000)
+        clock.advance(30_000)
+        expect(loop.reload(config([{ ...OPEN, name: "other" }]), null).ok).toBe(true)
+        expect(firewall.wanted()!.trials).toEqual([{ service: SSH, ms: 30_000 }])
+        clock.advance(30_000)
+        expect(hides()).toBe(false)
+    })
+
+    it("ends by a configuration that hides it for good, or in which nobody could come in", () => {
+        const { loop, clock, firewall, hides, said } = started()
+        loop.hiding.hide(SSH, 60_000)
+        said()
+        expect(loop.reload({ ...config([OPEN]), hide: [SAID] }, null).ok).toBe(true)
+        expect(said()).toContain("notice hide: tcp/22 is hidden from now on")
+        clock.advance(120_000)
+        expect(hides()).toBe(true)
+        const other = started()
+        other.loop.hiding.hide(SSH, 60_000)
+        other.loop.reload(config([{ ...OPEN, opens: ["tcp/443"] }]), null)
+        expect(other.hides()).toBe(false)
+        expect(firewall.wanted()!.trials).toEqual([])
+    })
+
+    it("refuses what no door opens, what is hidden, and what the firewall refuses, and changes nothing then", () => {
+        const { loop, firewall } = started()
+        expect(loop.hiding.hide(WEB, 60_000)).toBe("service")
+        expect(started(HIDDEN).loop.hiding.hide(SSH, 60_000)).toBe("hidden")
+        firewall.breakWith({ ok: false, code: "failed", detail: "no" })
+        expect(loop.hiding.hide(SSH, 60_000)).toBe("firewall")
+        firewall.breakWith(null)
+        expect(loop.hiding.trials()).toEqual([])
+    })
+
+    it("ends with the daemon", async () => {
+        const { loop, hides } = started()
+        loop.hiding.hide(SSH, 60_000)
+        await loop.stop()
+        expect(hides()).toBe(false)
+    })
+
+    it("tells who came in since: neither by an older connection, nor from here, nor without having to knock", () => {
+        const { loop, there } = started({ ...OPEN, always: [parseNetwork("198.51.100.0/24")!] })
+        there.push(connection("203.0.113.1"), connection("203.0.113.2", false))
+        loop.hiding.hide(SSH, 60_000)
+        const arrived = () => loop.hiding.trials()[0]!.arrived!.map(formatAddress)
+        there.push(connection("203.0.113.3", false), connection("127.0.0.1"), connection("198.51.100.7"))
+        there.push(connection(LOCAL4))
+        expect(arrived()).toEqual([])
+        there.push(connection("203.0.113.4"), { ...connection("203.0.113.4"), key: "again" })
+        expect(arrived()).toEqual(["203.0.113.4"])
+        // Longer for the same trial: what is new stays so.
+        loop.hiding.hide(SSH, 120_000)
+        expect(arrived()).toEqual(["203.0.113.4"])
+    })
+})
+
+describe("unhide()", () => {
+    it("ends a trial before its time", () => {
+        const { loop, hides } = started()
+        loop.hiding.hide(SSH, 60_000)
+        expect(loop.hiding.unhide(SSH)).toBe("trial")
+        expect(hides()).toBe(false)
+        expect(loop.hiding.unhide(SSH)).toBe("open")
+    })
+
+    it("opens what the configuration hides, until that is read again", () => {
+        const { loop, hides } = started(HIDDEN)
+        expect(hides()).toBe(true)
+        expect(loop.hiding.unhide(SSH)).toBe("hidden")
+        expect(hides()).toBe(false)
+        expect(loop.hiding.hide(SSH, 60_000)).toBeNull()
+        expect(hides()).toBe(true)
+        loop.hiding.unhide(SSH)
+        loop.reload(config([HIDDEN]), null)
+        expect(hides()).toBe(true)
+    })
+
+    it("leaves all as it is where the firewall refuses", () => {
+        const { loop, firewall, hides } = started(HIDDEN)
+        firewall.breakWith({ ok: false, code: "failed", detail: "no" })
+        expect(loop.hiding.unhide(SSH)).toBeNull()
+        firewall.breakWith(null)
+        expect(hides()).toBe(true)
+        expect(loop.hiding.hidden()).toEqual([SSH])
+    })
+})
+
+describe("[hide] and `grace`", () => {
+    it("overrule what doors say, one way and the other", () => {
+        const { loop, hides } = started()
+        loop.reload({ ...config([OPEN]), hide: [SAID] }, null)
+        expect(hides()).toBe(true)
+        loop.reload({ ...config([HIDDEN]), hide: [{ ...SAID, hide: false }] }, null)
+        expect(hides()).toBe(false)
+    })
+
+    it("leave hidden services open for so long after the start of the host, and no longer", () => {
+        const { loop, clock, now, hides } = started(HIDDEN)
+        now.uptime = 280_000
+        loop.reload(config([HIDDEN], { grace: 300_000 }), null)
+        expect(hides()).toBe(false)
+        clock.advance(20_000)
+        expect(hides()).toBe(true)
+        now.uptime = 300_001
+        loop.reload(config([HIDDEN], { grace: 300_000 }), null)
+        expect(hides()).toBe(true)
+    })
+})

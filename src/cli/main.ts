@@ -19,6 +19,7 @@ import { log } from "./commands/log.ts"
 import { metrics } from "./commands/metrics.ts"
 import { reload } from "./commands/reload.ts"
 import { revoke } from "./commands/revoke.ts"
+import { scan } from "./commands/scan.ts"
 import { state } from "./commands/state.ts"
 import { status } from "./commands/status.ts"
 import { user } from "./commands/user.ts"
@@ -60,6 +61,7 @@ export async function main(args: readonly string[], extra: readonly CliCommand[]
         revoke,
         reload,
         lead,
+        scan,
         state,
         check,
         doctor,

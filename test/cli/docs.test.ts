@@ -161,7 +161,7 @@ describe("every example", () => {
         let seen = 0
         for (const page of PAGES) {
             for (const [, command, rest] of read(page).matchAll(
-                /\bpostern (run|web|status|watch|metrics|log|grant|revoke|reload|state|check|doctor|keygen|enroll|fetch|user|bundle|lead|knockd|knock-compat|knock|[a-z]+ -)([^\n`|;&)"]*)/g,
+                /\bpostern (run|web|status|watch|metrics|log|grant|revoke|reload|state|check|doctor|keygen|enroll|fetch|user|bundle|lead|scan|knockd|knock-compat|knock|[a-z]+ -)([^\n`|;&)"]*)/g,
             )) {
                 expect(commands, `${page}: postern ${command}`).toContain(command)
                 const known = helpOptions(command).flatMap((names) => names.split(" "))

@@ -47,14 +47,21 @@ export function encodeSegment(segment: Segment): Uint8Array {
     view.setUint8(12, (TCP_HEADER / 4) << 4)
     view.setUint8(13, segment.flags)
     view.setUint16(14, TCP_WINDOW)
-    view.setUint16(16, checksum(bytes, pseudoHeader(segment, TCP_HEADER)))
+    const family = isIPv4(segment.destination) ? 4 : 6
+    view.setUint16(16, checksum(bytes, pseudoHeader(family, segment.source, segment.destination, TCP, TCP_HEADER)))
     return bytes
 }
 
 /** The sum of the pseudo header, which both families form alike but for their length (RFC 9293 3.1, RFC 8200 8.1). */
-function pseudoHeader({ source, destination }: Segment, length: number): number {
-    const words = isIPv4(destination) ? [source[3], destination[3]] : [...source, ...destination]
-    return words.reduce((sum, word) => sum + (word >>> 16) + (word & 0xffff), TCP + length)
+export function pseudoHeader(
+    family: 4 | 6,
+    source: Address,
+    destination: Address,
+    protocol: number,
+    length: number,
+): number {
+    const words = family === 4 ? [source[3], destination[3]] : [...source, ...destination]
+    return words.reduce((sum, word) => sum + (word >>> 16) + (word & 0xffff), protocol + length)
 }
 
 /** The Internet checksum (RFC 1071) over `bytes`, beginning from a sum of 16-bit words. */

@@ -48,6 +48,8 @@ export const statusShape = z.object({
     interfaces: z.nullable(texts),
     /** Services that the host openly offers: packets to them are no hits. */
     offered: texts,
+    /** Our table: what keeps it (`nftables`, `iptables`), has the kernel it as wanted, can it lead? Null: there is none. */
+    table: z.nullable(z.object({ by: z.string(), inPlace: z.boolean(), leads: z.boolean() })),
     doors: z.array(
         z.object({
             name: z.string(),

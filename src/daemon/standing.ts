@@ -2,6 +2,7 @@
 import type { Config } from "../core/config/config.ts"
 import type { Engine } from "../core/engine.ts"
 import type { Service } from "../core/knock/hit.ts"
+import type { Status } from "../core/status.ts"
 import type { Capture } from "../ports/capture.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { Commands } from "../ports/commands.ts"
@@ -71,6 +72,12 @@ export class Standing {
     get tableInPlace(): boolean | null {
         const { table } = this.#keeping
         return table === null ? null : table.applied && table.due === null
+    }
+
+    /** What keeps our table, whether it is in place, and whether it can lead; null: there is no firewall. */
+    get table(): Status["table"] {
+        const { table } = this.#keeping
+        return table === null ? null : { ...table.means, inPlace: this.tableInPlace === true }
     }
 
     /** How the journal is; null where there is none. */

@@ -71,6 +71,7 @@ export function statusNow({
         loaded: loaded(),
         capture: standing.captureName,
         interfaces: interfaces === null ? null : [...interfaces],
+        table: standing.table,
         offered: offered.slice(0, LISTED_MOST).map(formatService),
         doors: config.doors.slice(0, LISTED_MOST).map((door) => ({
             name: door.name,

@@ -55,6 +55,12 @@ export class Table {
         return this.#applied
     }
 
+    /** By what it is kept, and whether granted sources can be led. */
+    get means(): { readonly by: string; readonly leads: boolean } {
+        const { firewall } = this.#keeping
+        return { by: firewall.name, leads: firewall.leads() }
+    }
+
     /** When to call `catchUp`; null: the table is there, and nothing more is open in it. */
     get due(): number | null {
         return soonest(this.#mendAt, this.#askAt)

@@ -10,6 +10,7 @@ export function statusLines(status: Status): string[] {
     return [
         `up ${formatMs(status.now - status.started)} (pid ${status.pid}), ${watchingText(status)}, by ${status.capture}`,
         `configuration read ${formatStamp(status.loaded).slice(0, 19).replace("T", " ")}`,
+        ...(status.table === null ? [] : [tableText(status.table)]),
         ...section("doors", doorRows(status), totals.doors),
         ...section("hidden on trial", trialRows(status), 0),
         ...section("attempts", attemptRows(status), totals.attempts),
@@ -29,6 +30,11 @@ export function statusLines(status: Status): string[] {
 function watchingText({ interfaces }: Status): string {
     if (interfaces === null) return "watching all interfaces"
     return interfaces.length === 0 ? "watching no interface" : `watching ${interfaces.join(", ")}`
+}
+
+function tableText({ by, inPlace, leads }: NonNullable<Status["table"]>): string {
+    const how = leads ? "" : "; this kernel can lead nobody to loopback"
+    return `table ${inPlace ? "in place" : "NOT in the kernel as wanted"}, by ${by}${how}`
 }
 
 function doorRows({ doors }: Status): string[][] {

@@ -82,6 +82,14 @@ export const CATALOGUE: { readonly [C in Finding["code"]]: Entry<Of<C>> } = {
         why: () => "after the next start of this host nothing is hidden, or nobody comes in",
         commands: ({ unit }) => [`systemctl enable ${unit}`],
     },
+    "table-lost": {
+        summary: "the daemon cannot put its table in place",
+        ...always("broken"),
+        what: () => "the daemon runs, and the kernel has not its table as it is wanted",
+        why: () => "somebody takes it away again and again, or the kernel refuses it: the log says which",
+        commands: none,
+        advice: () => "it is made again within a second where that can be done: nft monitor shows who changes rules",
+    },
     "configuration-newer": {
         summary: "the configuration has changed since the daemon read it",
         ...always("note"),
@@ -121,7 +129,7 @@ export const CATALOGUE: { readonly [C in Finding["code"]]: Entry<Of<C>> } = {
             table
                 ? "our table is there and does not hide it: it is not as the configuration says"
                 : "our table is not in the kernel",
-        commands: ({ table }) => [table ? "postern reload" : "systemctl start postern"],
+        commands: ({ daemon }) => [daemon ? "postern reload" : "systemctl start postern"],
     },
     published: {
         summary: "a hidden service is published by a container or a redirection, past the rules of this host",

@@ -35,7 +35,7 @@ export function examineDaemon({ config, issues, daemon, units }: Facts): Finding
     ]
 }
 
-function statusFindings({ state, oneTime, publication, warnings, interfaces }: Status): Finding[] {
+function statusFindings({ state, oneTime, publication, warnings, interfaces, table }: Status): Finding[] {
     const { journal, audit } = state
     const parts: readonly (readonly [string, string | null | undefined])[] = [
         ["the journal", journal?.trouble],
@@ -48,6 +48,7 @@ function statusFindings({ state, oneTime, publication, warnings, interfaces }: S
         ...(publication?.targets ?? []).flatMap(({ name, trouble, failures }): Finding[] =>
             trouble === null ? [] : [{ code: "target-fails", target: name, trouble, failures }],
         ),
+        ...(table?.inPlace === false ? [{ code: "table-lost" } as const] : []),
         ...(interfaces !== null && interfaces.length === 0 ? [{ code: "watches-nothing" } as const] : []),
         ...warnings.map(({ level, text, times }): Finding => ({ code: "daemon-said", level, text, times })),
     ]

@@ -13,12 +13,19 @@ export type Finding =
     | { readonly code: "configuration"; readonly severity: Severity; readonly place: string; readonly message: string }
     | { readonly code: "daemon-absent"; readonly service: boolean }
     | { readonly code: "not-at-boot"; readonly unit: string }
+    | { readonly code: "table-lost" }
     | { readonly code: "configuration-newer" }
     | { readonly code: "daemon-trouble"; readonly part: string; readonly trouble: string }
     | { readonly code: "target-fails"; readonly target: string; readonly trouble: string; readonly failures: number }
     | { readonly code: "daemon-said"; readonly level: string; readonly text: string; readonly times: number }
     // Services
-    | { readonly code: "answers"; readonly service: string; readonly at: readonly string[]; readonly table: boolean }
+    | {
+          readonly code: "answers"
+          readonly service: string
+          readonly at: readonly string[]
+          readonly table: boolean
+          readonly daemon: boolean
+      }
     | { readonly code: "published"; readonly service: string }
     | { readonly code: "refused"; readonly service: string; readonly at: readonly string[] }
     | { readonly code: "not-led"; readonly service: string; readonly at: readonly string[] }

@@ -8,11 +8,13 @@ import type { Facts, FilterFact, ListenerFact } from "./facts.ts"
 import type { Finding } from "./finding.ts"
 
 /** What is wrong with the services of doors. */
-export function examineServices({ config, listeners, firewall }: Facts): Finding[] {
+export function examineServices({ config, listeners, firewall, daemon }: Facts): Finding[] {
     if (config === null) return []
     const hidden = wantedRuleset(config, null).hidden
     return [
-        ...(listeners === null ? [] : hidden.flatMap((service) => hiddenService(service, listeners, firewall))),
+        ...(listeners === null
+            ? []
+            : hidden.flatMap((service) => hiddenService(service, listeners, firewall, daemon.runs === true))),
         ...hidden.flatMap((service): Finding[] => {
             const open = firewall !== null && !firewall.ours.forwards && has(firewall.published, service)
             return open ? [{ code: "published", service: formatService(service) }] : []
@@ -26,7 +28,12 @@ function opened({ doors }: Config): Service[] {
     return uniqueServices(doors.flatMap((door) => door.opens))
 }
 
-function hiddenService(service: Service, listeners: readonly ListenerFact[], firewall: Facts["firewall"]): Finding[] {
+function hiddenService(
+    service: Service,
+    listeners: readonly ListenerFact[],
+    firewall: Facts["firewall"],
+    daemon: boolean,
+): Finding[] {
     const name = formatService(service)
     const own = listeners.filter(({ protocol, port }) => protocol === service.protocol && port === service.port)
     const outside = own.filter(({ inside }) => !inside)
@@ -36,7 +43,7 @@ function hiddenService(service: Service, listeners: readonly ListenerFact[], fir
     if (outside.length > 0) {
         const { ours } = firewall!
         const at = where(outside)
-        if (!has(ours.hidden, service)) return [{ code: "answers", service: name, at, table: ours.there }]
+        if (!has(ours.hidden, service)) return [{ code: "answers", service: name, at, table: ours.there, daemon }]
         return [{ code: "refused", service: name, at }]
     }
     if (own.length === 0) {

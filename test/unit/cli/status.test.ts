@@ -16,6 +16,7 @@ function lines(members: readonly Member[], total: number, last: { made: number }
         capture: "nflog",
         interfaces: null,
         offered: [],
+        table: { by: "nftables", inPlace: true, leads: true },
         doors: [],
         attempts: [],
         grants: [],

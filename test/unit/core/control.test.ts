@@ -56,6 +56,7 @@ const status: Status = {
     capture: "nflog",
     interfaces: ["eth0"],
     offered: ["tcp/443"],
+    table: { by: "nftables", inPlace: true, leads: false },
     doors: [{ name: "ssh", opens: ["tcp/22"], for: 30_000, hide: true, grants: 1 }],
     hiding: { hidden: ["tcp/443"], trials: [{ service: "tcp/22", left: 9, arrived: ["192.0.2.9"] }] },
     attempts: [{ door: "ssh", source: "192.0.2.7", stage: 1, of: 3, left: 900 }],

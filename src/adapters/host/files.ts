@@ -11,16 +11,17 @@ const WRITE = 0o022
 
 /** The directory `state` and what is in it, and the directories of the configuration. Those that we may not look at are left out. */
 export function seeSecrets(state: string, folders: readonly string[]): SecretFact[] {
-    const fact = (path: string, excess: number): SecretFact[] => {
-        const stat = statOf(path)
-        // Where everybody may make files, nobody changes those of others (man 1 chmod, restricted deletion).
-        return stat === null || (stat.mode & 0o1000) !== 0 ? [] : [{ path, mode: stat.mode & 0o777, excess }]
-    }
     const inside = names(state).flatMap((name) => {
         const path = join(state, name)
         return statOf(path)?.isFile() === true ? fact(path, name.startsWith("audit") ? AUDIT_EXCESS : STATE_EXCESS) : []
     })
     return [...fact(state, WRITE), ...inside, ...folders.flatMap((folder) => fact(folder, WRITE))]
+}
+
+function fact(path: string, excess: number): SecretFact[] {
+    const stat = statOf(path)
+    // Where everybody may make files, nobody changes those of others (man 1 chmod, restricted deletion).
+    return stat === null || (stat.mode & 0o1000) !== 0 ? [] : [{ path, mode: stat.mode & 0o777, excess }]
 }
 
 /** The file among these, and in the directory `state`, that was written last. */

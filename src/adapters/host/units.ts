@@ -4,7 +4,7 @@ import type { UnitFact } from "../../core/doctor/facts.ts"
 import { run, type Said } from "./run.ts"
 
 /** What is asked for; what is not installed is not there. */
-export const UNITS: readonly string[] = [
+const UNITS: readonly string[] = [
     "postern",
     "postern-hide",
     "ufw",

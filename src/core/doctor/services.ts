@@ -37,7 +37,6 @@ function hiddenService(
     const name = formatService(service)
     const own = listeners.filter(({ protocol, port }) => protocol === service.protocol && port === service.port)
     const outside = own.filter(({ inside }) => !inside)
-    const where = (some: readonly ListenerFact[]) => some.map(({ address }) => formatAddress(address))
     // Nobody knows what is hidden where the rules cannot be seen.
     if (outside.length > 0 && firewall === null) return []
     if (outside.length > 0) {
@@ -59,6 +58,8 @@ function hiddenService(
     ] as const
     return families.flatMap(([family, there]) => (there ? [] : [{ code: "half-led", service: name, family } as const]))
 }
+
+const where = (some: readonly ListenerFact[]) => some.map(({ address }) => formatAddress(address))
 
 /** A filter that ends with a drop must let in what doors open. */
 function filtered(service: Service, filters: readonly FilterFact[]): Finding[] {

@@ -1,0 +1,259 @@
+/**
+ * A hidden port against closed ones, byte for byte: a stranger on the gateway's own link (the strongest place there is)
+ * sends every probe of `postern scan`, and all that nmap has, to a real sshd that is led to, beside the rules of other
+ * firewalls, too; and to the same service where it is refused instead, which shows what the threat model says and no more.
+ */
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { account } from "../lab/account.ts"
+import { type Daemon, type Host, type Lab, makeLab, POSTERN, portState, untilPort } from "../lab/lab.ts"
+import { type Sshd, startSshd } from "../lab/sshd.ts"
+
+const CONFIGURATION = `
+[[door]]
+name   = "ssh"
+opens  = ["tcp/22", "udp/5300"]
+for    = "2s"
+hide   = true
+always = ["10.77.0.77/32", "fd77::77/128"]
+[door.sequence]
+hits   = ["32144", "21312", "27015"]
+`
+const SIZES = { 4: 130, 6: 125 } as const
+
+/** Of `postern scan --json`, as far as it is read here. */
+type Found = {
+    readonly looksClosed: boolean
+    readonly families: readonly {
+        readonly family: 4 | 6
+        readonly counts: { readonly all: number; readonly answered: number; readonly differ: number }
+        readonly differ: readonly {
+            readonly group: string
+            readonly differences: readonly { readonly part: string }[]
+        }[]
+        readonly void: readonly string[]
+        readonly leftOut: readonly string[]
+        readonly sharedLabels: readonly number[]
+        readonly timing: readonly Timing[]
+    }[]
+}
+type Timing = {
+    readonly what: string
+    readonly here: number
+    readonly closed: number
+    readonly test: { readonly p: number }
+    readonly control: { readonly p: number }
+}
+
+let lab: Lab<"stranger" | "knocker">
+let sshd: Sshd
+let daemon: Daemon
+
+beforeAll(async () => {
+    lab = makeLab(["stranger", "knocker"])
+    // What goes to sources that were made up comes by here.
+    for (const [six, { v4, v6 }] of [
+        [false, lab.hosts.stranger],
+        [true, lab.hosts.stranger],
+    ] as const)
+        lab.gateway.must(["ip", six ? "-6" : "-4", "route", "replace", "default", "via", six ? v6 : v4])
+    sshd = await startSshd(lab.gateway, lab.scratch, 22, "loopback")
+    daemon = await lab.startDaemon(CONFIGURATION)
+    lab.gateway.must([POSTERN, "lead", "tcp/22"])
+})
+
+afterAll(async () => {
+    await daemon?.stop()
+    lab?.remove()
+})
+
+const addresses = () => [lab.gateway.v4, lab.gateway.v6]
+
+/** What is found by both families, side by side. The lab's hosts do not ration their answers. */
+async function look(from: Host, ...options: readonly string[]) {
+    const looks = addresses().map(async (address) => {
+        const argv = [POSTERN, "scan", address, "--json", "--no-pace", ...options]
+        const { status, stdout, stderr } = await from.run(argv, { timeout: 120_000 })
+        expect(stderr).toBe("")
+        const found: Found = JSON.parse(stdout)
+        expect(status).toBe(found.looksClosed ? 0 : 1)
+        return found.families[0]!
+    })
+    return Promise.all(looks)
+}
+
+/** Every probe was sent, counts, and finds no difference; most of them were answered. */
+async function expectClosed(from: Host, ...options: readonly string[]) {
+    const views = await look(from, ...options)
+    for (const { family, counts, differ, void: nothing, leftOut, sharedLabels } of views) {
+        expect({ differ, nothing, leftOut, sharedLabels }).toEqual({
+            differ: [],
+            nothing: [],
+            leftOut: [],
+            sharedLabels: [],
+        })
+        expect(counts.all).toBe(SIZES[family])
+    }
+    return views
+}
+
+describe("a service that is led to", () => {
+    it("answers all 255 probes as closed ports do, and its times are told", async () => {
+        const views = await expectClosed(lab.hosts.stranger, "--timing")
+        for (const { family, counts, timing } of views) {
+            expect(counts.answered).toBeGreaterThan(80)
+            const times = timing.map(({ what, here, closed, test, control }) => {
+                const [p, alike] = [test.p, control.p].map((one) => one.toPrecision(2))
+                return `${what} ${here}/${closed} ns, p ${p} (closed ports ${alike})`
+            })
+            expect(times).toHaveLength(3)
+            account(`led, IPv${family}: ${counts.differ} of ${counts.all} probes differ; ${times.join("; ")}`)
+        }
+    })
+
+    it("answers a source whose grant has ended so, too, while its session goes on", async () => {
+        const { knocker } = lab.hosts
+        const sessions = []
+        for (const address of addresses()) {
+            knocker.must([POSTERN, "knock", address, "32144", "21312", "27015", "--no-wait"])
+            expect(await untilPort("open", knocker, address, 22)).toBe("open")
+            const session = knocker.start(sshd.client(address, "cat"), { stdio: ["pipe", "pipe", "inherit"] })
+            const said = async (line: string) => {
+                const heard = new Promise<string>((resolve) =>
+                    session.stdout!.once("data", (data) => resolve(String(data))),
+                )
+                session.stdin!.write(`${line}\n`)
+                return heard
+            }
+            expect(await said("here")).toBe("here\n")
+            sessions.push({ session, said })
+        }
+        for (const address of addresses()) expect(await untilPort("refused", knocker, address, 22)).toBe("refused")
+        await expectClosed(knocker, "--rounds", "1")
+        for (const { session, said } of sessions) {
+            expect(await said("still here")).toBe("still here\n")
+            session.stdin!.end()
+        }
+    })
+
+    it("looks closed to every kind of scan that nmap has", async () => {
+        const { stranger } = lab.hosts
+        const kinds = [
+            ["-sS"],
+            ["-sA"],
+            ["-sF"],
+            ["-sN"],
+            ["-sX"],
+            ["-sM"],
+            ["-sW"],
+            ["-sU"],
+            ["-sS", "-f"],
+            ["-sS", "--badsum"],
+        ]
+        let answered = 0
+        for (const address of addresses()) {
+            for (const kind of kinds) {
+                const [here, closed] = await Promise.all([
+                    nmap(stranger, address, 22, kind),
+                    nmap(stranger, address, 23, kind),
+                ])
+                expect(here, `${address} ${kind.join(" ")}`).toEqual(closed)
+                answered += here.length
+            }
+        }
+        // All but those with a wrong checksum, which nobody answers, and fragments over IPv6, which nmap cannot.
+        expect(answered).toBeGreaterThanOrEqual(17)
+    })
+
+    it("gives nmap's search for the operating system what a closed port gives", async () => {
+        const { stranger } = lab.hosts
+        const [here, closed] = await Promise.all([22, 23].map((port) => fingerprint(stranger, lab.gateway.v4, port)))
+        expect(here).toHaveLength(5)
+        expect(here).toEqual(closed)
+        const six = await Promise.all([22, 23].map((port) => fingerprint(stranger, lab.gateway.v6, port)))
+        expect(six[0]).toEqual(six[1])
+    })
+})
+
+/** What nmap says of a port, without its number. */
+async function nmap(from: Host, address: string, port: number, kind: readonly string[]): Promise<string[]> {
+    const family = address.includes(":") ? ["-6"] : []
+    const argv = ["nmap", "-n", "-Pn", "--disable-arp-ping", "--reason", "--max-retries", "1", ...family, ...kind]
+    const { stdout } = await from.run([...argv, "-p", String(port), address], { timeout: 60_000 })
+    return [...stdout.matchAll(/^\d+\/(\w+ +\S+) +\S+( .*)$/gm)].map(
+        ([, state, reason]) => `${state!.replace(/ +/, " ")} ${reason!.trim()}`,
+    )
+}
+
+/** What nmap -O sees: IPv4 the tests of a closed port, answer by answer; IPv6 which were answered, and whom it takes it for. */
+async function fingerprint(from: Host, address: string, port: number): Promise<string[]> {
+    const family = address.includes(":") ? ["-6"] : []
+    const argv = ["nmap", "-n", "-Pn", "-O", "-d", ...family, "-p", String(port), address]
+    const { stdout } = await from.run(argv, { timeout: 60_000 })
+    if (family.length === 0) return [...stdout.matchAll(/^(?:T5|T6|T7|U1|IE)\(.*\)$/gm)].map(([line]) => line)
+    const whole = stdout.replaceAll("\nOS:", "")
+    const names = [...whole.matchAll(/(IE1|IE2|NS|U1|T5|T6|T7)\(P=/g)].map(([, name]) => name!)
+    return [...names, ...[...stdout.matchAll(/^OS details: .*$/gm)].map(([line]) => line)]
+}
+
+describe("a service that is led to, beside other firewalls", () => {
+    it("looks closed where the host drops invalid packets", async () => {
+        const rules = "chain input { type filter hook input priority filter; ct state invalid drop; };"
+        lab.gateway.must(["nft", `table inet other { ${rules} }`])
+        try {
+            await expectClosed(lab.hosts.stranger, "--rounds", "1")
+        } finally {
+            lab.gateway.must(["nft", "delete", "table", "inet", "other"])
+        }
+    })
+})
+
+describe("a service that is refused", () => {
+    it("differs in what the threat model says, and in nothing else", async () => {
+        const listeners = addresses().map((address) => lab.gateway.start(["nc", "-lk", address, "22"]))
+        try {
+            await expect.poll(() => lab.gateway.exec([POSTERN, "lead", "tcp/22"]).stderr).toMatch(/fd77::1, too/)
+            const [v4, v6] = await look(lab.hosts.stranger, "--rounds", "1")
+            for (const { family, counts } of [v4!, v6!])
+                account(`refused, IPv${family}: ${counts.differ} of ${counts.all} probes differ`)
+            expect(partsOf(v4!)).toEqual(["answer", "ip options", "tos"])
+            expect(groupsOf(v4!)).toEqual(["dscp", "extensions", "link", "malformed", "options"])
+            expect(partsOf(v6!)).toEqual(["answer", "flow label", "traffic class"])
+            expect(v4!.counts.differ).toBeLessThan(20)
+        } finally {
+            for (const listener of listeners) listener.kill()
+        }
+        for (const address of addresses()) expect(await portState(lab.hosts.stranger, address, 22)).toBe("refused")
+    })
+
+    it("differs so for UDP as well", async () => {
+        const servers = addresses().map((address) => lab.gateway.start(["nc", "-luk", address, "5300"]))
+        try {
+            const views = await look(lab.hosts.stranger, "--rounds", "1", "--port", "udp/5300")
+            for (const view of views) {
+                account(`udp, refused, IPv${view.family}: ${view.counts.differ} of ${view.counts.all} probes differ`)
+                expect(view.counts.answered).toBeGreaterThan(10)
+            }
+        } finally {
+            for (const server of servers) server.kill()
+        }
+    })
+})
+
+function partsOf({ differ }: Found["families"][number]): string[] {
+    return [...new Set(differ.flatMap(({ differences }) => differences.map(({ part }) => part)))].toSorted()
+}
+
+function groupsOf({ differ }: Found["families"][number]): string[] {
+    return [...new Set(differ.map(({ group }) => group))].toSorted()
+}
+
+it("looks closed by iptables and ipset, too", async () => {
+    await daemon.stop()
+    lab.gateway.must(["nft", "delete", "table", "inet", "postern"])
+    const other = await lab.startDaemon(`[gateway]\nfirewall = "iptables"\n${CONFIGURATION}`)
+    try {
+        await expectClosed(lab.hosts.stranger, "--rounds", "1")
+    } finally {
+        await other.stop()
+    }
+})

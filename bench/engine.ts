@@ -47,6 +47,7 @@ function configOf(count: number): Config {
         name: `bench${index}`,
         opens: [],
         for: DOOR.for,
+        uses: null,
         hide: DOOR.hide,
         sources: DOOR.sources,
         always: [],

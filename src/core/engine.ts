@@ -233,6 +233,11 @@ export class Engine {
         return this.#openings.elements()
     }
 
+    /** Is anything open for one connection, so that `used` should be said when there was one? */
+    get awaitsUses(): boolean {
+        return this.#openings.awaitsUses
+    }
+
     /** See `Openings.orphans`. */
     orphans(...about: Parameters<Openings["orphans"]>): ReturnType<Openings["orphans"]> {
         return this.#openings.orphans(...about)

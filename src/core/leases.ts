@@ -41,6 +41,8 @@ export class Lease {
     readonly grant = { due: Number.POSITIVE_INFINITY, lease: this as Lease }
     /** Every service of the door is open, as far as we know: not so if only some were found in the kernel at start. */
     whole = true
+    /** It was good for one connection, and one has used it up. */
+    used = false
     /** Since when (ms), and how. */
     since = 0
     /** When the kernel was last given the time that it has now (ms). */
@@ -230,20 +232,29 @@ export class Leases {
         return [...byTime].map(([ms, elements]) => ({ ms, elements }))
     }
 
+    /** The open leases that have this element of the kernel, of however many doors. */
+    sharing({ source, service, once }: GrantElement): Lease[] {
+        return this.openers(service).flatMap((door) => {
+            const lease = this.get(door.name, source.address)
+            return lease !== null && isOpen(lease) && (lease.door.uses !== null) === once ? [lease] : []
+        })
+    }
+
     /** The latest end of another lease of this source that opens the same service; 0: none. */
     #latest(lease: Lease, service: Service): number {
         let latest = 0
         for (const door of this.openers(service)) {
             const other = this.get(door.name, lease.source)
-            if (other !== null && other !== lease && isOpen(other)) latest = Math.max(latest, other.grant.due)
+            if (other !== null && other !== lease && isOpen(other) && other.door.uses === lease.door.uses)
+                latest = Math.max(latest, other.grant.due)
         }
         return latest
     }
 }
 
 /** The element of the kernel that lets a lease's source through to one of its door's services. */
-export function elementOf({ source }: Lease, service: Service): GrantElement {
-    return { source: alone(source), service, once: false }
+export function elementOf({ source, door }: Lease, service: Service): GrantElement {
+    return { source: alone(source), service, once: door.uses !== null }
 }
 
 /** Is a grant of this lease open? */

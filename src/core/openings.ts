@@ -26,7 +26,9 @@ export type OpeningEvent =
     /** A program has ended, however it ended. */
     | { readonly type: "ended"; readonly which: "start" | "stop"; readonly lease: number }
     /** Grants that were found in the kernel at start, with the time they have left in milliseconds. */
-    | { readonly type: "found"; readonly grants: readonly { readonly element: GrantElement; readonly left: number }[] }
+    | { readonly type: "found"; readonly grants: readonly FoundGrant[] }
+    /** Connections have used up these, of those that are good for one. Can be said again. */
+    | { readonly type: "used"; readonly elements: readonly GrantElement[] }
     /** Somebody who may opens a door by hand, for `ms`. No effects: as many grants are open as are allowed. */
     | {
           readonly type: "grant"
@@ -51,6 +53,12 @@ export type OpeningEvent =
     /** Somebody has emptied the firewall: whatever is open must be let through again. */
     | { readonly type: "lost" }
 
+/** A grant in the kernel, with the time it has left in milliseconds. `used`: see `Lease`. */
+export type FoundGrant = { readonly element: GrantElement; readonly left: number; readonly used: boolean }
+
+/** Why a lease ends before its time. */
+type Ending = { readonly by: "knock" | "reload" | "loss" } | { readonly by: "hand"; readonly uid: number }
+
 type On<T extends OpeningEvent["type"]> = Extract<OpeningEvent, { type: T }>
 
 /** See the head of the file. Times are milliseconds that never go back. */
@@ -59,6 +67,8 @@ export class Openings {
     readonly #outbox: Outbox
     readonly #tally: Tally
     #leases: Leases
+    /** Open for one connection, and none has come. */
+    readonly #unused = new Set<Lease>()
     #now = 0
 
     constructor(config: Config, outbox: Outbox, tally: Tally) {
@@ -98,7 +108,7 @@ export class Openings {
         }
         const left = isOpen(lease) ? lease.grant.due - now : 0
         // A one-time knock cannot be replayed, and whose it was is told.
-        const fresh = knocker === null && lease.whole && now - lease.renewed < FRESH_MS
+        const fresh = knocker === null && lease.whole && !lease.used && now - lease.renewed < FRESH_MS
         if (fresh && left > door.for - FRESH_MS) return true
         // A knock never takes time away from what was given by hand.
         if (left > door.for) this.#ask(lease, left, lease.giver)
@@ -132,6 +142,9 @@ export class Openings {
             case "found":
                 this.#found(event)
                 break
+            case "used":
+                for (const element of event.elements) this.#used(element)
+                break
             case "grant":
                 this.#give(event)
                 break
@@ -161,6 +174,7 @@ export class Openings {
     inherit(from: Openings, now: number): void {
         this.#now = now
         this.#leases = from.#leases
+        for (const lease of from.#unused) this.#unused.add(lease)
         for (const lease of this.#leases.move(this.#config, staysWith)) {
             if (!endsByItself(lease)) this.#close(lease, { by: "reload" })
         }
@@ -173,6 +187,7 @@ export class Openings {
             this.#tally.door(lease.door.name).closed.time++
             const { door, source, giver } = lease
             this.#outbox.sayGrant({ type: "closed", door: door.name, source, by: "time", ...knockerOf(giver) }, now)
+            this.#unused.delete(lease)
             this.#leases.settle(lease)
         }
         for (let lease = this.#leases.takeStop(now); lease; lease = this.#leases.takeStop(now)) {
@@ -189,6 +204,11 @@ export class Openings {
     /** Everything that is open, and everything that has programs under way. */
     all(): IterableIterator<Lease> {
         return this.#leases.all()
+    }
+
+    /** Is anything open whose use should be told of? */
+    get awaitsUses(): boolean {
+        return this.#unused.size > 0
     }
 
     /** How many elements of the kernel all that is open needs. */
@@ -248,6 +268,7 @@ export class Openings {
         const { ms, giver } = lease.asked
         this.#leases.setGrant(lease, this.#now + ms)
         lease.whole = true
+        this.#awaitUse(lease, false)
         lease.renewed = this.#now
         if (!renewed) lease.since = this.#now
         const byHand = giver.by === "hand" && (giver !== lease.giver || !renewed)
@@ -286,12 +307,31 @@ export class Openings {
         this.#leases.settle(lease)
     }
 
+    /** One connection, or none yet, has used up the lease. */
+    #awaitUse(lease: Lease, used: boolean): void {
+        lease.used = used
+        if (!used && lease.door.uses !== null) this.#unused.add(lease)
+        else this.#unused.delete(lease)
+    }
+
+    #used(element: GrantElement): void {
+        for (const lease of this.#leases.sharing(element)) {
+            if (!element.once || lease.used) continue
+            this.#awaitUse(lease, true)
+            const { door, source, giver } = lease
+            this.#tally.door(door.name).used++
+            this.#outbox.sayGrant({ type: "used", door: door.name, source, ...knockerOf(giver) }, this.#now)
+        }
+    }
+
     /** Grants that outlived the last daemon: kept if a door still opens the service, taken back otherwise. */
     #found({ grants }: On<"found">): void {
         const orphans: GrantElement[] = []
-        for (const { element, left } of grants) {
-            const [door] = this.#leases.openers(element.service)
-            if (door === undefined || !isAlone(element.source) || element.once) orphans.push(element)
+        for (const { element, left, used } of grants) {
+            const door = this.#leases
+                .openers(element.service)
+                .find(({ uses }) => (uses !== null) === element.once && isAlone(element.source))
+            if (door === undefined) orphans.push(element)
             else {
                 const lease = this.#leases.take(door, element.source.address)
                 // Another door of the last daemon may have opened it, or somebody by hand, who may have meant for good.
@@ -302,6 +342,7 @@ export class Openings {
                 lease.giver = { by: "found" }
                 lease.whole = lease.door.opens.length === 1
                 this.#leases.setGrant(lease, Math.max(isOpen(lease) ? lease.grant.due : 0, this.#now + left))
+                this.#awaitUse(lease, used)
                 this.#leases.settle(lease)
             }
         }
@@ -315,6 +356,11 @@ export class Openings {
     #lost(): void {
         for (const lease of this.#leases.all()) {
             if (!isOpen(lease) || !lease.whole) continue
+            // Whether it was used, only the kernel knew: nobody comes in twice by one knock.
+            if (lease.door.uses !== null) {
+                this.#close(lease, { by: "loss" })
+                continue
+            }
             const { source } = lease
             const groups = this.#leases.groups(lease, lease.grant.due, this.#now)
             this.#outbox.act({ type: "grant", lease: 0, source, groups })
@@ -322,15 +368,17 @@ export class Openings {
     }
 
     /** Ends a lease before its time: by a closing knock, a reload, or this user's hand. */
-    #close(lease: Lease, why: { by: "knock" | "reload" } | { by: "hand"; uid: number }): void {
+    #close(lease: Lease, why: Ending): void {
         const { source, errand } = lease
         const { name } = lease.door
         const who = knockerOf(lease.giver)
         const open = isOpen(lease)
         if (open) {
             this.#tally.door(name).closed[why.by]++
+            this.#unused.delete(lease)
             this.#leases.setGrant(lease, Number.POSITIVE_INFINITY)
-            this.#restore(lease)
+            if (lease.door.uses === null) this.#restore(lease)
+            else this.#takeUse(lease, why)
         }
         const waits = errand.phase === "started" || errand.phase === "starting"
         if (why.by !== "hand") {
@@ -340,6 +388,16 @@ export class Openings {
         }
         this.#run(lease, { type: "revoke", now: this.#now })
         this.#leases.settle(lease)
+    }
+
+    /**
+     * Ends what is good for one connection. Doors that open the same service to this source share the one use: for the
+     * kernel to let the others keep it, in a time of their own, would be to give it again.
+     */
+    #takeUse(lease: Lease, why: Ending): void {
+        const elements = lease.door.opens.map((service) => elementOf(lease, service))
+        this.#outbox.act({ type: "revoke", elements })
+        for (const other of elements.flatMap((element) => this.#leases.sharing(element))) this.#close(other, why)
     }
 
     /** Lets the kernel hold what the book says of this lease, and no more. */
@@ -374,6 +432,7 @@ export class Openings {
  */
 function staysWith({ door: old, source, giver }: Lease, door: Door): boolean {
     if (!holds(door.opens, old.opens) || !holds(old.opens, door.opens)) return false
+    if (door.uses !== old.uses) return false
     if (!sameData(commandOf(door, source), commandOf(old, source))) return false
     return giver.by !== "knock" || door.sources.some((network) => contains(network, source))
 }

@@ -52,7 +52,7 @@ export class Outbox {
     }
 
     /** What a knock has opened or closed: whoever keeps books hears of all of it, people not quite. */
-    sayGrant(report: Extract<EngineReport, { type: "opened" | "closed" }>, now: number): void {
+    sayGrant(report: Extract<EngineReport, { type: "opened" | "used" | "closed" }>, now: number): void {
         const [a, b, c, d] = report.source
         this.#effects.push({ type: "report", report, aloud: this.afford("grant", report.type, a, b, c, d, now) })
     }

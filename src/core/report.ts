@@ -74,6 +74,8 @@ export type EngineReport =
           readonly ms: number
           readonly uid: number
       }
+    /** A connection has used up a grant that is good for one. */
+    | { readonly type: "used"; readonly door: string; readonly source: Address; readonly knocker?: string }
     /** Ended by hand of this user. */
     | {
           readonly type: "revoked"
@@ -87,7 +89,7 @@ export type EngineReport =
           readonly type: "closed"
           readonly door: string
           readonly source: Address
-          readonly by: "time" | "knock" | "reload"
+          readonly by: "time" | "knock" | "reload" | "loss"
           readonly knocker?: string
       }
     /** Reports that were left out because there were too many. */
@@ -157,7 +159,7 @@ export type ProgramOutcome =
     | { readonly ended: "error"; readonly detail: string }
 
 /** What a line can be about that is left out under a flood. */
-export type OmittedKind = "stage" | "timeout" | "late" | "spoiled" | "refused" | "paused" | "opened" | "closed"
+export type OmittedKind = "stage" | "timeout" | "late" | "spoiled" | "refused" | "paused" | "opened" | "used" | "closed"
 
 /** So many lines of about so many sources, left out in `ms`; the most frequent kind first. */
 export type Omitted = {

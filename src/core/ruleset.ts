@@ -9,6 +9,9 @@ import { formatService } from "./knock/language.ts"
 import { formatSource, type Network } from "./net/address.ts"
 import type { Watching } from "./watch.ts"
 
+/** Ours: as long as a client tries to connect (tcp(7): `tcp_syn_retries`), in milliseconds. */
+const LEAST_MEMORY = 130_000
+
 /** Everything but the grants. */
 export type Ruleset = {
     /** Services refused to everyone without a grant. */
@@ -26,6 +29,8 @@ export type Ruleset = {
      * is granted, because what has ended counts until the kernel sweeps it out.
      */
     readonly grants: number
+    /** For how long a use of a grant for one connection is remembered (ms); null: no door gives such grants. */
+    readonly once: number | null
 }
 
 /** A service that is hidden on trial, for so long from now on (ms). */
@@ -93,6 +98,7 @@ export function wantedRuleset(
     ]
     const services = Math.max(1, ...config.doors.map((door) => door.opens.length))
     const room = config.gateway.grants * services * 2
+    const times = config.doors.flatMap((door) => (door.uses === null ? [] : [door.for]))
     return {
         hidden,
         trials: tried,
@@ -101,6 +107,7 @@ export function wantedRuleset(
         watch,
         // In steps: a set of another size is made anew.
         grants: held <= room ? room : 2 ** (Math.ceil(Math.log2(held)) + 1),
+        once: times.length === 0 ? null : Math.max(LEAST_MEMORY, ...times),
     }
 }
 

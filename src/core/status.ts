@@ -88,6 +88,8 @@ export const statusShape = z.object({
             source: z.string(),
             /** Time left; null: nothing is open, a program is under way. */
             left: z.nullable(count),
+            /** It was good for one connection, and one has used it up. */
+            used: z.boolean(),
             /** Milliseconds since 1970. */
             since: time,
             /** `found`: it was open when the daemon began. */

@@ -147,6 +147,7 @@ export class Hooks {
 const EVENTS: Readonly<Partial<Record<Report["type"], HookEvent>>> = {
     opened: "grant",
     given: "grant",
+    used: "end",
     closed: "end",
     revoked: "end",
     refused: "refusal",

@@ -151,6 +151,7 @@ export class Loop {
                 this.#ports.meter.mended++
                 this.#event({ type: "lost" })
             },
+            used: (elements) => this.#event({ type: "used", elements }),
             rearm: () => this.#rearm(),
         })
     }
@@ -234,6 +235,7 @@ export class Loop {
     /** Wakes up for whatever is due next. */
     #rearm(): void {
         if (this.#stopped) return
+        this.#table?.await(this.#engine.awaitsUses)
         const due = soonest(this.#engine.nextDeadline(), this.#table?.due ?? null, this.hiding.due)
         if (due === this.#due) return
         this.#due = due

@@ -21,6 +21,7 @@ export function measureFirewall(firewall: Firewall, meter: Meter, now: () => num
         grant: (elements, ms) => measured("grant", () => firewall.grant(elements, ms)),
         revoke: (elements) => measured("revoke", () => firewall.revoke(elements)),
         list: () => firewall.list(),
+        uses: () => firewall.uses(),
         clear: () => firewall.clear(),
         watch: (lost) => firewall.watch(lost),
     }

@@ -71,7 +71,7 @@ export class Standing {
     /** Has the kernel our table as we want it? Null: there is no firewall. */
     get tableInPlace(): boolean | null {
         const { table } = this.#keeping
-        return table === null ? null : table.applied && table.due === null
+        return table === null ? null : table.applied && table.trouble === null
     }
 
     /** What keeps our table, whether it is in place, and whether it can lead; null: there is no firewall. */

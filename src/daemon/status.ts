@@ -93,6 +93,7 @@ export function statusNow({
             door: lease.door.name,
             source: formatAddress(lease.source),
             left: isOpen(lease) ? Math.max(0, lease.grant.due - now) : null,
+            used: lease.used,
             since: wall - (now - lease.since),
             by: lease.giver.by,
             uid: lease.giver.by === "hand" ? lease.giver.uid : null,

@@ -21,6 +21,8 @@ export type TableKeeping = {
     readonly wanted: (held?: number) => Ruleset
     /** The table was made again, without the grants that were in it. */
     readonly remade: () => void
+    /** Connections have used these up. Can be called again for the same. */
+    readonly used: (elements: readonly GrantElement[]) => void
     /** `due` has changed. */
     readonly rearm: () => void
 }
@@ -30,6 +32,8 @@ export type TableKeeping = {
  * while there are new ones the kernel sweeps no expired elements out of a full set.
  */
 const REFUSED_MS = 1000
+/** So often the kernel is asked what was used (ms). */
+const LOOK_MS = 500
 /** A table that was taken away is made again at once, but not more often than this (ms). */
 const MEND_MS = 200
 
@@ -44,6 +48,8 @@ export class Table {
     /** What must be taken back and has not been, and when to ask again. */
     readonly #owed = new Map<string, GrantElement>()
     #askAt: number | null = null
+    /** When to ask what was used; null: nothing can be. */
+    #lookAt: number | null = null
     #unwatch: () => void = () => {}
 
     constructor(keeping: TableKeeping) {
@@ -61,9 +67,20 @@ export class Table {
         return { by: firewall.name, leads: firewall.leads() }
     }
 
-    /** When to call `catchUp`; null: the table is there, and nothing more is open in it. */
+    /** When to call `catchUp`; null: the table is there, nothing more is open in it, and nothing can be used up. */
     get due(): number | null {
+        return soonest(this.trouble, this.#lookAt)
+    }
+
+    /** As `due`, for what is not as it should be alone. */
+    get trouble(): number | null {
         return soonest(this.#mendAt, this.#askAt)
+    }
+
+    /** From now on something is open that a connection can use up, or nothing is. */
+    await(uses: boolean): void {
+        if (!uses) this.#lookAt = null
+        else this.#lookAt ??= this.#keeping.now() + LOOK_MS
     }
 
     /** Puts the table in place and watches over it; gives the grants that were in it. Throws if the kernel refuses. */
@@ -141,6 +158,13 @@ export class Table {
         const now = this.#keeping.now()
         if (this.#mendAt !== null && now >= this.#mendAt) this.mend()
         if (this.#askAt !== null && now >= this.#askAt) this.#askAgain()
+        if (this.#lookAt !== null && now >= this.#lookAt) this.#look()
+    }
+
+    #look(): void {
+        this.#lookAt = null
+        const used = this.#keeping.firewall.uses()
+        if (used.length > 0) this.#keeping.used(used)
     }
 
     #askAgain(): void {

@@ -14,8 +14,13 @@ export interface Firewall {
     grant(elements: readonly GrantElement[], ms: number): FirewallResult
     /** Takes elements back; those that are gone already are no error. */
     revoke(elements: readonly GrantElement[]): FirewallResult
-    /** The live grants with the time they have left, in milliseconds; what others put into the sets included. */
-    list(): readonly { readonly element: GrantElement; readonly left: number }[]
+    /**
+     * The live grants with the time they have left, in milliseconds; what others put into the sets included. `used`: it
+     * was good for one connection, and one has used it up: it lets nobody in.
+     */
+    list(): readonly { readonly element: GrantElement; readonly left: number; readonly used: boolean }[]
+    /** Those that connections have used up since they were let through, as long as the kernel remembers it. */
+    uses(): readonly GrantElement[]
     /** Removes our table, all of it, in one transaction. */
     clear(): FirewallResult
     /**

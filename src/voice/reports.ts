@@ -21,6 +21,7 @@ const CLOSED: Readonly<Record<Extract<Report, { type: "closed" }>["by"], string>
     time: "on time",
     knock: "by a closing knock",
     reload: "by a new configuration",
+    loss: "because somebody took our table away, and whether it was used is not known",
 }
 
 /** A line of the log. */
@@ -54,6 +55,8 @@ export function reportText(report: Report, wall: number): Line {
         }
         case "program":
             return programText(report, who)
+        case "used":
+            return { level: "notice", text: `${who}: used: a connection began, and no other can` }
         case "revoked":
             return { level: "notice", text: `${who}: revoked by hand of user ${report.uid}` }
         case "closed":
@@ -186,6 +189,7 @@ const KINDS: Readonly<Record<OmittedKind, string>> = {
     refused: "refused",
     paused: "pauses",
     opened: "opened",
+    used: "used",
     closed: "closed",
 }
 

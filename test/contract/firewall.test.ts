@@ -12,7 +12,7 @@ import { iptablesFirewall } from "../../src/adapters/firewall/iptables/iptables.
 import { memoryFirewall } from "../../src/adapters/firewall/memory.ts"
 import { nftFirewall } from "../../src/adapters/firewall/nft.ts"
 import { type Nftables, openNftables } from "../../src/adapters/system/nftables.ts"
-import type { GrantElement } from "../../src/core/ruleset.ts"
+import { elementKey, type GrantElement } from "../../src/core/ruleset.ts"
 import type { Firewall, FirewallResult } from "../../src/ports/firewall.ts"
 import { enterNamespace } from "../lab/enter.ts"
 import { makeNamespace, type Namespace, whyNoNamespaces } from "../lab/namespace.ts"
@@ -23,6 +23,8 @@ const HIDE = ruleset({ hidden: ["tcp/22", "udp/53"] })
 const WATCH = ruleset({ hidden: ["tcp/22"], kernel: watch([view(["7000"], ["8000"])]) })
 const [SSH4, SSH6] = [element("192.0.2.7", "tcp/22"), element("2001:db8::7", "tcp/22")]
 const [DNS4, OTHER] = [element("192.0.2.7", "udp/53"), element("192.0.2.8", "tcp/22")]
+const COUNT = ruleset({ hidden: ["tcp/22", "udp/53"], once: 600_000 })
+const [ONCE4, ONCE6] = [element("192.0.2.7", "tcp/22", true), element("2001:db8::7", "tcp/22", true)]
 const LONG = 600_000
 
 /** What the suite needs besides the port. */
@@ -37,7 +39,8 @@ type Harness = {
     readonly end: () => void
 }
 
-function suite(make: () => Harness): void {
+/** `counts`: it can count the uses of grants for one connection. */
+function suite(make: () => Harness, counts = true): void {
     let harness: Harness
     let firewall: Firewall
 
@@ -211,6 +214,39 @@ function suite(make: () => Harness): void {
         next()
     })
 
+    if (counts) {
+        it("a grant for one connection stands beside one for all, and each is renewed and revoked alone", () => {
+            firewall.apply(COUNT)
+            expect(firewall.grant([SSH4, ONCE4, ONCE6], LONG)).toEqual(OK)
+            const keys = () =>
+                firewall
+                    .list()
+                    .map(({ element: one, used }) => `${elementKey(one)} ${used}`)
+                    .sort()
+            const all = ["192.0.2.7 tcp/22 false", "192.0.2.7 tcp/22 once false", "2001:db8::7 tcp/22 once false"]
+            expect(keys()).toEqual(all)
+            expect(firewall.grant([ONCE4], LONG / 2)).toEqual(OK)
+            // The same again, of another size: the sets are made anew.
+            for (const wanted of [COUNT, { ...COUNT, grants: 64 }]) {
+                expect(firewall.apply(wanted)).toEqual(OK)
+                expect(keys()).toEqual(all)
+            }
+            expect(firewall.revoke([SSH4, ONCE6])).toEqual(OK)
+            expect(keys()).toEqual(["192.0.2.7 tcp/22 once false"])
+            expect(firewall.revoke([ONCE4])).toEqual(OK)
+            expect([keys(), firewall.uses()]).toEqual([[], []])
+            expect(firewall.apply(HIDE)).toEqual(OK)
+        })
+    } else {
+        it("refuses what it cannot count, by name, and changes nothing", () => {
+            firewall.apply(HIDE)
+            const refused = { ok: false, code: "failed", detail: expect.stringMatching(/cannot count/) }
+            expect(firewall.apply(COUNT)).toEqual(refused)
+            expect(firewall.grant([SSH4, ONCE4], LONG)).toEqual(refused)
+            expect([firewall.list(), firewall.uses()]).toEqual([[], []])
+        })
+    }
+
     it("clear() takes everything away and can be called twice", () => {
         firewall.apply(WATCH)
         firewall.grant([SSH4], LONG)
@@ -238,6 +274,20 @@ describe("memory", () => {
             },
             end: () => {},
         }
+    })
+
+    it("counts the uses of a grant for one connection, and another grant gives another", () => {
+        const firewall = memoryFirewall(() => 0)
+        firewall.apply(COUNT)
+        firewall.grant([ONCE4], LONG)
+        const begin = () => firewall.begin(ONCE4.source, ONCE4.service)
+        for (let i = 0; i < 2; i++) {
+            expect([begin(), begin(), firewall.uses()]).toEqual([true, false, [ONCE4]])
+            firewall.grant([ONCE4], LONG)
+            expect(firewall.uses()).toEqual([])
+        }
+        firewall.grant([SSH4], LONG)
+        expect([begin(), begin(), firewall.uses()]).toEqual([true, true, []])
     })
 
     it("answers as it is told to", () => {
@@ -340,12 +390,30 @@ describe.skipIf(why !== null)(`nft${why === null ? "" : ` (${why})`}`, () => {
     )
 
     it(
+        "refuses a kernel that does not count, and says of the uses of each set what the kernel says",
+        withFirewall((firewall) => {
+            expect(firewall.apply(COUNT)).toEqual(OK)
+            firewall.grant([ONCE4], LONG)
+            namespace.must(["nft", "add element inet postern spent4 { 192.0.2.7 . tcp . 22 timeout 1h }"])
+            expect(firewall.uses()).toEqual([ONCE4])
+            expect(firewall.list()).toMatchObject([{ element: ONCE4, used: true }])
+            // Made anew it would be good again.
+            expect(firewall.apply({ ...COUNT, grants: 64 })).toEqual(OK)
+            expect([firewall.list(), firewall.uses()]).toEqual([[], []])
+            firewall.clear()
+            const blind = nftFirewall(undefined, withoutLimits(openNftables()))
+            expect(blind.apply(COUNT)).toMatchObject({ ok: false, detail: expect.stringMatching(/cannot count/) })
+            blind.close()
+        }),
+    )
+
+    it(
         "lists what others put into the sets",
         withFirewall((firewall) => {
             firewall.apply(HIDE)
             namespace.must(["nft", "add element inet postern open4 { 192.0.2.99 . tcp . 22 }"])
             expect(firewall.list()).toEqual([
-                { element: element("192.0.2.99", "tcp/22"), left: Number.POSITIVE_INFINITY },
+                { element: element("192.0.2.99", "tcp/22"), left: Number.POSITIVE_INFINITY, used: false },
             ])
         }),
     )
@@ -540,6 +608,11 @@ describe.skipIf(why !== null)(`nft${why === null ? "" : ` (${why})`}`, () => {
     })
 })
 
+/** nftables of a kernel that passes over what it does not know of a set. */
+function withoutLimits(nft: Nftables): Nftables {
+    return { ...nft, run: (text) => nft.run(text.replaceAll(/; limit rate [^;]*(?=;)/g, "")) }
+}
+
 /** nftables of a kernel without the modules that leading needs: it refuses what names them, in the kernel's words. */
 function withoutModules(nft: Nftables): Nftables {
     const error = "internal:0:0-0: Error: Could not process rule: No such file or directory"
@@ -568,21 +641,24 @@ describe.skipIf(whyNot !== null).each([LEGACY, NFT])(
         const holds = (what: string) => namespace.exec(["ipset", "test", `postern-${what}-tcp`, "22"]).status === 0
         const refuses = () =>
             /--dport 22 -j POSTERN-REFUSE/.test(namespace.must([`iptables${variant}-save`])) || holds("trial")
-        suite(() => ({
-            firewall: iptablesFirewall(undefined, variant),
-            until,
-            hides: () => refuses() && !holds("spared"),
-            flush: () => {
-                for (const program of programs()) {
-                    for (const table of ["filter", "mangle"]) {
-                        namespace.must([program, "-t", table, "-F"])
-                        namespace.must([program, "-t", table, "-X"])
+        suite(
+            () => ({
+                firewall: iptablesFirewall(undefined, variant),
+                until,
+                hides: () => refuses() && !holds("spared"),
+                flush: () => {
+                    for (const program of programs()) {
+                        for (const table of ["filter", "mangle"]) {
+                            namespace.must([program, "-t", table, "-F"])
+                            namespace.must([program, "-t", table, "-X"])
+                        }
                     }
-                }
-                namespace.must(["ipset", "destroy"])
-            },
-            end: () => {},
-        }))
+                    namespace.must(["ipset", "destroy"])
+                },
+                end: () => {},
+            }),
+            false,
+        )
     },
 )
 

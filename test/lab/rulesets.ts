@@ -68,7 +68,7 @@ export type WatchWords = {
 
 /** A ruleset that hides and watches nothing, but for what is said. */
 export function ruleset(words: RulesetWords = {}): Ruleset {
-    const { hidden = [], trials = [], spared = [], needless = [], kernel = null, grants = 4096 } = words
+    const { hidden = [], trials = [], spared = [], needless = [], kernel = null, grants = 4096, once = null } = words
     return {
         hidden: hidden.map(service),
         trials: trials.map(([text, ms]) => ({ service: service(text), ms })),
@@ -76,6 +76,7 @@ export function ruleset(words: RulesetWords = {}): Ruleset {
         always: needless.map(always),
         watch: kernel,
         grants,
+        once,
     }
 }
 
@@ -89,6 +90,8 @@ export type RulesetWords = {
     readonly needless?: readonly string[]
     readonly kernel?: Watching | null
     readonly grants?: number
+    /** For how long uses are remembered (ms). */
+    readonly once?: number | null
 }
 
 /** What one-time sequences are drawn from. */
@@ -129,6 +132,11 @@ export const SCENARIOS: Readonly<Record<string, Ruleset>> = {
             "2001:db8::7 tcp/22",
             "::/0 udp/53",
         ],
+    }),
+    "hide-once": ruleset({
+        hidden: ["tcp/22", "udp/51820"],
+        needless: ["192.0.2.0/24 tcp/22"],
+        once: 3_600_000,
     }),
     "watch-tcp-udp": ruleset({
         hidden: ["tcp/22"],

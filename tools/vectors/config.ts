@@ -168,6 +168,21 @@ const SCENARIOS: readonly Scenario[] = [
         `${ssh("")}${web('"51002", "33871:udp", "60123", "24417"', 'always = ["::1"]')}`,
         ["12:10 error needs-opens door.web.always"],
     ),
+    doorLine("uses-one", "uses = 1"),
+    doorLine("uses-two", "uses = 2", "5:8 error type door.ssh.uses"),
+    scenario("door/uses-several-services", ssh("uses = 1").replace('"tcp/22"', '"tcp/22", "tcp/443"'), [
+        "5:8 error uses-one-service door.ssh.uses",
+    ]),
+    scenario("door/uses-without-opens", `${ssh("")}${web('"51002", "33871:udp", "60123", "24417"', "uses = 1")}`, [
+        "12:8 error needs-opens door.web.uses",
+    ]),
+    scenario("door/uses-not-hidden", ssh("uses = 1").replace("hide = true", ""), [
+        "3:9 warning not-hidden door.ssh.opens",
+        "5:8 warning uses-unhidden door.ssh.uses",
+    ]),
+    scenario("door/uses-by-iptables", `[gateway]\nfirewall = "iptables"\n${ssh("uses = 1")}`, [
+        "7:8 error uses-without-nftables door.ssh.uses",
+    ]),
     scenario("door/not-hidden", ssh("").replace("hide = true", ""), ["3:9 warning not-hidden door.ssh.opens"]),
     scenario("door/always-not-hidden", ssh('always = ["192.0.2.0/24"]').replace("hide = true", ""), [
         "3:9 warning not-hidden door.ssh.opens",

@@ -1,12 +1,13 @@
 /**
  * Grants as changes to set elements, pure. `any4`, `any6` hold the source alone, `open4`, `open6` source . protocol .
- * port. An element of `any` opens nothing by itself; it lives as long as the longest of its source's grants.
+ * port, and so do `once4`, `once6` for grants that one connection uses up (once.ts). An element of `any` opens nothing by itself; it lives as long as the longest of its source's grants.
  */
 import { type Address, isIPv4 } from "../../core/net/address.ts"
 import { TCP, UDP } from "../../core/net/packet.ts"
 import type { GrantElement } from "../../core/ruleset.ts"
 import type { ElementChange, ElementKey } from "../system/nftables-elements.ts"
-import { familyOf, SHORTEST, type SourceTime } from "./elements.ts"
+import { SHORTEST, type SourceTime } from "./elements.ts"
+import { endingOf } from "./ways.ts"
 
 /**
  * Lets the elements through for `ms`, and keeps their sources in `any` as told. Throws RangeError for a time without
@@ -18,7 +19,12 @@ export function grantChanges(
     sources: readonly SourceTime[],
 ): ElementChange[] {
     if (!Number.isFinite(ms) || ms <= 0) throw new RangeError(`a grant must end: ${ms} ms`)
-    return [...elements.flatMap((element) => put(openKey(element), ms)), ...sources.flatMap(anyChanges)]
+    // Another time in place of the old one is another use, too.
+    const grants = elements.flatMap((element) => [
+        ...put(openKey(element), ms),
+        ...(element.once ? take(openKey(element, "spent")) : []),
+    ])
+    return [...grants, ...sources.flatMap(anyChanges)]
 }
 
 /**
@@ -26,7 +32,10 @@ export function grantChanges(
  */
 export function revocation(elements: readonly GrantElement[], sources: readonly SourceTime[]): Revocation {
     const [stay, leave] = [sources.filter(({ ms }) => ms > 0), sources.filter(({ ms }) => ms === 0)]
-    return { gone: [...elements.map(openKey), ...leave.map(anyKey)], kept: stay.flatMap(anyChanges) }
+    return {
+        gone: [...elements.map((element) => openKey(element)), ...leave.map(anyKey)],
+        kept: stay.flatMap(anyChanges),
+    }
 }
 
 /** See `revocation`. */
@@ -54,15 +63,15 @@ function anyChanges({ source, ms }: SourceTime): ElementChange[] {
 }
 
 function anyKey({ source }: Pick<SourceTime, "source">): ElementKey {
-    return { set: `any${familyOf(source)}`, key: addressBytes(source.address) }
+    return { set: `any${endingOf(source)}`, key: addressBytes(source.address) }
 }
 
-function openKey({ source, service }: GrantElement): ElementKey {
+function openKey({ source, service, once }: GrantElement, set = once ? "once" : "open"): ElementKey {
     const address = addressBytes(source.address)
     const { protocol, port } = service
     // Each part of a concatenation fills whole registers of four bytes.
     const rest = [protocol === "tcp" ? TCP : UDP, 0, 0, 0, port >> 8, port & 0xff, 0, 0]
-    return { set: `open${familyOf(source)}`, key: Uint8Array.of(...address, ...rest) }
+    return { set: `${set}${endingOf(source)}`, key: Uint8Array.of(...address, ...rest) }
 }
 
 function addressBytes(address: Address): Uint8Array {

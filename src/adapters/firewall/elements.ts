@@ -4,8 +4,8 @@ import { formatDuration, UNITS } from "../../core/knock/language.ts"
 import { alone, formatAddress, isIPv4, type Network, parseAddress } from "../../core/net/address.ts"
 import type { GrantElement } from "../../core/ruleset.ts"
 
-/** A grant in the kernel with the time it has left, in milliseconds; Infinity for one without an end. */
-export type LiveElement = { readonly element: GrantElement; readonly left: number }
+/** A grant in the kernel with the time it has left, in milliseconds; Infinity for one without an end. `used`: see the port. */
+export type LiveElement = { readonly element: GrantElement; readonly left: number; readonly used: boolean }
 
 /** How long a source's element of `any` must live, in milliseconds; 0: not at all, Infinity: for ever. */
 export type SourceTime = { readonly source: Network; readonly ms: number }
@@ -51,11 +51,11 @@ export function parseTime(text: string): number | null {
 }
 
 /**
- * The elements in the output of `list set` for `open4` or `open6`. JSON would give whole seconds only. Whatever is
- * not a grant (another's comments, other protocols) is left out.
+ * The elements in the output of `list set` for `open4` or `open6` and, `once`, for `once4` or `once6`. JSON would give
+ * whole seconds only. Whatever is not a grant (another's comments, other protocols) is left out.
  */
-export function parseElements(output: string): LiveElement[] {
-    const plain = output.replaceAll(/"[^"]*"/g, "")
+export function parseElements(output: string, once = false): LiveElement[] {
+    const plain = output.replaceAll(/"[^"]*"/g, "").replaceAll(` ${ONE_USE}`, "")
     const found: LiveElement[] = []
     for (const [, address, protocol, port, times] of plain.matchAll(ELEMENT)) {
         const from = parseAddress(address!)
@@ -66,9 +66,12 @@ export function parseElements(output: string): LiveElement[] {
         const expires = /expires (\w+)/.exec(times!)
         const left = expires === null ? Number.POSITIVE_INFINITY : parseTime(expires[1]!)
         if (from !== null && left !== null && service.port <= 65535)
-            found.push({ element: { source: alone(from), service, once: false }, left })
+            found.push({ element: { source: alone(from), service, once }, left, used: false })
     }
     return found
 }
+
+/** What counts the one use of an element: a bucket that is not full again before the longest grant has ended. */
+export const ONE_USE = "limit rate 1/week burst 1 packets"
 
 const ELEMENT = /([0-9a-f.:]{2,45}) \. (6|17|tcp|udp) \. (\d{1,5})((?: (?:timeout|expires) \w+)*)/g

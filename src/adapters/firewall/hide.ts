@@ -23,28 +23,28 @@ import type { Service } from "../../core/knock/hit.ts"
 import { contains, formatNetwork, isIPv4Network } from "../../core/net/address.ts"
 import type { Ruleset } from "../../core/ruleset.ts"
 import { formatService, formatTime } from "./elements.ts"
+import { cookieMatches, useChain, usedMatches } from "./once.ts"
 import type { ChainSpec, SetSpec } from "./table.ts"
+import { ALONE, type Way } from "./ways.ts"
 
 /** What this file looks at. */
-type Hiding = Pick<Ruleset, "hidden" | "trials" | "spared" | "always">
+type Hiding = Pick<Ruleset, "hidden" | "trials" | "spared" | "always" | "once">
 
 /** Is there anything for these chains to do? */
-export function hides({ hidden, trials, spared }: Hiding): boolean {
+export function hides({ hidden, trials, spared }: Omit<Hiding, "once">): boolean {
     return hidden.length + trials.length + spared.length > 0
 }
 
 /** The grant sets: they are there even while nothing is hidden, so that grants can be made and seen. */
-export function grantSets(size: number): SetSpec[] {
+export function grantSets(size: number, ways: readonly Way[]): SetSpec[] {
     const live = (name: string, type: string) => ({
         name,
         spec: `type ${type}; size ${size}; flags timeout`,
         elements: null,
     })
     return [
-        live("any4", "ipv4_addr"),
-        live("any6", "ipv6_addr"),
-        live("open4", "ipv4_addr . inet_proto . inet_service"),
-        live("open6", "ipv6_addr . inet_proto . inet_service"),
+        ...ways.map(({ ending, type }) => live(`any${ending}`, type)),
+        ...ways.map(({ ending, type }) => live(`open${ending}`, `${type} . inet_proto . inet_service`)),
     ]
 }
 
@@ -56,7 +56,7 @@ function timed(service: Service, ms: number | null): string {
 }
 
 /** The constant sets of hiding. What is hidden on trial, or spared for a time, leaves them by itself. */
-export function hideSets({ hidden, trials, spared, always }: Hiding): SetSpec[] {
+export function hideSets({ hidden, trials, spared, always }: Omit<Hiding, "once">): SetSpec[] {
     const of = (v4: boolean) => always.filter(({ network }) => isIPv4Network(network) === v4)
     const alone = (name: string, type: string, v4: boolean) => ({
         name,
@@ -91,35 +91,31 @@ export function hideSets({ hidden, trials, spared, always }: Hiding): SetSpec[] 
  * The chains of hiding. `lead`: the kernel can lead and look for sockets (nft_tproxy, nft_socket). Where it cannot,
  * every hidden service is refused by its port.
  */
-export function hideChains({ hidden, trials, spared, always }: Hiding, lead: boolean): ChainSpec[] {
+export function hideChains(wanted: Hiding, ways: readonly Way[], lead: boolean): ChainSpec[] {
+    const { hidden, trials, spared, always } = wanted
     const services = [...hidden, ...[...trials, ...spared].map(({ service }) => service)]
     const has = (protocol: "tcp" | "udp") => services.some((service) => service.protocol === protocol)
-    const sources = [
-        { by: "ip saddr", alone: "any4", services: "open4" },
-        { by: "ip6 saddr", alone: "any6", services: "open6" },
-        ...(always.some(({ network }) => isIPv4Network(network))
-            ? [{ by: "ip saddr", alone: "needless4", services: "always4" }]
-            : []),
-        ...(always.some(({ network }) => !isIPv4Network(network))
-            ? [{ by: "ip6 saddr", alone: "needless6", services: "always6" }]
-            : []),
+    const needless = ALONE.filter(({ family }) =>
+        always.some(({ network }) => isIPv4Network(network) === (family === "4")),
+    )
+    const allowed = [
+        ...ways.map(({ any, key, ending }) => `${any} ${key} @open${ending}`),
+        ...needless.map(({ by, key, family }) => `${by} @needless${family} ${key} @always${family}`),
     ]
-    const allowed = (act: string) =>
-        sources.map(({ by, alone, services }) => `${by} @${alone} ${by} . meta l4proto . th dport @${services} ${act}`)
+    const act = (matches: readonly string[], verdict: string) => matches.map((match) => `${match} ${verdict}`)
+    const used = usedMatches(wanted, ways)
+    const free = spared.length > 0 ? ["meta l4proto . th dport @spared"] : []
+    const led = [...allowed, ...used, ...cookieMatches(wanted, ways)]
     return [
-        ...(lead && has("tcp")
-            ? leadChains([
-                  ...allowed("goto listener"),
-                  ...(spared.length > 0 ? ["meta l4proto . th dport @spared goto listener"] : []),
-              ])
-            : []),
+        ...useChain(wanted, ways, act([...allowed, ...free], "accept")),
+        ...(lead && has("tcp") ? leadChains(act([...led, ...free], "goto listener")) : []),
         {
             name: "hide",
             hook: "type filter hook input priority filter + 20; policy accept;",
             rules: [
                 "iif lo accept",
                 ...(has("tcp") ? ["tcp flags & (ack | rst) != 0 accept"] : []),
-                ...allowed("accept"),
+                ...act([...allowed, ...used], "accept"),
                 // It finds no socket where nothing listens that this packet could reach, and then the rule ends.
                 `${lead ? "socket transparent { 0, 1 } " : ""}meta l4proto . th dport @hidden goto refuse`,
             ],

@@ -1,5 +1,6 @@
 /** A model of the firewall, with the clock passed in: what the kernel would hold, and nothing that filters. */
 import { codeOf, type Service } from "../../core/knock/hit.ts"
+import type { Network } from "../../core/net/address.ts"
 import { elementKey, type GrantElement, type Ruleset } from "../../core/ruleset.ts"
 import type { Firewall, FirewallResult } from "../../ports/firewall.ts"
 import { familyOf } from "./elements.ts"
@@ -12,6 +13,8 @@ export type MemoryFirewall = Firewall & {
     readonly breakWith: (result: Extract<FirewallResult, { ok: false }> | null) => void
     /** Would strangers be refused at this service now? */
     readonly hides: (service: Service) => boolean
+    /** A connection wants to begin; true: it may. */
+    readonly begin: (source: Network, service: Service) => boolean
     /** Somebody else removes the table; whoever watches is told in a turn of its own. */
     readonly lose: () => void
 }
@@ -22,7 +25,7 @@ export function memoryFirewall(now: () => number): MemoryFirewall {
     let applied = 0
     let broken: FirewallResult | null = null
     let watcher: (() => void) | null = null
-    const grants = new Map<string, { readonly element: GrantElement; readonly deadline: number }>()
+    const grants = new Map<string, { readonly element: GrantElement; readonly deadline: number; used: boolean }>()
 
     const sweep = () => {
         for (const [key, { deadline }] of grants) if (deadline <= now()) grants.delete(key)
@@ -50,7 +53,8 @@ export function memoryFirewall(now: () => number): MemoryFirewall {
                 if (count(added) > 0 && count(live) + count(added) > wanted.grants)
                     return { ok: false, code: "full", detail: "Too many open files in system" }
             }
-            for (const element of elements) grants.set(elementKey(element), { element, deadline: now() + ms })
+            for (const element of elements)
+                grants.set(elementKey(element), { element, deadline: now() + ms, used: false })
             return { ok: true }
         },
         revoke(elements) {
@@ -60,7 +64,15 @@ export function memoryFirewall(now: () => number): MemoryFirewall {
         },
         list() {
             sweep()
-            return [...grants.values()].map(({ element, deadline }) => ({ element, left: deadline - now() }))
+            return [...grants.values()].map(({ element, deadline, used }) => ({
+                element,
+                left: deadline - now(),
+                used,
+            }))
+        },
+        uses() {
+            sweep()
+            return [...grants.values()].flatMap(({ element, used }) => (used ? [element] : []))
         },
         clear() {
             if (broken) return broken
@@ -78,6 +90,15 @@ export function memoryFirewall(now: () => number): MemoryFirewall {
             wanted = null
             grants.clear()
             setImmediate(() => watcher?.())
+        },
+        begin(source, service) {
+            sweep()
+            const of = (once: boolean) => grants.get(elementKey({ source, service, once }))
+            if (of(false) !== undefined) return true
+            const one = of(true)
+            if (one === undefined || one.used) return false
+            one.used = true
+            return true
         },
         wanted: () => wanted,
         hides(service) {

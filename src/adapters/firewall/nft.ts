@@ -1,18 +1,19 @@
 /** The firewall port over the kernel's nf_tables, in-process: grants live in the kernel and end there by themselves. */
-import type { GrantElement, Ruleset } from "../../core/ruleset.ts"
+import { elementKey, type GrantElement, type Ruleset } from "../../core/ruleset.ts"
 import type { Firewall, FirewallResult } from "../../ports/firewall.ts"
 import { EACCES, ENFILE, ENOENT, EPERM, errnoText } from "../system/errno.ts"
 import { type NftAnswer, type Nftables, openNftables } from "../system/nftables.ts"
 import { openElements } from "../system/nftables-elements.ts"
 import { type TableWatch, watchTable } from "../system/nftables-events.ts"
 import { grantChanges, revocation } from "./changes.ts"
-import { type LiveElement, parseElements } from "./elements.ts"
+import { type LiveElement, ONE_USE, parseElements } from "./elements.ts"
 import { hides } from "./hide.ts"
 import { Ledger } from "./ledger.ts"
 import { type KernelMeans, renderApply, renderClear, renderRebuild } from "./render.ts"
 import { revokeElements } from "./revoke.ts"
 import { fitsShape } from "./shape.ts"
 import { TABLE } from "./table.ts"
+import { ALONE } from "./ways.ts"
 
 /**
  * The firewall of the network namespace this process is in. `now`: monotonic milliseconds. Throws if libnftables is
@@ -31,6 +32,8 @@ export function nftFirewall(
     /** Sources that the kernel remembers as watched; null: it watches none. */
     let watched: number | null = null
     let means: KernelMeans = "all"
+    /** The kernel has shown that it counts the uses of elements. */
+    let counts = false
 
     /** What another process of ours granted before (a restart) counts too. */
     const load = (): FirewallResult => {
@@ -75,6 +78,12 @@ export function nftFirewall(
             if (!found.ok) return found
             result = toResult(nft.run(renderRebuild(wanted, found.live, means)))
         }
+        if (result.ok && wanted.once !== null && !counts) {
+            // Older kernels pass over what they do not know of a set: each grant would be good for any number.
+            const said = nft.run(`list set ${TABLE} once4\n`)
+            if (said.ok && !said.output.includes(ONE_USE)) return NO_USES
+            counts = said.ok
+        }
         if (result.ok && found !== null) ledger.load(found.live, now())
         if (result.ok) [loaded, size, watched] = [true, wanted.grants, room]
         return result
@@ -103,6 +112,10 @@ export function nftFirewall(
         if (read.ok) return read.live
         throw new Error(`nftables: the grants cannot be read: ${read.detail}`)
     }
+    const uses = () => {
+        const read = readSets(nft, ["spent"])
+        return read.ok ? read.sets["spent"]!.map(({ element }) => element) : []
+    }
     const clear = (): FirewallResult => {
         const result = toResult(nft.run(renderClear()))
         if (result.ok) ledger.load([], now())
@@ -124,7 +137,13 @@ export function nftFirewall(
         nft.close()
         sets.close()
     }
-    return { name: "nftables", leads: () => means === "all", apply, grant, revoke, list, clear, watch, close }
+    return { name: "nftables", leads: () => means === "all", apply, grant, revoke, list, uses, clear, watch, close }
+}
+
+const NO_USES: FirewallResult = {
+    ok: false,
+    code: "failed",
+    detail: "this kernel cannot count the uses of a grant (Linux 5.7 and newer can): take `uses` out",
 }
 
 const GONE = /No such file or directory/
@@ -133,13 +152,28 @@ type Refusal = Extract<FirewallResult, { ok: false }>
 
 /** The grants in the kernel; none if there is no table. */
 function readGrants(nft: Nftables): { readonly ok: true; readonly live: readonly LiveElement[] } | Refusal {
-    const texts: string[] = []
-    for (const set of ["open4", "open6"]) {
-        const answer = nft.run(`list set ${TABLE} ${set}\n`)
-        if (answer.ok) texts.push(answer.output)
-        else if (!GONE.test(answer.error)) return toRefusal(answer.error)
+    const read = readSets(nft, ["open", "once", "spent"])
+    if (!read.ok) return read
+    const spent = new Set(read.sets["spent"]!.map(({ element }) => elementKey(element)))
+    const once = read.sets["once"]!.map((one) => ({ ...one, used: spent.has(elementKey(one.element)) }))
+    return { ok: true, live: [...read.sets["open"]!, ...once] }
+}
+
+type Read = { readonly ok: true; readonly sets: Readonly<Record<string, readonly LiveElement[]>> } | Refusal
+
+/** What is in the sets of these names, of both families; nothing in sets that are not there. */
+function readSets(nft: Nftables, names: readonly string[]): Read {
+    const sets: Record<string, LiveElement[]> = {}
+    for (const name of names) {
+        const found: LiveElement[] = []
+        sets[name] = found
+        for (const { ending } of ALONE) {
+            const answer = nft.run(`list set ${TABLE} ${name}${ending}\n`)
+            if (answer.ok) found.push(...parseElements(answer.output, name !== "open"))
+            else if (!GONE.test(answer.error)) return toRefusal(answer.error)
+        }
     }
-    return { ok: true, live: texts.flatMap(parseElements) }
+    return { ok: true, sets }
 }
 
 /** The grants, and whether the table that they are in, if there is one, is of our shape. */

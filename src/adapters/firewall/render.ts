@@ -6,10 +6,12 @@
  */
 import { formatAddress } from "../../core/net/address.ts"
 import type { Ruleset } from "../../core/ruleset.ts"
-import { familyOf, formatElement, formatTime, type LiveElement } from "./elements.ts"
+import { formatElement, formatTime, type LiveElement } from "./elements.ts"
 import { grantSets, hideChains, hideSets, hides } from "./hide.ts"
+import { onceSets } from "./once.ts"
 import { formatTable, TABLE, type TableSpec } from "./table.ts"
 import { forgetAll, watchChains, watchSets } from "./watch.ts"
+import { ALONE, endingOf } from "./ways.ts"
 
 /**
  * What of nftables the kernel has. `all`: everything that this file writes; `plain`: it lacks nft_tproxy or nft_socket,
@@ -29,11 +31,14 @@ export function renderApply(wanted: Ruleset, means: KernelMeans = "all"): string
 export function renderRebuild(wanted: Ruleset, live: readonly LiveElement[], means: KernelMeans = "all"): string {
     const longest = new Map<string, number>()
     const lines: string[] = []
-    for (const { element, left } of live) {
-        const family = familyOf(element.source)
-        const any = `any${family} { ${formatAddress(element.source.address)}`
+    for (const { element, left, used } of live) {
+        // In a set made anew it would be good for another connection.
+        if (used || (element.once && wanted.once === null)) continue
+        const ending = endingOf(element.source)
+        const any = `any${ending} { ${formatAddress(element.source.address)}`
         longest.set(any, Math.max(longest.get(any) ?? 0, left))
-        lines.push(`add element ${TABLE} open${family} { ${formatElement(element)}${timeoutOf(left)} }`)
+        const set = `${element.once ? "once" : "open"}${ending}`
+        lines.push(`add element ${TABLE} ${set} { ${formatElement(element)}${timeoutOf(left)} }`)
     }
     for (const [any, left] of longest) {
         lines.push(`add element ${TABLE} ${any}${timeoutOf(left)} }`)
@@ -53,13 +58,17 @@ export function renderClear(): string {
 export function tableOf(wanted: Ruleset, means: KernelMeans = "all"): TableSpec {
     const watching = wanted.watch !== null && wanted.watch.plan.views.length > 0
     const hiding = hides(wanted)
-    const sets = [...(hiding ? hideSets(wanted) : []), ...(watching ? watchSets(wanted.watch) : [])]
+    const sets = [
+        ...onceSets(wanted, ALONE),
+        ...(hiding ? hideSets(wanted) : []),
+        ...(watching ? watchSets(wanted.watch) : []),
+    ]
     const chains = [
-        ...(hiding ? hideChains(wanted, means === "all") : []),
+        ...(hiding ? hideChains(wanted, ALONE, means === "all") : []),
         ...(watching ? watchChains(wanted.watch) : []),
     ]
     return {
-        sets: [...grantSets(wanted.grants), ...sets],
+        sets: [...grantSets(wanted.grants, ALONE), ...sets],
         chains,
         absent: { sets: without(EVERY.sets, sets), chains: without(EVERY.chains, chains) },
     }
@@ -98,8 +107,11 @@ const NOTHING = { hidden: [], trials: [], spared: [], always: [] } as const
 
 /** Every set and chain that can be there beside those of grants, by name and shape. */
 const EVERY = {
-    sets: [...hideSets(NOTHING), ...watchSets(LITTLE)],
-    chains: [...hideChains({ ...NOTHING, hidden: [{ protocol: "tcp", port: 1 }] }, true), ...watchChains(LITTLE)],
+    sets: [...onceSets({ grants: 1, once: 1 }, ALONE), ...hideSets(NOTHING), ...watchSets(LITTLE)],
+    chains: [
+        ...hideChains({ ...NOTHING, hidden: [{ protocol: "tcp", port: 1 }], once: 1 }, ALONE, true),
+        ...watchChains(LITTLE),
+    ],
 }
 
 /** Whoever wrote an element without an end meant that; ours always have one. */

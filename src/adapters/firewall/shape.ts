@@ -5,7 +5,9 @@
  */
 import type { Ruleset } from "../../core/ruleset.ts"
 import { grantSets } from "./hide.ts"
+import { onceSets } from "./once.ts"
 import { tableOf } from "./render.ts"
+import { ALONE } from "./ways.ts"
 
 /**
  * `json`: the table without its elements, as libnftables lists it. True if it has the grant sets as `wanted` needs them,
@@ -21,8 +23,12 @@ export function fitsShape(json: string, wanted: Ruleset): boolean {
     return (
         sets.every((set) => knownSets.has(set["name"])) &&
         chains.every((chain) => knownChains.has(chain["name"])) &&
-        grantSets(wanted.grants).every((ours) =>
+        grantSets(wanted.grants, ALONE).every((ours) =>
             sets.some((set) => set["name"] === ours.name && specOf(set) === ours.spec),
+        ) &&
+        // These come and go with what doors want.
+        onceSets(wanted, ALONE).every((ours) =>
+            sets.every((set) => set["name"] !== ours.name || specOf(set) === ours.spec.replace("dynamic,", "")),
         )
     )
 }
@@ -39,9 +45,14 @@ function named(found: readonly Entry[], kind: "set" | "chain"): Entry[] {
     return found.map((entry) => entry[kind]).filter(isEntry)
 }
 
-/** As `grantSets` says it. */
-function specOf({ type, size, flags }: Entry): string {
-    return `type ${parts(type).join(" . ")}; size ${parts(size).join()}; flags ${parts(flags).join()}`
+/** As `grantSets` and `onceSets` say it; nobody lists that a set is dynamic. */
+function specOf({ type, size, flags, stmt }: Entry): string {
+    const [limit] = Array.isArray(stmt) ? stmt.filter(isEntry).map((one) => one["limit"]) : []
+    const { rate, burst, per } = isEntry(limit) ? limit : {}
+    const uses = isEntry(limit)
+        ? `; limit rate ${parts(rate).join()}/${parts(per).join()} burst ${parts(burst).join()} packets`
+        : ""
+    return `type ${parts(type).join(" . ")}; size ${parts(size).join()}; flags ${parts(flags).join()}${uses}`
 }
 
 function parts(value: unknown): string[] {

@@ -21,6 +21,8 @@ function factText(entry: AuditEntry): string {
         case "given":
             if (entry.until === null) return `run by hand of user ${entry.uid}`
             return `open by hand of user ${entry.uid}: ${openText({ ...entry, until: entry.until })}`
+        case "used":
+            return `used: a connection began${knockerText(entry.knocker)}`
         case "revoked":
             return `revoked by hand of user ${entry.uid}${knockerText(entry.knocker)}`
         case "closed":
@@ -74,6 +76,7 @@ const CLOSED: Readonly<Record<Of<"closed">["by"], string>> = {
     time: "on time",
     knock: "by a closing knock",
     reload: "by a new configuration",
+    loss: "because our table was taken away",
 }
 
 const REFUSED = {

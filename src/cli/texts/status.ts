@@ -72,10 +72,10 @@ const PROGRAMS = {
 } as const
 
 function grantRows({ grants }: Status): string[][] {
-    return grants.map(({ door, source, left, since, by, uid, knocker, program }) => [
+    return grants.map(({ door, source, left, used, since, by, uid, knocker, program }) => [
         door,
         source,
-        left === null ? "not open" : `${formatMs(left)} left`,
+        left === null ? "not open" : `${formatMs(left)} ${used ? "left, used" : "left"}`,
         `since ${formatStamp(since).slice(0, 19).replace("T", " ")}`,
         by === "hand"
             ? `by hand of user ${uid}`

@@ -21,8 +21,10 @@ const KINDS = {
     renewed: z.object({ ...who, knocker: text, opens: services, until: number }),
     /** Opened by hand of a user; `until` null: the door only runs a program. */
     given: z.object({ ...who, opens: services, until: nullableNumber, uid: number }),
+    /** A connection has used up a grant that was good for one. */
+    used: z.object({ ...who, knocker: z.optional(text) }),
     revoked: z.object({ ...who, knocker: z.optional(text), uid: number }),
-    closed: z.object({ ...who, knocker: z.optional(text), by: z.enum(["time", "knock", "reload"]) }),
+    closed: z.object({ ...who, knocker: z.optional(text), by: z.enum(["time", "knock", "reload", "loss"]) }),
     /** The right knock, but `code`: see `RefusalCode`. */
     refused: z.object({ ...who, knocker: text, code: text }),
     /** The source's hits do not count until then. */

@@ -32,6 +32,8 @@ export function factOf(report: Report, wall: number): AuditFact | null {
             const until = opens.length === 0 ? null : wall + report.ms
             return { what: "given", ...whoOf(report), opens, until, uid: report.uid }
         }
+        case "used":
+            return { what: "used", ...whoOf(report), ...knockerOf(report) }
         case "revoked":
             return { what: "revoked", ...whoOf(report), ...knockerOf(report), uid: report.uid }
         case "closed":

@@ -83,6 +83,8 @@ export function checkDoubts(parsed: Parsed, files: readonly ConfigFile[], facts:
         }
         if (oneTime !== null && oneTime.within > LONG_WINDOW) say(["one_time", "within"], { code: "long-window" })
         services(door, lookup, say)
+        if (door.uses !== null && parsed.gateway?.firewall === "iptables")
+            say(["uses"], { code: "uses-without-nftables" })
     }
     const nflog = parsed.gateway?.capture !== "packet-socket" && parsed.gateway?.firewall !== "iptables"
     if (parsed.gateway?.uniform === true && !nflog)
@@ -222,6 +224,7 @@ function services(door: Door, { hidden, hides, unhidden, listening }: Lookup, sa
     })
     const needless = door.opens.length > 0 && !door.opens.some((service) => hides(door, service))
     if (needless && door.always.length > 0) say(["always"], { code: "always-unhidden" })
+    if (needless && door.uses !== null) say(["uses"], { code: "uses-unhidden" })
     door.always.forEach((network, index) => {
         const everyone = network.bits === (isIPv4Network(network) ? 96 : 0)
         if (everyone) say(["always", index], { code: "always-everyone" })

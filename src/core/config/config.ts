@@ -52,6 +52,8 @@ export type Door = {
     readonly opens: readonly Service[]
     /** How long a grant lets new connections begin, in milliseconds. */
     readonly for: number
+    /** So many connections a grant is good for; null: for all that begin while it is open. */
+    readonly uses: 1 | null
     /** Refuse the service to everyone without a grant. */
     readonly hide: boolean
     /** Who may knock at all. */

@@ -26,6 +26,7 @@ export const GATEWAY = {
 /** [[door]] and its tables. */
 export const DOOR = {
     for: 30_000,
+    uses: null,
     hide: false,
     sources: EVERYONE,
     within: 15_000,

@@ -62,6 +62,7 @@ export type Kind =
     | "services"
     | "text"
     | "url"
+    | "uses"
 
 /** Why a file could not be read. */
 export type Trouble = "missing" | "permission" | "not-a-file" | "not-utf8" | "too-large" | "failed"
@@ -145,7 +146,8 @@ type Mistake =
     | { readonly code: "closes-unknown"; readonly name: string; readonly near: string | null }
     | { readonly code: "closes-itself" }
     | { readonly code: "does-nothing" }
-    | { readonly code: "needs-opens"; readonly key: "for" | "hide" | "always" }
+    | { readonly code: "needs-opens"; readonly key: "for" | "uses" | "hide" | "always" }
+    | { readonly code: "uses-one-service" }
     | { readonly code: "needs-stop" }
     | { readonly code: "scannable" }
     | { readonly code: "too-many-views"; readonly most: number }
@@ -193,6 +195,8 @@ export type Doubt =
     | { readonly code: "hide-unused" }
     | { readonly code: "always-everyone" }
     | { readonly code: "always-unhidden" }
+    | { readonly code: "uses-unhidden" }
+    | { readonly code: "uses-without-nftables" }
     | { readonly code: "uniform-unused" }
     | { readonly code: "nflog-without-nftables" }
     | { readonly code: "no-knockers" }
@@ -241,6 +245,8 @@ const SEVERITIES: Readonly<Record<Doubt["code"], Severity>> = {
     "hide-unused": "note",
     "always-everyone": "warning",
     "always-unhidden": "warning",
+    "uses-unhidden": "warning",
+    "uses-without-nftables": "error",
     "uniform-unused": "warning",
     "nflog-without-nftables": "error",
     "no-knockers": "note",

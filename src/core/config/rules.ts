@@ -109,12 +109,15 @@ function ofPurpose(entry: DoorEntry): Found[] {
     const closes = raw["closes"] !== undefined && (!Array.isArray(raw["closes"]) || raw["closes"].length > 0)
     if (!opens && !closes && raw["command"] === undefined) found.push(at(entry, [], { code: "does-nothing" }))
     if (!opens && (closes || raw["command"] !== undefined)) {
-        for (const key of ["for", "hide", "always"] as const) {
+        for (const key of ["for", "uses", "hide", "always"] as const) {
             if (raw[key] === undefined || raw[key] === false || (key === "always" && list(raw[key]).length === 0))
                 continue
             found.push(at(entry, [key], { code: "needs-opens", key }))
         }
     }
+    // A use is counted by the service: with two of them one knock would be good for two connections.
+    if (raw["uses"] !== undefined && list(raw["opens"]).length > 1)
+        found.push(at(entry, ["uses"], { code: "uses-one-service" }))
     const command = raw["command"]
     if (typeof command === "object" && command !== null && "after" in command && !("stop" in command))
         found.push(at(entry, ["command", "after"], { code: "needs-stop" }))

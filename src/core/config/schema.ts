@@ -115,6 +115,10 @@ export const doorTable = z.strictObject(
         name: doorName,
         opens: list("services", service, LIMITS.opens, formatService).default([]),
         for: duration(LIMITS.for).default(DOOR.for),
+        uses: z
+            .literal(1, { error: "uses" satisfies Kind })
+            .nullable()
+            .default(DOOR.uses),
         hide: boolean.default(DOOR.hide),
         sources: list("networks", network, LIMITS.networks, formatNetwork).default([...DOOR.sources]),
         always: list("networks", network, LIMITS.always, formatNetwork).default([]),

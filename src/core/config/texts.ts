@@ -44,6 +44,7 @@ const KINDS: Readonly<Record<Kind, string>> = {
     services: 'a list of services, such as ["tcp/22"]',
     text: "a text in quotes",
     url: 'an address such as "https://example.org/knock/"',
+    uses: "1: a grant is good for one connection; left out: for all while it is open",
 }
 
 const UNREAD: Readonly<Record<Unread, Readonly<Record<Exclude<Trouble, "permission">, string>>>> = {
@@ -136,6 +137,8 @@ const TEXTS: Texts = {
     "closes-itself": () => "a door cannot close itself: give the closing knock a door of its own",
     "does-nothing": () => "this door opens nothing, closes nothing and runs nothing: give it opens, closes or command",
     "needs-opens": ({ key }) => `${key} has no meaning for a door that opens nothing: add opens, or take it out`,
+    "uses-one-service": () =>
+        "uses is for a door that opens one service: every connection counts, so give each service a door of its own",
     "needs-stop": () => "after is the time until stop, and there is no stop: add it, or take this out",
     scannable: () =>
         "a port scan would open this door: a single hit, neighbours in a row or one hit repeated; take 4 or more, far apart",
@@ -198,6 +201,9 @@ const TEXTS: Texts = {
     "always-everyone": () => "everyone: nobody needs to knock, and the service is not hidden at all",
     "always-unhidden": () => "always has no effect without hide = true: the service is not kept from anyone",
     "uniform-unused": () => "uniform has no effect with a packet socket",
+    "uses-unhidden": () => "uses has no effect without hide = true: whoever comes needs no grant to waste",
+    "uses-without-nftables": () =>
+        'iptables cannot count the uses of a grant: take uses out, or take firewall = "nftables"',
     "nflog-without-nftables": () =>
         'nflog is asked for by rules of nftables: capture = "packet-socket" goes with firewall = "iptables"',
     "no-knockers": () => "nobody has keys for this door, so nobody can open it so: see postern user add",

@@ -27,6 +27,7 @@ export function doorsOf({ options, doors }: KnockdConf): MadeDoor[] {
             name,
             opens: [],
             for: DOOR.for,
+            uses: null,
             hide: false,
             sources: DOOR.sources,
             always: [],

@@ -43,6 +43,7 @@ export function knockdLines(report: Report, titles: ReadonlyMap<string, string>,
         // What is opened is said by the program that opens it.
         case "opened":
         case "given":
+        case "used":
         case "revoked":
         case "closed":
             return []

@@ -106,13 +106,18 @@ function doorFamilies({ tally, openings }: Meter, { open, grants }: Levels): Fam
             each((door) => door.given),
         ),
         counter(
+            "postern_grants_used_up_total",
+            "Grants for one connection that one has used up.",
+            each((door) => door.used),
+        ),
+        counter(
             "postern_grants_refused_total",
             "Right knocks that opened nothing, by code.",
             split("code", (door) => door.refused),
         ),
         counter(
             "postern_grants_closed_total",
-            "Grants that ended: by time, a closing knock, a hand, or a changed configuration.",
+            "Grants that ended: by time, a closing knock, a hand, a changed configuration, or the loss of our table.",
             split("by", (door) => door.closed),
         ),
         gauge(

@@ -23,8 +23,10 @@ export type DoorTally = {
     renewed: number
     /** Of `opened` and `renewed`: by hand. */
     given: number
+    /** Grants for one connection that one has used up. */
+    used: number
     readonly refused: Record<RefusalCode, number>
-    readonly closed: Record<"time" | "knock" | "hand" | "reload", number>
+    readonly closed: Record<"time" | "knock" | "hand" | "reload" | "loss", number>
 }
 
 /** See the head of the file. */
@@ -70,7 +72,8 @@ function newDoor(): DoorTally {
         found: 0,
         renewed: 0,
         given: 0,
+        used: 0,
         refused: { source: 0, share: 0, grants: 0, firewall: 0, used: 0, state: 0, cooldown: 0 },
-        closed: { time: 0, knock: 0, hand: 0, reload: 0 },
+        closed: { time: 0, knock: 0, hand: 0, reload: 0, loss: 0 },
     }
 }

@@ -61,11 +61,22 @@ const status: Status = {
     hiding: { hidden: ["tcp/443"], trials: [{ service: "tcp/22", left: 9, arrived: ["192.0.2.9"] }] },
     attempts: [{ door: "ssh", source: "192.0.2.7", stage: 1, of: 3, left: 900 }],
     grants: [
-        { door: "ssh", source: "192.0.2.8", left: 1, since: 1500, by: "hand", uid: 0, knocker: null, program: "idle" },
+        {
+            door: "ssh",
+            source: "192.0.2.8",
+            left: 1,
+            used: true,
+            since: 1500,
+            by: "hand",
+            uid: 0,
+            knocker: null,
+            program: "idle",
+        },
         {
             door: "ssh",
             source: "2001:db8::8",
             left: null,
+            used: false,
             since: 1500,
             by: "knock",
             uid: null,

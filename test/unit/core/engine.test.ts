@@ -228,6 +228,7 @@ describe("Engine", () => {
         const grants = [22, 23].map((port) => ({
             element: { source, service: { protocol: "tcp", port } as const, once: false },
             left: 5000,
+            used: false,
         }))
         world.perform(world.engine.step({ type: "found", grants }, 0))
         expect(world.open()).toEqual(["192.0.2.7 tcp/22"])
@@ -243,9 +244,14 @@ describe("Engine", () => {
         const grants = [22, 443].map((port) => ({
             element: { source, service: { protocol: "tcp", port } as const, once: false },
             left: 5000,
+            used: false,
         }))
         // Put in by hand, without an end: not ours to remember, or to end.
-        const forGood = { element: { ...grants[1]!.element, source: parseNetwork("192.0.2.8")! }, left: Infinity }
+        const forGood = {
+            element: { ...grants[1]!.element, source: parseNetwork("192.0.2.8")! },
+            left: Infinity,
+            used: false,
+        }
         expect(world.engine.step({ type: "found", grants: [...grants, forGood] }, 0)).toEqual([])
         expect(world.engine.facts().leases).toHaveLength(2)
         world.perform(world.engine.step({ type: "lost" }, 0))

@@ -140,7 +140,7 @@ describe("Engine.succeed(), grants", () => {
         grant(world, "ssh", me, 60_000)
         const element = { source: parseNetwork(other)!, service: { protocol: "tcp", port: 22 }, once: false } as const
         world.kernel.set(`${other} tcp/22`, 60_000)
-        world.perform(world.engine.step({ type: "found", grants: [{ element, left: 60_000 }] }, 0))
+        world.perform(world.engine.step({ type: "found", grants: [{ element, left: 60_000, used: false }] }, 0))
         world.reload(config([{ ...ssh, sources: ["198.51.100.0/24"] }]))
         expect(world.open()).toEqual([`${me} tcp/22`, `${other} tcp/22`])
         world.reload(config([{ ...web, name: "ssh" }]))

@@ -66,6 +66,7 @@ export function config(doors: readonly DoorText[], gateway: Partial<Gateway> = {
         hide: [],
         doors: doors.map((door) => ({
             for: 30_000,
+            uses: null,
             hide: false,
             always: [],
             closes: [],

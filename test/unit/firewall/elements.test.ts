@@ -49,12 +49,12 @@ describe("parseElements()", () => {
 	}
 }`
         expect(parseElements(output)).toEqual([
-            { element: element("10.0.0.1", "tcp/22"), left: 29_992 },
-            { element: element("10.0.0.2", "udp/53"), left: 50_000 },
-            { element: element("10.0.0.3", "tcp/443"), left: Number.POSITIVE_INFINITY },
+            { element: element("10.0.0.1", "tcp/22"), left: 29_992, used: false },
+            { element: element("10.0.0.2", "udp/53"), left: 50_000, used: false },
+            { element: element("10.0.0.3", "tcp/443"), left: Number.POSITIVE_INFINITY, used: false },
         ])
         expect(parseElements("elements = { 2001:db8::7 . 17 . 53 timeout 5s expires 4s }")).toEqual([
-            { element: element("2001:db8::7", "udp/53"), left: 4000 },
+            { element: element("2001:db8::7", "udp/53"), left: 4000, used: false },
         ])
     })
 

@@ -93,8 +93,8 @@ describe("sets of ipset", () => {
 
     it("parseSaved() reads what renderResize() keeps, those without an end among them", () => {
         const live = [
-            { element: SSH4, left: 30_000 },
-            { element: element("192.0.2.8", "tcp/22"), left: Number.POSITIVE_INFINITY },
+            { element: SSH4, left: 30_000, used: false },
+            { element: element("192.0.2.8", "tcp/22"), left: Number.POSITIVE_INFINITY, used: false },
         ]
         const text = renderResize(64, live, new Set(["postern-open4"]))
         const set = text.split("\n").filter((line) => line.includes(" postern-open4-new "))

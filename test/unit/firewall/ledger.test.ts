@@ -33,7 +33,7 @@ describe("Ledger", () => {
     it("knows what load() found, and nothing from before", () => {
         const ledger = new Ledger()
         ledger.note([WEB], 1_000_000, 0)
-        ledger.load([{ element: SSH, left: 5000 }], 100)
+        ledger.load([{ element: SSH, left: 5000, used: false }], 100)
         expect(ledger.sources([WEB], 1, 100)).toEqual([{ source: SOURCE, ms: 5000 }])
     })
 

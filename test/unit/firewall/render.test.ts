@@ -48,7 +48,7 @@ describe("renderApply()", () => {
     it("looks at the port of a stranger's packet only where a socket would take it", () => {
         // What is spared is open to everyone: there is nothing to keep.
         for (const wanted of Object.values(SCENARIOS).filter(({ spared }) => spared.length === 0)) {
-            for (const rule of renderApply(wanted).matchAll(/^add rule inet postern (?:hide|lead) (.*)$/gm)) {
+            for (const rule of renderApply(wanted).matchAll(/^add rule inet postern (?:hide|lead|use) (.*)$/gm)) {
                 const port = rule[1]!.indexOf("dport")
                 const sooner = rule[1]!.search(/@(any|needless)[46] |socket transparent/)
                 if (port !== -1) expect(sooner, rule[1]).toBeLessThan(port)
@@ -89,9 +89,9 @@ describe("renderRebuild()", () => {
 
     it("begins with nothing and carries each grant over, its source for the longest", () => {
         const live = [
-            { element: element("192.0.2.7", "tcp/22"), left: 1000 },
-            { element: element("192.0.2.7", "tcp/80"), left: 5000 },
-            { element: element("2001:db8::7", "tcp/22"), left: Number.POSITIVE_INFINITY },
+            { element: element("192.0.2.7", "tcp/22"), left: 1000, used: false },
+            { element: element("192.0.2.7", "tcp/80"), left: 5000, used: false },
+            { element: element("2001:db8::7", "tcp/22"), left: Number.POSITIVE_INFINITY, used: false },
         ]
         const text = renderRebuild(ruleset(), live)
         expect(text.startsWith("add table inet postern\ndelete table inet postern\nadd table inet postern\n")).toBe(

@@ -29,6 +29,12 @@ import {
 /** So often whoever watches looks (ms). */
 const LOOK_MS = 1000
 const OK: FirewallResult = { ok: true }
+/** A rule that looks an element up and one that takes it out are two, and packets come in between. */
+const NO_USES: FirewallResult = {
+    ok: false,
+    code: "failed",
+    detail: "iptables cannot count the uses of a grant: take `uses` out, or have nftables",
+}
 
 /** The firewall of the network namespace this process is in. `now`: monotonic milliseconds. */
 export function iptablesFirewall(now: () => number = () => performance.now(), variant: Variant = ""): Firewall {
@@ -49,6 +55,7 @@ export function iptablesFirewall(now: () => number = () => performance.now(), va
         return OK
     }
     const apply = (wanted: Ruleset): FirewallResult => {
+        if (wanted.once !== null) return NO_USES
         const read = readGrants()
         if (!read.ok) return read
         const names = ipset(["list", "-name"])
@@ -98,6 +105,7 @@ export function iptablesFirewall(now: () => number = () => performance.now(), va
     const grant = (elements: readonly GrantElement[], ms: number): FirewallResult => {
         if (!Number.isFinite(ms) || ms <= 0) throw new RangeError(`a grant must end: ${ms} ms`)
         if (elements.length === 0) return OK
+        if (elements.some(({ once }) => once)) return NO_USES
         const known = load()
         if (!known.ok) return known
         const at = now()
@@ -159,7 +167,17 @@ export function iptablesFirewall(now: () => number = () => performance.now(), va
             clearInterval(timer)
         }
     }
-    return { name: "iptables", leads: () => leads, apply, grant, revoke, list: listGrants, clear, watch }
+    return {
+        name: "iptables",
+        leads: () => leads,
+        apply,
+        grant,
+        revoke,
+        list: listGrants,
+        uses: () => [],
+        clear,
+        watch,
+    }
 }
 
 /** Does each in turn, up to the first that fails. */

@@ -173,7 +173,7 @@ export function parseSaved(output: string): { readonly live: readonly LiveElemen
         if (from === null) continue
         const service = { protocol: protocol === "tcp" ? "tcp" : "udp", port: Number(port) } as const
         const left = seconds === undefined || seconds === "0" ? Number.POSITIVE_INFINITY : Number(seconds) * 1000
-        live.push({ element: { source: alone(from), service, once: false }, left })
+        live.push({ element: { source: alone(from), service, once: false }, left, used: false })
     }
     return { live, size: Number(size[1]) }
 }

@@ -10,6 +10,7 @@ export const FACTS: { readonly [K in AuditKind]: Extract<AuditFact, { what: K }>
     opened: { what: "opened", ...who, knocker: "unknown", opens, until: 1_700_000_030_000 },
     renewed: { what: "renewed", ...who, knocker: "unknown", opens, until: 1_700_000_060_000 },
     given: { what: "given", ...who, source: "2001:db8::7", opens: [], until: null, uid: 1000 },
+    used: { what: "used", ...who, knocker: "anna" },
     revoked: { what: "revoked", ...who, uid: 0 },
     closed: { what: "closed", ...who, by: "reload" },
     refused: { what: "refused", ...who, knocker: "unknown", code: "grants" },

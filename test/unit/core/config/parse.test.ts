@@ -128,6 +128,7 @@ describe("readConfig()", () => {
                             { protocol: "udp", port: 60_001 },
                         ],
                         for: 90_000,
+                        uses: null,
                         hide: true,
                         sources: [
                             { address: [0, 0, 0xffff, 0xc6336400], bits: 120 },
@@ -224,6 +225,7 @@ describe("readConfig()", () => {
                     name: "a",
                     opens: [{ protocol: "tcp", port: 22 }],
                     for: 30_000,
+                    uses: null,
                     hide: false,
                     sources: [
                         { address: [0, 0, 0xffff, 0], bits: 96 },

@@ -146,6 +146,9 @@ test("every message says how to mend it in one line, and holds no hit of a seque
         "uniform-unused",
         "unknown-key",
         "url",
+        "uses-one-service",
+        "uses-unhidden",
+        "uses-without-nftables",
         "well-known",
         "writable",
       ]

@@ -30,11 +30,11 @@ describe("Engine", () => {
         world.knock(me, HITS)
         expect(count(world)).toMatchObject({ knocks: 2, opened: 1, renewed: 1, given: 0 })
         world.knock(me, ["1", "2", "3"])
-        expect(count(world).closed).toEqual({ time: 0, knock: 1, hand: 0, reload: 0 })
+        expect(count(world).closed).toEqual({ time: 0, knock: 1, hand: 0, reload: 0, loss: 0 })
         expect(count(world, "close")).toMatchObject({ knocks: 1, opened: 0 })
         world.knock(me, HITS)
         world.pass(40_000)
-        expect(count(world).closed).toEqual({ time: 1, knock: 1, hand: 0, reload: 0 })
+        expect(count(world).closed).toEqual({ time: 1, knock: 1, hand: 0, reload: 0, loss: 0 })
         const source = [0, 0, 0xffff, 0xc0000207] as const
         world.perform(
             world.engine.step(
@@ -65,7 +65,7 @@ describe("Engine", () => {
         const other = new World(config([ssh]))
         const source = { address: [0, 0, 0xffff, 7], bits: 128 } as const
         const element = { source, service: { protocol: "tcp", port: 22 } as const, once: false }
-        other.perform(other.engine.step({ type: "found", grants: [{ element, left: 1000 }] }, 0))
+        other.perform(other.engine.step({ type: "found", grants: [{ element, left: 1000, used: false }] }, 0))
         expect(count(other)).toMatchObject({ found: 1, opened: 0 })
     })
 

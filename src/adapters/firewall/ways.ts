@@ -1,0 +1,47 @@
+/**
+ * The ways in which a packet's source is looked up: as the address that it is, and as the network of each prefix length
+ * that grants have. Each way has sets of its own, so that every look-up is of one whole key, and what a stranger's packet
+ * costs depends on how many ways there are, not on its port. Pure.
+ */
+import { isIPv4, isIPv4Network, type Network } from "../../core/net/address.ts"
+
+/** One of them. */
+export type Way = {
+    readonly family: "4" | "6"
+    /** The end of its sets' names: `4`, `6_64`. */
+    readonly ending: string
+    /** The type of its addresses in sets. */
+    readonly type: "ipv4_addr" | "ipv6_addr"
+    /** The source of a packet, in the words of nftables. */
+    readonly by: string
+    /** Matches packets of sources that have a grant at all. */
+    readonly any: string
+    /** Source, protocol and port, as in `open` and `once`. */
+    readonly key: string
+    /** What tells the connection from others; the whole address in every way. */
+    readonly flow: string
+}
+
+/** The end of the names of the sets that hold this source. */
+export function endingOf(source: Network): string {
+    const family = isIPv4(source.address) ? "4" : "6"
+    return source.bits === 128 ? family : `${family}_${isIPv4Network(source) ? source.bits - 96 : source.bits}`
+}
+
+/** The ways by single addresses. */
+export const ALONE: readonly Way[] = [wayOf("4"), wayOf("6")]
+
+function wayOf(family: "4" | "6"): Way {
+    const ip = family === "4" ? "ip" : "ip6"
+    const by = `${ip} saddr`
+    const ending = family
+    return {
+        family,
+        ending,
+        type: `ipv${family}_addr`,
+        by,
+        any: `${by} @any${ending}`,
+        key: `${by} . meta l4proto . th dport`,
+        flow: `${ip} saddr . ${ip} daddr . meta l4proto . th sport . th dport`,
+    }
+}

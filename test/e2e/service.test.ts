@@ -5,6 +5,7 @@
 import { readFileSync, readlinkSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import type { Told } from "../../src/core/doctor/catalogue.ts"
 import { eventually, type Host, type Lab, listTable, makeLab, POSTERN, untilPort } from "../lab/lab.ts"
 import { makeService, type Service } from "../lab/service.ts"
 
@@ -100,6 +101,23 @@ describe("postern.service", () => {
         const netAdmin = (1n << 12n).toString(16).padStart(16, "0")
         for (const set of ["CapPrm", "CapEff", "CapBnd", "CapAmb"]) expect(value(set)).toBe(netAdmin)
         expect([value("NoNewPrivs"), value("Seccomp")]).toEqual(["1", "2"])
+    })
+
+    it("is seen by the doctor, and started at boot after its command", () => {
+        const doctor = () => {
+            const { stdout, stderr } = service.exec(["postern", "doctor", "--json"])
+            expect(stderr).not.toContain("units")
+            const { findings }: { findings: readonly Told[] } = JSON.parse(stdout)
+            return findings
+        }
+        expect(doctor().find(({ code }) => code === "daemon-absent")?.commands).toEqual(["systemctl start postern"])
+        start()
+        const found = doctor()
+        expect(found.map(({ code }) => code)).not.toContain("daemon-absent")
+        const boot = found.filter(({ code }) => code === "not-at-boot")
+        expect(boot.map(({ what }) => what)).toContain("postern is not started at boot")
+        for (const command of boot.flatMap(({ commands }) => commands)) service.exec(["sh", "-c", command])
+        expect(doctor().map(({ code }) => code)).not.toContain("not-at-boot")
     })
 
     it("keeps its state, answers at its socket, and sees what is published", async () => {

@@ -32,7 +32,7 @@ export function parseUnits(text: string): UnitFact[] {
     return text.split(/\n\n+/).flatMap((paragraph) => {
         const of = (name: string) => new RegExp(`^${name}=(.*)$`, "m").exec(paragraph)?.[1] ?? ""
         if (of("LoadState") !== "loaded") return []
-        const enabled = /^(enabled|enabled-runtime|static|alias|generated|linked)$/.test(of("UnitFileState"))
+        const enabled = /^(enabled|enabled-runtime|static|alias|generated|indirect)$/.test(of("UnitFileState"))
         return [{ name: of("Id"), active: of("ActiveState") === "active", enabled }]
     })
 }

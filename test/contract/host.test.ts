@@ -51,7 +51,7 @@ describe.skipIf(why !== null)(`seeFirewall()${why === null ? "" : ` (${why})`}`,
 
     it("sees nothing where there is nothing", () => {
         expect(seen("")).toEqual({
-            ours: { there: false, forwards: false, hidden: [] },
+            ours: { there: false, forwards: false, hidden: [], spared: [] },
             filters: [],
             legacy: [],
             owners: [],
@@ -65,8 +65,11 @@ describe.skipIf(why !== null)(`seeFirewall()${why === null ? "" : ` (${why})`}`,
             { protocol: "tcp", port: 22 },
             { protocol: "udp", port: 53 },
         ])
-        expect(seen(`table inet postern { ${set}; }`).ours).toEqual({ there: true, forwards: false, hidden })
-        expect(seen(`table inet postern { ${set}; ${forward}; }`).ours).toEqual({ there: true, forwards: true, hidden })
+        const open = "set spared { type inet_proto . inet_service; flags timeout; elements = { udp . 53 timeout 5m }; }"
+        const ours = { there: true, hidden, spared: [] }
+        expect(seen(`table inet postern { ${set}; }`).ours).toEqual({ ...ours, forwards: false })
+        expect(seen(`table inet postern { ${set}; ${forward}; }`).ours).toEqual({ ...ours, forwards: true })
+        expect(seen(`table inet postern { ${open}; }`).ours.spared).toEqual([{ protocol: "udp", port: 53 }])
     })
 
     it("reads which ports a filter lets in, in every form that people write", () => {

@@ -1,6 +1,7 @@
 /** The rules in the kernel of this network namespace, ours and others', as far as they tell who is let in. */
 import { readFileSync } from "node:fs"
 import type { FirewallFacts, KernelFeature } from "../../core/doctor/facts.ts"
+import type { Service } from "../../core/knock/hit.ts"
 import { messageOf } from "../../core/thrown.ts"
 import { type Nftables, openNftables } from "../system/nftables.ts"
 import { listedHidden, listedRules } from "./listed-rules.ts"
@@ -47,6 +48,8 @@ function rules(nft: Nftables | null, json: string): Omit<FirewallFacts, "publish
     const listed = listedRules(json)
     const set = listed.ours.there ? nft?.json("list set inet postern hidden\n") : undefined
     const hidden = set?.ok === true ? listedHidden(set.output) : []
+    const open = listed.ours.there ? nft?.json("list set inet postern spared\n") : undefined
+    const spared = open?.ok === true ? listedHidden(open.output) : []
     const [four, six] = [tablesOf("4", listed.iptables), tablesOf("6", listed.iptables)]
     const all = [...four, ...six]
     const filters = all.flatMap(({ by, label, text }) => savedFilter(by, `${label} INPUT`, text) ?? [])
@@ -60,13 +63,27 @@ function rules(nft: Nftables | null, json: string): Omit<FirewallFacts, "publish
         ...all.flatMap(({ text }) => [...text.matchAll(/^:(\S+)/gm)].map(([, name]) => name!)),
     ]
     return {
-        ours: { ...listed.ours, there: listed.ours.there || both.length > 0, hidden: [...hidden, ...both] },
+        ours: {
+            ...listed.ours,
+            there: listed.ours.there || both.length > 0,
+            hidden: [...hidden, ...both],
+            spared: [...spared, ...(both.length > 0 ? sparedSets() : [])],
+        },
         filters: [...listed.filters, ...filters],
         legacy: all
             .filter(({ legacy }) => legacy)
             .flatMap(({ by, text }) => savedTables(text).map((one) => `${by} ${one}`)),
         owners: OWNERS.filter(([, pattern]) => names.some((name) => pattern.test(name))).map(([name]) => name),
     }
+}
+
+/** What our iptables back end lets everyone in to, out of what `ipset save` prints. */
+function sparedSets(): Service[] {
+    const said = run("ipset", "save")
+    return (said.ok ? said.output.split("\n") : []).flatMap((line): Service[] => {
+        const [, protocol, port] = /^add postern-spared-(tcp|udp) (\d+)/.exec(line) ?? []
+        return protocol === "tcp" || protocol === "udp" ? [{ protocol, port: Number(port) }] : []
+    })
 }
 
 type Saved = {

@@ -19,11 +19,12 @@ export function hasSystemd(): boolean {
     return existsSync("/run/systemd/system")
 }
 
-/** They, as systemd has them; or why it does not say. */
+/** They, and `more`, as systemd has them; or why it does not say. */
 export function seeUnits(
+    more: readonly string[],
     ask: (...args: readonly string[]) => Said = (...args) => run("systemctl", ...args),
 ): { readonly ok: true; readonly units: UnitFact[] } | { readonly ok: false; readonly why: string } {
-    const said = ask("show", "--property=Id,LoadState,ActiveState,UnitFileState", ...UNITS)
+    const said = ask("show", "--property=Id,LoadState,ActiveState,UnitFileState", ...UNITS, ...more)
     return said.ok ? { ok: true, units: parseUnits(said.output) } : said
 }
 

@@ -21,6 +21,7 @@ import { GATEWAY } from "../../core/config/defaults.ts"
 import { type ConfigFile, readConfig } from "../../core/config/parse.ts"
 import type { DaemonFact, Facts, LinkFacts, ListenerFact, SshdFact, Unseen } from "../../core/doctor/facts.ts"
 import { type Service, uniqueServices } from "../../core/knock/hit.ts"
+import { formatService } from "../../core/knock/language.ts"
 import { messageOf } from "../../core/thrown.ts"
 import { thisHost } from "../check/host.ts"
 import { unreadFiles } from "../check/unread.ts"
@@ -48,7 +49,7 @@ export async function look({ file, socket }: Places): Promise<Facts> {
     const { config, issues, forbidden } = await configuration(file, files, published)
     if (forbidden) unseen.push({ what: "the configuration", why: `no permission to read ${file}` })
     const state = config?.gateway.state ?? GATEWAY.state
-    const units = hasSystemd() ? seeUnits() : null
+    const units = hasSystemd() ? seeUnits(leadUnits(config)) : null
     if (units === null) unseen.push({ what: "units", why: "systemd does not run here" })
     else if (!units.ok) unseen.push({ what: "units", why: units.why })
     const loads =
@@ -59,7 +60,7 @@ export async function look({ file, socket }: Places): Promise<Facts> {
         config,
         issues: forbidden ? [] : issues,
         daemon: await askDaemon(socket ?? config?.gateway.socket ?? GATEWAY.socket, paths, unseen),
-        listeners: seen("what listens", listeners),
+        listeners: seen("what listens", () => listeners(config)),
         links: seen("interfaces", links),
         firewall: firewall.ok ? { ...firewall.firewall, published } : null,
         units: units?.ok === true ? units.units : null,
@@ -75,6 +76,17 @@ export async function look({ file, socket }: Places): Promise<Facts> {
         lacks: firewall.ok ? firewall.lacks : null,
         unseen,
     }
+}
+
+/** Those that lead to services of doors. */
+function leadUnits(config: Config | null): string[] {
+    return servicesOf(config).map((service) => `postern-lead@${formatService(service).replace("/", "-")}.service`)
+}
+
+/** TCP services of doors. */
+function servicesOf(config: Config | null): Service[] {
+    const all = uniqueServices((config?.doors ?? []).flatMap(({ opens }) => opens))
+    return all.filter(({ protocol }) => protocol === "tcp")
 }
 
 function publishedNow(): readonly Service[] {
@@ -117,13 +129,20 @@ async function askDaemon(path: string, files: readonly string[], unseen: Unseen[
     }
 }
 
-function listeners(): ListenerFact[] {
+function listeners(config: Config | null): ListenerFact[] {
+    const holders = servicesOf(config).flatMap((service) =>
+        listenersOf(service).flatMap((one) =>
+            one.holders.some(({ pid }) => pid === 1) ? [`${service.port} ${one.address.join()}`] : [],
+        ),
+    )
+    const systemd = new Set(holders)
     return listeningSockets().map(({ protocol, port, address, transparent }) => ({
         protocol,
         port,
         address,
         inside: isLoopback(address),
         transparent,
+        bySystemd: protocol === "tcp" && systemd.has(`${port} ${address.join()}`),
     }))
 }
 
@@ -134,9 +153,10 @@ function links(): LinkFacts {
 }
 
 /** Those that listen for services of doors, once for each configuration. */
-function sshds({ doors }: Config, unseen: Unseen[]): SshdFact[] {
-    const services = uniqueServices(doors.flatMap(({ opens }) => opens)).filter(({ protocol }) => protocol === "tcp")
-    const holders = services.flatMap((service) => listenersOf(service).flatMap((listener) => listener.holders))
+function sshds(config: Config, unseen: Unseen[]): SshdFact[] {
+    const holders = servicesOf(config).flatMap((service) =>
+        listenersOf(service).flatMap((listener) => listener.holders),
+    )
     const pids = new Set(holders.filter(({ program }) => program === "sshd").map(({ pid }) => pid))
     const found = new Map<string, SshdFact>()
     for (const pid of pids) {

@@ -155,9 +155,26 @@ export const CATALOGUE: { readonly [C in Finding["code"]]: Entry<Of<C>> } = {
         ...always("broken"),
         what: ({ service, at }) => `${service} listens at ${at.join(", ")} alone, and nobody is led there`,
         why: () => "whoever knocks finds it closed",
-        commands: ({ service }) => [`postern lead ${service}`],
-        advice: ({ service }) =>
-            `systemctl enable --now postern-lead@${service.replace("/", "-")} does it again whenever the service listens anew`,
+        commands: ({ service, unit }) =>
+            unit ? [`systemctl enable --now ${leadUnit(service)}`] : [`postern lead ${service}`],
+        advice: () => "it must be done again whenever the service listens anew, which the unit does by itself",
+    },
+    "led-once": {
+        summary: "a hidden service is led to until it listens anew, and nobody does it again then",
+        ...always("unsafe"),
+        what: ({ service }) =>
+            `${service} is led to, and will not be when it listens anew: ${leadUnit(service)} does not run, or not from boot on`,
+        why: () => "after its next start, or a reload of sshd, whoever knocks finds it closed",
+        commands: ({ service }) => [`systemctl enable --now ${leadUnit(service)}`],
+    },
+    spared: {
+        summary: "a hidden service is open to everyone for a time, or by hand",
+        ...always("unsafe"),
+        what: ({ service }) => `${service} is to be hidden, and is open to everyone at this moment`,
+        why: () =>
+            "somebody has opened it by hand (postern unhide), or the time window after the start of this host is not over",
+        commands: none,
+        advice: () => "a reload or the end of the window hides it again",
     },
     "half-led": {
         summary: "a hidden service is led to over one family alone",
@@ -326,6 +343,10 @@ export const CATALOGUE: { readonly [C in Finding["code"]]: Entry<Of<C>> } = {
         commands: ({ path, mode, excess }) => [`chmod ${(mode & ~excess).toString(8)} ${quoted(path)}`],
         advice: () => "if somebody may have read it, make new ones",
     },
+}
+
+function leadUnit(service: string): string {
+    return `postern-lead@${service.replace("/", "-")}`
 }
 
 /** A word for a shell. */

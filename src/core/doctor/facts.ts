@@ -52,6 +52,8 @@ export type ListenerFact = {
     readonly inside: boolean
     /** Granted sources can be led to it; null: the kernel does not say. */
     readonly transparent: boolean | null
+    /** systemd has made it, and makes it again as it was (systemd.socket(5)). */
+    readonly bySystemd: boolean
 }
 
 /** Interfaces, addresses and default routes. */
@@ -75,10 +77,11 @@ export type FirewallFacts = {
     readonly owners: readonly string[]
 }
 
-/** `hidden`: by family, what it keeps from strangers; nothing where there is no table. */
+/** `hidden`: what it keeps from strangers; nothing where there is no table. `spared`: what it lets everyone in to, all the same. */
 export type OurTable = {
     readonly there: boolean
     readonly hidden: readonly Service[]
+    readonly spared: readonly Service[]
     /** It refuses strangers at what is forwarded as well, such as published ports. */
     readonly forwards: boolean
 }

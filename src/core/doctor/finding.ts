@@ -28,7 +28,9 @@ export type Finding =
       }
     | { readonly code: "published"; readonly service: string }
     | { readonly code: "refused"; readonly service: string; readonly at: readonly string[] }
-    | { readonly code: "not-led"; readonly service: string; readonly at: readonly string[] }
+    | { readonly code: "spared"; readonly service: string }
+    | { readonly code: "not-led"; readonly service: string; readonly at: readonly string[]; readonly unit: boolean }
+    | { readonly code: "led-once"; readonly service: string }
     | { readonly code: "half-led"; readonly service: string; readonly family: "IPv4" | "IPv6" }
     | { readonly code: "nothing-listens"; readonly service: string }
     | { readonly code: "udp-inside"; readonly service: string }

@@ -8,13 +8,12 @@ import type { Facts, FilterFact, ListenerFact } from "./facts.ts"
 import type { Finding } from "./finding.ts"
 
 /** What is wrong with the services of doors. */
-export function examineServices({ config, listeners, firewall, daemon }: Facts): Finding[] {
+export function examineServices(facts: Facts): Finding[] {
+    const { config, listeners, firewall } = facts
     if (config === null) return []
-    const hidden = wantedRuleset(config, null).hidden
+    const { hidden } = wantedRuleset(config, null)
     return [
-        ...(listeners === null
-            ? []
-            : hidden.flatMap((service) => hiddenService(service, listeners, firewall, daemon.runs === true))),
+        ...(listeners === null ? [] : hidden.flatMap((service) => hiddenService(service, facts, listeners))),
         ...hidden.flatMap((service): Finding[] => {
             const open = firewall !== null && !firewall.ours.forwards && has(firewall.published, service)
             return open ? [{ code: "published", service: formatService(service) }] : []
@@ -28,35 +27,37 @@ function opened({ doors }: Config): Service[] {
     return uniqueServices(doors.flatMap((door) => door.opens))
 }
 
-function hiddenService(
-    service: Service,
-    listeners: readonly ListenerFact[],
-    firewall: Facts["firewall"],
-    daemon: boolean,
-): Finding[] {
+function hiddenService(service: Service, facts: Facts, listeners: readonly ListenerFact[]): Finding[] {
+    const { firewall, daemon, units } = facts
     const name = formatService(service)
     const own = listeners.filter(({ protocol, port }) => protocol === service.protocol && port === service.port)
     const outside = own.filter(({ inside }) => !inside)
-    // Nobody knows what is hidden where the rules cannot be seen.
-    if (outside.length > 0 && firewall === null) return []
-    if (outside.length > 0) {
-        const { ours } = firewall!
-        const at = where(outside)
-        if (!has(ours.hidden, service)) return [{ code: "answers", service: name, at, table: ours.there, daemon }]
-        return [{ code: "refused", service: name, at }]
-    }
     if (own.length === 0) {
         const elsewhere = firewall !== null && has(firewall.published, service)
         return elsewhere ? [] : [{ code: "nothing-listens", service: name }]
     }
+    if (firewall !== null && has(firewall.ours.spared, service)) return [{ code: "spared", service: name }]
+    if (outside.length > 0) {
+        // Nobody knows what is hidden where the rules cannot be seen.
+        if (firewall === null) return []
+        const [{ hidden, there }, at] = [firewall.ours, where(outside)]
+        if (has(hidden, service)) return [{ code: "refused", service: name, at }]
+        return [{ code: "answers", service: name, at, table: there, daemon: daemon.runs === true }]
+    }
     if (service.protocol === "udp") return [{ code: "udp-inside", service: name }]
     const led = own.filter(({ transparent }) => transparent !== false)
-    if (led.length === 0) return [{ code: "not-led", service: name, at: where(own) }]
+    const unit = units?.find((one) => one.name === `postern-lead@${name.replace("/", "-")}.service`)
+    if (led.length === 0) return [{ code: "not-led", service: name, at: where(own), unit: unit !== undefined }]
+    const followed = unit === undefined || (unit.active && unit.enabled) || led.every(({ bySystemd }) => bySystemd)
+    return [...(followed ? [] : [{ code: "led-once", service: name } as const]), ...halfLed(name, led)]
+}
+
+function halfLed(service: string, led: readonly ListenerFact[]): Finding[] {
     const families = [
         ["IPv4", led.some(({ address }) => isIPv4(address))],
         ["IPv6", led.some(({ address }) => !isIPv4(address))],
     ] as const
-    return families.flatMap(([family, there]) => (there ? [] : [{ code: "half-led", service: name, family } as const]))
+    return families.flatMap(([family, there]): Finding[] => (there ? [] : [{ code: "half-led", service, family }]))
 }
 
 const where = (some: readonly ListenerFact[]) => some.map(({ address }) => formatAddress(address))

@@ -40,9 +40,11 @@ const listener = (at: string, port = 22, more: Partial<ListenerFact> = {}): List
     address: address(at),
     inside: at === "127.0.0.1" || at === "::1",
     transparent: true,
+    bySystemd: false,
     ...more,
 })
 const LED = [listener("127.0.0.1"), listener("::1")]
+const LEAD = { name: "postern-lead@tcp-22.service", active: true, enabled: false }
 const SSH = { protocol: "tcp", port: 22 } as const
 
 const status = (): Status => ({
@@ -99,7 +101,7 @@ const healthy = (): Facts => ({
         defaultRoutes: ["eth0"],
     },
     firewall: {
-        ours: { there: true, hidden: [SSH], forwards: false },
+        ours: { there: true, hidden: [SSH], spared: [], forwards: false },
         filters: [],
         published: [],
         legacy: [],
@@ -242,7 +244,7 @@ const CASES: {
         [
             () => ({
                 listeners: [listener("0.0.0.0"), listener("::"), ...LED],
-                ...firewall({ ours: { there: false, hidden: [], forwards: false } }),
+                ...firewall({ ours: { there: false, hidden: [], spared: [], forwards: false } }),
             }),
             "answers unsafe: tcp/22 is to be hidden and answers everyone at 0.0.0.0, ::",
             ["postern reload"],
@@ -251,7 +253,7 @@ const CASES: {
             () => ({
                 listeners: [listener("2001:db8::1")],
                 daemon: { runs: "unknown" },
-                ...firewall({ ours: { there: true, hidden: [], forwards: false } }),
+                ...firewall({ ours: { there: true, hidden: [], spared: [], forwards: false } }),
             }),
             "answers unsafe: tcp/22 is to be hidden and answers everyone at 2001:db8::1",
             ["systemctl start postern"],
@@ -276,6 +278,25 @@ const CASES: {
             () => ({ listeners: [listener("127.0.0.1", 22, { transparent: false })] }),
             "not-led broken: tcp/22 listens at 127.0.0.1 alone, and nobody is led there",
             ["postern lead tcp/22"],
+        ],
+        [
+            () => ({ listeners: [listener("127.0.0.1", 22, { transparent: false })], units: [LEAD] }),
+            "not-led broken: tcp/22 listens at 127.0.0.1 alone, and nobody is led there",
+            ["systemctl enable --now postern-lead@tcp-22"],
+        ],
+    ],
+    "led-once": [
+        [
+            () => ({ units: [LEAD] }),
+            "led-once unsafe: tcp/22 is led to, and will not be when it listens anew: postern-lead@tcp-22 does not run, or not from boot on",
+            ["systemctl enable --now postern-lead@tcp-22"],
+        ],
+    ],
+    spared: [
+        [
+            () => firewall({ ours: { there: true, hidden: [SSH], spared: [SSH], forwards: false } }),
+            "spared unsafe: tcp/22 is to be hidden, and is open to everyone at this moment",
+            [],
         ],
     ],
     "half-led": [
@@ -474,6 +495,12 @@ describe("examine()", () => {
         }
     })
 
+    it("is content with a listener that is led to whenever it listens anew", () => {
+        expect(said({ units: [{ ...LEAD, enabled: true }] })).toEqual([])
+        const socket = LED.map((one) => ({ ...one, bySystemd: true }))
+        expect(said({ units: [LEAD], listeners: socket })).toEqual([])
+    })
+
     it("puts the worst first", () => {
         const found = examine({
             ...healthy(),
@@ -507,6 +534,8 @@ describe("examine()", () => {
     })
 
     it("calls a published service hidden where our table looks at what is forwarded", () => {
-        expect(said(firewall({ published: [SSH], ours: { there: true, hidden: [SSH], forwards: true } }))).toEqual([])
+        expect(
+            said(firewall({ published: [SSH], ours: { there: true, hidden: [SSH], spared: [], forwards: true } })),
+        ).toEqual([])
     })
 })

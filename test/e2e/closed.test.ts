@@ -3,6 +3,8 @@
  * sends every probe of `postern scan`, and all that nmap has, to a real sshd that is led to, beside the rules of other
  * firewalls, too; and to the same service where it is refused instead, which shows what the threat model says and no more.
  */
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { account } from "../lab/account.ts"
 import { type Daemon, type Host, type Lab, makeLab, POSTERN, portState, untilPort } from "../lab/lab.ts"
@@ -195,6 +197,13 @@ async function fingerprint(from: Host, address: string, port: number): Promise<s
     return [...names, ...[...stdout.matchAll(/^OS details: .*$/gm)].map(([line]) => line)]
 }
 
+/** The rules of another firewall, as they were recorded. */
+function hostRules(file: string): string {
+    return readFileSync(join(import.meta.dirname, "../../vectors/hosts", file), "utf8")
+}
+
+const ACCEPT_ALL = "*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n"
+
 describe("a service that is led to, beside other firewalls", () => {
     it("looks closed where the host drops invalid packets", async () => {
         const rules = "chain input { type filter hook input priority filter; ct state invalid drop; };"
@@ -203,6 +212,32 @@ describe("a service that is led to, beside other firewalls", () => {
             await expectClosed(lab.hosts.stranger, "--rounds", "1")
         } finally {
             lab.gateway.must(["nft", "delete", "table", "inet", "other"])
+        }
+    })
+
+    it("is silent with all other ports under ufw's rules, which nothing has been added to", async () => {
+        const families = [
+            ["iptables-restore", "ufw.rules"],
+            ["ip6tables-restore", "ufw.rules6"],
+        ] as const
+        for (const [program, file] of families) lab.gateway.must([program], { input: hostRules(file) })
+        try {
+            for (const { counts } of await expectClosed(lab.hosts.stranger, "--rounds", "1", "--wait", "5ms"))
+                expect(counts.answered).toBeLessThan(10)
+        } finally {
+            for (const [program] of families) lab.gateway.must([program], { input: ACCEPT_ALL })
+        }
+    })
+
+    it("is rejected with all other ports under firewalld's rules, where ssh is not let in for everyone", async () => {
+        lab.gateway.must(["nft", "-f", "-"], {
+            input: hostRules("firewalld.nft").replace(/^\t+tcp dport 22 accept\n/gm, ""),
+        })
+        try {
+            for (const { counts } of await expectClosed(lab.hosts.stranger, "--rounds", "1", "--wait", "5ms"))
+                expect(counts.answered).toBeGreaterThan(60)
+        } finally {
+            lab.gateway.must(["nft", "delete", "table", "inet", "firewalld"])
         }
     })
 })

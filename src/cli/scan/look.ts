@@ -34,13 +34,17 @@ export function choose({ way, service, spoof }: Plan): {
     return { sent: all.filter(can), left: all.filter((one) => !can(one)) }
 }
 
+/** `icmp`: by an ICMP error. */
+type Asked = "open" | "closed" | "icmp" | "silent"
+
 /** One look over one family. */
 export class Look {
     readonly #wire: Wire
     readonly #plan: Plan
     readonly #next: () => (port: number) => Ends
     readonly #ration = new Ration()
-    #fenced = false
+    /** What comes back of a SYN to a closed port. */
+    #closed: Asked = "silent"
 
     constructor(wire: Wire, plan: Plan) {
         this.#wire = wire
@@ -48,10 +52,14 @@ export class Look {
         this.#next = endsFrom(plan, randomInt)
     }
 
-    /** Sends all probes. `done` is called after each. */
-    async run(probes: readonly Probe[], done: () => void): Promise<Finding[]> {
+    /**
+     * Sends all probes. `done` is called after each; `slow` before, with how many seconds it takes, where the host
+     * rejects by ICMP, all ports alike, and rations that.
+     */
+    async run(probes: readonly Probe[], done: () => void, slow: (seconds: number) => void): Promise<Finding[]> {
         const findings: Finding[] = []
-        this.#fenced = (await this.ask(this.#plan.closed[0])) === "closed"
+        this.#closed = await this.ask(this.#plan.closed[0])
+        if (this.#closed === "icmp" && this.#plan.pace) slow(probes.length * this.#plan.rounds * 3)
         for (const one of probes) {
             let verdict: Verdict = { type: "same", answered: false }
             for (let round = 0; round < this.#plan.rounds && verdict.type === "same"; round++) {
@@ -64,11 +72,12 @@ export class Look {
         return findings
     }
 
-    /** How a port answers a SYN. `silent` also: in another way than with a segment. */
-    async ask(port: number): Promise<"open" | "closed" | "silent"> {
+    /** How a port answers a SYN. */
+    async ask(port: number): Promise<Asked> {
         const [first] = await this.#fire(SYN_PROBE, this.#next()(port), PATIENT)
         if (first === undefined) return "silent"
-        return first.summary === "tcp SA" ? "open" : first.summary.startsWith("tcp R") ? "closed" : "silent"
+        if (first.summary === "tcp SA") return "open"
+        return first.summary.startsWith("tcp") ? "closed" : "icmp"
     }
 
     /**
@@ -124,7 +133,7 @@ export class Look {
         const ports = [service.port, ...closed]
         const replies: Reply[][] = [[], [], []]
         for (const index of shuffled([0, 1, 2])) {
-            if (one.rationed && this.#plan.pace) await this.#rest()
+            if (this.#plan.pace && (one.rationed || this.#closed === "icmp")) await this.#rest()
             replies[index] = await this.#fire(one, ends(ports[index]!), time)
         }
         return compare({ here: replies[0]!, closed: [replies[1]!, replies[2]!] })
@@ -141,7 +150,7 @@ export class Look {
             if (reply !== null) replies.push(reply)
         })
         this.#send(shot)
-        if (!this.#fenced || !(await this.#fence())) await pause(this.#plan.wait * patience)
+        if (this.#closed !== "closed" || !(await this.#fence())) await pause(this.#plan.wait * patience)
         this.#wire.drain()
         stop()
         this.#ration.take(replies.filter(({ summary }) => summary.startsWith("icmp")).length, performance.now())

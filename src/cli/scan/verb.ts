@@ -10,7 +10,7 @@ import { isOpen, looksClosed, type View } from "../../core/scan/finding.ts"
 import { EXIT, type ExitCode } from "../../voice/exit.ts"
 import type { Terminal } from "../../voice/terminal.ts"
 import { errorCode } from "../knock/errors.ts"
-import { noWayText, scanJson, viewLines } from "../texts/scan.ts"
+import { noWayText, scanJson, slowText, viewLines } from "../texts/scan.ts"
 import { choose, Look } from "./look.ts"
 import type { Plan } from "./plan.ts"
 import { type RawOptions, type Request, readRequest } from "./request.ts"
@@ -111,9 +111,13 @@ async function lookAt(wire: Wire, plan: Plan, options: RawOptions, terminal: Ter
     const { sent, left } = choose(plan)
     const look = new Look(wire, plan)
     let done = 0
-    const findings = await look.run(sent, () => {
-        if (terminal.interactive && ++done % STEP === 0) terminal.say(`IPv${way.family}: ${done} of ${sent.length}`)
-    })
+    const findings = await look.run(
+        sent,
+        () => {
+            if (terminal.interactive && ++done % STEP === 0) terminal.say(`IPv${way.family}: ${done} of ${sent.length}`)
+        },
+        (seconds) => terminal.say(slowText(way.family, seconds)),
+    )
     const labels = way.family === 6 && service.protocol === "tcp" ? await look.sharedLabels() : []
     return {
         family: way.family,

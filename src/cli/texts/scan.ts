@@ -106,6 +106,11 @@ export function noWayText(address: string, why: NoWay | { readonly code: "no-clo
     }
 }
 
+/** What is said before a scan that takes long. */
+export function slowText(family: 4 | 6, seconds: number): string {
+    return `IPv${family}: closed ports are rejected by ICMP, which hosts ration: this takes some ${Math.ceil(seconds / 60)} minutes (--no-pace)`
+}
+
 /** For scripts. */
 export function scanJson(host: string, service: Service, views: readonly View[]) {
     return {

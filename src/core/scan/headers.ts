@@ -20,7 +20,7 @@ export type Inner = {
     readonly fields: readonly Field[]
 }
 
-const IPV4_HEADER = 20
+export const IPV4_HEADER = 20
 const IPV6_HEADER = 40
 const FRAGMENT = 44
 const AUTHENTICATION = 51
@@ -55,21 +55,20 @@ function readIPv4(bytes: Uint8Array): Inner | null {
             ["ttl", String(bytes[8])],
             ["protocol", String(protocol)],
             ["header checksum", sumIsRight(bytes.subarray(0, length), 10, 0) ? "ok" : "BAD"],
-            ["ip options", optionsOf(bytes.subarray(IPV4_HEADER, length))],
+            ["ip options", hexOf(clearTimes(bytes.slice(IPV4_HEADER, length)))],
         ],
     }
 }
 
-/** Times of "time stamps" (RFC 791: 68) are taken out. */
-function optionsOf(bytes: Uint8Array): string {
-    const copy = bytes.slice()
-    for (let at = 0; at < copy.length && copy[at] !== 0; ) {
-        const length = copy[at] === 1 ? 1 : (copy[at + 1] ?? 0)
+/** Takes the times out of the IPv4 option "time stamps" (RFC 791, section 3.1), wherever it stands in these bytes. */
+export function clearTimes(options: Uint8Array): Uint8Array {
+    for (let at = 0; at < options.length && options[at] !== 0; ) {
+        const length = options[at] === 1 ? 1 : (options[at + 1] ?? 0)
         if (length === 0) break
-        if (copy[at] === TIME_STAMPS) copy.fill(0, at + 4, at + length)
+        if (options[at] === TIME_STAMPS) options.fill(0, at + 4, at + length)
         at += length
     }
-    return hexOf(copy)
+    return options
 }
 
 function readIPv6(bytes: Uint8Array, flowLabel: number): Inner | null {

@@ -14,7 +14,7 @@
  */
 import { hexOf } from "../hex.ts"
 import { ICMP, ICMPV6, TCP, UDP } from "../net/packet.ts"
-import { type Field, type Inner, readHeader, same, word16 } from "./headers.ts"
+import { clearTimes, type Field, type Inner, IPV4_HEADER, readHeader, same, word16 } from "./headers.ts"
 import { ARP, ETHERNET, ETHERTYPE } from "./link.ts"
 import type { Shot } from "./shoot.ts"
 import { pseudoSum, sumIsRight } from "./sums.ts"
@@ -152,7 +152,11 @@ function masked(bytes: Uint8Array, shot: Shot): string {
     if (inner === null) return hexOf(copy)
     inner.source.fill(0)
     inner.destination.fill(0)
-    if (shot.ends.family === 4) copy.fill(0, 10, 12)
+    if (shot.ends.family === 4) {
+        copy.fill(0, 10, 12)
+        // On its way in, the host has written down when it came.
+        clearTimes(copy.subarray(IPV4_HEADER, inner.at))
+    }
     if (inner.whole && word16(copy, inner.at + 2) === shot.ends.port) {
         // The checksum covers port and addresses.
         const sum = inner.protocol === TCP ? 16 : 6

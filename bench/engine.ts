@@ -50,6 +50,8 @@ function configOf(count: number): Config {
         uses: null,
         hide: DOOR.hide,
         sources: DOOR.sources,
+        at: [],
+        leadTo: [],
         always: [],
         closes: [],
         sequence: {

@@ -56,6 +56,8 @@ const config: Config = {
             ...DOOR,
             name: "bench",
             opens: [{ protocol: "tcp", port: 22 }],
+            at: [],
+            leadTo: [],
             always: [],
             closes: [],
             sequence: null,

@@ -96,7 +96,7 @@ const loop: Loop = new Loop(
             addresses: [{ address: local, interface: 1 }],
             defaultRoutes: ["eth0"],
         }),
-        services: { offered: () => [] },
+        services: { offered: () => [], translates: () => false },
         commands: memoryCommands(),
         clock,
         log: () => {},

@@ -433,6 +433,7 @@ export class Openings {
 function staysWith({ door: old, source, giver }: Lease, door: Door): boolean {
     if (!holds(door.opens, old.opens) || !holds(old.opens, door.opens)) return false
     if (door.uses !== old.uses) return false
+    if (!sameData(door.at, old.at) || !sameData(door.leadTo, old.leadTo)) return false
     if (!sameData(commandOf(door, source), commandOf(old, source))) return false
     return giver.by !== "knock" || door.sources.some((network) => contains(network, source))
 }

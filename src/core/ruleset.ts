@@ -2,11 +2,11 @@
  * The firewall state we want, as data: `wantedRuleset` derives it from the configuration, the adapters render and
  * apply it. Grants are not in it: they are elements that come and go with their own timeouts and survive every apply.
  */
-import type { Config } from "./config/config.ts"
+import type { Config, Door } from "./config/config.ts"
 import { hiddenServices, hidesIn, unhiddenServices } from "./config/hiding.ts"
-import { codeOf, type Service } from "./knock/hit.ts"
+import { codeOf, type HitCode, type Service } from "./knock/hit.ts"
 import { formatService } from "./knock/language.ts"
-import { formatSource, type Network } from "./net/address.ts"
+import { type Address, formatSource, type Network } from "./net/address.ts"
 import type { Watching } from "./watch.ts"
 
 /** Ours: as long as a client tries to connect (tcp(7): `tcp_syn_retries`), in milliseconds. */
@@ -14,12 +14,20 @@ const LEAST_MEMORY = 130_000
 
 /** Everything but the grants. */
 export type Ruleset = {
-    /** Services refused to everyone without a grant. */
+    /** Services of this host that are refused to everyone without a grant. */
     readonly hidden: readonly Service[]
     /** Others that are so for this long (ms) alone: the kernel itself takes it back, whoever is dead by then. */
     readonly trials: readonly Trial[]
     /** Services that are open to everyone all the same, for this long (ms) or for good (null), and led to as well. */
     readonly spared: readonly Spared[]
+    /** Services at these addresses are refused as well: of hosts behind this one, and what is led to. */
+    readonly inner: readonly Inner[]
+    /** Where connections are led to by changing their destination. */
+    readonly leads: readonly Lead[]
+    /** Somebody else changes destinations on this host (containers, port forwarding). */
+    readonly translated: boolean
+    /** The bit of the mark that packets of whoever may come in bear; 0: none. */
+    readonly mark: number
     /** Who reaches which service without a knock. */
     readonly always: readonly { readonly network: Network; readonly service: Service }[]
     /** The nflog chain, or null where another capture is used. */
@@ -39,6 +47,12 @@ export type Trial = { readonly service: Service; readonly ms: number }
 /** A service that everyone reaches, for so long from now on (ms); null: for good. */
 export type Spared = { readonly service: Service; readonly ms: number | null }
 
+/** Connections to this service of this host go to that port of that address. */
+export type Lead = { readonly service: Service; readonly to: Address; readonly port: number }
+
+/** A service at an address, hidden for so long from now on (ms); null: for good. */
+export type Inner = { readonly address: Address; readonly service: Service; readonly ms: number | null }
+
 /** What a ruleset is made for beside its configuration. */
 export type Moment = {
     /** Services that somebody hides on trial. */
@@ -47,10 +61,12 @@ export type Moment = {
     readonly opened: readonly Service[]
     /** So long ago the host has started (ms). */
     readonly uptime: number
+    /** See `Ruleset`. */
+    readonly translated: boolean
 }
 
-/** No trial, and no time window after the start of the host. */
-export const LATER: Moment = { trials: [], opened: [], uptime: Number.POSITIVE_INFINITY }
+/** No trial, nobody else who changes destinations, and no time window after the start of the host. */
+export const LATER: Moment = { trials: [], opened: [], uptime: Number.POSITIVE_INFINITY, translated: false }
 
 /**
  * One allowance in the kernel: whoever is in `source` (mostly one address) may begin connections to this service.
@@ -71,7 +87,7 @@ export function wantedRuleset(
     config: Config,
     watch: Watching | null,
     held = 0,
-    { trials, opened, uptime }: Moment = LATER,
+    { trials, opened, uptime, translated }: Moment = LATER,
 ): Ruleset {
     const byHand = new Set(opened.map(codeOf))
     const hidden = hiddenServices(config).filter((service) => !byHand.has(codeOf(service)))
@@ -83,6 +99,7 @@ export function wantedRuleset(
         .map(({ service, ms }) => ({ service, ms }))
     const all = new Set([...hidden, ...tried.map(({ service }) => service)].map(codeOf))
     const hides = hidesIn(config)
+    const away = new Set(config.doors.flatMap(({ at, opens }) => (at.length > 0 ? opens.map(codeOf) : [])))
     const always = config.doors.flatMap((door) =>
         door.opens
             .filter((service) => all.has(codeOf(service)) && (hides(door, service) || !known.has(codeOf(service))))
@@ -99,16 +116,45 @@ export function wantedRuleset(
     const services = Math.max(1, ...config.doors.map((door) => door.opens.length))
     const room = config.gateway.grants * services * 2
     const times = config.doors.flatMap((door) => (door.uses === null ? [] : [door.for]))
+    const here = ({ service }: { readonly service: Service }) => !away.has(codeOf(service))
     return {
-        hidden,
-        trials: tried,
+        hidden: hidden.filter((service) => here({ service })),
+        trials: tried.filter(here),
         spared: unique(spared),
+        inner: innerOf(config, new Map([...tried.map(timeOf), ...hidden.map((one) => [codeOf(one), null] as const)])),
+        leads: config.doors.flatMap(leadsOf),
+        translated,
+        mark: config.gateway.mark,
         always,
         watch,
         // In steps: a set of another size is made anew.
         grants: held <= room ? room : 2 ** (Math.ceil(Math.log2(held)) + 1),
         once: times.length === 0 ? null : Math.max(LEAST_MEMORY, ...times),
     }
+}
+
+function timeOf({ service, ms }: Trial): readonly [HitCode, number] {
+    return [codeOf(service), ms]
+}
+
+/** `hidden`: for how long each service is. What is led to is hidden in its place as long as there is somebody to lead. */
+function innerOf({ doors }: Config, hidden: ReadonlyMap<HitCode, number | null>): Inner[] {
+    const behind = doors.flatMap(({ at, opens }) =>
+        opens.flatMap((service): Inner[] => {
+            const ms = hidden.get(codeOf(service))
+            return ms === undefined ? [] : at.map((address) => ({ address, service, ms }))
+        }),
+    )
+    const led = doors
+        .flatMap(leadsOf)
+        .map(({ service, to, port }) => ({ address: to, service: { ...service, port }, ms: null }))
+    return [...behind, ...led]
+}
+
+function leadsOf({ opens, leadTo }: Door): Lead[] {
+    return opens.flatMap((service) =>
+        leadTo.map(({ address, port }) => ({ service, to: address, port: port ?? service.port })),
+    )
 }
 
 function unique(spared: readonly Spared[]): Spared[] {

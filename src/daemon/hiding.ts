@@ -53,7 +53,7 @@ export class Hiding {
     }
 
     /** What a ruleset of this moment is made for. */
-    moment(): Moment {
+    moment(): Omit<Moment, "translated"> {
         return this.#trials.moment(this.#keeping.now(), this.#keeping.uptime())
     }
 

@@ -9,7 +9,7 @@ import type { Meter } from "../core/metrics/meter.ts"
 import type { Address, Network } from "../core/net/address.ts"
 import type { Packet } from "../core/net/packet.ts"
 import type { OneTimeBook } from "../core/one-time/book.ts"
-import { type Ruleset, wantedRuleset } from "../core/ruleset.ts"
+import { type Moment, type Ruleset, wantedRuleset } from "../core/ruleset.ts"
 import { messageOf } from "../core/thrown.ts"
 import type { Watching } from "../core/watch.ts"
 import type { Capture } from "../ports/capture.ts"
@@ -152,6 +152,10 @@ export class Loop {
                 this.#event({ type: "lost" })
             },
             used: (elements) => this.#event({ type: "used", elements }),
+            // What is known already needs no look, and whoever keeps such rules changes them all the time.
+            translates: () => {
+                if (!this.#outlook.translated) this.#look()
+            },
             rearm: () => this.#rearm(),
         })
     }
@@ -217,7 +221,7 @@ export class Loop {
             this.#event({ type: "offered", services: watching.offered })
             capture.follow(watching)
             if (changed.offered) this.#ports.oneTime?.offered()
-        } else if (this.#table?.applied !== false) return
+        } else if (!changed.translated && this.#table?.applied !== false) return
         // What the firewall has refused is asked for again.
         this.#applyTable()
     }
@@ -339,7 +343,7 @@ export class Loop {
 
     /** `held`: elements that the kernel has, or must have. */
     #ruleset(config: Config, watching: Watching, held = this.#engine.elements()): Ruleset {
-        const moment = this.hiding.moment()
+        const moment = this.#moment()
         const watch = this.#ports.capture.name === "nflog" ? watching : null
         // What was opened by hand was so until the configuration is read again.
         return wantedRuleset(config, watch, held, config === this.config ? moment : { ...moment, opened: [] })
@@ -357,7 +361,7 @@ export class Loop {
         try {
             // Nobody is there to confirm a trial, so it ends with us.
             const last = wantedRuleset(this.config, null, this.#engine.elements(), {
-                ...this.hiding.moment(),
+                ...this.#moment(),
                 trials: [],
             })
             return this.#table?.leave(last) ? "cleared" : "kept"
@@ -365,6 +369,10 @@ export class Loop {
             await this.#programs.stop()
             this.#notes?.retry()
         }
+    }
+
+    #moment(): Moment {
+        return { ...this.hiding.moment(), translated: this.#outlook.translated }
     }
 
     #listenNoMore(): void {

@@ -23,7 +23,7 @@ export function measureFirewall(firewall: Firewall, meter: Meter, now: () => num
         list: () => firewall.list(),
         uses: () => firewall.uses(),
         clear: () => firewall.clear(),
-        watch: (lost) => firewall.watch(lost),
+        watch: (lost, translates) => firewall.watch(lost, translates),
     }
 }
 

@@ -26,6 +26,7 @@ export type OutlookKeeping = {
 export class Outlook {
     readonly #keeping: OutlookKeeping
     #watching: Watching
+    #translated = false
     #lookAgain = 0
 
     /** Sees nothing yet: `look` comes first. */
@@ -39,14 +40,23 @@ export class Outlook {
         return this.#watching
     }
 
+    /** Somebody else changed destinations on this host, the last time. */
+    get translated(): boolean {
+        return this.#translated
+    }
+
     /** Looks at links and services again. What is different? */
-    look(config: Config): { readonly interfaces: boolean; readonly offered: boolean } {
+    look(config: Config): Readonly<Record<"interfaces" | "offered" | "translated", boolean>> {
         const before = this.#watching
         const [interfaces, offered] = [this.#interfaces(config), this.#offered()]
+        const translated = this.#keeping.services.translates()
+        const turned = translated !== this.#translated
+        this.#translated = translated
         this.#watching = { ...before, interfaces, offered }
         return {
             interfaces: !sameData(interfaces, before.interfaces),
             offered: !sameData(offered, before.offered),
+            translated: turned,
         }
     }
 

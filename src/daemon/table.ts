@@ -23,6 +23,8 @@ export type TableKeeping = {
     readonly remade: () => void
     /** Connections have used these up. Can be called again for the same. */
     readonly used: (elements: readonly GrantElement[]) => void
+    /** Somebody else may have begun to change addresses. */
+    readonly translates: () => void
     /** `due` has changed. */
     readonly rearm: () => void
 }
@@ -85,7 +87,7 @@ export class Table {
 
     /** Puts the table in place and watches over it; gives the grants that were in it. Throws if the kernel refuses. */
     start(): ReturnType<Firewall["list"]> {
-        const { firewall, rearm } = this.#keeping
+        const { firewall, rearm, translates } = this.#keeping
         // Asked first: whoever cannot see what is open must not change anything.
         const grants = firewall.list()
         const result = firewall.apply(this.#keeping.wanted(grants.length))
@@ -95,7 +97,7 @@ export class Table {
         this.#unwatch = firewall.watch(() => {
             this.#mendAt ??= this.#mended + MEND_MS
             rearm()
-        })
+        }, translates)
         return grants
     }
 
@@ -215,7 +217,7 @@ export class Table {
     /** Leaves the table as `last` wants it or, if that hides nothing and nothing is open, takes it along (true). */
     leave(last: Ruleset): boolean {
         const { firewall, teller } = this.#keeping
-        const quiet = last.hidden.length === 0 && this.held()?.length === 0
+        const quiet = last.hidden.length === 0 && last.inner.length === 0 && this.held()?.length === 0
         const result = quiet ? firewall.clear() : firewall.apply(last)
         if (!result.ok) teller.tell("error", `firewall: ${result.detail}`)
         return quiet && result.ok

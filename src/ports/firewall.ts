@@ -25,9 +25,10 @@ export interface Firewall {
     clear(): FirewallResult
     /**
      * Calls back, in a turn of its own, when somebody else removed our table or a part of it (grants aside: who takes
-     * one back by hand means it). One watch at a time; the returned function ends it.
+     * one back by hand means it). One watch at a time; the returned function ends it. `translates`: somebody else may
+     * have begun to change addresses, so that it is worth looking (`Services.translates`).
      */
-    watch(lost: () => void): () => void
+    watch(lost: () => void, translates?: () => void): () => void
 }
 
 /**

@@ -4,4 +4,6 @@ import type { Service } from "../core/knock/hit.ts"
 export interface Services {
     /** Now; reads the kernel each time. */
     offered(): readonly Service[]
+    /** Does somebody change destinations of what arrives, as far as the kernel tells? Reads it each time. */
+    translates(): boolean
 }

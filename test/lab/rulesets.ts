@@ -35,6 +35,16 @@ export function always(text: string): Ruleset["always"][number] {
     return { network: network(from!), service: service(what!) }
 }
 
+function lead(text: string): Ruleset["leads"][number] {
+    const [what, to, port] = text.split(" ")
+    return { service: service(what!), to: address(to!), port: Number(port) }
+}
+
+function behind(text: string): Ruleset["inner"][number] {
+    const [where, what] = text.split(" ")
+    return { address: address(where!), service: service(what!), ms: null }
+}
+
 /** A view by the first hits and the other hits of its sequences. */
 export function view(firsts: readonly string[], others: readonly string[], more: Partial<View> = {}): View {
     const named = [...new Set(codes([...firsts, ...others]))]
@@ -69,10 +79,21 @@ export type WatchWords = {
 /** A ruleset that hides and watches nothing, but for what is said. */
 export function ruleset(words: RulesetWords = {}): Ruleset {
     const { hidden = [], trials = [], spared = [], needless = [], kernel = null, grants = 4096, once = null } = words
+    const { translated = false, mark = 0 } = words
+    const leads = (words.leads ?? []).map(lead)
+    const led = leads.map(({ service: { protocol }, to, port }) => ({
+        address: to,
+        service: { protocol, port },
+        ms: null,
+    }))
     return {
         hidden: hidden.map(service),
         trials: trials.map(([text, ms]) => ({ service: service(text), ms })),
         spared: spared.map(([text, ms]) => ({ service: service(text), ms })),
+        inner: [...(words.behind ?? []).map(behind), ...led],
+        leads,
+        translated,
+        mark,
         always: needless.map(always),
         watch: kernel,
         grants,
@@ -88,6 +109,12 @@ export type RulesetWords = {
     readonly spared?: readonly (readonly [string, number | null])[]
     /** Who needs no knock: `192.0.2.0/24 tcp/22`. */
     readonly needless?: readonly string[]
+    /** What is led where: `tcp/22 10.0.0.5 2222`. */
+    readonly leads?: readonly string[]
+    /** Services of hosts behind this one: `10.0.0.5 tcp/80`. */
+    readonly behind?: readonly string[]
+    readonly translated?: boolean
+    readonly mark?: number
     readonly kernel?: Watching | null
     readonly grants?: number
     /** For how long uses are remembered (ms). */
@@ -138,6 +165,15 @@ export const SCENARIOS: Readonly<Record<string, Ruleset>> = {
         needless: ["192.0.2.0/24 tcp/22"],
         once: 3_600_000,
     }),
+    "lead-elsewhere": ruleset({
+        hidden: ["tcp/22", "udp/53"],
+        leads: ["tcp/22 10.77.3.200 22", "tcp/22 fd77:3::c8 2222", "udp/53 10.77.3.200 53"],
+    }),
+    "behind-this-host": ruleset({
+        behind: ["203.0.113.80 tcp/443", "203.0.113.81 tcp/443", "2001:db8::80 tcp/443", "203.0.113.80 udp/443"],
+    }),
+    "hide-published": ruleset({ hidden: ["tcp/8080"], needless: ["192.0.2.0/24 tcp/8080"], translated: true }),
+    "mark-granted": ruleset({ hidden: ["tcp/22"], behind: ["203.0.113.80 tcp/443"], mark: 0x1000_0000 }),
     "watch-tcp-udp": ruleset({
         hidden: ["tcp/22"],
         kernel: watch([plain], { services: ["tcp/22"], offered: ["tcp/443", "tcp/80", "udp/443"] }),

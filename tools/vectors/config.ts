@@ -4,6 +4,7 @@
  */
 import { hitScenarios } from "./config-hits.ts"
 import { oneTimeScenarios } from "./config-one-time.ts"
+import { reachScenarios } from "./config-reach.ts"
 import { MAIN, type Scenario, scenario, ssh, web } from "./config-scenario.ts"
 
 function gateway(name: string, line: string, issue: string): Scenario {
@@ -357,6 +358,7 @@ closes = ["shh"]
 
     ...hitScenarios,
     ...oneTimeScenarios,
+    ...reachScenarios,
 ]
 
 /** One file for each scenario. */

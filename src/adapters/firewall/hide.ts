@@ -19,20 +19,20 @@
  *   packets with ACK or RST go to the kernel's own stack, which resets what belongs to no connection. Only a packet
  *   without ACK can begin one (RFC 9293, section 3.10.7.2). UDP has no such mark, so there the kernel must track.
  */
-import type { Service } from "../../core/knock/hit.ts"
 import { contains, formatNetwork, isIPv4Network } from "../../core/net/address.ts"
 import type { Ruleset } from "../../core/ruleset.ts"
-import { formatService, formatTime } from "./elements.ts"
+import { formatService } from "./elements.ts"
 import { cookieMatches, useChain, usedMatches } from "./once.ts"
+import { innerRules, ledRules, type Places, placeChains, placeSets, timed } from "./places.ts"
 import type { ChainSpec, SetSpec } from "./table.ts"
 import { ALONE, type Way } from "./ways.ts"
 
 /** What this file looks at. */
-type Hiding = Pick<Ruleset, "hidden" | "trials" | "spared" | "always" | "once">
+type Hiding = Pick<Ruleset, "trials" | "spared" | "always" | "once"> & Places
 
 /** Is there anything for these chains to do? */
-export function hides({ hidden, trials, spared }: Omit<Hiding, "once">): boolean {
-    return hidden.length + trials.length + spared.length > 0
+export function hides({ hidden, trials, spared, inner, mark }: Omit<Hiding, "once">): boolean {
+    return hidden.length + trials.length + spared.length + inner.length > 0 || mark !== 0
 }
 
 /** The grant sets: they are there even while nothing is hidden, so that grants can be made and seen. */
@@ -50,13 +50,9 @@ export function grantSets(size: number, ways: readonly Way[]): SetSpec[] {
 
 const TIMED = "type inet_proto . inet_service; flags timeout"
 
-/** An element that the kernel itself takes out again; null: it stays. */
-function timed(service: Service, ms: number | null): string {
-    return `${formatService(service)}${ms === null ? "" : ` timeout ${formatTime(ms)}`}`
-}
-
 /** The constant sets of hiding. What is hidden on trial, or spared for a time, leaves them by itself. */
-export function hideSets({ hidden, trials, spared, always }: Omit<Hiding, "once">): SetSpec[] {
+export function hideSets(wanted: Omit<Hiding, "once">): SetSpec[] {
+    const { hidden, trials, spared, always } = wanted
     const of = (v4: boolean) => always.filter(({ network }) => isIPv4Network(network) === v4)
     const alone = (name: string, type: string, v4: boolean) => ({
         name,
@@ -75,15 +71,16 @@ export function hideSets({ hidden, trials, spared, always }: Omit<Hiding, "once"
             name: "hidden",
             spec: TIMED,
             elements: [
-                ...hidden.map((service) => timed(service, null)),
-                ...trials.map((one) => timed(one.service, one.ms)),
+                ...hidden.map((service) => timed(formatService(service), null)),
+                ...trials.map((one) => timed(formatService(one.service), one.ms)),
             ],
         },
-        { name: "spared", spec: TIMED, elements: spared.map(({ service, ms }) => timed(service, ms)) },
+        { name: "spared", spec: TIMED, elements: spared.map(({ service, ms }) => timed(formatService(service), ms)) },
         alone("needless4", "ipv4_addr", true),
         alone("needless6", "ipv6_addr", false),
         services("always4", "ipv4_addr", true),
         services("always6", "ipv6_addr", false),
+        ...placeSets(wanted),
     ]
 }
 
@@ -92,9 +89,11 @@ export function hideSets({ hidden, trials, spared, always }: Omit<Hiding, "once"
  * every hidden service is refused by its port.
  */
 export function hideChains(wanted: Hiding, ways: readonly Way[], lead: boolean): ChainSpec[] {
-    const { hidden, trials, spared, always } = wanted
-    const services = [...hidden, ...[...trials, ...spared].map(({ service }) => service)]
+    const { hidden, trials, spared, always, inner } = wanted
+    const services = [...hidden, ...[...trials, ...spared, ...inner].map(({ service }) => service)]
     const has = (protocol: "tcp" | "udp") => services.some((service) => service.protocol === protocol)
+    // It finds no socket where nothing listens that this packet could reach, and then the rule ends.
+    const socket = lead ? "socket transparent { 0, 1 } " : ""
     const needless = ALONE.filter(({ family }) =>
         always.some(({ network }) => isIPv4Network(network) === (family === "4")),
     )
@@ -109,6 +108,12 @@ export function hideChains(wanted: Hiding, ways: readonly Way[], lead: boolean):
     return [
         ...useChain(wanted, ways, act([...allowed, ...free], "accept")),
         ...(lead && has("tcp") ? leadChains(act([...led, ...free], "goto listener")) : []),
+        ...placeChains(
+            wanted,
+            (verdict) => act([...allowed, ...used], verdict),
+            // What is spared is open to everyone, and must be led to all the same.
+            (verdict) => act([...allowed, ...used, ...free], verdict),
+        ),
         {
             name: "hide",
             hook: "type filter hook input priority filter + 20; policy accept;",
@@ -116,8 +121,9 @@ export function hideChains(wanted: Hiding, ways: readonly Way[], lead: boolean):
                 "iif lo accept",
                 ...(has("tcp") ? ["tcp flags & (ack | rst) != 0 accept"] : []),
                 ...act([...allowed, ...used], "accept"),
-                // It finds no socket where nothing listens that this packet could reach, and then the rule ends.
-                `${lead ? "socket transparent { 0, 1 } " : ""}meta l4proto . th dport @hidden goto refuse`,
+                ...ledRules(wanted),
+                `${socket}meta l4proto . th dport @hidden goto refuse`,
+                ...innerRules(wanted, socket),
             ],
         },
         {

@@ -17,6 +17,8 @@ export type MemoryFirewall = Firewall & {
     readonly begin: (source: Network, service: Service) => boolean
     /** Somebody else removes the table; whoever watches is told in a turn of its own. */
     readonly lose: () => void
+    /** Somebody else begins to change addresses; whoever watches is told in a turn of its own. */
+    readonly translate: () => void
 }
 
 /** An empty one. `now`: monotonic milliseconds. */
@@ -24,7 +26,7 @@ export function memoryFirewall(now: () => number): MemoryFirewall {
     let wanted: Ruleset | null = null
     let applied = 0
     let broken: FirewallResult | null = null
-    let watcher: (() => void) | null = null
+    let watcher: { readonly lost: () => void; readonly translates?: (() => void) | undefined } | null = null
     const grants = new Map<string, { readonly element: GrantElement; readonly deadline: number; used: boolean }>()
 
     const sweep = () => {
@@ -80,16 +82,17 @@ export function memoryFirewall(now: () => number): MemoryFirewall {
             grants.clear()
             return { ok: true }
         },
-        watch(lost) {
-            watcher = lost
+        watch(lost, translates) {
+            const mine = { lost, translates }
+            watcher = mine
             return () => {
-                if (watcher === lost) watcher = null
+                if (watcher === mine) watcher = null
             }
         },
         lose() {
             wanted = null
             grants.clear()
-            setImmediate(() => watcher?.())
+            setImmediate(() => watcher?.lost())
         },
         begin(source, service) {
             sweep()
@@ -100,6 +103,7 @@ export function memoryFirewall(now: () => number): MemoryFirewall {
             one.used = true
             return true
         },
+        translate: () => void setImmediate(() => watcher?.translates?.()),
         wanted: () => wanted,
         hides(service) {
             if (wanted === null) return false

@@ -122,13 +122,18 @@ export function nftFirewall(
         events?.forget()
         return result
     }
-    const watch = (lost: () => void) => {
+    const watch = (lost: () => void, translates?: () => void) => {
         events?.close()
-        const mine = watchTable(name, sets.port, () => {
-            // Whoever took a part of it away may have put something else there.
-            loaded = false
-            lost()
-        })
+        const mine = watchTable(
+            name,
+            sets.port,
+            () => {
+                // Whoever took a part of it away may have put something else there.
+                loaded = false
+                lost()
+            },
+            translates,
+        )
         events = mine
         return () => mine.close()
     }

@@ -4,7 +4,7 @@
  *
  * The table `inet postern` holds grants as elements with kernel timeouts, which come and go by themselves (changes.ts).
  */
-import { formatAddress } from "../../core/net/address.ts"
+import { formatAddress, parseAddress } from "../../core/net/address.ts"
 import type { Ruleset } from "../../core/ruleset.ts"
 import { formatElement, formatTime, type LiveElement } from "./elements.ts"
 import { grantSets, hideChains, hideSets, hides } from "./hide.ts"
@@ -103,15 +103,30 @@ const LITTLE = {
     offered: [],
 }
 
-const NOTHING = { hidden: [], trials: [], spared: [], always: [] } as const
+/** Hides in every way, for the same. */
+const SOME: Pick<Ruleset, "hidden" | "trials" | "spared" | "always" | "inner" | "leads" | "translated" | "mark"> = {
+    hidden: [{ protocol: "tcp", port: 1 }],
+    trials: [],
+    spared: [],
+    always: [],
+    inner: ["192.0.2.1", "2001:db8::1"].map((text) => ({
+        address: parseAddress(text)!,
+        service: { protocol: "tcp", port: 1 },
+        ms: null,
+    })),
+    leads: ["192.0.2.1", "2001:db8::1"].map((text) => ({
+        service: { protocol: "tcp", port: 1 },
+        to: parseAddress(text)!,
+        port: 1,
+    })),
+    translated: true,
+    mark: 1,
+}
 
 /** Every set and chain that can be there beside those of grants, by name and shape. */
 const EVERY = {
-    sets: [...onceSets({ grants: 1, once: 1 }, ALONE), ...hideSets(NOTHING), ...watchSets(LITTLE)],
-    chains: [
-        ...hideChains({ ...NOTHING, hidden: [{ protocol: "tcp", port: 1 }], once: 1 }, ALONE, true),
-        ...watchChains(LITTLE),
-    ],
+    sets: [...onceSets({ grants: 1, once: 1 }, ALONE), ...hideSets(SOME), ...watchSets(LITTLE)],
+    chains: [...hideChains({ ...SOME, once: 1 }, ALONE, true), ...watchChains(LITTLE)],
 }
 
 /** Whoever wrote an element without an end meant that; ours always have one. */

@@ -25,5 +25,6 @@ export function allServices(trouble: (what: string) => void): Services {
             }
             return last
         },
+        translates: () => published?.translates() ?? false,
     }
 }

@@ -31,6 +31,10 @@ export function publishedServices(): Services & { readonly close: () => void } {
             if (hasLegacyNat("ip6_tables_names")) found.push(...savedServices(save("ip6tables-legacy-save")))
             return uniqueServices(found)
         },
+        translates: () =>
+            hasLegacyNat("ip_tables_names") ||
+            hasLegacyNat("ip6_tables_names") ||
+            (nft !== null && translatesByNft(nft)),
         close: () => nft?.close(),
     }
 }
@@ -41,6 +45,11 @@ function open(): Nftables | null {
     } catch {
         return null
     }
+}
+
+function translatesByNft(nft: Nftables): boolean {
+    const chains = nft.json("list chains\n")
+    return chains.ok && natTables(chains.output).length > 0
 }
 
 function readTables(nft: Nftables, opaque: Set<string>): Service[] {

@@ -12,5 +12,6 @@ export function socketServices(): Services {
                 (a, b) => codeOf(a) - codeOf(b),
             )
         },
+        translates: () => false,
     }
 }

@@ -14,6 +14,9 @@ const NFGENMSG = 4
 const NFPROTO_INET = 1
 /** Every object names its table in the first attribute; of a table that is its own name. */
 const TABLE_NAME = 1
+/** NFT_MSG_NEWCHAIN, and in it NFTA_CHAIN_TYPE, which only a chain at a hook has. */
+const NEW_CHAIN = (NFNL_SUBSYS_NFTABLES << 8) | 3
+const CHAIN_TYPE = 7
 /** NFT_MSG_DELTABLE, DELCHAIN, DELRULE, DELSET. */
 const LOSSES = new Set([2, 5, 8, 11].map((message) => (NFNL_SUBSYS_NFTABLES << 8) | message))
 
@@ -33,30 +36,38 @@ export type TableWatch = {
 
 /**
  * Calls back when the table, or a chain, rule or set of it, was removed, or may have been. What comes from the netlink
- * port `own` is not even told: a flood of grants would be a flood of events, and an overrun for each. Throws SystemError.
+ * port `own` is not even told: a flood of grants would be a flood of events, and an overrun for each. `translates`: in
+ * another table a chain was made that changes addresses (of type nat). Throws SystemError.
  */
-export function watchTable(table: string, own: number, lost: () => void): TableWatch {
+export function watchTable(
+    table: string,
+    own: number,
+    lost: () => void,
+    translates: () => void = () => {},
+): TableWatch {
     const fd = openNetlink(NETLINK_NETFILTER, [NFNLGRP_NFTABLES])
     setReceiveBuffer(fd, BUFFER)
     attachFilter(fd, notFrom(own))
     const bytes = new Uint8Array(65_536)
-    const read = (): boolean => {
-        let loss = false
+    const read = (): Seen => {
+        const seen = { loss: false, nat: false }
         for (;;) {
             const length = receive(fd, bytes)
             // An overrun: anything may have happened.
-            if (length === -ENOBUFS) loss = true
-            else if (length <= 0) return loss
-            else loss = isLoss(bytes.subarray(0, length), table) || loss
+            if (length === -ENOBUFS) seen.loss = true
+            else if (length <= 0) return seen
+            else look(bytes.subarray(0, length), table, seen)
         }
     }
     const watch = readable(fd, (error) => {
-        if (read() || error === ENOBUFS) lost()
+        const { loss, nat } = read()
+        if (loss || error === ENOBUFS) lost()
+        if (nat || error === ENOBUFS) translates()
     })
     let open = true
     return {
         forget: () => {
-            if (open) read()
+            if (open && read().nat) setImmediate(translates)
         },
         close() {
             if (!open) return
@@ -90,11 +101,19 @@ function assembleBpf(program: readonly (readonly [code: number, yes: number, no:
     return new Uint8Array(view.buffer)
 }
 
-function isLoss(bytes: Uint8Array, table: string): boolean {
+/** What was told: a loss of ours, another's new chain that changes addresses. */
+type Seen = { loss: boolean; nat: boolean }
+
+function look(bytes: Uint8Array, table: string, seen: Seen): void {
     for (const { type, body } of messages(bytes)) {
-        if (!LOSSES.has(type) || body[0] !== NFPROTO_INET) continue
-        const name = attributes(body, NFGENMSG).get(TABLE_NAME)
-        if (name !== undefined && new TextDecoder().decode(name) === `${table}\0`) return true
+        if (!LOSSES.has(type) && type !== NEW_CHAIN) continue
+        const found = attributes(body, NFGENMSG)
+        const ours = body[0] === NFPROTO_INET && textOf(found.get(TABLE_NAME)) === table
+        if (type === NEW_CHAIN) seen.nat ||= !ours && textOf(found.get(CHAIN_TYPE)) === "nat"
+        else seen.loss ||= ours
     }
-    return false
+}
+
+function textOf(bytes: Uint8Array | undefined): string {
+    return bytes === undefined ? "" : new TextDecoder().decode(bytes).replace(/\0$/, "")
 }

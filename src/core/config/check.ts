@@ -1,5 +1,5 @@
 /** What is legal but unwise: one function for each thing that is looked at, and nothing here stops a configuration. */
-import { codeOf, type Hit, type HitCode, type Service } from "../knock/hit.ts"
+import { codeOf, type Hit, type HitCode } from "../knock/hit.ts"
 import { formatHit, formatService } from "../knock/language.ts"
 import { browserRefuses, wellKnownPort } from "../knock/ports.ts"
 import { isIPv4Network, sameAddress } from "../net/address.ts"
@@ -35,6 +35,8 @@ type Lookup = {
     readonly owners: ReadonlyMap<HitCode, string>
     readonly hidden: ReadonlySet<HitCode>
     readonly hides: ReturnType<typeof hidesIn>
+    /** The host's own filter lets in what is marked. */
+    readonly marked: boolean
     /** Open to everyone on purpose. */
     readonly unhidden: ReadonlySet<HitCode>
     readonly busy: ReadonlySet<HitCode>
@@ -70,7 +72,7 @@ export function checkDoubts(parsed: Parsed, files: readonly ConfigFile[], facts:
         return door.sequence ? [{ ...placed, sequence: door.sequence, families: familiesOf(door) }] : []
     })
     const hide = parsed.hide.map(({ rule }) => rule)
-    const lookup = lookUp(doors, sequenced, facts, parsed.gateway?.services ?? [], hide)
+    const lookup = lookUp(doors, sequenced, facts, parsed.gateway, hide)
     const numbers = new Map(sequenced.map(({ door }, number) => [door, number]))
     for (const { door, file, index } of doors) {
         const { sequence, oneTime } = door
@@ -100,7 +102,7 @@ function lookUp(
     all: readonly Placed[],
     doors: readonly Sequenced[],
     { listening }: HostFacts,
-    named: readonly Service[],
+    gateway: Parsed["gateway"],
     hide: readonly HideRule[],
 ): Lookup {
     const owners = new Map<HitCode, string>()
@@ -117,11 +119,22 @@ function lookUp(
         else alike.push(number)
     }
     const hidden = new Set(hiddenServices({ doors: all.map(({ door }) => door), hide }).map(codeOf))
-    const busy = new Set([...(listening ?? []), ...named].map(codeOf))
+    const busy = new Set([...(listening ?? []), ...(gateway?.services ?? [])].map(codeOf))
     const lengths = new Set(doors.map(({ sequence }) => sequence.hits.length))
     const found = listening && new Set(listening.map(codeOf))
     const unhidden = new Set(hide.filter((rule) => !rule.hide).map(({ service }) => codeOf(service)))
-    return { doors, owners, hidden, hides: hidesIn({ hide }), unhidden, busy, listening: found, knocks, lengths }
+    return {
+        doors,
+        owners,
+        hidden,
+        hides: hidesIn({ hide }),
+        marked: (gateway?.mark ?? 0) !== 0,
+        unhidden,
+        busy,
+        listening: found,
+        knocks,
+        lengths,
+    }
 }
 
 function sequenceAsWhole({ hits }: Sequence, say: Say): void {
@@ -214,12 +227,14 @@ function canCoincide(
     return a.target.some((one) => b.target.some((other) => sameAddress(one, other)))
 }
 
-function services(door: Door, { hidden, hides, unhidden, listening }: Lookup, say: Say): void {
+function services(door: Door, { hidden, hides, unhidden, listening, marked }: Lookup, say: Say): void {
     const left = door.opens.filter((service) => !hidden.has(codeOf(service)) && !unhidden.has(codeOf(service)))
-    if (left.length > 0 && door.command === null)
+    if (left.length > 0 && door.command === null && !marked)
         say(["opens"], { code: "not-hidden", services: left.map(formatService).join(", ") })
     door.opens.forEach((service, index) => {
-        if (!hides(door, service) || listening === null || listening.has(codeOf(service))) return
+        // What listens on another host is not seen from here.
+        if (!hides(door, service) || door.at.length + door.leadTo.length > 0) return
+        if (listening === null || listening.has(codeOf(service))) return
         say(["opens", index], { code: "nothing-listens", service: formatService(service) })
     })
     const needless = door.opens.length > 0 && !door.opens.some((service) => hides(door, service))

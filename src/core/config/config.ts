@@ -31,6 +31,8 @@ export type Gateway = {
     readonly capture: "auto" | "nflog" | "packet-socket"
     /** What keeps grants and hides: `iptables`, with ipset, for hosts without nftables. */
     readonly firewall: "auto" | "nftables" | "iptables"
+    /** A bit that packets of whoever may come in are marked with, for the host's own filter; 0: none. */
+    readonly mark: number
     /** Openly offered services, beside what the daemon finds listening. */
     readonly services: readonly Service[]
     /** nflog: pass every new packet up, so that no port costs more than another. */
@@ -56,6 +58,10 @@ export type Door = {
     readonly uses: 1 | null
     /** Refuse the service to everyone without a grant. */
     readonly hide: boolean
+    /** Addresses of hosts behind this one that the services are on; empty: this host's own. */
+    readonly at: readonly Address[]
+    /** Where sources with a grant are led to by changing the destination, at most one place of each family. */
+    readonly leadTo: readonly Place[]
     /** Who may knock at all. */
     readonly sources: readonly Network[]
     /** Who needs no knock. */
@@ -69,6 +75,9 @@ export type Door = {
     /** For sources of IPv6. Of a door of ours the same. */
     readonly command6: Command | null
 }
+
+/** An address, and a port of it; null: the port that was asked for. */
+export type Place = { readonly address: Address; readonly port: number | null }
 
 /** The programs of a door for this source. */
 export function commandOf(door: Door, source: Address): Command | null {

@@ -15,6 +15,7 @@ export const GATEWAY = {
     socketGroup: null,
     capture: "auto",
     firewall: "auto",
+    mark: 0,
     services: [],
     uniform: false,
     logGroup: 7464,
@@ -89,6 +90,8 @@ export const LIMITS = {
     networks: [1, 1024],
     always: [0, 1024],
     target: [1, 64],
+    at: [0, 64],
+    leadTo: [0, 2],
     arguments: [1, 64],
     /** Of a knocker. */
     keys: [1, 32],

@@ -6,8 +6,9 @@ import * as z from "zod"
 import { parseDuration, parseService, type Read } from "../knock/language.ts"
 import type { Word } from "../knock/texts.ts"
 import { formatAddress, parseAddress, parseNetwork } from "../net/address.ts"
-import { LIMITS } from "./defaults.ts"
+import { GATEWAY, LIMITS } from "./defaults.ts"
 import type { Kind, Problem } from "./issues.ts"
+import { parsePlace } from "./place.ts"
 import { nearest } from "./suggest.ts"
 import { isKind } from "./texts.ts"
 
@@ -115,6 +116,18 @@ export const service = word("service", parseService)
 export const network = value("network", parseNetwork, { code: "network" })
 export const address = value("address", parseAddress, { code: "address" })
 export const addresses = list("addresses", address, LIMITS.target, formatAddress)
+/** `10.0.0.5`, `10.0.0.5:2222`, `[fd00::5]:2222`. */
+export const place = value("place", parsePlace, { code: "place" })
+/** One bit of 32: `"0x10000000"`. */
+export const mark = value("mark", parseMark, { code: "mark" })
+    .transform(({ bit }) => bit)
+    .default(GATEWAY.mark)
+
+/** Which bit, or null. An object, because 0 is none. */
+function parseMark(text: string): { readonly bit: number } | null {
+    const bit = /^0x[0-9a-f]{1,8}$/i.test(text) ? Number(text) : 0
+    return Number.isInteger(Math.log2(bit)) ? { bit } : null
+}
 /** The name of an interface. */
 export const interfaceName = z.string({ error: "interfaces" satisfies Kind }).check((context) => {
     const { value } = context

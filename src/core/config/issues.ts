@@ -50,11 +50,14 @@ export type Kind =
     | "key"
     | "keys"
     | "knocker"
+    | "mark"
     | "name"
     | "network"
     | "networks"
     | "one-time"
     | "path"
+    | "place"
+    | "places"
     | "ports"
     | "protocols"
     | "publish"
@@ -146,8 +149,22 @@ type Mistake =
     | { readonly code: "closes-unknown"; readonly name: string; readonly near: string | null }
     | { readonly code: "closes-itself" }
     | { readonly code: "does-nothing" }
-    | { readonly code: "needs-opens"; readonly key: "for" | "uses" | "hide" | "always" }
+    | { readonly code: "needs-opens"; readonly key: "for" | "uses" | "hide" | "always" | "at" | "lead_to" }
+    | { readonly code: "needs-hide"; readonly key: "at" | "lead_to" }
+    | { readonly code: "place" }
+    | { readonly code: "mark" }
+    | { readonly code: "at-or-lead-to" }
+    /** A second place of one family. */
+    | { readonly code: "place-twice" }
+    /** A place with a port, and services with different ones. */
+    | { readonly code: "place-port" }
+    | { readonly code: "place-loopback" }
+    /** A service that this door and that one open in different places. */
+    | { readonly code: "elsewhere"; readonly service: string; readonly door: string }
+    | { readonly code: "not-by-iptables"; readonly key: "at" | "lead_to" | "mark" }
     | { readonly code: "uses-one-service" }
+    /** Uses are counted for services of this host. */
+    | { readonly code: "uses-at" }
     | { readonly code: "needs-stop" }
     | { readonly code: "scannable" }
     | { readonly code: "too-many-views"; readonly most: number }

@@ -16,6 +16,7 @@ import { checkHost, type Lacks } from "./host.ts"
 import { type Found, type Issue, isUnread, type Path, severityOf, type Trouble, unreadable } from "./issues.ts"
 import { checkBundles, checkUpcoming } from "./one-time.ts"
 import { issuesIn } from "./places.ts"
+import { checkReach } from "./reach.ts"
 import { checkHooks, checkRules, type DoorEntry, type HookEntry } from "./rules.ts"
 import { doorTable, gatewayTable, hookTable } from "./schema.ts"
 import { isTable, type Placed, readTable, unknownKey } from "./tables.ts"
@@ -183,6 +184,12 @@ function parseFiles(files: readonly ConfigFile[]): Parsed {
     const broken = [
         ...checkRules(entries, whole),
         ...checkHide(hide, entries, whole),
+        ...checkReach(
+            entries,
+            hide.map(({ rule }) => rule),
+            gateway,
+            gatewayFile,
+        ),
         ...checkHooks(hooks, entries, whole),
         ...checkBundles({ entries, services: gateway?.services ?? [], bundles, bundlesFile }, whole),
     ]
@@ -194,8 +201,8 @@ function readDoor(raw: unknown, index: number, file: string, add: (placed: Place
     add(problems, ["door", index])
     const entry = { file, index, raw: isTable(raw) ? raw : {} }
     if (value === null) return { ...entry, door: null }
-    const { one_time: oneTime, ...rest } = value
-    return { ...entry, door: { ...rest, oneTime, command6: rest.command } }
+    const { one_time: oneTime, lead_to: leadTo, ...rest } = value
+    return { ...entry, door: { ...rest, oneTime, leadTo, command6: rest.command } }
 }
 
 function readHook(raw: unknown, index: number, file: string, add: (placed: Placed[], base: Path) => void): HookEntry {

@@ -4,7 +4,7 @@
  */
 import * as z from "zod"
 import { formatService, parseFlags, parseHit } from "../knock/language.ts"
-import { formatNetwork } from "../net/address.ts"
+import { formatAddress, formatNetwork } from "../net/address.ts"
 import { DOOR, GATEWAY, HOOK, LIMITS } from "./defaults.ts"
 import {
     address,
@@ -17,12 +17,15 @@ import {
     integer,
     interfaceName,
     list,
+    mark,
     network,
+    place,
     report,
     service,
     word,
 } from "./fields.ts"
 import type { Kind } from "./issues.ts"
+import { formatPlace } from "./place.ts"
 import { bundlesTable, oneTimeTable, targetTables } from "./schema-one-time.ts"
 
 /** Placeholders that are replaced in each argument of a door's command, and of a hook. */
@@ -61,6 +64,7 @@ export const gatewayTable = z.strictObject(
         firewall: z
             .literal(["auto", "nftables", "iptables"], { error: "firewall" satisfies Kind })
             .default(GATEWAY.firewall),
+        mark,
         services: list("services", service, LIMITS.services, formatService).default([]),
         uniform: boolean.default(GATEWAY.uniform),
         log_group: integer(LIMITS.logGroup).default(GATEWAY.logGroup),
@@ -120,6 +124,8 @@ export const doorTable = z.strictObject(
             .nullable()
             .default(DOOR.uses),
         hide: boolean.default(DOOR.hide),
+        at: list("addresses", address, LIMITS.at, formatAddress).default([]),
+        lead_to: list("places", place, LIMITS.leadTo, formatPlace).default([]),
         sources: list("networks", network, LIMITS.networks, formatNetwork).default([...DOOR.sources]),
         always: list("networks", network, LIMITS.always, formatNetwork).default([]),
         closes: list("doors", z.string({ error: "name" satisfies Kind }), LIMITS.closes, (text) => text).default([]),

@@ -31,11 +31,14 @@ const KINDS: Readonly<Record<Kind, string>> = {
     key: "a public key in quotes, as its line of text",
     keys: 'a list of public keys, such as ["ssh-ed25519 AAAA…", "age1…"]',
     knocker: "the file of a knocker, with keys",
+    mark: 'one bit of a mark, such as "0x10000000"',
     name: 'a name such as "ssh"',
     network: 'a network such as "192.0.2.0/24"',
     networks: 'a list of networks, such as ["192.0.2.0/24", "2001:db8::/32"]',
     "one-time": "a table: [door.one_time] with length and window",
     path: 'an absolute path such as "/var/lib/postern"',
+    place: 'an address such as "10.0.0.5" or "[fd00::5]:2222"',
+    places: 'a list of an address of either family, such as ["10.0.0.5", "[fd00::5]:2222"]',
     ports: 'a range of ports such as "10100-32000"',
     protocols: 'a list out of "tcp", "udp" and "icmp"',
     publish: "a table: [[bundles.publish]] with directory, put or run",
@@ -139,6 +142,20 @@ const TEXTS: Texts = {
     "needs-opens": ({ key }) => `${key} has no meaning for a door that opens nothing: add opens, or take it out`,
     "uses-one-service": () =>
         "uses is for a door that opens one service: every connection counts, so give each service a door of its own",
+    "uses-at": () => "uses are counted where connections to this host begin: take out uses, or at",
+    "needs-hide": ({ key }) => `${key} is for hidden services: add hide = true`,
+    place: () =>
+        'not an address with or without a port: written "10.0.0.5", "10.0.0.5:2222", "fd00::5" or "[fd00::5]:2222"',
+    mark: () => 'not one bit of a mark: written "0x1" to "0x80000000", with one bit set',
+    "at-or-lead-to": () => "services at addresses behind this host are not led anywhere: take out at, or lead_to",
+    "place-twice": () => "a second place of this family: connections are led to one",
+    "place-port": () =>
+        "the services have different ports, and all would be led to this one: give them doors of their own",
+    "place-loopback": () =>
+        "nothing is led to loopback by changing its destination: take an address of your own on lo, or see postern-lead(1)",
+    elsewhere: ({ service, door }) =>
+        `door ${door} opens ${service} in another place, and a grant names a source and a service, not a place: let one of them be reached by another port`,
+    "not-by-iptables": ({ key }) => `${key} needs nftables: take it out, or firewall = "iptables"`,
     "needs-stop": () => "after is the time until stop, and there is no stop: add it, or take this out",
     scannable: () =>
         "a port scan would open this door: a single hit, neighbours in a row or one hit repeated; take 4 or more, far apart",

@@ -29,6 +29,8 @@ export function doorsOf({ options, doors }: KnockdConf): MadeDoor[] {
             for: DOOR.for,
             uses: null,
             hide: false,
+            at: [],
+            leadTo: [],
             sources: DOOR.sources,
             always: [],
             closes: [],

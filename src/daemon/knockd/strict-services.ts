@@ -11,5 +11,7 @@ export function strictServices(isStrict: () => boolean, trouble: (what: string) 
             all ??= allServices(trouble)
             return all.offered()
         },
+        // It hides nothing.
+        translates: () => false,
     }
 }

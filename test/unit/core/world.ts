@@ -68,6 +68,8 @@ export function config(doors: readonly DoorText[], gateway: Partial<Gateway> = {
             for: 30_000,
             uses: null,
             hide: false,
+            at: [],
+            leadTo: [],
             always: [],
             closes: [],
             ...door,

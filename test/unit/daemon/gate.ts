@@ -43,6 +43,7 @@ export function makeGate(config: Config, replace: (ports: LoopPorts) => Partial<
     const lines: string[] = []
     const follows: string[] = []
     const offered: string[] = []
+    let translated = false
     let looks = 0
     let sequence = 1
     const ports: LoopPorts = {
@@ -70,6 +71,7 @@ export function makeGate(config: Config, replace: (ports: LoopPorts) => Partial<
                     return read.value
                 })
             },
+            translates: () => translated,
         },
         store: null,
         // As an operator sees it who has not asked for more.
@@ -88,6 +90,11 @@ export function makeGate(config: Config, replace: (ports: LoopPorts) => Partial<
         links,
         /** What the host offers from now on, as `tcp/443`. */
         offered,
+        /** Somebody else begins to change addresses. */
+        translate: () => {
+            translated = true
+            firewall.translate()
+        },
         looks: () => looks,
         /** Programs that run. */
         running: commands.running,

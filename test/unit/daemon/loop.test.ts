@@ -467,6 +467,15 @@ describe("Loop, what changes around it", () => {
         expect(gate.follows()).toEqual([])
     })
 
+    it("keeps what others publish from strangers as soon as somebody begins to change addresses", async () => {
+        const gate = started(config([{ ...ssh, hide: true }]))
+        expect(gate.firewall.wanted()).toMatchObject({ translated: false })
+        gate.translate()
+        await expect.poll(() => gate.firewall.wanted()).toMatchObject({ translated: true })
+        await gate.loop.stop()
+        expect(gate.firewall.wanted()).toMatchObject({ translated: true })
+    })
+
     it("looks no more often than one part in a hundred of its time, where a look takes long", () => {
         let lost = 0
         const gate = started(config([ssh]), ({ services, clock }) => ({
@@ -475,6 +484,7 @@ describe("Loop, what changes around it", () => {
                     lost += 80
                     return services.offered()
                 },
+                translates: () => false,
             },
             clock: { ...clock, monotonic: () => clock.monotonic() + lost },
         }))

@@ -56,6 +56,8 @@ export function iptablesFirewall(now: () => number = () => performance.now(), va
     }
     const apply = (wanted: Ruleset): FirewallResult => {
         if (wanted.once !== null) return NO_USES
+        const beyond = beyondIptables(wanted)
+        if (beyond !== null) return { ok: false, code: "failed", detail: `${beyond} needs nftables` }
         const read = readGrants()
         if (!read.ok) return read
         const names = ipset(["list", "-name"])
@@ -178,6 +180,13 @@ export function iptablesFirewall(now: () => number = () => performance.now(), va
         clear,
         watch,
     }
+}
+
+/** What of it only nftables does here, as the configuration calls it; null: nothing. */
+function beyondIptables({ mark, leads, inner }: Ruleset): string | null {
+    if (mark !== 0) return "mark"
+    if (leads.length > 0) return "lead_to"
+    return inner.length > 0 ? "at" : null
 }
 
 /** Does each in turn, up to the first that fails. */

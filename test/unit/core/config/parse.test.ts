@@ -109,6 +109,7 @@ describe("readConfig()", () => {
                     socketGroup: "adm",
                     capture: "packet-socket",
                     firewall: "nftables",
+                    mark: 0,
                     services: [
                         { protocol: "tcp", port: 443 },
                         { protocol: "udp", port: 443 },
@@ -130,6 +131,8 @@ describe("readConfig()", () => {
                         for: 90_000,
                         uses: null,
                         hide: true,
+                        at: [],
+                        leadTo: [],
                         sources: [
                             { address: [0, 0, 0xffff, 0xc6336400], bits: 120 },
                             { address: [0x20010db8, 0, 0, 0], bits: 32 },
@@ -210,6 +213,7 @@ describe("readConfig()", () => {
                 socketGroup: null,
                 capture: "auto",
                 firewall: "auto",
+                mark: 0,
                 services: [],
                 uniform: false,
                 logGroup: 7464,
@@ -227,6 +231,8 @@ describe("readConfig()", () => {
                     for: 30_000,
                     uses: null,
                     hide: false,
+                    at: [],
+                    leadTo: [],
                     sources: [
                         { address: [0, 0, 0xffff, 0], bits: 96 },
                         { address: [0, 0, 0, 0], bits: 0 },

@@ -1,0 +1,220 @@
+/**
+ * Services that are not sockets of the gateway's outside: led to an address of its own, led to a host behind it, on
+ * that host, and published by Docker's rules. What the lab does not have, one more host behind the gateway:
+ *
+ *     knocker, stranger, friend ── switch ── gateway (eth1: 10.78.0.1, fd78::1) ── inner (10.78.0.2, fd78::2)
+ *                                               lo: 10.77.3.200, fd77:3::c8
+ *
+ * Everything is asked by both families, by TCP and by UDP.
+ */
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { answerOf, askUdp, openSession, type Session, startEchoes } from "../lab/echo.ts"
+import { type Daemon, eventually, type Host, type Lab, makeLab, POSTERN, portState } from "../lab/lab.ts"
+import { joinNamespaces, makeNamespace, type Namespace } from "../lab/namespace.ts"
+
+const HOSTS = join(import.meta.dirname, "..", "..", "vectors", "hosts")
+const KNOCK = ["32144", "21312", "27015"]
+/** One knock opens all of them. */
+const SEQUENCE = `[door.sequence]\nhits = ${JSON.stringify(KNOCK)}\n`
+const CONFIGURATION = `
+[gateway]
+mark = "0x10000000"
+[[door]]
+name    = "here"
+opens   = ["tcp/22", "udp/22"]
+for     = "1h"
+hide    = true
+lead_to = ["10.77.3.200", "fd77:3::c8"]
+always  = ["10.77.0.4/32"]
+${SEQUENCE}
+[[door]]
+name    = "there"
+opens   = ["tcp/8080", "udp/8080"]
+for     = "1h"
+hide    = true
+lead_to = ["10.78.0.2:80", "[fd78::2]:80"]
+${SEQUENCE}
+[[door]]
+name    = "behind"
+opens   = ["tcp/443", "udp/443"]
+for     = "1h"
+hide    = true
+at      = ["10.78.0.2", "fd78::2"]
+${SEQUENCE}
+[[door]]
+name    = "published"
+opens   = ["tcp/9090", "udp/9090"]
+for     = "1h"
+hide    = true
+${SEQUENCE}
+`
+/** Closed, on the gateway. */
+const CLOSED = 9099
+
+let lab: Lab<"knocker" | "stranger" | "friend">
+let inner: Namespace
+let daemon: Daemon
+let knocker: Host
+let stranger: Host
+
+beforeAll(async () => {
+    lab = makeLab(["knocker", "stranger", "friend"])
+    ;({ knocker, stranger } = lab.hosts)
+    const { gateway } = lab
+    inner = makeNamespace("inner")
+    joinNamespaces(
+        { namespace: inner, device: "eth0", addresses: ["10.78.0.2/24", "fd78::2/64"] },
+        { namespace: gateway, device: "eth1", addresses: ["10.78.0.1/24", "fd78::1/64"] },
+    )
+    inner.must(["ip", "route", "add", "default", "via", "10.78.0.1"])
+    inner.must(["ip", "-6", "route", "add", "default", "via", "fd78::1"])
+    const forwards = ["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.ipv4.conf.all.arp_ignore=1"]
+    gateway.must(["sysctl", "-qw", ...forwards])
+    gateway.must(["ip", "address", "add", "10.77.3.200/32", "dev", "lo"])
+    gateway.must(["ip", "address", "add", "fd77:3::c8/128", "dev", "lo", "nodad"])
+    // Whoever is on this wire can address what is behind the gateway, or in it.
+    for (const host of Object.values(lab.hosts)) {
+        for (const network of ["10.78.0.0/24", "10.77.3.200/32"])
+            host.must(["ip", "route", "add", network, "via", gateway.v4])
+        for (const network of ["fd78::/64", "fd77:3::c8/128"])
+            host.must(["ip", "-6", "route", "add", network, "via", gateway.v6])
+    }
+    await startEchoes(gateway, ["10.77.3.200 22", "fd77:3::c8 22"])
+    await startEchoes(inner, ["10.78.0.2 80", "fd78::2 80", "10.78.0.2 443", "fd78::2 443"])
+    daemon = await lab.startDaemon(CONFIGURATION)
+})
+
+afterAll(async () => {
+    await daemon?.stop("SIGKILL")
+    inner?.remove()
+    lab?.remove()
+})
+
+/** The services, each with where it is asked. */
+const services = () => [
+    { door: "here", port: 22, at: [lab.gateway.v4, lab.gateway.v6] },
+    { door: "there", port: 8080, at: [lab.gateway.v4, lab.gateway.v6] },
+    { door: "behind", port: 443, at: ["10.78.0.2", "fd78::2"] },
+    { door: "published", port: 9090, at: [lab.gateway.v4, lab.gateway.v6] },
+]
+
+/** What `host` sees of every service: by family, and by TCP and UDP. */
+async function seen(host: Host): Promise<Record<string, string[]>> {
+    const all = services().map(async ({ door, port, at }) => {
+        const answers = at.map(async (address) => [
+            await portState(host, address, port),
+            await askUdp(host, address, port),
+        ])
+        return [door, (await Promise.all(answers)).flat()] as const
+    })
+    return Object.fromEntries(await Promise.all(all))
+}
+
+const every = (answers: readonly string[]) =>
+    Object.fromEntries(services().map(({ door }) => [door, [...answers, ...answers]]))
+const OPEN = ["open", "answer"]
+const REFUSED = ["refused", "ECONNREFUSED"]
+const SILENT = ["silent", "silent"]
+
+function knock(): void {
+    for (const address of [lab.gateway.v4, lab.gateway.v6])
+        knocker.must([POSTERN, "knock", address, ...KNOCK, "--no-wait"])
+}
+
+/** What strangers see, with `behind` as said. */
+const hidden = (behind: readonly string[]) => ({ ...every(REFUSED), behind: [...behind, ...behind] })
+
+describe("services that are elsewhere", () => {
+    const sessions: Session[] = []
+
+    it("are refused to strangers, and are where they are for those who knocked", async () => {
+        expect(await seen(stranger)).toEqual(hidden(REFUSED))
+        knock()
+        await daemon.log.waitFor(/fd77::2: open: tcp\/9090/)
+        // Nobody publishes anything yet.
+        expect(await seen(knocker)).toEqual({ ...every(OPEN), published: [...REFUSED, ...REFUSED] })
+        expect(await seen(stranger)).toEqual(hidden(REFUSED))
+    })
+
+    it("are reached by the networks of `always` without a knock", async () => {
+        const { friend } = lab.hosts
+        expect(await portState(friend, lab.gateway.v4, 22)).toBe("open")
+        expect(await askUdp(friend, lab.gateway.v4, 22)).toBe("answer")
+        expect(await portState(friend, lab.gateway.v6, 22)).toBe("refused")
+    })
+
+    it("are not reached where they are led to: an address of ours is silent, a host behind us refused", async () => {
+        for (const address of ["10.77.3.200", "fd77:3::c8"]) {
+            for (const host of [stranger, knocker]) expect(await portState(host, address, 22)).toBe("silent")
+        }
+        for (const address of ["10.78.0.2", "fd78::2"]) {
+            expect(await portState(stranger, address, 80)).toBe("refused")
+            expect(await askUdp(stranger, address, 80)).toBe("ECONNREFUSED")
+        }
+    })
+
+    it("are kept from strangers as soon as Docker publishes them, which drops what it is not told of", async () => {
+        const { gateway } = lab
+        for (const [program, file] of [
+            ["iptables-nft-restore", "docker.rules"],
+            ["ip6tables-nft-restore", "docker.rules6"],
+        ] as const)
+            gateway.must([program], { input: readFileSync(join(HOSTS, file), "utf8") })
+        const stays = () => gateway.exec(["nft", "list", "chain", "inet", "postern", "translate"]).stdout
+        expect(await eventually(() => stays().includes("goto stay"))).toBe(true)
+        expect(await seen(stranger)).toEqual(hidden(SILENT))
+        // What is marked is let through by one rule of the host's own.
+        for (const program of ["iptables", "ip6tables"])
+            gateway.must([
+                program,
+                "-I",
+                "DOCKER-USER",
+                "-m",
+                "mark",
+                "--mark",
+                "0x10000000/0x10000000",
+                "-j",
+                "ACCEPT",
+            ])
+        expect(await seen(knocker)).toEqual(every(OPEN))
+        expect(await seen(stranger)).toEqual(hidden(SILENT))
+    })
+
+    it("look closed where the host answers, led or published, as the port beside them", async () => {
+        for (const address of [lab.gateway.v4, lab.gateway.v6]) {
+            for (const protocol of ["tcp", "udp"] as const) {
+                const closed = await answerOf(stranger, address, CLOSED, protocol)
+                expect(closed).toMatch(protocol === "tcp" ? /Flags \[R\.\]/ : /unreachable/)
+                for (const port of [22, 8080, 9090])
+                    expect(await answerOf(stranger, address, port, protocol), `${protocol}/${port}`).toBe(closed)
+            }
+        }
+    })
+
+    it("sessions outlive their grants and the daemon, and nobody else comes in then", async () => {
+        for (const { port, at } of services()) {
+            for (const address of at) {
+                for (const protocol of ["tcp", "udp"] as const) {
+                    const session = openSession(knocker, address, port, protocol)
+                    await session.say("here")
+                    sessions.push(session)
+                }
+            }
+        }
+        for (const address of [knocker.v4, knocker.v6])
+            lab.gateway.must([POSTERN, "revoke", address, "--socket", daemon.socket])
+        expect(await seen(knocker)).toEqual(hidden(SILENT))
+        for (const session of sessions) await session.say("grant ended")
+        await daemon.stop("SIGKILL")
+        for (const session of sessions) await session.say("daemon dead")
+        expect(await seen(knocker)).toEqual(hidden(SILENT))
+    })
+
+    it("without the table what is led to is closed to all", async () => {
+        lab.gateway.must(["nft", "delete", "table", "inet", "postern"])
+        expect(await seen(stranger)).toMatchObject({ here: [...REFUSED, ...REFUSED], there: [...REFUSED, ...REFUSED] })
+        for (const session of sessions) session.end()
+    })
+})

@@ -29,9 +29,9 @@ export default defineConfig({
             project("unit", all("unit"), 20_000, 2),
             project("contract", all("contract"), 60_000, 2),
             project("cli", all("cli"), 60_000, 2),
-            project("e2e", all("e2e"), 300_000, 2),
+            project("e2e", all("e2e"), 300_000, 3),
             project("alone", ALONE, 300_000, 1),
-            project("interop", all("interop"), 300_000, 1),
+            project("interop", all("interop"), 300_000, 2),
         ],
     },
 })

@@ -21,7 +21,6 @@ import { bech32 } from "@scure/base"
 import { Encrypter, Stanza } from "age-encryption"
 import type { Recipient } from "../../core/one-time/recipient.ts"
 import { decodeBase64, decodeSshKey, type SshKey } from "../../core/one-time/ssh-line.ts"
-import { unpadded } from "./encode-age.ts"
 
 const X25519 = "age-encryption.org/v1/X25519"
 const SSH_ED25519 = "age-encryption.org/v1/ssh-ed25519"
@@ -132,4 +131,9 @@ function sealed(secret: Uint8Array, salt: readonly Uint8Array[], label: string, 
 /** By what a reader finds the stanza that is for his SSH key. */
 function tagOf(blob: Uint8Array): string {
     return unpadded(createHash("sha256").update(blob).digest().subarray(0, 4))
+}
+
+/** Base64 as age has it (RFC 4648, without padding). */
+function unpadded(bytes: Uint8Array): string {
+    return Buffer.from(bytes).toString("base64").replace(/=+$/, "")
 }

@@ -89,12 +89,17 @@ describe.skipIf(why !== null)(`postern doctor${why === null ? "" : ` (${why})`}`
     it("finds a service that answers because no daemon ever ran, at all its addresses, over both families", async () => {
         await listen("0.0.0.0", "2222")
         await listen("-6", "fd77::1", "2222")
+        await listen("0.0.0.0", "44871")
         const file = join(lab.scratch, "never.toml")
         writeFileSync(file, DOOR.replace("tcp/22", "tcp/2222"), { mode: 0o600 })
         const never = { ...daemon, file, socket: join(lab.scratch, "nobody") }
         const { status, findings } = ask(never)
         expect(status).toBe(1)
         expect(findings.map(({ code }) => code)).toContain("daemon-absent")
+        // And what a port of the knock clashes with.
+        expect(findings.filter(({ code }) => code === "configuration").map(({ what }) => what)).toContainEqual(
+            expect.stringMatching(/door\.ssh\.sequence\.hits\[2\]: something listens on this port/),
+        )
         expect(findings.find(({ code }) => code === "answers")?.what).toBe(
             "tcp/2222 is to be hidden and answers everyone at 0.0.0.0, fd77::1",
         )
@@ -244,6 +249,7 @@ describe.skipIf(why !== null)(`postern doctor${why === null ? "" : ` (${why})`}`
             expect.arrayContaining(["the firewall", "the configuration", "the daemon"]),
         )
         expect(findings.filter(({ severity }) => severity !== "note")).toEqual([])
+        expect(findings.find(({ code }) => code === "nat-upstream")?.what).toContain("(10.77.0.1, fd77::1)")
         expect(status).toBe(6)
     })
 })

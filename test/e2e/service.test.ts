@@ -118,6 +118,31 @@ describe("postern.service", () => {
         expect(boot.map(({ what }) => what)).toContain("postern is not started at boot")
         for (const command of boot.flatMap(({ commands }) => commands)) service.exec(["sh", "-c", command])
         expect(doctor().map(({ code }) => code)).not.toContain("not-at-boot")
+
+        const unit =
+            "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n[Install]\nWantedBy=default.target\n"
+        for (const name of ["firewalld", "nftables"])
+            service.exec(["sh", "-c", 'cat >"$0"', `/run/systemd/user/${name}.service`], { input: unit })
+        service.exec(["sh", "-c", 'cat >"$0"', "/etc/nftables.conf"], { input: "flush ruleset\n" })
+        service.systemctl("daemon-reload")
+        service.systemctl("enable", "--now", "firewalld", "nftables")
+        const two = doctor()
+        expect(two.find(({ code }) => code === "managers")?.what).toBe(
+            "firewalld and nftables all load a firewall at boot",
+        )
+        expect(two.find(({ code }) => code === "flushes")?.severity).toBe("note")
+        for (const command of two.find(({ code }) => code === "managers")!.commands) service.exec(["sh", "-c", command])
+        const one = doctor().map(({ code }) => code)
+        expect(one).not.toContain("managers")
+        expect(one).not.toContain("flushes")
+        service.systemctl("disable", "--now", "firewalld")
+        service.exec([
+            "rm",
+            "/run/systemd/user/firewalld.service",
+            "/run/systemd/user/nftables.service",
+            "/etc/nftables.conf",
+        ])
+        service.systemctl("daemon-reload")
     })
 
     it("keeps its state, answers at its socket, and sees what is published", async () => {

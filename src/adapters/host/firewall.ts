@@ -128,6 +128,7 @@ const FEATURES: readonly (readonly [KernelFeature, string])[] = [
     ["reject", "meta l4proto tcp reject with tcp reset"],
     ["log", "log group 1"],
     ["ct", "ct state established"],
+    ["uses", "ip saddr @once accept"],
 ]
 
 /** Parts of nftables that the kernel refuses. Nothing is made. */
@@ -139,6 +140,8 @@ function lacking(nft: Nftables): readonly KernelFeature[] {
 /** Could this rule be made? */
 export function rehearse(nft: Pick<Nftables, "rehearse">, feature: string, rule: string): boolean {
     const hook = feature === "reject" ? "input priority filter" : "prerouting priority mangle"
-    const chain = `add table inet postern_try\nadd chain inet postern_try a { type filter hook ${hook}; }\n`
+    const once = "type ipv4_addr; flags timeout; limit rate 1/week burst 1 packets;"
+    const set = feature === "uses" ? `add set inet postern_try once { ${once} }\n` : ""
+    const chain = `add table inet postern_try\nadd chain inet postern_try a { type filter hook ${hook}; }\n${set}`
     return nft.rehearse(`${chain}${rule === "" ? "" : `add rule inet postern_try a ${rule}\n`}`).ok
 }

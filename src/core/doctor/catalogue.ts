@@ -51,6 +51,10 @@ const KERNEL: Readonly<Record<KernelFeature, { readonly severity: Severity; read
     fib: { severity: "broken", why: "it cannot see which addresses are this host's (nft_fib_inet)" },
     reject: { severity: "broken", why: "strangers cannot be refused (nft_reject_inet)" },
     log: { severity: "note", why: "hits cannot come from a log group (nft_log): a packet socket takes its place" },
+    uses: {
+        severity: "broken",
+        why: "it cannot count the uses of a grant (Linux 5.7 can): doors with `uses` open nothing",
+    },
     ct: { severity: "broken", why: "connections of hidden UDP services are not known (nft_ct)" },
 }
 

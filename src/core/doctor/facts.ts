@@ -134,4 +134,4 @@ export type SecretFact = {
 }
 
 /** Parts of nftables that not every kernel has. */
-export type KernelFeature = "table" | "tproxy" | "socket" | "fib" | "reject" | "log" | "ct"
+export type KernelFeature = "table" | "tproxy" | "socket" | "fib" | "reject" | "log" | "ct" | "uses"

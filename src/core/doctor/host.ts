@@ -1,6 +1,6 @@
 /** The host beside its network: its kernel, clock, other firewalls, sshd and files. */
 import { formatDuration } from "../knock/language.ts"
-import type { Facts, SshdFact } from "./facts.ts"
+import type { Facts, KernelFeature, SshdFact } from "./facts.ts"
 import type { Finding, SshdSetting } from "./finding.ts"
 
 /** Clocks that are kept differ by less (ms). */
@@ -12,7 +12,9 @@ const MANAGERS: readonly string[] = ["ufw", "firewalld", "nftables", "netfilter-
 /** What is wrong with it. */
 export function examineHost(facts: Facts): Finding[] {
     return [
-        ...(facts.lacks ?? []).map((feature): Finding => ({ code: "kernel-lacks", feature })),
+        ...(facts.lacks ?? [])
+            .filter((feature) => isNeeded(feature, facts))
+            .map((feature): Finding => ({ code: "kernel-lacks", feature })),
         ...firewalls(facts),
         ...clock(facts),
         ...(facts.sshds ?? []).flatMap(sshd),
@@ -20,6 +22,11 @@ export function examineHost(facts: Facts): Finding[] {
             (mode & excess) === 0 ? [] : [{ code: "secret-open", path, mode, excess }],
         ),
     ]
+}
+
+/** What only some doors need. */
+function isNeeded(feature: KernelFeature, { config }: Facts): boolean {
+    return feature !== "uses" || (config?.doors.some(({ uses }) => uses !== null) ?? false)
 }
 
 function firewalls({ firewall, units, flushing, daemon }: Facts): Finding[] {

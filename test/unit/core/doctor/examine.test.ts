@@ -501,6 +501,14 @@ describe("examine()", () => {
         expect(said({ units: [LEAD], listeners: socket })).toEqual([])
     })
 
+    it("asks of the kernel what some door needs", () => {
+        expect(said({ lacks: ["uses"] })).toEqual([])
+        const once = { ...config, doors: config.doors.map((door) => ({ ...door, uses: 1 as const })) }
+        expect(said({ lacks: ["uses"], config: once })[0]?.line).toBe(
+            'kernel-lacks broken: this kernel lacks "uses" of nftables',
+        )
+    })
+
     it("puts the worst first", () => {
         const found = examine({
             ...healthy(),

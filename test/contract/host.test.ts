@@ -1,5 +1,5 @@
 /** What the doctor sees of a host, against the real thing: a kernel's rules, its features, its clock, its settings. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -51,24 +51,24 @@ describe.skipIf(why !== null)(`seeFirewall()${why === null ? "" : ` (${why})`}`,
 
     it("sees nothing where there is nothing", () => {
         expect(seen("")).toEqual({
-            ours: { there: false, forwards: false, hidden: [], spared: [] },
+            ours: { there: false, translates: false, hidden: [], spared: [] },
             filters: [],
             legacy: [],
             owners: [],
         })
     })
 
-    it("sees what our table hides, and whether it looks at what is forwarded", () => {
+    it("sees what our table hides, and whether it looks at rewritten destinations", () => {
         const set = "set hidden { type inet_proto . inet_service; elements = { tcp . 22, udp . 53 }; }"
-        const forward = "chain f { type filter hook forward priority 0; }"
+        const forward = "chain f { type nat hook prerouting priority dstnat - 10; }"
         const hidden = expect.arrayContaining([
             { protocol: "tcp", port: 22 },
             { protocol: "udp", port: 53 },
         ])
         const open = "set spared { type inet_proto . inet_service; flags timeout; elements = { udp . 53 timeout 5m }; }"
         const ours = { there: true, hidden, spared: [] }
-        expect(seen(`table inet postern { ${set}; }`).ours).toEqual({ ...ours, forwards: false })
-        expect(seen(`table inet postern { ${set}; ${forward}; }`).ours).toEqual({ ...ours, forwards: true })
+        expect(seen(`table inet postern { ${set}; }`).ours).toEqual({ ...ours, translates: false })
+        expect(seen(`table inet postern { ${set}; ${forward}; }`).ours).toEqual({ ...ours, translates: true })
         expect(seen(`table inet postern { ${open}; }`).ours.spared).toEqual([{ protocol: "udp", port: 53 }])
     })
 
@@ -96,6 +96,53 @@ describe.skipIf(why !== null)(`seeFirewall()${why === null ? "" : ` (${why})`}`,
             "tcp dport vmap { 22 : accept }",
         ])
             expect(input(...usual, rule).unclear, rule).toBe(true)
+    })
+
+    /** What it says of a host with rules of another program, as that program has left them. */
+    const beside = (load: () => void) => {
+        load()
+        try {
+            const found = seeFirewall()
+            if (!found.ok) throw new Error(found.why)
+            return found.firewall
+        } finally {
+            host.must(["nft", "flush", "ruleset"])
+        }
+    }
+    const rules = (name: string) => readFileSync(join(import.meta.dirname, "../../vectors/hosts", name), "utf8")
+    const restore = (name: string) => () => {
+        for (const [program, end] of [
+            ["iptables", ""],
+            ["ip6tables", "6"],
+        ] as const)
+            host.must([`${program}-nft-restore`], { input: rules(`${name}.rules${end}`) })
+    }
+    const admits = ({ admits: some }: FilterFact, port: number) =>
+        some.some((one) => one.protocol === "tcp" && one.port === port)
+
+    it("understands ufw: closed, and nothing let in that nobody has allowed", () => {
+        const { filters, owners } = beside(restore("ufw"))
+        expect(owners).toEqual(["ufw"])
+        expect(filters.map(({ name, closed, unclear }) => [name, closed, unclear])).toEqual([
+            ["ip filter INPUT", true, false],
+            ["ip6 filter INPUT", true, false],
+        ])
+        expect(filters.some((one) => admits(one, 22))).toBe(false)
+    })
+
+    it("understands firewalld: closed, but for ssh, and for what had its destination rewritten", () => {
+        const { filters, owners } = beside(() => host.must(["nft", "-f", "-"], { input: rules("firewalld.nft") }))
+        expect(owners).toEqual(["firewalld"])
+        expect(filters).toMatchObject([
+            { name: "inet firewalld filter_INPUT", closed: true, unclear: false, rewritten: true },
+        ])
+        expect([22, 23].map((port) => admits(filters[0]!, port))).toEqual([true, false])
+    })
+
+    it("understands Docker: it closes nothing of this host", () => {
+        const { filters, owners } = beside(restore("docker"))
+        expect(owners).toEqual(["docker"])
+        expect(filters.filter(({ closed }) => closed)).toEqual([])
     })
 
     it("sees marks and rewritten destinations", () => {

@@ -159,14 +159,26 @@ describe.skipIf(why !== null)(`postern doctor${why === null ? "" : ` (${why})`}`
         )
     })
 
-    it("finds what is published past the rules that hide", () => {
+    it("finds what is published past the rules that hide, until these know of it", () => {
         undo.push(() => must("nft", "delete table ip containers"))
-        must(
-            "nft",
-            "table ip containers { chain pre { type nat hook prerouting priority dstnat; tcp dport 22 dnat to 10.99.0.2:22; }; }",
-        )
-        const hides = must("nft", "list", "chains", "inet").includes("hook forward")
-        expect(about("published").map(({ what }) => what)).toEqual(hides ? [] : [expect.stringMatching(/^tcp\/22 /)])
+        const to = "tcp dport 8080 dnat to 10.99.0.2:80"
+        must("nft", `table ip containers { chain pre { type nat hook prerouting priority dstnat; ${to}; }; }`)
+        writeFileSync(daemon.file, `${DOOR.replace("tcp/22", "tcp/8080")}${state}`)
+        mended("published", /^tcp\/8080 is to be hidden/)
+        writeFileSync(daemon.file, `${DOOR}${state}`)
+        must(POSTERN, "reload", "--socket", daemon.socket)
+    })
+
+    it("finds what a place elsewhere asks of this host", () => {
+        must("ip", "address", "add", "10.77.3.200/32", "dev", "lo")
+        const file = join(lab.scratch, "elsewhere.toml")
+        const door = (opens: string, to: string) =>
+            DOOR.replace("tcp/22", opens).replace("ssh", opens.slice(4)).replace("hide", `lead_to = ["${to}"]\nhide`)
+        writeFileSync(file, `${door("tcp/80", "10.77.3.200")}${door("tcp/81", "192.0.2.99")}`, { mode: 0o600 })
+        const of = { ...daemon, file, socket: join(lab.scratch, "nobody") }
+        mended("arp-tells", /^this host answers ARP for 10\.77\.3\.200/, of)
+        mended("not-forwarding", /^this host does not forward IPv4, and a door leads to 192\.0\.2\.99/, of)
+        must("sysctl", "-qw", "net.ipv4.ip_forward=0")
     })
 
     it("finds settings of the kernel that lose knocks, or let neighbours in", async () => {

@@ -9,8 +9,8 @@ type Json = { readonly [key: string]: unknown }
 export type Listed = {
     /** Chains at input that are neither ours nor iptables'. */
     readonly filters: readonly FilterFact[]
-    /** Our table: is it there, and does it look at what is forwarded? */
-    readonly ours: { readonly there: boolean; readonly forwards: boolean }
+    /** Our table: is it there, and does it look at rewritten destinations? */
+    readonly ours: { readonly there: boolean; readonly translates: boolean }
     /** Families (`ip`, `ip6`) whose table `filter` is kept by iptables: its own programs tell more of it. */
     readonly iptables: readonly string[]
     /** Names of all tables and chains, to be known by. */
@@ -37,7 +37,7 @@ export function listedRules(json: string): Listed {
             there: all.some(
                 ({ table }) => isObject(table) && table["family"] === "inet" && table["name"] === "postern",
             ),
-            forwards: ours.some(({ hook }) => hook === "forward"),
+            translates: ours.some(({ hook, type }) => hook === "prerouting" && type === "nat"),
         },
         iptables: iptables.map(({ family }) => text(family)),
         names: [

@@ -1,7 +1,7 @@
 /** Settings of the kernel for the network of this process (sysctl(8)). */
 import { readdirSync, readFileSync } from "node:fs"
 
-const ROOT = "/proc/sys/net/ipv4"
+const ROOT = "/proc/sys"
 const OF_INTERFACE = ["rp_filter", "route_localnet", "arp_ignore"]
 
 /** By name, such as `net.ipv4.conf.eth0.rp_filter`. What cannot be read is left out. */
@@ -9,19 +9,20 @@ export function seeSysctls(): Record<string, string> {
     const found: Record<string, string> = {}
     const read = (...path: readonly string[]) => {
         try {
-            found[["net", "ipv4", ...path].join(".")] = readFileSync([ROOT, ...path].join("/"), "utf8").trim()
+            found[path.join(".")] = readFileSync([ROOT, ...path].join("/"), "utf8").trim()
         } catch {
             // Not every kernel has all of them.
         }
     }
-    read("ip_forward")
-    for (const name of interfaces()) for (const key of OF_INTERFACE) read("conf", name, key)
+    read("net", "ipv4", "ip_forward")
+    read("net", "ipv6", "conf", "all", "forwarding")
+    for (const name of interfaces()) for (const key of OF_INTERFACE) read("net", "ipv4", "conf", name, key)
     return found
 }
 
 function interfaces(): string[] {
     try {
-        return readdirSync(`${ROOT}/conf`)
+        return readdirSync(`${ROOT}/net/ipv4/conf`)
     } catch {
         return []
     }

@@ -136,14 +136,14 @@ export const CATALOGUE: { readonly [C in Finding["code"]]: Entry<Of<C>> } = {
         commands: ({ daemon }) => [daemon ? "postern reload" : "systemctl start postern"],
     },
     published: {
-        summary: "a hidden service is published by a container or a redirection, past the rules of this host",
+        summary:
+            "a hidden service is published by a container or a port forwarding, and our table does not keep strangers from it",
         ...always("unsafe"),
         what: ({ service }) =>
-            `${service} is to be hidden, and is published by rewriting destinations (containers, redirections)`,
-        why: () => "such packets never come to this host's own sockets, and so not to the rules that hide",
-        commands: none,
-        advice: () =>
-            "publish it at 127.0.0.1 alone, such as -p 127.0.0.1:8080:80, and run postern lead, or give it to a door's lead_to",
+            `${service} is to be hidden, and is published to everyone by rewriting destinations (containers, port forwarding)`,
+        why: () =>
+            "our table has no chain for that: the daemon does not run, or nobody told it (rules of iptables-legacy)",
+        commands: ({ daemon }) => [daemon ? "postern reload" : "systemctl start postern"],
     },
     refused: {
         summary: "a hidden service listens outside, so a rule answers strangers",
@@ -316,6 +316,24 @@ export const CATALOGUE: { readonly [C in Finding["code"]]: Entry<Of<C>> } = {
         why: () =>
             "what listens on loopback can be reached from the network beside it: that is where hidden services are",
         commands: ({ name }) => [`sysctl -w net/ipv4/conf/${name}/route_localnet=0`],
+    },
+    "arp-tells": {
+        summary: "neighbours are told of an inner address that granted sources are led to",
+        ...always("unsafe"),
+        what: ({ address }) => `this host answers ARP for ${address}, which is on lo and meant for lead_to alone`,
+        why: () => "whoever is on the same wire can find it by asking",
+        commands: () => ["sysctl -w net.ipv4.conf.all.arp_ignore=1"],
+        advice: () => "and a line in /etc/sysctl.d, so that it lasts",
+    },
+    "not-forwarding": {
+        summary: "this host does not forward, and a service is on a host behind it",
+        ...always("broken"),
+        what: ({ family, address }) => `this host does not forward ${family}, and a door leads to ${address} behind it`,
+        why: () => "connections of those who knocked end here",
+        commands: ({ family }) => [
+            `sysctl -w ${family === "IPv4" ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding"}=1`,
+        ],
+        advice: () => "and a line in /etc/sysctl.d, so that it lasts",
     },
     "nat-upstream": {
         summary: "this host has private addresses alone: a router in front of it must forward",

@@ -82,8 +82,8 @@ export type OurTable = {
     readonly there: boolean
     readonly hidden: readonly Service[]
     readonly spared: readonly Service[]
-    /** It refuses strangers at what is forwarded as well, such as published ports. */
-    readonly forwards: boolean
+    /** It keeps strangers from what others publish by rewriting destinations (decisions/0028). */
+    readonly translates: boolean
 }
 
 /** A chain of somebody else's that packets to this host pass. */

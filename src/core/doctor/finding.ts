@@ -26,7 +26,7 @@ export type Finding =
           readonly table: boolean
           readonly daemon: boolean
       }
-    | { readonly code: "published"; readonly service: string }
+    | { readonly code: "published"; readonly service: string; readonly daemon: boolean }
     | { readonly code: "refused"; readonly service: string; readonly at: readonly string[] }
     | { readonly code: "spared"; readonly service: string }
     | { readonly code: "not-led"; readonly service: string; readonly at: readonly string[]; readonly unit: boolean }
@@ -49,6 +49,8 @@ export type Finding =
     | { readonly code: "unwatched"; readonly names: readonly string[] }
     | { readonly code: "reverse-path"; readonly name: string }
     | { readonly code: "route-localnet"; readonly name: string }
+    | { readonly code: "arp-tells"; readonly address: string }
+    | { readonly code: "not-forwarding"; readonly family: "IPv4" | "IPv6"; readonly address: string }
     | { readonly code: "nat-upstream"; readonly addresses: readonly string[] }
     // sshd and secrets
     | {

@@ -1,5 +1,5 @@
 /** Interfaces and addresses: can knocks arrive, and does the kernel let through what it should, and no more? */
-import { type Address, contains, formatAddress, isIPv4, parseNetwork } from "../net/address.ts"
+import { type Address, contains, formatAddress, isIPv4, parseNetwork, sameAddress } from "../net/address.ts"
 import type { Facts, LinkFacts } from "./facts.ts"
 import type { Finding } from "./finding.ts"
 
@@ -42,9 +42,36 @@ export function examineNetwork(facts: Facts): Finding[] {
         ...up.flatMap(({ name }): Finding[] =>
             effective(sysctls, name, "route_localnet") === 1 ? [{ code: "route-localnet", name }] : [],
         ),
+        ...elsewhere(facts, links),
         ...(facing.length > 0 && facing.every(isPrivate)
             ? [{ code: "nat-upstream", addresses: facing.map(formatAddress) } as const]
             : []),
+    ]
+}
+
+/** What places beside this host's outside ask of it: addresses of its own on lo, and hosts behind it. */
+function elsewhere({ config, sysctls }: Facts, links: LinkFacts): Finding[] {
+    const lo = links.interfaces.find(({ name }) => name === "lo")?.index
+    const doors = config?.doors ?? []
+    const places = doors.flatMap(({ at, leadTo }) => [...at, ...leadTo.map(({ address }) => address)])
+    const own = (address: Address) => links.addresses.find((one) => sameAddress(one.address, address))
+    const inner = places.filter((address) => isIPv4(address) && own(address)?.interface === lo && lo !== undefined)
+    const ignores = Number(sysctls["net.ipv4.conf.all.arp_ignore"] ?? 1) > 0
+    const families = [
+        ["IPv4", "net.ipv4.ip_forward", places.find((address) => isIPv4(address) && own(address) === undefined)],
+        [
+            "IPv6",
+            "net.ipv6.conf.all.forwarding",
+            places.find((address) => !isIPv4(address) && own(address) === undefined),
+        ],
+    ] as const
+    return [
+        ...(ignores ? [] : inner.map((address): Finding => ({ code: "arp-tells", address: formatAddress(address) }))),
+        ...families.flatMap(([family, key, address]): Finding[] =>
+            address === undefined || sysctls[key] !== "0"
+                ? []
+                : [{ code: "not-forwarding", family, address: formatAddress(address) }],
+        ),
     ]
 }
 

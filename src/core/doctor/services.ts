@@ -2,7 +2,7 @@
 import type { Config } from "../config/config.ts"
 import { codeOf, type Service, uniqueServices } from "../knock/hit.ts"
 import { formatService } from "../knock/language.ts"
-import { formatAddress, isIPv4 } from "../net/address.ts"
+import { formatAddress, isIPv4, sameAddress } from "../net/address.ts"
 import { wantedRuleset } from "../ruleset.ts"
 import type { Facts, FilterFact, ListenerFact } from "./facts.ts"
 import type { Finding } from "./finding.ts"
@@ -13,26 +13,36 @@ export function examineServices(facts: Facts): Finding[] {
     if (config === null) return []
     const { hidden } = wantedRuleset(config, null)
     return [
-        ...(listeners === null ? [] : hidden.flatMap((service) => hiddenService(service, facts, listeners))),
+        ...(listeners === null ? [] : hidden.flatMap((service) => hiddenService(service, config, facts, listeners))),
         ...hidden.flatMap((service): Finding[] => {
-            const open = firewall !== null && !firewall.ours.forwards && has(firewall.published, service)
-            return open ? [{ code: "published", service: formatService(service) }] : []
+            const kept = firewall?.ours.translates === true && has(firewall.ours.hidden, service)
+            const open = firewall !== null && !kept && has(firewall.published, service)
+            return open
+                ? [{ code: "published", service: formatService(service), daemon: facts.daemon.runs === true }]
+                : []
         }),
-        ...(firewall === null ? [] : opened(config).flatMap((service) => filtered(service, firewall.filters))),
+        ...(firewall === null ? [] : filtered(config, firewall.filters)),
     ]
 }
 
-/** Every service that a door opens, once. */
-function opened({ doors }: Config): Service[] {
-    return uniqueServices(doors.flatMap((door) => door.opens))
+/** Where connections to a service are led to by rewriting their destination. */
+function placesOf({ doors }: Config, service: Service): Config["doors"][number]["leadTo"] {
+    return doors.filter(({ opens }) => has(opens, service)).flatMap(({ leadTo }) => leadTo)
 }
 
-function hiddenService(service: Service, facts: Facts, listeners: readonly ListenerFact[]): Finding[] {
+function hiddenService(service: Service, config: Config, facts: Facts, listeners: readonly ListenerFact[]): Finding[] {
     const { firewall, daemon, units } = facts
     const name = formatService(service)
-    const own = listeners.filter(({ protocol, port }) => protocol === service.protocol && port === service.port)
+    const places = placesOf(config, service)
+    const own = listeners.filter(
+        ({ protocol, port, address }) =>
+            protocol === service.protocol &&
+            port === service.port &&
+            !places.some((to) => sameAddress(to.address, address)),
+    )
     const outside = own.filter(({ inside }) => !inside)
     if (own.length === 0) {
+        if (places.length > 0) return []
         const elsewhere = firewall !== null && has(firewall.published, service)
         return elsewhere ? [] : [{ code: "nothing-listens", service: name }]
     }
@@ -62,18 +72,35 @@ function halfLed(service: string, led: readonly ListenerFact[]): Finding[] {
 
 const where = (some: readonly ListenerFact[]) => some.map(({ address }) => formatAddress(address))
 
-/** A filter that ends with a drop must let in what doors open. */
-function filtered(service: Service, filters: readonly FilterFact[]): Finding[] {
+/** A filter that ends with a drop must let in what doors open: by its port, or whatever bears our mark. */
+function filtered({ doors, gateway: { mark } }: Config, filters: readonly FilterFact[]): Finding[] {
+    // What is on hosts behind this one does not come to these filters; what is led to has another port there.
+    const here = uniqueServices(
+        doors.filter(({ at, leadTo }) => at.length + leadTo.length === 0).flatMap(({ opens }) => opens),
+    )
     return filters.flatMap((filter): Finding[] => {
         const { name, by, closed, admits, marks, unclear } = filter
-        if (!closed || unclear || has(admits, service) || marks.length > 0) return []
-        const { protocol, port } = service
-        const open =
-            by === "nft"
-                ? `nft insert rule ${name} ${protocol} dport ${port} accept`
-                : `${by} -I INPUT -p ${protocol} --dport ${port} -j ACCEPT`
-        return [{ code: "filtered", service: formatService(service), filter: name, open }]
+        if (!closed || unclear || (mark !== 0 && marks.includes(mark))) return []
+        const kept = here.filter((service) => !has(admits, service))
+        if (mark === 0 || kept.length === 0)
+            return kept.map((service) => {
+                const { protocol, port } = service
+                const [nft, old] = [`${protocol} dport ${port}`, `-p ${protocol} --dport ${port}`]
+                return {
+                    code: "filtered",
+                    service: formatService(service),
+                    filter: name,
+                    open: opening(name, by, nft, old),
+                }
+            })
+        const bit = `0x${mark.toString(16)}`
+        const open = opening(name, by, `meta mark and ${bit} != 0`, `-m mark --mark ${bit}/${bit}`)
+        return [{ code: "filtered", service: kept.map(formatService).join(", "), filter: name, open }]
     })
+}
+
+function opening(name: string, by: FilterFact["by"], nft: string, iptables: string): string {
+    return by === "nft" ? `nft insert rule ${name} ${nft} accept` : `${by} -I INPUT ${iptables} -j ACCEPT`
 }
 
 function has(services: readonly Service[], { protocol, port }: Service): boolean {

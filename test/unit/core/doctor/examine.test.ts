@@ -21,6 +21,9 @@ hits  = ["32144", "21312:udp", "44871", "icmp:321"]
 let config: Config
 let oneTime: Config
 let dns: Config
+let marking: Config
+let inner: Config
+let behind: Config
 
 async function read(text: string): Promise<Config> {
     const reading = await readConfig([{ file: "postern.toml", text }], { listening: null })
@@ -30,6 +33,9 @@ async function read(text: string): Promise<Config> {
 
 beforeAll(async () => {
     config = await read(TEXT)
+    marking = await read(`[gateway]\nmark = "0x10000000"\n${TEXT}`)
+    inner = await read(TEXT.replace("hide  = true", 'hide  = true\nlead_to = ["10.77.3.200"]'))
+    behind = await read(TEXT.replace("hide  = true", 'hide  = true\nat = ["2001:db8:80::1"]'))
     dns = await read(TEXT.replace("tcp/22", "udp/53"))
     oneTime = await read(`${TEXT.split("[door.sequence]")[0]}[door.one_time]\n[bundles]\ngateway = "gw.example.org"\n`)
 })
@@ -101,7 +107,7 @@ const healthy = (): Facts => ({
         defaultRoutes: ["eth0"],
     },
     firewall: {
-        ours: { there: true, hidden: [SSH], spared: [], forwards: false },
+        ours: { there: true, hidden: [SSH], spared: [], translates: false },
         filters: [],
         published: [],
         legacy: [],
@@ -129,6 +135,12 @@ function said(more: Partial<Facts>) {
         line: `${one.code} ${one.severity}: ${one.what}`,
         commands: one.commands,
     }))
+}
+
+/** With this address on lo, too. */
+const lo = (at: string): Partial<Facts> => {
+    const { links } = healthy()
+    return { links: { ...links!, addresses: [...links!.addresses, { address: address(at), interface: 1 }] } }
 }
 
 const second = (more: Partial<Facts> = {}): Partial<Facts> => {
@@ -244,7 +256,7 @@ const CASES: {
         [
             () => ({
                 listeners: [listener("0.0.0.0"), listener("::"), ...LED],
-                ...firewall({ ours: { there: false, hidden: [], spared: [], forwards: false } }),
+                ...firewall({ ours: { there: false, hidden: [], spared: [], translates: false } }),
             }),
             "answers unsafe: tcp/22 is to be hidden and answers everyone at 0.0.0.0, ::",
             ["postern reload"],
@@ -253,7 +265,7 @@ const CASES: {
             () => ({
                 listeners: [listener("2001:db8::1")],
                 daemon: { runs: "unknown" },
-                ...firewall({ ours: { there: true, hidden: [], spared: [], forwards: false } }),
+                ...firewall({ ours: { there: true, hidden: [], spared: [], translates: false } }),
             }),
             "answers unsafe: tcp/22 is to be hidden and answers everyone at 2001:db8::1",
             ["systemctl start postern"],
@@ -262,8 +274,13 @@ const CASES: {
     published: [
         [
             () => firewall({ published: [SSH] }),
-            "published unsafe: tcp/22 is to be hidden, and is published by rewriting destinations (containers, redirections)",
-            [],
+            "published unsafe: tcp/22 is to be hidden, and is published to everyone by rewriting destinations (containers, port forwarding)",
+            ["postern reload"],
+        ],
+        [
+            () => ({ ...firewall({ published: [SSH] }), daemon: { runs: "unknown" }, listeners: [] }),
+            "published unsafe: tcp/22 is to be hidden, and is published to everyone by rewriting destinations (containers, port forwarding)",
+            ["systemctl start postern"],
         ],
     ],
     refused: [
@@ -294,7 +311,7 @@ const CASES: {
     ],
     spared: [
         [
-            () => firewall({ ours: { there: true, hidden: [SSH], spared: [SSH], forwards: false } }),
+            () => firewall({ ours: { there: true, hidden: [SSH], spared: [SSH], translates: false } }),
             "spared unsafe: tcp/22 is to be hidden, and is open to everyone at this moment",
             [],
         ],
@@ -327,6 +344,19 @@ const CASES: {
             () => firewall({ filters: [{ ...FILTER, name: "ip6 filter INPUT", by: "ip6tables" }] }),
             "filtered broken: ip6 filter INPUT lets nobody in to tcp/22, those who knocked neither",
             ["ip6tables -I INPUT -p tcp --dport 22 -j ACCEPT"],
+        ],
+        [
+            () => ({ config: marking, ...firewall({ filters: [FILTER] }) }),
+            "filtered broken: inet filter input lets nobody in to tcp/22, those who knocked neither",
+            ["nft insert rule inet filter input meta mark and 0x10000000 != 0 accept"],
+        ],
+        [
+            () => ({
+                config: marking,
+                ...firewall({ filters: [{ ...FILTER, name: "ip filter INPUT", by: "iptables" }] }),
+            }),
+            "filtered broken: ip filter INPUT lets nobody in to tcp/22, those who knocked neither",
+            ["iptables -I INPUT -m mark --mark 0x10000000/0x10000000 -j ACCEPT"],
         ],
     ],
     manager: [[() => firewall({ owners: ["ufw"] }), "manager note: ufw keeps a firewall here, too", []]],
@@ -420,6 +450,25 @@ const CASES: {
             () => ({ sysctls: { "net.ipv4.conf.eth0.route_localnet": "1" } }),
             "route-localnet unsafe: eth0 takes packets to 127.0.0.0/8 from outside",
             ["sysctl -w net/ipv4/conf/eth0/route_localnet=0"],
+        ],
+    ],
+    "arp-tells": [
+        [
+            () => ({ config: inner, ...lo("10.77.3.200"), sysctls: { "net.ipv4.conf.all.arp_ignore": "0" } }),
+            "arp-tells unsafe: this host answers ARP for 10.77.3.200, which is on lo and meant for lead_to alone",
+            ["sysctl -w net.ipv4.conf.all.arp_ignore=1"],
+        ],
+    ],
+    "not-forwarding": [
+        [
+            () => ({ config: inner, sysctls: { "net.ipv4.ip_forward": "0" } }),
+            "not-forwarding broken: this host does not forward IPv4, and a door leads to 10.77.3.200 behind it",
+            ["sysctl -w net.ipv4.ip_forward=1"],
+        ],
+        [
+            () => ({ config: behind, sysctls: { "net.ipv6.conf.all.forwarding": "0" } }),
+            "not-forwarding broken: this host does not forward IPv6, and a door leads to 2001:db8:80::1 behind it",
+            ["sysctl -w net.ipv6.conf.all.forwarding=1"],
         ],
     ],
     "nat-upstream": [
@@ -537,13 +586,23 @@ describe("examine()", () => {
     })
 
     it("leaves filters alone that let in those who knocked, or that cannot be read", () => {
-        for (const more of [{ closed: false }, { admits: [SSH] }, { marks: [0x10000000] }, { unclear: true }])
+        for (const more of [{ closed: false }, { admits: [SSH] }, { unclear: true }])
             expect(said(firewall({ filters: [{ ...FILTER, ...more }] }))).toEqual([])
+        const marked = firewall({ filters: [{ ...FILTER, marks: [0x10000000] }] })
+        expect(said({ ...marked, config: marking })).toEqual([])
+        expect(said(marked)).toHaveLength(1)
+        for (const one of [inner, behind]) expect(said({ ...firewall({ filters: [FILTER] }), config: one })).toEqual([])
     })
 
-    it("calls a published service hidden where our table looks at what is forwarded", () => {
+    it("does not take the place that a service is led to for an outside address of it", () => {
+        const there = { ...lo("10.77.3.200"), config: inner, listeners: [listener("10.77.3.200")] }
+        expect(said(there)).toEqual([])
+        expect(said({ ...there, listeners: [listener("10.77.3.200"), listener("0.0.0.0")] })).toHaveLength(1)
+    })
+
+    it("calls a published service hidden where our table looks at rewritten destinations", () => {
         expect(
-            said(firewall({ published: [SSH], ours: { there: true, hidden: [SSH], spared: [], forwards: true } })),
+            said(firewall({ published: [SSH], ours: { there: true, hidden: [SSH], spared: [], translates: true } })),
         ).toEqual([])
     })
 })

@@ -48,6 +48,7 @@ function configOf(count: number): Config {
         opens: [],
         for: DOOR.for,
         uses: null,
+        network: DOOR.network,
         hide: DOOR.hide,
         sources: DOOR.sources,
         at: [],

@@ -9,11 +9,11 @@
  * book and no more.
  */
 import { Agenda, soonest } from "./agenda.ts"
-import { type Config, commandOf, type Door } from "./config/config.ts"
+import { type Config, commandOf, type Door, granteesOf } from "./config/config.ts"
 import type { GrantGroup } from "./effect.ts"
 import { type Errand, type ErrandEvent, stepErrand } from "./errand.ts"
 import { codeOf, type HitCode, type Service } from "./knock/hit.ts"
-import { type Address, alone, networkOf } from "./net/address.ts"
+import { type Address, type Network, networkOf } from "./net/address.ts"
 import { elementKey, type GrantElement } from "./ruleset.ts"
 
 /** The spec's: the part of the book that one source or one IPv6 /64 can have, and one IPv6 /48; four at least. */
@@ -36,7 +36,10 @@ export class Lease {
     readonly number: number
     /** The door as it was when this lease was made, or since a reload kept it. */
     door: Door
+    /** Who came first: by this address programs are run and stopped. */
     readonly source: Address
+    /** Whom the grant is for: the source alone, or its network. */
+    readonly network: Network
     /** The grant's end (ms); Infinity: none is open. */
     readonly grant = { due: Number.POSITIVE_INFINITY, lease: this as Lease }
     /** Every service of the door is open, as far as we know: not so if only some were found in the kernel at start. */
@@ -49,7 +52,7 @@ export class Lease {
     renewed = 0
     giver: Giver = { by: "knock", knocker: null }
     /** What the firewall has been asked for, and has not answered yet: for how long (ms), and how. */
-    asked: { readonly ms: number; readonly giver: Giver } = { ms: 0, giver: this.giver }
+    asked: { readonly ms: number; readonly giver: Giver; readonly source: Address }
     errand: Errand = { phase: "idle" }
     /** When to run the stop program, or when the errand's rest is over (ms); Infinity: not by the clock. */
     readonly stop = { due: Number.POSITIVE_INFINITY, lease: this as Lease }
@@ -58,6 +61,8 @@ export class Lease {
         this.number = number
         this.door = door
         this.source = source
+        this.network = granteesOf(door, source)
+        this.asked = { ms: 0, giver: this.giver, source }
     }
 }
 
@@ -81,9 +86,9 @@ export class Leases {
         this.#openers = openersOf(config.doors)
     }
 
-    /** The lease of the door of this name for this source, if there is one. */
-    get(door: string, source: Address): Lease | null {
-        return this.#current.get(keyOf(door, source)) ?? null
+    /** The lease of this door for this source or its network, if there is one. */
+    get(door: Door, source: Address): Lease | null {
+        return this.#current.get(keyOf(door.name, granteesOf(door, source))) ?? null
     }
 
     /** The lease of this number, if it is still in the book. */
@@ -96,7 +101,7 @@ export class Leases {
      * has its share of it, which is asked only for knocks.
      */
     claim(door: Door, source: Address, by: "knock" | "hand"): Lease | "grants" | "share" {
-        const known = this.get(door.name, source)
+        const known = this.get(door, source)
         if (known !== null) return known
         if (this.#leases.size >= this.#room) return "grants"
         const most = (part: number) => Math.max(LEAST_SHARE, Math.floor(this.#room / part))
@@ -108,12 +113,12 @@ export class Leases {
 
     /** As `claim`, for what an earlier daemon has opened or begun: that is there, however full the book is. */
     take(door: Door, source: Address): Lease {
-        const known = this.get(door.name, source)
+        const known = this.get(door, source)
         if (known !== null) return known
         for (const name of networksOf(source)) this.#shares.set(name, (this.#shares.get(name) ?? 0) + 1)
         const lease = new Lease(++this.#made, door, source)
         this.#leases.set(lease.number, lease)
-        this.#current.set(keyOf(door.name, source), lease)
+        this.#current.set(keyOf(door.name, lease.network), lease)
         return lease
     }
 
@@ -126,8 +131,8 @@ export class Leases {
             if (left > 0) this.#shares.set(name, left)
             else this.#shares.delete(name)
         }
-        if (this.get(lease.door.name, lease.source) === lease)
-            this.#current.delete(keyOf(lease.door.name, lease.source))
+        const key = keyOf(lease.door.name, lease.network)
+        if (this.#current.get(key) === lease) this.#current.delete(key)
     }
 
     /**
@@ -233,28 +238,26 @@ export class Leases {
     }
 
     /** The open leases that have this element of the kernel, of however many doors. */
-    sharing({ source, service, once }: GrantElement): Lease[] {
-        return this.openers(service).flatMap((door) => {
-            const lease = this.get(door.name, source.address)
-            return lease !== null && isOpen(lease) && (lease.door.uses !== null) === once ? [lease] : []
+    sharing(element: GrantElement): Lease[] {
+        return this.openers(element.service).flatMap((door) => {
+            const lease = this.get(door, element.source.address)
+            if (lease === null || !isOpen(lease)) return []
+            return elementKey(elementOf(lease, element.service)) === elementKey(element) ? [lease] : []
         })
     }
 
     /** The latest end of another lease of this source that opens the same service; 0: none. */
     #latest(lease: Lease, service: Service): number {
         let latest = 0
-        for (const door of this.openers(service)) {
-            const other = this.get(door.name, lease.source)
-            if (other !== null && other !== lease && isOpen(other) && other.door.uses === lease.door.uses)
-                latest = Math.max(latest, other.grant.due)
-        }
+        for (const other of this.sharing(elementOf(lease, service)))
+            if (other !== lease) latest = Math.max(latest, other.grant.due)
         return latest
     }
 }
 
 /** The element of the kernel that lets a lease's source through to one of its door's services. */
-export function elementOf({ source, door }: Lease, service: Service): GrantElement {
-    return { source: alone(source), service, once: door.uses !== null }
+export function elementOf({ network, door }: Lease, service: Service): GrantElement {
+    return { source: network, service, once: door.uses !== null }
 }
 
 /** Is a grant of this lease open? */
@@ -291,6 +294,6 @@ function openersOf(doors: readonly Door[]): ReadonlyMap<HitCode, readonly Door[]
     return openers
 }
 
-function keyOf(what: string, source: Address): string {
-    return `${what} ${source.join(" ")}`
+function keyOf(what: string, { address, bits }: Network): string {
+    return `${what} ${address.join(" ")} ${bits}`
 }

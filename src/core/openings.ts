@@ -4,11 +4,11 @@
  */
 
 import { sameData } from "./config/changes.ts"
-import { type Config, commandOf, type Door } from "./config/config.ts"
+import { type Config, commandOf, type Door, granteesOf } from "./config/config.ts"
 import type { Service } from "./knock/hit.ts"
 import { elementOf, type Giver, isOpen, knockerOf, type Lease, Leases, sameService } from "./leases.ts"
 import type { Tally } from "./metrics/tally.ts"
-import { type Address, contains, containsNetwork, isAlone, type Network } from "./net/address.ts"
+import { type Address, contains, isAlone, type Network, overlap } from "./net/address.ts"
 import type { Outbox } from "./outbox.ts"
 import type { RefusalCode } from "./report.ts"
 import type { GrantElement } from "./ruleset.ts"
@@ -93,7 +93,8 @@ export class Openings {
             return false
         }
         for (const name of door.closes) {
-            const lease = this.#leases.get(name, source)
+            const closing = this.#config.doors.find((one) => one.name === name)
+            const lease = closing === undefined ? null : this.#leases.get(closing, source)
             if (lease !== null) this.#close(lease, { by: "knock" })
         }
         if (door.opens.length === 0 && commandOf(door, source) === null) return true
@@ -111,8 +112,8 @@ export class Openings {
         const fresh = knocker === null && lease.whole && !lease.used && now - lease.renewed < FRESH_MS
         if (fresh && left > door.for - FRESH_MS) return true
         // A knock never takes time away from what was given by hand.
-        if (left > door.for) this.#ask(lease, left, lease.giver)
-        else this.#ask(lease, door.for, giver)
+        if (left > door.for) this.#ask(lease, left, lease.giver, source)
+        else this.#ask(lease, door.for, giver, source)
         return true
     }
 
@@ -219,7 +220,7 @@ export class Openings {
     /** Elements of the kernel that no door has opened, as far as this door (or any) could and this network holds them. */
     orphans(held: readonly GrantElement[], door: Door | null, source: Network | null): readonly GrantElement[] {
         const fits = held.filter((element) => {
-            if (source !== null && !containsNetwork(source, element.source)) return false
+            if (source !== null && !overlap(source, element.source)) return false
             return door === null || door.opens.some((service) => sameService(service, element.service))
         })
         return this.#leases.orphans(fits)
@@ -230,7 +231,7 @@ export class Openings {
         const lease = this.#leases.claim(door, source, "hand")
         if (typeof lease === "string") return
         if (opens.length > 0) {
-            this.#ask(lease, ms, { by: "hand", uid })
+            this.#ask(lease, ms, { by: "hand", uid }, source)
             return
         }
         this.#outbox.say({ type: "given", door: name, source, opens, ms: 0, uid })
@@ -241,15 +242,15 @@ export class Openings {
         for (const lease of this.#leases.all()) {
             if (knocker !== undefined && !isOf(lease, knocker)) continue
             if (door !== null && lease.door.name !== door.name) continue
-            if (source === null || contains(source, lease.source)) this.#close(lease, { by: "hand", uid })
+            if (source === null || overlap(source, lease.network)) this.#close(lease, { by: "hand", uid })
         }
     }
 
     /** Asks the firewall; `granted` or `denied` follows. */
-    #ask(lease: Lease, ms: number, giver: Giver): void {
-        lease.asked = { ms, giver }
+    #ask(lease: Lease, ms: number, giver: Giver, source: Address): void {
+        lease.asked = { ms, giver, source }
         const groups = this.#leases.groups(lease, this.#now + ms, this.#now)
-        this.#outbox.act({ type: "grant", lease: lease.number, source: lease.source, groups })
+        this.#outbox.act({ type: "grant", lease: lease.number, source, groups })
     }
 
     /** Runs the program of a door that opens nothing. */
@@ -263,9 +264,9 @@ export class Openings {
     #granted({ lease: number }: On<"granted">): void {
         const lease = this.#leases.numbered(number)
         if (lease === null) return
-        const { door, source } = lease
+        const { door } = lease
         const renewed = isOpen(lease)
-        const { ms, giver } = lease.asked
+        const { ms, giver, source } = lease.asked
         this.#leases.setGrant(lease, this.#now + ms)
         lease.whole = true
         this.#awaitUse(lease, false)
@@ -275,13 +276,14 @@ export class Openings {
         lease.giver = giver
         const { name, opens } = door
         const counts = this.#tally.door(name)
+        const whom = isAlone(lease.network) ? {} : { network: lease.network }
         if (renewed) counts.renewed++
         else counts.opened++
         if (byHand) counts.given++
-        if (byHand) this.#outbox.say({ type: "given", door: name, source, opens, ms, uid: giver.uid })
+        if (byHand) this.#outbox.say({ type: "given", door: name, source, ...whom, opens, ms, uid: giver.uid })
         else
             this.#outbox.sayGrant(
-                { type: "opened", door: name, source, opens, ms, renewed, ...knockerOf(giver) },
+                { type: "opened", door: name, source, ...whom, opens, ms, renewed, ...knockerOf(giver) },
                 this.#now,
             )
         // A renewal runs nothing again, unless the stop has already undone what the start did.
@@ -291,10 +293,10 @@ export class Openings {
     #denied({ lease: number, code, partly }: On<"denied">): void {
         const lease = this.#leases.numbered(number)
         if (lease === null) return
-        const { door, source, asked } = lease
+        const { door, asked } = lease
         // Who asked by hand is told by other ways.
         if (asked.giver.by !== "hand") {
-            this.refuse(door, source, code, this.#now, knockerOf(asked.giver).knocker)
+            this.refuse(door, asked.source, code, this.#now, knockerOf(asked.giver).knocker)
         }
         if (partly) this.#restore(lease)
         this.#leases.settle(lease)
@@ -330,7 +332,11 @@ export class Openings {
         for (const { element, left, used } of grants) {
             const door = this.#leases
                 .openers(element.service)
-                .find(({ uses }) => (uses !== null) === element.once && isAlone(element.source))
+                .find(
+                    (one) =>
+                        (one.uses !== null) === element.once &&
+                        granteesOf(one, element.source.address).bits === element.source.bits,
+                )
             if (door === undefined) orphans.push(element)
             else {
                 const lease = this.#leases.take(door, element.source.address)
@@ -432,7 +438,7 @@ export class Openings {
  */
 function staysWith({ door: old, source, giver }: Lease, door: Door): boolean {
     if (!holds(door.opens, old.opens) || !holds(old.opens, door.opens)) return false
-    if (door.uses !== old.uses) return false
+    if (door.uses !== old.uses || !sameData(door.network, old.network)) return false
     if (!sameData(door.at, old.at) || !sameData(door.leadTo, old.leadTo)) return false
     if (!sameData(commandOf(door, source), commandOf(old, source))) return false
     return giver.by !== "knock" || door.sources.some((network) => contains(network, source))

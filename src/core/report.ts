@@ -1,7 +1,7 @@
 /** What engine and daemon tell people, as facts; `voice/reports.ts` makes the sentences. */
 import type { Service } from "./knock/hit.ts"
 import type { WrongHit } from "./knock/wrong.ts"
-import type { Address } from "./net/address.ts"
+import type { Address, Network } from "./net/address.ts"
 
 /** One fact about one source, or about the daemon as a whole. */
 export type Report = EngineReport | DaemonReport
@@ -60,6 +60,8 @@ export type EngineReport =
           readonly type: "opened"
           readonly door: string
           readonly source: Address
+          /** Whom it lets in, if that is more than the source alone. */
+          readonly network?: Network
           readonly opens: readonly Service[]
           readonly ms: number
           readonly renewed: boolean
@@ -70,6 +72,8 @@ export type EngineReport =
           readonly type: "given"
           readonly door: string
           readonly source: Address
+          /** Whom it lets in, if that is more than the source alone. */
+          readonly network?: Network
           readonly opens: readonly Service[]
           readonly ms: number
           readonly uid: number

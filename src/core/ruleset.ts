@@ -37,6 +37,8 @@ export type Ruleset = {
      * is granted, because what has ended counts until the kernel sweeps it out.
      */
     readonly grants: number
+    /** Prefix lengths of the networks that grants can be for, beside single addresses (IPv4 1–31, IPv6 1–127). */
+    readonly networks: { readonly v4: readonly number[]; readonly v6: readonly number[] }
     /** For how long a use of a grant for one connection is remembered (ms); null: no door gives such grants. */
     readonly once: number | null
 }
@@ -129,6 +131,10 @@ export function wantedRuleset(
         watch,
         // In steps: a set of another size is made anew.
         grants: held <= room ? room : 2 ** (Math.ceil(Math.log2(held)) + 1),
+        networks: {
+            v4: distinct(config.doors.map(({ network }) => network.v4).filter((prefix) => prefix < 32)),
+            v6: distinct(config.doors.map(({ network }) => network.v6).filter((prefix) => prefix < 128)),
+        },
         once: times.length === 0 ? null : Math.max(LEAST_MEMORY, ...times),
     }
 }
@@ -155,6 +161,10 @@ function leadsOf({ opens, leadTo }: Door): Lead[] {
     return opens.flatMap((service) =>
         leadTo.map(({ address, port }) => ({ service, to: address, port: port ?? service.port })),
     )
+}
+
+function distinct(numbers: readonly number[]): number[] {
+    return [...new Set(numbers)].sort((a, b) => a - b)
 }
 
 function unique(spared: readonly Spared[]): Spared[] {

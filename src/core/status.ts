@@ -86,6 +86,8 @@ export const statusShape = z.object({
         z.object({
             door: z.string(),
             source: z.string(),
+            /** Whom it lets in, if that is more than the source; null: the source alone. */
+            network: z.nullable(z.string()),
             /** Time left; null: nothing is open, a program is under way. */
             left: z.nullable(count),
             /** It was good for one connection, and one has used it up. */

@@ -6,7 +6,7 @@
 import { Budget } from "../core/budget.ts"
 import type { Hook, HookEvent } from "../core/config/config.ts"
 import { formatService } from "../core/knock/language.ts"
-import { formatAddress } from "../core/net/address.ts"
+import { formatAddress, formatNetwork } from "../core/net/address.ts"
 import type { Report } from "../core/report.ts"
 import type { CommandOutcome, Commands } from "../ports/commands.ts"
 import { type Level, outcomeText, reportText } from "../voice/reports.ts"
@@ -159,6 +159,15 @@ function callOf(report: Report, wall: number): Call | null {
     const event = EVENTS[report.type]
     if (event === undefined || !("source" in report)) return null
     const { type, source, ...facts } = report
+    const network = "network" in report ? { network: formatNetwork(report.network) } : {}
     const opens = "opens" in report ? { opens: report.opens.map(formatService) } : {}
-    return { event, report: type, ...reportText(report, wall), ...facts, ...opens, source: formatAddress(source) }
+    return {
+        event,
+        report: type,
+        ...reportText(report, wall),
+        ...facts,
+        ...network,
+        ...opens,
+        source: formatAddress(source),
+    }
 }

@@ -4,7 +4,7 @@ import { hidesIn } from "../core/config/hiding.ts"
 import { formatService } from "../core/knock/language.ts"
 import type { MatchCounts } from "../core/knock/matcher.ts"
 import { isOpen, type Lease } from "../core/leases.ts"
-import { formatAddress } from "../core/net/address.ts"
+import { formatAddress, formatNetwork, isAlone } from "../core/net/address.ts"
 import { LISTED_MOST, type Status } from "../core/status.ts"
 import type { CaptureStats } from "../ports/capture.ts"
 import type { Clock } from "../ports/clock.ts"
@@ -92,6 +92,7 @@ export function statusNow({
         grants: leases.slice(0, LISTED_MOST).map((lease) => ({
             door: lease.door.name,
             source: formatAddress(lease.source),
+            network: isAlone(lease.network) ? null : formatNetwork(lease.network),
             left: isOpen(lease) ? Math.max(0, lease.grant.due - now) : null,
             used: lease.used,
             since: wall - (now - lease.since),

@@ -1,7 +1,7 @@
 /** What engine and daemon report, in sentences an operator reads. No hit and no secret is ever in them. */
 import { formatService } from "../core/knock/language.ts"
 import type { WrongHit } from "../core/knock/wrong.ts"
-import { type Address, formatAddress } from "../core/net/address.ts"
+import { type Address, formatAddress, formatNetwork } from "../core/net/address.ts"
 import type { Omitted, OmittedKind, ProgramOutcome, RefusalCode, Report } from "../core/report.ts"
 
 /** How much a line matters; the words are those of syslog(3). */
@@ -48,7 +48,8 @@ export function reportText(report: Report, wall: number): Line {
         case "opened":
         case "given": {
             const services = report.opens.map(formatService).join(", ")
-            const verb = openText(report)
+            const whom = report.network === undefined ? "" : ` to ${formatNetwork(report.network)}`
+            const verb = `${openText(report)}${whom}`
             if (services === "") return { level: "notice", text: `${who}: ${verb}` }
             const until = formatClock(wall + report.ms)
             return { level: "notice", text: `${who}: ${verb}: ${services} for ${formatMs(report.ms)}, until ${until}` }

@@ -247,6 +247,32 @@ function suite(make: () => Harness, counts = true): void {
         })
     }
 
+    it("grants for networks stand beside those for one of their addresses, and each is renewed and revoked alone", () => {
+        const wanted = ruleset({ hidden: ["tcp/22"], networks: { v4: [24], v6: [64] } })
+        const names = () =>
+            firewall
+                .list()
+                .map(({ element: one }) => elementKey(one))
+                .sort()
+        firewall.apply(wanted)
+        const [net4, net6] = [element("192.0.2.0/24", "tcp/22"), element("2001:db8::/64", "tcp/22")]
+        const all = [SSH4, SSH6, net4, net6]
+        expect(firewall.grant(all, LONG)).toEqual(OK)
+        expect(names()).toEqual(all.map(elementKey).sort())
+        expect(firewall.grant([net4], LONG)).toEqual(OK)
+        for (const next of [wanted, { ...wanted, grants: 64 }]) {
+            expect(firewall.apply(next)).toEqual(OK)
+            expect(names()).toEqual(all.map(elementKey).sort())
+        }
+        expect(firewall.revoke([SSH4, net6])).toEqual(OK)
+        expect(names()).toEqual([SSH6, net4].map(elementKey).sort())
+        // What the next ruleset has no room for is no error to take back.
+        expect(firewall.apply(HIDE)).toEqual(OK)
+        expect(firewall.revoke([net4, net6])).toEqual(OK)
+        expect(names()).toEqual([elementKey(SSH6)])
+        expect(firewall.grant([SSH4], LONG)).toEqual(OK)
+    })
+
     it("clear() takes everything away and can be called twice", () => {
         firewall.apply(WATCH)
         firewall.grant([SSH4], LONG)
@@ -280,7 +306,7 @@ describe("memory", () => {
         const firewall = memoryFirewall(() => 0)
         firewall.apply(COUNT)
         firewall.grant([ONCE4], LONG)
-        const begin = () => firewall.begin(ONCE4.source, ONCE4.service)
+        const begin = () => firewall.begin(ONCE4.source.address, ONCE4.service)
         for (let i = 0; i < 2; i++) {
             expect([begin(), begin(), firewall.uses()]).toEqual([true, false, [ONCE4]])
             firewall.grant([ONCE4], LONG)

@@ -91,9 +91,11 @@ it.each([
     }
 })
 
+function ask(...argv: readonly string[]): string {
+    return lab.gateway.must([POSTERN, ...argv, "--socket", daemon.socket, "--json"])
+}
+
 it("says so in status and in the audit trail", async () => {
-    const ask = (...argv: readonly string[]) =>
-        lab.gateway.must([POSTERN, ...argv, "--socket", daemon.socket, "--json"])
     await expect
         .poll(() => JSON.parse(ask("status")).grants)
         .toContainEqual(expect.objectContaining({ door: "led", source: knocker.v4, used: true }))

@@ -78,7 +78,16 @@ export type WatchWords = {
 
 /** A ruleset that hides and watches nothing, but for what is said. */
 export function ruleset(words: RulesetWords = {}): Ruleset {
-    const { hidden = [], trials = [], spared = [], needless = [], kernel = null, grants = 4096, once = null } = words
+    const {
+        hidden = [],
+        trials = [],
+        spared = [],
+        needless = [],
+        kernel = null,
+        grants = 4096,
+        once = null,
+        networks = {},
+    } = words
     const { translated = false, mark = 0 } = words
     const leads = (words.leads ?? []).map(lead)
     const led = leads.map(({ service: { protocol }, to, port }) => ({
@@ -97,6 +106,7 @@ export function ruleset(words: RulesetWords = {}): Ruleset {
         always: needless.map(always),
         watch: kernel,
         grants,
+        networks: { v4: networks.v4 ?? [], v6: networks.v6 ?? [] },
         once,
     }
 }
@@ -117,6 +127,8 @@ export type RulesetWords = {
     readonly mark?: number
     readonly kernel?: Watching | null
     readonly grants?: number
+    /** Prefix lengths. */
+    readonly networks?: { readonly v4?: readonly number[]; readonly v6?: readonly number[] }
     /** For how long uses are remembered (ms). */
     readonly once?: number | null
 }
@@ -174,6 +186,8 @@ export const SCENARIOS: Readonly<Record<string, Ruleset>> = {
     }),
     "hide-published": ruleset({ hidden: ["tcp/8080"], needless: ["192.0.2.0/24 tcp/8080"], translated: true }),
     "mark-granted": ruleset({ hidden: ["tcp/22"], behind: ["203.0.113.80 tcp/443"], mark: 0x1000_0000 }),
+    "hide-networks": ruleset({ hidden: ["tcp/22"], networks: { v4: [24], v6: [56, 64] } }),
+    "hide-networks-once": ruleset({ hidden: ["tcp/22"], networks: { v6: [64] }, once: 200_000 }),
     "watch-tcp-udp": ruleset({
         hidden: ["tcp/22"],
         kernel: watch([plain], { services: ["tcp/22"], offered: ["tcp/443", "tcp/80", "udp/443"] }),

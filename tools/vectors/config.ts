@@ -169,6 +169,21 @@ const SCENARIOS: readonly Scenario[] = [
         `${ssh("")}${web('"51002", "33871:udp", "60123", "24417"', 'always = ["::1"]')}`,
         ["12:10 error needs-opens door.web.always"],
     ),
+    doorLine("network", "network = { v6 = 64 }"),
+    doorLine(
+        "network-wide",
+        "network = { v4 = 24, v6 = 56 }",
+        "5:18 warning wide-network door.ssh.network.v4",
+        "5:27 warning wide-network door.ssh.network.v6",
+    ),
+    doorLine(
+        "network-range",
+        "network = { v4 = 16, v6 = 129 }",
+        "5:18 error range door.ssh.network.v4",
+        "5:27 error range door.ssh.network.v6",
+    ),
+    doorLine("network-number", "network = 24", "5:11 error type door.ssh.network"),
+    doorLine("network-unknown-key", "network = { ipv4 = 24 }", "5:13 error unknown-key door.ssh.network.ipv4"),
     doorLine("uses-one", "uses = 1"),
     doorLine("uses-two", "uses = 2", "5:8 error type door.ssh.uses"),
     scenario("door/uses-several-services", ssh("uses = 1").replace('"tcp/22"', '"tcp/22", "tcp/443"'), [

@@ -1,7 +1,7 @@
 /** Set elements and times as nftables writes them: both directions, pure. */
 import type { Service } from "../../core/knock/hit.ts"
 import { formatDuration, UNITS } from "../../core/knock/language.ts"
-import { alone, formatAddress, isIPv4, type Network, parseAddress } from "../../core/net/address.ts"
+import { formatAddress, isIPv4, type Network, parseAddress } from "../../core/net/address.ts"
 import type { GrantElement } from "../../core/ruleset.ts"
 
 /** A grant in the kernel with the time it has left, in milliseconds; Infinity for one without an end. `used`: see the port. */
@@ -52,9 +52,9 @@ export function parseTime(text: string): number | null {
 
 /**
  * The elements in the output of `list set` for `open4` or `open6` and, `once`, for `once4` or `once6`. JSON would give
- * whole seconds only. Whatever is not a grant (another's comments, other protocols) is left out.
+ * whole seconds only. `bits`: of the networks that the set holds. Whatever is not a grant (another's comments, other protocols) is left out.
  */
-export function parseElements(output: string, once = false): LiveElement[] {
+export function parseElements(output: string, once = false, bits = 128): LiveElement[] {
     const plain = output.replaceAll(/"[^"]*"/g, "").replaceAll(` ${ONE_USE}`, "")
     const found: LiveElement[] = []
     for (const [, address, protocol, port, times] of plain.matchAll(ELEMENT)) {
@@ -66,7 +66,7 @@ export function parseElements(output: string, once = false): LiveElement[] {
         const expires = /expires (\w+)/.exec(times!)
         const left = expires === null ? Number.POSITIVE_INFINITY : parseTime(expires[1]!)
         if (from !== null && left !== null && service.port <= 65535)
-            found.push({ element: { source: alone(from), service, once }, left, used: false })
+            found.push({ element: { source: { address: from, bits }, service, once }, left, used: false })
     }
     return found
 }

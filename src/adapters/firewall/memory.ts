@@ -1,9 +1,9 @@
 /** A model of the firewall, with the clock passed in: what the kernel would hold, and nothing that filters. */
 import { codeOf, type Service } from "../../core/knock/hit.ts"
-import type { Network } from "../../core/net/address.ts"
+import { type Address, contains } from "../../core/net/address.ts"
 import { elementKey, type GrantElement, type Ruleset } from "../../core/ruleset.ts"
 import type { Firewall, FirewallResult } from "../../ports/firewall.ts"
-import { familyOf } from "./elements.ts"
+import { endingOf } from "./ways.ts"
 
 /** The model, and what a test may look at and break. */
 export type MemoryFirewall = Firewall & {
@@ -14,7 +14,7 @@ export type MemoryFirewall = Firewall & {
     /** Would strangers be refused at this service now? */
     readonly hides: (service: Service) => boolean
     /** A connection wants to begin; true: it may. */
-    readonly begin: (source: Network, service: Service) => boolean
+    readonly begin: (source: Address, service: Service) => boolean
     /** Somebody else removes the table; whoever watches is told in a turn of its own. */
     readonly lose: () => void
     /** Somebody else begins to change addresses; whoever watches is told in a turn of its own. */
@@ -49,8 +49,8 @@ export function memoryFirewall(now: () => number): MemoryFirewall {
             if (wanted === null) return noTable
             sweep()
             const added = elements.filter((element) => !grants.has(elementKey(element)))
-            for (const family of ["4", "6"]) {
-                const count = (all: readonly GrantElement[]) => all.filter((e) => familyOf(e.source) === family).length
+            for (const ending of new Set(added.map(({ source }) => endingOf(source)))) {
+                const count = (all: readonly GrantElement[]) => all.filter((e) => endingOf(e.source) === ending).length
                 const live = [...grants.values()].map(({ element }) => element)
                 if (count(added) > 0 && count(live) + count(added) > wanted.grants)
                     return { ok: false, code: "full", detail: "Too many open files in system" }
@@ -96,12 +96,18 @@ export function memoryFirewall(now: () => number): MemoryFirewall {
         },
         begin(source, service) {
             sweep()
-            const of = (once: boolean) => grants.get(elementKey({ source, service, once }))
-            if (of(false) !== undefined) return true
-            const one = of(true)
-            if (one === undefined || one.used) return false
-            one.used = true
-            return true
+            const of = (once: boolean) =>
+                [...grants.values()].filter(
+                    ({ element, used }) =>
+                        element.once === once &&
+                        !used &&
+                        codeOf(element.service) === codeOf(service) &&
+                        contains(element.source, source),
+                )
+            if (of(false).length > 0) return true
+            const [one] = of(true)
+            if (one !== undefined) one.used = true
+            return one !== undefined
         },
         translate: () => void setImmediate(() => watcher?.translates?.()),
         wanted: () => wanted,

@@ -9,11 +9,11 @@ import { grantChanges, revocation } from "./changes.ts"
 import { type LiveElement, ONE_USE, parseElements } from "./elements.ts"
 import { hides } from "./hide.ts"
 import { Ledger } from "./ledger.ts"
-import { type KernelMeans, renderApply, renderClear, renderRebuild } from "./render.ts"
+import { carried, type KernelMeans, renderApply, renderClear, renderRebuild } from "./render.ts"
 import { revokeElements } from "./revoke.ts"
-import { fitsShape } from "./shape.ts"
+import { endingsIn, fitsShape } from "./shape.ts"
 import { TABLE } from "./table.ts"
-import { ALONE } from "./ways.ts"
+import { bitsOf, waysOf } from "./ways.ts"
 
 /**
  * The firewall of the network namespace this process is in. `now`: monotonic milliseconds. Throws if libnftables is
@@ -29,6 +29,8 @@ export function nftFirewall(
     let events: TableWatch | null = null
     let loaded = false
     let size = 0
+    /** The ends of the names of the grant sets that were made last. */
+    let endings: readonly string[] = []
     /** Sources that the kernel remembers as watched; null: it watches none. */
     let watched: number | null = null
     let means: KernelMeans = "all"
@@ -62,7 +64,8 @@ export function nftFirewall(
         const room = wanted.watch?.plan.attempts ?? null
         const resized = watched !== null && room !== null && watched !== room
         // Reading ten thousand grants takes 0.2 s, so only when something about the sets may be unknown.
-        const known = loaded && size === wanted.grants && !resized
+        const ends = waysOf(wanted).map(({ ending }) => ending)
+        const known = loaded && size === wanted.grants && ends.join() === endings.join() && !resized
         let found = known ? null : readTable(nft, wanted)
         if (found?.ok === false) return found
         // Some kernels leave a set of another size as it is, and say nothing.
@@ -76,6 +79,7 @@ export function nftFirewall(
             // A set or chain of another shape than ours, which nothing changes in place.
             found ??= readTable(nft, wanted)
             if (!found.ok) return found
+            found = { ...found, live: carried(found.live, wanted) }
             result = toResult(nft.run(renderRebuild(wanted, found.live, means)))
         }
         if (result.ok && wanted.once !== null && !counts) {
@@ -85,7 +89,7 @@ export function nftFirewall(
             counts = said.ok
         }
         if (result.ok && found !== null) ledger.load(found.live, now())
-        if (result.ok) [loaded, size, watched] = [true, wanted.grants, room]
+        if (result.ok) [loaded, size, endings, watched] = [true, wanted.grants, ends, room]
         return result
     }
     const grant = (elements: readonly GrantElement[], ms: number): FirewallResult => {
@@ -113,7 +117,7 @@ export function nftFirewall(
         throw new Error(`nftables: the grants cannot be read: ${read.detail}`)
     }
     const uses = () => {
-        const read = readSets(nft, ["spent"])
+        const read = readSets(nft, ["spent"], endings)
         return read.ok ? read.sets["spent"]!.map(({ element }) => element) : []
     }
     const clear = (): FirewallResult => {
@@ -157,7 +161,9 @@ type Refusal = Extract<FirewallResult, { ok: false }>
 
 /** The grants in the kernel; none if there is no table. */
 function readGrants(nft: Nftables): { readonly ok: true; readonly live: readonly LiveElement[] } | Refusal {
-    const read = readSets(nft, ["open", "once", "spent"])
+    const shape = nft.json(`list table ${TABLE}\n`, true)
+    if (!shape.ok) return GONE.test(shape.error) ? { ok: true, live: [] } : toRefusal(shape.error)
+    const read = readSets(nft, ["open", "once", "spent"], endingsIn(shape.output))
     if (!read.ok) return read
     const spent = new Set(read.sets["spent"]!.map(({ element }) => elementKey(element)))
     const once = read.sets["once"]!.map((one) => ({ ...one, used: spent.has(elementKey(one.element)) }))
@@ -166,15 +172,15 @@ function readGrants(nft: Nftables): { readonly ok: true; readonly live: readonly
 
 type Read = { readonly ok: true; readonly sets: Readonly<Record<string, readonly LiveElement[]>> } | Refusal
 
-/** What is in the sets of these names, of both families; nothing in sets that are not there. */
-function readSets(nft: Nftables, names: readonly string[]): Read {
+/** What is in the sets whose names begin and end so; nothing in sets that are not there. */
+function readSets(nft: Nftables, names: readonly string[], endings: readonly string[]): Read {
     const sets: Record<string, LiveElement[]> = {}
     for (const name of names) {
         const found: LiveElement[] = []
         sets[name] = found
-        for (const { ending } of ALONE) {
+        for (const ending of endings) {
             const answer = nft.run(`list set ${TABLE} ${name}${ending}\n`)
-            if (answer.ok) found.push(...parseElements(answer.output, name !== "open"))
+            if (answer.ok) found.push(...parseElements(answer.output, name !== "open", bitsOf(ending)))
             else if (!GONE.test(answer.error)) return toRefusal(answer.error)
         }
     }

@@ -11,7 +11,7 @@ import { grantSets, hideChains, hideSets, hides } from "./hide.ts"
 import { onceSets } from "./once.ts"
 import { formatTable, TABLE, type TableSpec } from "./table.ts"
 import { forgetAll, watchChains, watchSets } from "./watch.ts"
-import { ALONE, endingOf } from "./ways.ts"
+import { ALONE, endingOf, waysOf } from "./ways.ts"
 
 /**
  * What of nftables the kernel has. `all`: everything that this file writes; `plain`: it lacks nft_tproxy or nft_socket,
@@ -31,9 +31,7 @@ export function renderApply(wanted: Ruleset, means: KernelMeans = "all"): string
 export function renderRebuild(wanted: Ruleset, live: readonly LiveElement[], means: KernelMeans = "all"): string {
     const longest = new Map<string, number>()
     const lines: string[] = []
-    for (const { element, left, used } of live) {
-        // In a set made anew it would be good for another connection.
-        if (used || (element.once && wanted.once === null)) continue
+    for (const { element, left } of carried(live, wanted)) {
         const ending = endingOf(element.source)
         const any = `any${ending} { ${formatAddress(element.source.address)}`
         longest.set(any, Math.max(longest.get(any) ?? 0, left))
@@ -49,6 +47,16 @@ export function renderRebuild(wanted: Ruleset, live: readonly LiveElement[], mea
     return `${renderClear()}${renderApply(wanted, means)}${lines.map((line) => `${line}\n`).join("")}`
 }
 
+/** Of these grants those that a table made from nothing can hold, and should. */
+export function carried(live: readonly LiveElement[], wanted: Ruleset): LiveElement[] {
+    const endings = new Set(waysOf(wanted).map(({ ending }) => ending))
+    // A used one would be good for another connection.
+    return live.filter(
+        ({ element, used }) =>
+            !used && !(element.once && wanted.once === null) && endings.has(endingOf(element.source)),
+    )
+}
+
 /** Removes the table, whether it is there or not. */
 export function renderClear(): string {
     return `add table ${TABLE}\ndelete table ${TABLE}\n`
@@ -58,17 +66,18 @@ export function renderClear(): string {
 export function tableOf(wanted: Ruleset, means: KernelMeans = "all"): TableSpec {
     const watching = wanted.watch !== null && wanted.watch.plan.views.length > 0
     const hiding = hides(wanted)
+    const ways = waysOf(wanted)
     const sets = [
-        ...onceSets(wanted, ALONE),
+        ...onceSets(wanted, ways),
         ...(hiding ? hideSets(wanted) : []),
         ...(watching ? watchSets(wanted.watch) : []),
     ]
     const chains = [
-        ...(hiding ? hideChains(wanted, ALONE, means === "all") : []),
+        ...(hiding ? hideChains(wanted, ways, means === "all") : []),
         ...(watching ? watchChains(wanted.watch) : []),
     ]
     return {
-        sets: [...grantSets(wanted.grants, ALONE), ...sets],
+        sets: [...grantSets(wanted.grants, ways), ...sets],
         chains,
         absent: { sets: without(EVERY.sets, sets), chains: without(EVERY.chains, chains) },
     }

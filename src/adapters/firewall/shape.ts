@@ -7,7 +7,7 @@ import type { Ruleset } from "../../core/ruleset.ts"
 import { grantSets } from "./hide.ts"
 import { onceSets } from "./once.ts"
 import { tableOf } from "./render.ts"
-import { ALONE } from "./ways.ts"
+import { waysOf } from "./ways.ts"
 
 /**
  * `json`: the table without its elements, as libnftables lists it. True if it has the grant sets as `wanted` needs them,
@@ -23,14 +23,19 @@ export function fitsShape(json: string, wanted: Ruleset): boolean {
     return (
         sets.every((set) => knownSets.has(set["name"])) &&
         chains.every((chain) => knownChains.has(chain["name"])) &&
-        grantSets(wanted.grants, ALONE).every((ours) =>
+        grantSets(wanted.grants, waysOf(wanted)).every((ours) =>
             sets.some((set) => set["name"] === ours.name && specOf(set) === ours.spec),
         ) &&
         // These come and go with what doors want.
-        onceSets(wanted, ALONE).every((ours) =>
+        onceSets(wanted, waysOf(wanted)).every((ours) =>
             sets.every((set) => set["name"] !== ours.name || specOf(set) === ours.spec.replace("dynamic,", "")),
         )
     )
+}
+
+/** The ends of the names of the sets of grants in such a listing: `4`, `6_64`. */
+export function endingsIn(json: string): string[] {
+    return named(entries(json), "set").flatMap(({ name }) => /^open([46](?:_\d{1,3})?)$/.exec(String(name))?.[1] ?? [])
 }
 
 type Entry = Readonly<Record<string, unknown>>

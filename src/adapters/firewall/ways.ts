@@ -3,7 +3,15 @@
  * that grants have. Each way has sets of its own, so that every look-up is of one whole key, and what a stranger's packet
  * costs depends on how many ways there are, not on its port. Pure.
  */
-import { isIPv4, isIPv4Network, type Network } from "../../core/net/address.ts"
+import {
+    type Address,
+    formatAddress,
+    isIPv4,
+    isIPv4Network,
+    type Network,
+    networkAround,
+} from "../../core/net/address.ts"
+import type { Ruleset } from "../../core/ruleset.ts"
 
 /** One of them. */
 export type Way = {
@@ -29,12 +37,23 @@ export function endingOf(source: Network): string {
 }
 
 /** The ways by single addresses. */
-export const ALONE: readonly Way[] = [wayOf("4"), wayOf("6")]
+export const ALONE: readonly Way[] = [wayOf("4", null), wayOf("6", null)]
 
-function wayOf(family: "4" | "6"): Way {
+/** All ways of a ruleset. */
+export function waysOf({ networks: { v4, v6 } }: Pick<Ruleset, "networks">): readonly Way[] {
+    return [...ALONE, ...v4.map((prefix) => wayOf("4", prefix)), ...v6.map((prefix) => wayOf("6", prefix))]
+}
+
+/** The bits of the sources (as in `Network`) in sets of this ending. */
+export function bitsOf(ending: string): number {
+    const [family, prefix] = ending.split("_")
+    return prefix === undefined ? 128 : Number(prefix) + (family === "4" ? 96 : 0)
+}
+
+function wayOf(family: "4" | "6", prefix: number | null): Way {
     const ip = family === "4" ? "ip" : "ip6"
-    const by = `${ip} saddr`
-    const ending = family
+    const by = prefix === null ? `${ip} saddr` : `${ip} saddr & ${maskOf(family, prefix)}`
+    const ending = prefix === null ? family : `${family}_${prefix}`
     return {
         family,
         ending,
@@ -44,4 +63,11 @@ function wayOf(family: "4" | "6"): Way {
         key: `${by} . meta l4proto . th dport`,
         flow: `${ip} saddr . ${ip} daddr . meta l4proto . th sport . th dport`,
     }
+}
+
+const EVERY_BIT: Address = [0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff]
+
+function maskOf(family: "4" | "6", prefix: number): string {
+    if (family === "6") return formatAddress(networkAround(EVERY_BIT, prefix).address)
+    return formatAddress(networkAround([0, 0, 0xffff, 0xffffffff], prefix + 96).address)
 }

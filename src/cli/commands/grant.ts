@@ -38,7 +38,7 @@ async function act(door: string, text: string, options: Options, terminal: Termi
             parseAddress(door) !== null
                 ? `the door comes first: postern grant ${text} ${door}`
                 : parseNetwork(text) !== null
-                  ? "a grant is for one address; a network that needs no knock belongs into `always` of the door"
+                  ? "name one address of it: `network` of the door says how much more is let in; who needs no knock belongs into `always`"
                   : "such as 198.51.100.7 or 2001:db8::7: names are not looked up"
         terminal.error(`${text}: not an IPv4 or IPv6 address (without prefix, port or zone)`, hint)
         return EXIT.usage

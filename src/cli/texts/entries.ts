@@ -15,12 +15,12 @@ export function entryText(entry: AuditEntry): string {
 function factText(entry: AuditEntry): string {
     switch (entry.what) {
         case "opened":
-            return `open: ${openText(entry)}${knockerText(entry.knocker)}`
+            return `open${toText(entry)}: ${openText(entry)}${knockerText(entry.knocker)}`
         case "renewed":
-            return `open for longer: ${openText(entry)}${knockerText(entry.knocker)}`
+            return `open for longer${toText(entry)}: ${openText(entry)}${knockerText(entry.knocker)}`
         case "given":
             if (entry.until === null) return `run by hand of user ${entry.uid}`
-            return `open by hand of user ${entry.uid}: ${openText({ ...entry, until: entry.until })}`
+            return `open by hand of user ${entry.uid}${toText(entry)}: ${openText({ ...entry, until: entry.until })}`
         case "used":
             return `used: a connection began${knockerText(entry.knocker)}`
         case "revoked":
@@ -66,6 +66,10 @@ function factText(entry: AuditEntry): string {
 function openText({ opens, until, time }: { opens: readonly string[]; until: number; time: number }): string {
     if (opens.length === 0) return "nothing"
     return `${opens.join(", ")} for ${formatMs(Math.max(0, until - time))}, until ${formatStamp(until).slice(11, 19)}`
+}
+
+function toText({ network }: { readonly network?: string | undefined }): string {
+    return network === undefined ? "" : ` to ${network}`
 }
 
 function knockerText(knocker = "unknown"): string {

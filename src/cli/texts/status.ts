@@ -72,9 +72,9 @@ const PROGRAMS = {
 } as const
 
 function grantRows({ grants }: Status): string[][] {
-    return grants.map(({ door, source, left, used, since, by, uid, knocker, program }) => [
+    return grants.map(({ door, source, network, left, used, since, by, uid, knocker, program }) => [
         door,
-        source,
+        network === null ? source : `${network}, by ${source}`,
         left === null ? "not open" : `${formatMs(left)} ${used ? "left, used" : "left"}`,
         `since ${formatStamp(since).slice(0, 19).replace("T", " ")}`,
         by === "hand"

@@ -16,11 +16,11 @@ const nullableNumber = z.nullable(number)
 
 /** The members of each kind of entry, beside `serial`, `time` and `what`. */
 const KINDS = {
-    /** A knock opened the door, or kept it open for longer. `knocker`: `unknown` after a fixed sequence, left out where it ends. */
-    opened: z.object({ ...who, knocker: text, opens: services, until: number }),
-    renewed: z.object({ ...who, knocker: text, opens: services, until: number }),
+    /** A knock opened the door, or kept it open for longer. `network`: whom it lets in, if more than the source. `knocker`: `unknown` after a fixed sequence, left out where it ends. */
+    opened: z.object({ ...who, network: z.optional(text), knocker: text, opens: services, until: number }),
+    renewed: z.object({ ...who, network: z.optional(text), knocker: text, opens: services, until: number }),
     /** Opened by hand of a user; `until` null: the door only runs a program. */
-    given: z.object({ ...who, opens: services, until: nullableNumber, uid: number }),
+    given: z.object({ ...who, network: z.optional(text), opens: services, until: nullableNumber, uid: number }),
     /** A connection has used up a grant that was good for one. */
     used: z.object({ ...who, knocker: z.optional(text) }),
     revoked: z.object({ ...who, knocker: z.optional(text), uid: number }),

@@ -1,6 +1,6 @@
 /** What of the reports is kept in the audit trail: who was let in or not, and what was done; no attempts. */
 import { formatService } from "../knock/language.ts"
-import { formatAddress } from "../net/address.ts"
+import { formatAddress, formatNetwork, type Network } from "../net/address.ts"
 import { UNKNOWN_KNOCKER } from "../one-time/knocker.ts"
 import type { Omitted, ProgramStep, Report } from "../report.ts"
 import { type AuditFact, shortText } from "./entry.ts"
@@ -22,6 +22,7 @@ export function factOf(report: Report, wall: number): AuditFact | null {
             return {
                 what,
                 ...whoOf(report),
+                ...networkOf(report),
                 knocker: report.knocker ?? UNKNOWN_KNOCKER,
                 opens,
                 until: wall + report.ms,
@@ -30,7 +31,7 @@ export function factOf(report: Report, wall: number): AuditFact | null {
         case "given": {
             const opens = report.opens.map(formatService)
             const until = opens.length === 0 ? null : wall + report.ms
-            return { what: "given", ...whoOf(report), opens, until, uid: report.uid }
+            return { what: "given", ...whoOf(report), ...networkOf(report), opens, until, uid: report.uid }
         }
         case "used":
             return { what: "used", ...whoOf(report), ...knockerOf(report) }
@@ -67,6 +68,10 @@ function omitted({ kinds }: Omitted): AuditFact | null {
 
 function whoOf({ door, source }: Extract<Report, { door: string }>): { door: string; source: string } {
     return { door, source: formatAddress(source) }
+}
+
+function networkOf({ network }: { readonly network?: Network }): { network?: string } {
+    return network === undefined ? {} : { network: formatNetwork(network) }
 }
 
 function knockerOf({ knocker }: { readonly knocker?: string }): { knocker?: string } {

@@ -56,6 +56,8 @@ const ALIKE_NAMED = 4
 const LONG_WINDOW = 60_000
 /** A grant longer than this (ms) is long for a knock that can be repeated by whoever saw it. */
 const LONG_GRANT = 3_600_000
+/** The prefix length of an IPv6 network that belongs to one household or one link. */
+const HOUSEHOLD = 64
 /** Bits that a sequence should be worth. */
 const ENOUGH_BITS = 40
 /** Payload sizes that pings have by themselves: Linux and BSD 56, Windows 32, scanners 0 and 8, mtr 36, others 64. */
@@ -239,6 +241,9 @@ function services(door: Door, { hidden, hides, unhidden, listening, marked }: Lo
     })
     const needless = door.opens.length > 0 && !door.opens.some((service) => hides(door, service))
     if (needless && door.always.length > 0) say(["always"], { code: "always-unhidden" })
+    if (door.network.v4 < 32) say(["network", "v4"], { code: "wide-network", family: "IPv4", prefix: door.network.v4 })
+    if (door.network.v6 < HOUSEHOLD)
+        say(["network", "v6"], { code: "wide-network", family: "IPv6", prefix: door.network.v6 })
     if (needless && door.uses !== null) say(["uses"], { code: "uses-unhidden" })
     door.always.forEach((network, index) => {
         const everyone = network.bits === (isIPv4Network(network) ? 96 : 0)

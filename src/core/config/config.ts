@@ -1,7 +1,7 @@
 /** What a checked configuration says. Times are milliseconds, addresses are words, nothing is optional. */
 
 import type { Hit, Protocol, Service, TcpFlags } from "../knock/hit.ts"
-import { type Address, isIPv4, type Network } from "../net/address.ts"
+import { type Address, isIPv4, type Network, networkAround } from "../net/address.ts"
 
 /** A whole configuration. Door order is the order of the files. */
 export type Config = {
@@ -56,6 +56,8 @@ export type Door = {
     readonly for: number
     /** So many connections a grant is good for; null: for all that begin while it is open. */
     readonly uses: 1 | null
+    /** A grant is for the knocker's network of these prefix lengths (IPv4 0–32, IPv6 0–128); at their most: for him alone. */
+    readonly network: Widths
     /** Refuse the service to everyone without a grant. */
     readonly hide: boolean
     /** Addresses of hosts behind this one that the services are on; empty: this host's own. */
@@ -78,6 +80,14 @@ export type Door = {
 
 /** An address, and a port of it; null: the port that was asked for. */
 export type Place = { readonly address: Address; readonly port: number | null }
+
+/** Prefix lengths, by family. */
+export type Widths = { readonly v4: number; readonly v6: number }
+
+/** Whom a grant of the door is for, if this source knocks. */
+export function granteesOf({ network: { v4, v6 } }: Pick<Door, "network">, source: Address): Network {
+    return networkAround(source, isIPv4(source) ? v4 + 96 : v6)
+}
 
 /** The programs of a door for this source. */
 export function commandOf(door: Door, source: Address): Command | null {

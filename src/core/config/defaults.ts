@@ -28,6 +28,7 @@ export const GATEWAY = {
 export const DOOR = {
     for: 30_000,
     uses: null,
+    network: { v4: 32, v6: 128 },
     hide: false,
     sources: EVERYONE,
     within: 15_000,
@@ -67,6 +68,8 @@ export const LIMITS = {
     /** Of `postern hide`, not of a configuration. */
     trial: [1000, 3_600_000],
     for: [1000, 7 * 86_400_000],
+    network4: [24, 32],
+    network6: [48, 128],
     within: [100, 600_000],
     after: [0, 7 * 86_400_000],
     timeout: [1000, 3_600_000],

@@ -66,6 +66,7 @@ export type Kind =
     | "text"
     | "url"
     | "uses"
+    | "widths"
 
 /** Why a file could not be read. */
 export type Trouble = "missing" | "permission" | "not-a-file" | "not-utf8" | "too-large" | "failed"
@@ -149,7 +150,7 @@ type Mistake =
     | { readonly code: "closes-unknown"; readonly name: string; readonly near: string | null }
     | { readonly code: "closes-itself" }
     | { readonly code: "does-nothing" }
-    | { readonly code: "needs-opens"; readonly key: "for" | "uses" | "hide" | "always" | "at" | "lead_to" }
+    | { readonly code: "needs-opens"; readonly key: "for" | "uses" | "network" | "hide" | "always" | "at" | "lead_to" }
     | { readonly code: "needs-hide"; readonly key: "at" | "lead_to" }
     | { readonly code: "place" }
     | { readonly code: "mark" }
@@ -212,6 +213,7 @@ export type Doubt =
     | { readonly code: "hide-unused" }
     | { readonly code: "always-everyone" }
     | { readonly code: "always-unhidden" }
+    | { readonly code: "wide-network"; readonly family: "IPv4" | "IPv6"; readonly prefix: number }
     | { readonly code: "uses-unhidden" }
     | { readonly code: "uses-without-nftables" }
     | { readonly code: "uniform-unused" }
@@ -262,6 +264,7 @@ const SEVERITIES: Readonly<Record<Doubt["code"], Severity>> = {
     "hide-unused": "note",
     "always-everyone": "warning",
     "always-unhidden": "warning",
+    "wide-network": "warning",
     "uses-unhidden": "warning",
     "uses-without-nftables": "error",
     "uniform-unused": "warning",

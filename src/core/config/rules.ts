@@ -109,7 +109,7 @@ function ofPurpose(entry: DoorEntry): Found[] {
     const closes = raw["closes"] !== undefined && (!Array.isArray(raw["closes"]) || raw["closes"].length > 0)
     if (!opens && !closes && raw["command"] === undefined) found.push(at(entry, [], { code: "does-nothing" }))
     if (!opens && (closes || raw["command"] !== undefined)) {
-        for (const key of ["for", "uses", "hide", "always", "at", "lead_to"] as const) {
+        for (const key of ["for", "uses", "network", "hide", "always", "at", "lead_to"] as const) {
             const value = raw[key]
             if (value === undefined || value === false || (Array.isArray(value) && value.length === 0)) continue
             found.push(at(entry, [key], { code: "needs-opens", key }))

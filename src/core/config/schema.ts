@@ -102,6 +102,15 @@ const sequenceTable = z.strictObject(
     { error: "sequence" satisfies Kind },
 )
 
+/** `network` of a door. */
+const widthsTable = z.strictObject(
+    {
+        v4: integer(LIMITS.network4).default(DOOR.network.v4),
+        v6: integer(LIMITS.network6).default(DOOR.network.v6),
+    },
+    { error: "widths" satisfies Kind },
+)
+
 /** [door.command] */
 const commandTable = z.strictObject(
     {
@@ -123,6 +132,7 @@ export const doorTable = z.strictObject(
             .literal(1, { error: "uses" satisfies Kind })
             .nullable()
             .default(DOOR.uses),
+        network: widthsTable.default(DOOR.network),
         hide: boolean.default(DOOR.hide),
         at: list("addresses", address, LIMITS.at, formatAddress).default([]),
         lead_to: list("places", place, LIMITS.leadTo, formatPlace).default([]),
@@ -187,6 +197,7 @@ export type TableName =
     | "[door.sequence]"
     | "[door.one_time]"
     | "[door.command]"
+    | "network of a door"
     | "[bundles]"
     | "[[bundles.publish]]"
     | "[hide]"
@@ -200,6 +211,7 @@ export const KEYS: ReadonlyMap<TableName, readonly string[]> = new Map([
     ["[door.sequence]", Object.keys(sequenceTable.shape)],
     ["[door.one_time]", Object.keys(oneTimeTable.shape)],
     ["[door.command]", Object.keys(commandTable.shape)],
+    ["network of a door", Object.keys(widthsTable.shape)],
     ["[[hook]]", Object.keys(hookTable.shape)],
     ["a knocker's file", Object.keys(knockerTable.shape)],
     ["[bundles]", Object.keys(bundlesTable.shape)],

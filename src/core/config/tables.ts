@@ -63,6 +63,7 @@ const INNER: ReadonlyMap<string | number | undefined, TableName> = new Map([
     ["sequence", "[door.sequence]"],
     ["one_time", "[door.one_time]"],
     ["command", "[door.command]"],
+    ["network", "network of a door"],
 ])
 
 /** The problem of a key that is not known: what was meant, and where it belongs. */

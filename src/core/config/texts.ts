@@ -47,6 +47,7 @@ const KINDS: Readonly<Record<Kind, string>> = {
     services: 'a list of services, such as ["tcp/22"]',
     text: "a text in quotes",
     url: 'an address such as "https://example.org/knock/"',
+    widths: "prefix lengths such as { v4 = 24, v6 = 64 }: a grant is for the knocker's network",
     uses: "1: a grant is good for one connection; left out: for all while it is open",
 }
 
@@ -218,6 +219,10 @@ const TEXTS: Texts = {
     "always-everyone": () => "everyone: nobody needs to knock, and the service is not hidden at all",
     "always-unhidden": () => "always has no effect without hide = true: the service is not kept from anyone",
     "uniform-unused": () => "uniform has no effect with a packet socket",
+    "wide-network": ({ family, prefix }) =>
+        family === "IPv4"
+            ? `one knock lets ${2 ** (32 - prefix)} addresses in, and whoever is behind them: strangers, with most providers`
+            : `one knock lets in whole networks of others: /64 is one household, and holds all addresses that a host gives itself`,
     "uses-unhidden": () => "uses has no effect without hide = true: whoever comes needs no grant to waste",
     "uses-without-nftables": () =>
         'iptables cannot count the uses of a grant: take uses out, or take firewall = "nftables"',

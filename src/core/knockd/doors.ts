@@ -28,6 +28,7 @@ export function doorsOf({ options, doors }: KnockdConf): MadeDoor[] {
             opens: [],
             for: DOOR.for,
             uses: null,
+            network: DOOR.network,
             hide: false,
             at: [],
             leadTo: [],

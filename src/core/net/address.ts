@@ -89,6 +89,18 @@ export function containsNetwork(network: Network, inner: Network): boolean {
     return inner.bits >= network.bits && contains(network, inner.address)
 }
 
+/** Do the two hold an address in common? */
+export function overlap(a: Network, b: Network): boolean {
+    return containsNetwork(a, b) || containsNetwork(b, a)
+}
+
+/** The network of this prefix length (0–128, as in `Network`) that holds this address. */
+export function networkAround(address: Address, bits: number): Network {
+    const [a, b, c, d] = address
+    const masked = (word: number, i: number) => (word & wordMask(bits, i)) >>> 0
+    return { address: [masked(a, 0), masked(b, 1), masked(c, 2), masked(d, 3)], bits }
+}
+
 /** Are these the same address? */
 export function sameAddress(a: Address, b: Address): boolean {
     return a[0] === b[0] && a[1] === b[1] && a[2] === b[2] && a[3] === b[3]

@@ -64,6 +64,7 @@ const status: Status = {
         {
             door: "ssh",
             source: "192.0.2.8",
+            network: "192.0.2.0/24",
             left: 1,
             used: true,
             since: 1500,
@@ -75,6 +76,7 @@ const status: Status = {
         {
             door: "ssh",
             source: "2001:db8::8",
+            network: null,
             left: null,
             used: false,
             since: 1500,

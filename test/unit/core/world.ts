@@ -67,6 +67,7 @@ export function config(doors: readonly DoorText[], gateway: Partial<Gateway> = {
         doors: doors.map((door) => ({
             for: 30_000,
             uses: null,
+            network: { v4: 32, v6: 128 },
             hide: false,
             at: [],
             leadTo: [],

@@ -95,6 +95,7 @@ describe("sets of ipset", () => {
         const live = [
             { element: SSH4, left: 30_000, used: false },
             { element: element("192.0.2.8", "tcp/22"), left: Number.POSITIVE_INFINITY, used: false },
+            { element: element("192.0.2.0/24", "tcp/22"), left: 5000, used: false },
         ]
         const text = renderResize(64, live, new Set(["postern-open4"]))
         const set = text.split("\n").filter((line) => line.includes(" postern-open4-new "))
@@ -105,6 +106,6 @@ describe("sets of ipset", () => {
 
     it("parseSaved() finds nothing where there is no set", () => {
         expect(parseSaved("")).toBeNull()
-        expect(parseSaved("create postern-open4 hash:ip family inet maxelem 7 timeout 0\n")).toBeNull()
+        expect(parseSaved("create postern-open4 hash:net family inet maxelem 7 timeout 0\n")).toBeNull()
     })
 })

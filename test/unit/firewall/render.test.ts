@@ -50,7 +50,7 @@ describe("renderApply()", () => {
         for (const wanted of Object.values(SCENARIOS).filter(({ spared }) => spared.length === 0)) {
             for (const rule of renderApply(wanted).matchAll(/^add rule inet postern (?:hide|lead|use) (.*)$/gm)) {
                 const port = rule[1]!.indexOf("dport")
-                const sooner = rule[1]!.search(/@(any|needless)[46] |socket transparent/)
+                const sooner = rule[1]!.search(/@(any|needless)[46](_\d+)? |socket transparent/)
                 // What is spared is open to everyone anyway, and what was led elsewhere is no stranger's.
                 if (/@spared|^ct status dnat /.test(rule[1]!)) continue
                 if (port !== -1) expect(sooner, rule[1]).toBeLessThan(port)

@@ -3,13 +3,12 @@
  * counts their timeouts in whole seconds, so a grant ends up to a second late, and never early.
  */
 import {
-    alone,
     formatNetwork,
     formatSource,
     isIPv4,
     isIPv4Network,
     type Network,
-    parseAddress,
+    parseNetwork,
 } from "../../../core/net/address.ts"
 import type { GrantElement, Ruleset } from "../../../core/ruleset.ts"
 import type { LiveElement, SourceTime } from "../elements.ts"
@@ -165,23 +164,23 @@ export function renderRevoke(elements: readonly GrantElement[], sources: readonl
 
 /** The grants in what `ipset save` prints of `open4` or `open6`, and the size of the set; null if there is no such set. */
 export function parseSaved(output: string): { readonly live: readonly LiveElement[]; readonly size: number } | null {
-    const size = /^create \S+ hash:ip,port .*\bmaxelem (\d+)/m.exec(output)
+    const size = /^create \S+ hash:net,port .*\bmaxelem (\d+)/m.exec(output)
     if (size === null) return null
     const live: LiveElement[] = []
     for (const [, address, protocol, port, seconds] of output.matchAll(ELEMENT)) {
-        const from = parseAddress(address!)
-        if (from === null) continue
+        const source = parseNetwork(address!)
+        if (source === null) continue
         const service = { protocol: protocol === "tcp" ? "tcp" : "udp", port: Number(port) } as const
         const left = seconds === undefined || seconds === "0" ? Number.POSITIVE_INFINITY : Number(seconds) * 1000
-        live.push({ element: { source: alone(from), service, once: false }, left, used: false })
+        live.push({ element: { source, service, once: false }, left, used: false })
     }
     return { live, size: Number(size[1]) }
 }
 
-const ELEMENT = /^add \S+ ([0-9a-f.:]{2,45}),(tcp|udp):(\d{1,5})(?: timeout (\d+))?/gm
+const ELEMENT = /^add \S+ ([0-9a-f.:]{2,45}(?:\/\d{1,3})?),(tcp|udp):(\d{1,5})(?: timeout (\d+))?/gm
 
 function grantSpec(what: "any" | "open", inet: string, size: number): string {
-    return `${what === "any" ? "hash:ip" : "hash:ip,port"} family ${inet} timeout 0 maxelem ${size}`
+    return `${what === "any" ? "hash:net" : "hash:net,port"} family ${inet} timeout 0 maxelem ${size}`
 }
 
 /** The commands that put a set with these elements in the place of the one of this name, if that is `there`. */

@@ -160,6 +160,7 @@ test("every message says how to mend it in one line, and holds no hit of a seque
         "uses-unhidden",
         "uses-without-nftables",
         "well-known",
+        "wide-network",
         "writable",
       ]
     `)

@@ -7,7 +7,8 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { account } from "../lab/account.ts"
-import { type Daemon, type Host, type Lab, makeLab, POSTERN, portState, untilPort } from "../lab/lab.ts"
+import { type Daemon, eventually, type Host, type Lab, makeLab, POSTERN, portState, untilPort } from "../lab/lab.ts"
+import { joinNamespaces, makeNamespace, type Namespace } from "../lab/namespace.ts"
 import { type Sshd, startSshd } from "../lab/sshd.ts"
 
 const CONFIGURATION = `
@@ -19,6 +20,23 @@ hide   = true
 always = ["10.77.0.77/32", "fd77::77/128"]
 [door.sequence]
 hits   = ["32144", "21312", "27015"]
+`
+/** Led to an address of the gateway's own, and published by Docker's rules (vectors/hosts). */
+const ELSEWHERE = `
+[[door]]
+name    = "own"
+opens   = ["tcp/8022", "udp/8022"]
+hide    = true
+lead_to = ["10.77.3.200", "fd77:3::c8"]
+always  = ["10.77.0.77/32", "fd77::77/128"]
+[door.sequence]
+hits    = ["32144", "21312", "27015"]
+[[door]]
+name    = "published"
+opens   = ["tcp/9090", "udp/9090"]
+hide    = true
+[door.sequence]
+hits    = ["32144", "21312", "27016"]
 `
 const SIZES = { 4: 130, 6: 125 } as const
 
@@ -152,7 +170,7 @@ describe("a service that is led to", () => {
             ["-sS", "--badsum"],
         ]
         let answered = 0
-        for (const address of addresses()) {
+        const both = addresses().map(async (address) => {
             for (const kind of kinds) {
                 const [here, closed] = await Promise.all([
                     nmap(stranger, address, 22, kind),
@@ -161,7 +179,8 @@ describe("a service that is led to", () => {
                 expect(here, `${address} ${kind.join(" ")}`).toEqual(closed)
                 answered += here.length
             }
-        }
+        })
+        await Promise.all(both)
         // All but those with a wrong checksum, which nobody answers, and fragments over IPv6, which nmap cannot.
         expect(answered).toBeGreaterThanOrEqual(17)
     })
@@ -281,6 +300,50 @@ function partsOf({ differ }: Found["families"][number]): string[] {
 function groupsOf({ differ }: Found["families"][number]): string[] {
     return [...new Set(differ.map(({ group }) => group))].toSorted()
 }
+
+describe("services elsewhere, under Docker's rules", () => {
+    let inner: Namespace
+    let other: Daemon
+
+    beforeAll(async () => {
+        const { gateway } = lab
+        inner = makeNamespace("inner")
+        joinNamespaces(
+            { namespace: gateway, device: "eth1", addresses: ["10.78.0.1/24", "fd78::1/64"] },
+            { namespace: inner, device: "eth0", addresses: ["10.78.0.2/24", "fd78::2/64"] },
+        )
+        gateway.must(["sysctl", "-qw", "net.ipv4.conf.all.arp_ignore=1", "net.ipv4.ip_forward=1"])
+        gateway.must(["sysctl", "-qw", "net.ipv6.conf.all.forwarding=1"])
+        for (const address of ["10.77.3.200/32", "fd77:3::c8/128"])
+            gateway.must(["ip", "address", "add", address, "dev", "lo"])
+        for (const [program, file] of [
+            ["iptables-nft-restore", "docker.rules"],
+            ["ip6tables-nft-restore", "docker.rules6"],
+        ] as const)
+            gateway.must([program], { input: hostRules(file) })
+        await daemon.stop()
+        other = await lab.startDaemon(ELSEWHERE)
+        const stays = () => gateway.exec(["nft", "list", "chain", "inet", "postern", "translate"]).stdout
+        expect(await eventually(() => stays().includes("goto stay"))).toBe(true)
+    })
+    afterAll(async () => {
+        await other?.stop()
+        for (const program of ["iptables-nft-restore", "ip6tables-nft-restore"])
+            lab.gateway.exec([program], { input: `*nat\n:PREROUTING ACCEPT\nCOMMIT\n${ACCEPT_ALL}` })
+        inner?.remove()
+    })
+
+    it.each(["tcp/8022", "udp/8022", "tcp/9090", "udp/9090"])("look closed to strangers: %s", async (service) => {
+        const protocol = service.slice(0, 3)
+        const closed = `${protocol}/9098,${protocol}/9099`
+        const views = await look(lab.hosts.stranger, "--rounds", "1", "--port", service, "--closed", closed)
+        for (const { family, counts, differ, void: nothing } of views) {
+            expect({ differ, nothing }).toEqual({ differ: [], nothing: [] })
+            expect(counts.answered).toBeGreaterThan(30)
+            account(`${service}, IPv${family}: ${counts.differ} of ${counts.all} probes differ`)
+        }
+    })
+})
 
 it("looks closed by iptables and ipset, too", async () => {
     await daemon.stop()

@@ -10,6 +10,7 @@ import { doctor } from "./commands/doctor.ts"
 import { enroll } from "./commands/enroll.ts"
 import { fetch } from "./commands/fetch.ts"
 import { grant } from "./commands/grant.ts"
+import { hide } from "./commands/hide.ts"
 import { importing } from "./commands/import.ts"
 import { keygen } from "./commands/keygen.ts"
 import { knock } from "./commands/knock.ts"
@@ -22,6 +23,7 @@ import { revoke } from "./commands/revoke.ts"
 import { scan } from "./commands/scan.ts"
 import { state } from "./commands/state.ts"
 import { status } from "./commands/status.ts"
+import { unhide } from "./commands/unhide.ts"
 import { user } from "./commands/user.ts"
 import { watch } from "./commands/watch.ts"
 
@@ -59,6 +61,8 @@ export async function main(args: readonly string[], extra: readonly CliCommand[]
         log,
         grant,
         revoke,
+        hide,
+        unhide,
         reload,
         lead,
         scan,

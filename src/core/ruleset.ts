@@ -28,6 +28,8 @@ export type Ruleset = {
     readonly translated: boolean
     /** The bit of the mark that packets of whoever may come in bear; 0: none. */
     readonly mark: number
+    /** What is open for so long (ms) after the host has started, whenever that will be; null: nothing. */
+    readonly grace: { readonly services: readonly Service[]; readonly ms: number } | null
     /** Who reaches which service without a knock. */
     readonly always: readonly { readonly network: Network; readonly service: Service }[]
     /** The nflog chain, or null where another capture is used. */
@@ -127,6 +129,7 @@ export function wantedRuleset(
         leads: config.doors.flatMap(leadsOf),
         translated,
         mark: config.gateway.mark,
+        grace: config.gateway.grace === null ? null : { services: hidden, ms: config.gateway.grace },
         always,
         watch,
         // In steps: a set of another size is made anew.

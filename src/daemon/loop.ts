@@ -49,6 +49,8 @@ export type LoopPorts = {
     readonly oneTime?: OneTimeKeeping
     /** See `ActsKeeping`; left out where no sequence is good once. */
     readonly spend?: (door: string, source: Address) => boolean
+    /** Hears of each ruleset that the kernel has taken. */
+    readonly made?: (wanted: Ruleset) => void
     /** How long ago the host has started (ms); left out: long ago. */
     readonly uptime?: () => number
     /** See `HidingKeeping`; left out: they cannot be seen. */
@@ -156,6 +158,7 @@ export class Loop {
             translates: () => {
                 if (!this.#outlook.translated) this.#look()
             },
+            made: (wanted) => this.#ports.made?.(wanted),
             rearm: () => this.#rearm(),
         })
     }

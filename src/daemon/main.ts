@@ -22,6 +22,7 @@ import { messageOf } from "../core/thrown.ts"
 import { EXIT, type ExitCode } from "../voice/exit.ts"
 import { type Terminal, voiceOf } from "../voice/terminal.ts"
 import { tellBeginning } from "./beginning.ts"
+import { bootKeeper } from "./boot.ts"
 import type { RunOptions } from "./command.ts"
 import { answerer } from "./control.ts"
 import { Herald } from "./herald.ts"
@@ -168,6 +169,7 @@ async function live(
         log,
     })
     const listeners = [logReports(log, () => clock.wall()), trail.hear, () => herald.changed(), hooks.listener]
+    const boot = bootKeeper(config.gateway.state, firewall, log)
     const loop = startLoop(config, {
         clock,
         log,
@@ -179,6 +181,7 @@ async function live(
         commands,
         store,
         oneTime,
+        made: boot.made,
         uptime: () => uptime() * 1000,
         connections: connectionsTo,
     })
@@ -274,6 +277,7 @@ async function live(
     const [table] = await Promise.all([loop.stop(), hooks.stop(), publishing.stop()])
     trail.stop()
     trail.note({ what: "stopped", signal })
+    await boot.stop()
     await state.close()
     log(
         "notice",

@@ -85,7 +85,7 @@ export function statusNow({
             trials: hiding.trials.map(({ service, left, arrived }) => ({
                 service: formatService(service),
                 left: Math.ceil(left),
-                arrived: arrived && arrived.slice(0, LISTED_MOST).map(formatAddress),
+                arrived: arrived?.slice(0, LISTED_MOST).map(formatAddress) ?? null,
             })),
         },
         attempts: live.slice(0, LISTED_MOST).map((attempt) => ({ ...attempt, source: formatAddress(attempt.source) })),

@@ -25,6 +25,8 @@ export type TableKeeping = {
     readonly used: (elements: readonly GrantElement[]) => void
     /** Somebody else may have begun to change addresses. */
     readonly translates: () => void
+    /** The kernel has this table now. */
+    readonly made: (wanted: Ruleset) => void
     /** `due` has changed. */
     readonly rearm: () => void
 }
@@ -90,9 +92,11 @@ export class Table {
         const { firewall, rearm, translates } = this.#keeping
         // Asked first: whoever cannot see what is open must not change anything.
         const grants = firewall.list()
-        const result = firewall.apply(this.#keeping.wanted(grants.length))
+        const wanted = this.#keeping.wanted(grants.length)
+        const result = firewall.apply(wanted)
         if (!result.ok) throw new Error(`the firewall refused our table: ${result.detail}`)
         this.#applied = true
+        this.#keeping.made(wanted)
         this.#tellMeans()
         this.#unwatch = firewall.watch(() => {
             this.#mendAt ??= this.#mended + MEND_MS
@@ -105,8 +109,10 @@ export class Table {
     apply(wanted: Ruleset = this.#keeping.wanted()): FirewallResult {
         const result = this.#keeping.firewall.apply(wanted)
         this.#applied = result.ok
-        if (result.ok) this.#tellMeans()
-        else this.#askLater()
+        if (result.ok) {
+            this.#tellMeans()
+            this.#keeping.made(wanted)
+        } else this.#askLater()
         return result
     }
 

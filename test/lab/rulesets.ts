@@ -87,6 +87,7 @@ export function ruleset(words: RulesetWords = {}): Ruleset {
         grants = 4096,
         once = null,
         networks = {},
+        grace = null,
     } = words
     const { translated = false, mark = 0 } = words
     const leads = (words.leads ?? []).map(lead)
@@ -103,6 +104,7 @@ export function ruleset(words: RulesetWords = {}): Ruleset {
         leads,
         translated,
         mark,
+        grace: grace === null ? null : { services: hidden.map(service), ms: grace },
         always: needless.map(always),
         watch: kernel,
         grants,
@@ -131,6 +133,7 @@ export type RulesetWords = {
     readonly networks?: { readonly v4?: readonly number[]; readonly v6?: readonly number[] }
     /** For how long uses are remembered (ms). */
     readonly once?: number | null
+    readonly grace?: number
 }
 
 /** What one-time sequences are drawn from. */

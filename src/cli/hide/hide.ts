@@ -1,0 +1,297 @@
+/**
+ * `postern hide`: proof that a knock works, a trial that the kernel ends by itself, and a word of somebody who has come in
+ * by a new connection. Whatever ends this process before that word: nothing is left hidden. By Ctrl-C, a hang-up or a `no`
+ * the trial is ended at once; where this process or the daemon is killed the kernel ends it at its time.
+ */
+import { createInterface } from "node:readline"
+import { setTimeout as pause } from "node:timers/promises"
+import type { Door } from "../../core/config/config.ts"
+import { hiddenServices } from "../../core/config/hiding.ts"
+import { codeOf, type Service } from "../../core/knock/hit.ts"
+import { formatService } from "../../core/knock/language.ts"
+import type { Status } from "../../core/status.ts"
+import { EXIT, type ExitCode } from "../../voice/exit.ts"
+import { formatMs } from "../../voice/reports.ts"
+import { outliveReader, type Terminal } from "../../voice/terminal.ts"
+import { askOnce, type Daemon, daemonAt } from "../control/ask.ts"
+import { type Place, readPlace, saidElsewhere, tellIssues, writeRule } from "./place.ts"
+import { tellResult } from "./words.ts"
+
+/** What is asked for. Times are milliseconds. */
+export type HideOptions = {
+    readonly service: Service
+    readonly ms: number
+    readonly wait: number
+    readonly json?: true
+    readonly config?: string
+    readonly socket?: string
+}
+
+/** How often is looked (ms). A grant lasts a second at least. */
+const LOOK_MS = 250
+
+/** What is hidden is refused before anything is done; see the head of the file for the rest. */
+export async function hideOnTrial(options: HideOptions, terminal: Terminal): Promise<ExitCode> {
+    const { service, json } = options
+    const name = formatService(service)
+    const place = await readPlace(options.config, terminal)
+    const doors = doorsFor(place, service, terminal)
+    if (typeof doors === "number") return doors
+    if (isHidden(place, service)) {
+        terminal.say(`postern: ${name}: the configuration hides it already`)
+        tellResult(json, service, "hidden", { knocked: null, arrived: [] }, terminal)
+        return EXIT.ok
+    }
+    // From here on this must live until it is over, whoever still reads what it says.
+    outliveReader()
+    const ended = endings()
+    const daemon = daemonAt(options.socket, terminal)
+    try {
+        const knocked = await proof(daemon, doors, options, ended.signal, terminal)
+        if (typeof knocked === "number") return knocked
+        return await trial(daemon, place, knocked, options, ended.signal, terminal)
+    } finally {
+        ended.stop()
+        daemon.close()
+    }
+}
+
+/** `postern hide --confirm`: hides for good what is on trial, if somebody has come in since that began. */
+export async function confirm(options: HideOptions, terminal: Terminal): Promise<ExitCode> {
+    const { service, socket } = options
+    const name = formatService(service)
+    const place = await readPlace(options.config, terminal)
+    const doors = doorsFor(place, service, terminal)
+    if (typeof doors === "number") return doors
+    const answer = await askOnce({ ask: "status" }, socket, terminal)
+    if (typeof answer === "number") return answer
+    const running = trialOf(answer.status, service)
+    if (running === null && isHidden(place, service)) {
+        terminal.say(`postern: ${name}: it is hidden already`)
+        tellResult(options.json, service, "hidden", { knocked: null, arrived: [] }, terminal)
+        return EXIT.ok
+    }
+    if (running === null) {
+        terminal.error(`${name}: it is not on trial`, `begin with: postern hide ${name}`)
+        return EXIT.failed
+    }
+    if (running.arrived?.length === 0) {
+        terminal.error(
+            `${name}: nobody has come in since the trial began`,
+            "knock, come in by a new connection, and confirm there",
+        )
+        return EXIT.failed
+    }
+    return keep(place, null, running.arrived ?? [], options, terminal)
+}
+
+function doorsFor(place: Place, service: Service, terminal: Terminal): readonly Door[] | ExitCode {
+    const { config, main } = place
+    if (config === null) return tellIssues(place, terminal)
+    const name = formatService(service)
+    const doors = config.doors.filter(({ opens }) => opens.some((one) => codeOf(one) === codeOf(service)))
+    if (doors.length === 0) {
+        terminal.error(
+            `${name}: no door opens it, so nobody could come in`,
+            `add a [[door]] with opens = ["${name}"] and a knock to ${main}, then postern reload`,
+        )
+        return EXIT.configuration
+    }
+    const elsewhere = isHidden(place, service) ? null : saidElsewhere(place, service)
+    if (elsewhere === null) return doors
+    terminal.error(
+        `${name}: [hide] in ${elsewhere} says that it is not hidden`,
+        "take that line out, then try it again",
+    )
+    return EXIT.configuration
+}
+
+function isHidden({ config }: Place, service: Service): boolean {
+    return config !== null && hiddenServices(config).some((one) => codeOf(one) === codeOf(service))
+}
+
+function trialOf({ hiding }: Status, service: Service) {
+    return hiding?.trials.find((one) => one.service === formatService(service)) ?? null
+}
+
+/** Signals that end it. */
+type Ending = "SIGINT" | "SIGTERM" | "SIGHUP"
+
+function endings(): { readonly signal: Promise<Ending>; readonly stop: () => void } {
+    const stops: (() => void)[] = []
+    const signal = new Promise<Ending>((resolve) => {
+        for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+            const heard = () => resolve(name)
+            process.on(name, heard)
+            stops.push(() => process.off(name, heard))
+        }
+    })
+    const stop = () => {
+        for (const off of stops) off()
+    }
+    return { signal, stop }
+}
+
+function exitOf(signal: Ending): ExitCode {
+    return signal === "SIGINT" ? EXIT.interrupted : EXIT.failed
+}
+
+/** Waits for a knock at one of these doors; gives where it came from. */
+async function proof(
+    daemon: Daemon,
+    doors: readonly Door[],
+    { wait, service }: HideOptions,
+    ended: Promise<Ending>,
+    terminal: Terminal,
+): Promise<string | ExitCode> {
+    const names = new Set(doors.map((door) => door.name))
+    const first = await daemon.ask({ ask: "status" })
+    if (typeof first === "number") return first
+    const list = [...names].join(" or ")
+    terminal.say(
+        `postern: ${formatService(service)}: knock now, from another host, at ${list}: it is waited for ${formatMs(wait)}`,
+    )
+    const deadline = performance.now() + wait
+    let before = knocks(first.status, names)
+    while (performance.now() < deadline) {
+        const over = await Promise.race([pause(LOOK_MS, null), ended])
+        if (over !== null) return exitOf(over)
+        const answer = await daemon.ask({ ask: "status" })
+        if (typeof answer === "number") return answer
+        const now = knocks(answer.status, names)
+        // Ends later than it did: it is new, or renewed by another knock.
+        const fresh = [...now].find(([key, { due }]) => due > (before.get(key)?.due ?? 0) + LOOK_MS)
+        if (fresh !== undefined) {
+            terminal.say(`postern: ${fresh[1].source} has knocked: it works`)
+            return fresh[1].source
+        }
+        before = now
+    }
+    terminal.error(
+        "nobody has knocked, so nothing was hidden",
+        "postern log shows what came in; --wait gives more time",
+    )
+    return EXIT.failed
+}
+
+/** Grants that a knock has made, with the time (ms since 1970) at which they end. */
+function knocks({ grants, now }: Status, doors: ReadonlySet<string>): Map<string, { source: string; due: number }> {
+    const made = grants.filter(({ door, by, left }) => doors.has(door) && by === "knock" && left !== null)
+    return new Map(made.map(({ door, source, left }) => [`${door} ${source}`, { source, due: now + (left ?? 0) }]))
+}
+
+async function trial(
+    daemon: Daemon,
+    place: Place,
+    knocked: string,
+    options: HideOptions,
+    ended: Promise<Ending>,
+    terminal: Terminal,
+): Promise<ExitCode> {
+    const { service, ms, json } = options
+    const name = formatService(service)
+    const begun = await daemon.ask({ ask: "hide", service, ms })
+    if (typeof begun === "number") return begun
+    const deadline = performance.now() + ms
+    terminal.say(`postern: ${name} is hidden on trial, for ${formatMs(ms)}; connections that are there live on`)
+    terminal.say(`postern: knock, and come in by a NEW connection; there: postern hide ${name} --confirm`)
+    const back = async (code: ExitCode, why: string): Promise<ExitCode> => {
+        const answer = await askOnce({ ask: "unhide", service }, options.socket, terminal)
+        if (typeof answer === "number") terminal.warn(`${name}: the kernel ends the trial, in ${formatMs(ms)} at most`)
+        else terminal.say(`postern: ${name} is open again: ${why}`)
+        tellResult(json, service, "open", { knocked, arrived: [] }, terminal)
+        return code
+    }
+    const question = new Question(terminal)
+    try {
+        for (;;) {
+            const over = await Promise.race([pause(LOOK_MS, null), ended])
+            if (over !== null) return await back(exitOf(over), `ended by ${over}`)
+            const status = await statusQuietly(options.socket, terminal)
+            const running = status && trialOf(status, service)
+            if (status !== null && running === null && status.hiding?.hidden.includes(name) === true) {
+                terminal.say(`postern: ${name}: confirmed: it is hidden from now on`)
+                tellResult(json, service, "hidden", { knocked, arrived: [] }, terminal)
+                return EXIT.ok
+            }
+            if ((status !== null && running === null) || performance.now() > deadline + LOOK_MS) {
+                terminal.error(
+                    `${name} is open again: nobody has confirmed it in time`,
+                    "try it again, with a longer --for",
+                )
+                tellResult(json, service, "open", { knocked, arrived: [] }, terminal)
+                return EXIT.failed
+            }
+            const arrived = running?.arrived ?? null
+            if (running !== null && (arrived === null || arrived.length > 0)) question.ask(name, arrived)
+            if (question.answer === "no") return await back(EXIT.failed, "not confirmed")
+            if (question.answer === "yes") {
+                const kept = await keep(place, knocked, arrived ?? [], options, terminal)
+                return kept === EXIT.ok ? kept : await back(kept, "it could not be written down")
+            }
+        }
+    } finally {
+        question.close()
+    }
+}
+
+/** How things stand; null where no daemon says so at this moment: it may be starting anew. */
+async function statusQuietly(socket: string | undefined, terminal: Terminal): Promise<Status | null> {
+    const quiet = { ...terminal, error: () => {}, say: () => {} }
+    const answer = await askOnce({ ask: "status" }, socket, quiet)
+    return typeof answer === "number" ? null : answer.status
+}
+
+/** Asks once whether it shall stay hidden, and hears yes or no. Standard input that ends says nothing. */
+class Question {
+    readonly #terminal: Terminal
+    #lines: ReturnType<typeof createInterface> | null = null
+    answer: "yes" | "no" | null = null
+
+    constructor(terminal: Terminal) {
+        this.#terminal = terminal
+    }
+
+    ask(name: string, arrived: readonly string[] | null): void {
+        if (this.#lines !== null) return
+        const who =
+            arrived === null
+                ? "who comes in cannot be seen here; come in by a new connection first"
+                : `${arrived.join(", ")} came in by a new connection`
+        this.#terminal.say(`postern: ${who}: shall ${name} stay hidden? yes or no:`)
+        this.#lines = createInterface({ input: process.stdin })
+        this.#lines.on("line", (line) => {
+            const word = line.trim().toLowerCase()
+            if (word === "yes" || word === "no") this.answer ??= word
+            else this.#terminal.say("postern: yes or no:")
+        })
+        process.stdin.on("error", () => {})
+    }
+
+    close(): void {
+        this.#lines?.close()
+        process.stdin.destroy()
+    }
+}
+
+/** Writes it down and has the daemon read it; takes it back where it does not. */
+async function keep(
+    place: Place,
+    knocked: string | null,
+    arrived: readonly string[],
+    { service, socket, json }: HideOptions,
+    terminal: Terminal,
+): Promise<ExitCode> {
+    const name = formatService(service)
+    const written = await writeRule(place, service, true, terminal)
+    if (typeof written === "number") return written
+    const answer = await askOnce({ ask: "reload" }, socket, terminal)
+    if (typeof answer === "number") {
+        await written.undo()
+        terminal.error(`${name}: the daemon does not take it over: ${place.path} is as it was`)
+        return answer
+    }
+    terminal.say(`postern: ${name} is hidden from now on: ${place.path} says so; postern unhide ${name} takes it back`)
+    tellResult(json, service, "hidden", { knocked, arrived: [...arrived] }, terminal)
+    return EXIT.ok
+}

@@ -1,0 +1,76 @@
+/**
+ * Keeps the files that hide when the host starts (adapters/firewall/boot.ts) as the kernel's table is now. Nobody waits for
+ * them: a disk that is slow or broken must not keep a door waiting. What cannot be written is told and tried again.
+ */
+import { mkdir, rm } from "node:fs/promises"
+import { join } from "node:path"
+import { BOOT_FILES, type BootRules, renderBoot } from "../adapters/firewall/boot.ts"
+import { writeWhole } from "../adapters/system/durable.ts"
+import type { Ruleset } from "../core/ruleset.ts"
+import { messageOf } from "../core/thrown.ts"
+import type { Firewall } from "../ports/firewall.ts"
+import { tryAgain } from "./again.ts"
+import type { Log } from "./log.ts"
+
+/** Whoever keeps them. */
+export type BootKeeper = {
+    /** The kernel has this ruleset now. */
+    readonly made: (wanted: Ruleset) => void
+    /** Finishes what is being written, and tries nothing again. */
+    readonly stop: () => Promise<void>
+}
+
+/** In this directory; nothing is kept where no nftables hides: nobody could load it. */
+export function bootKeeper(directory: string, firewall: Firewall | null, log: Log): BootKeeper {
+    let latest: BootRules | null = null
+    let written: string | null = null
+    let trouble = ""
+    let writing: Promise<void> = Promise.resolve()
+    let again: ReturnType<typeof tryAgain> | null = null
+    const attempt = async (): Promise<boolean> => {
+        const wanted = latest
+        try {
+            await put(directory, BOOT_FILES.hide, wanted?.hide ?? null)
+            await put(directory, BOOT_FILES.grace, wanted?.grace ?? null)
+        } catch (error) {
+            const reason = messageOf(error)
+            if (reason !== trouble)
+                log("warning", `hide: what hides when the host starts cannot be written to ${directory}: ${reason}`)
+            trouble = reason
+            return false
+        }
+        trouble = ""
+        return true
+    }
+    const write = async () => {
+        if (await attempt()) return
+        again ??= tryAgain(async () => {
+            const done = await attempt()
+            if (done) again = null
+            return done
+        })
+    }
+    return {
+        made(wanted) {
+            if (firewall?.name !== "nftables") return
+            const rules = renderBoot(wanted, firewall.leads() ? "all" : "plain")
+            const text = JSON.stringify(rules)
+            if (text === written) return
+            written = text
+            latest = rules
+            writing = writing.then(write)
+        },
+        async stop() {
+            await writing
+            await again?.stop()
+        },
+    }
+}
+
+async function put(directory: string, name: string, text: string | null): Promise<void> {
+    if (text === null) await rm(join(directory, name), { force: true })
+    else {
+        await mkdir(directory, { mode: 0o700, recursive: true })
+        await writeWhole(directory, name, Buffer.from(text), { mode: 0o600 })
+    }
+}

@@ -1,0 +1,210 @@
+/**
+ * `postern hide` with a real sshd that listens outside, and a session that is there: proof, trial, confirmation from a new
+ * session, and every way in which that can die. Whatever dies, the port is open again at the end of the trial at the latest.
+ */
+import type { ChildProcess } from "node:child_process"
+import { existsSync, readFileSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest"
+import { type Daemon, type Lab, makeLab, POSTERN, portState, untilPort } from "../lab/lab.ts"
+import { collectLines, type Lines } from "../lab/lines.ts"
+import { type Sshd, startSshd } from "../lab/sshd.ts"
+
+const HITS = ["32144", "21312", "27015"]
+const CONFIGURATION = `
+[[door]]
+name  = "ssh"
+opens = ["tcp/22"]
+for   = "20s"
+[door.sequence]
+hits = ${JSON.stringify(HITS)}
+`
+/** Longer than a test takes, and so short that one can wait for it. */
+const [LONG, SHORT] = ["5m", "3s"]
+
+let lab: Lab<"knocker" | "stranger">
+let sshd: Sshd
+let daemon: Daemon
+/** One that was there before, and lives on through everything. */
+let session: ChildProcess
+let file: string
+
+beforeAll(async () => {
+    lab = makeLab(["knocker", "stranger"])
+    sshd = await startSshd(lab.gateway, lab.scratch)
+    daemon = await lab.startDaemon(CONFIGURATION)
+    file = join(lab.scratch, "conf.d/hide.toml")
+    session = lab.hosts.knocker.start(sshd.client(lab.gateway.v4, "cat"), { stdio: ["pipe", "pipe", "inherit"] })
+    await answers()
+})
+
+beforeEach(async () => {
+    if (await isOver(daemon)) daemon = await lab.startDaemon(CONFIGURATION)
+    lab.gateway.must([POSTERN, "revoke", "--all", "--socket", daemon.socket])
+})
+
+afterEach(async () => {
+    expect(await answers(), "the session that was there").toBe("still here\n")
+    rmSync(file, { force: true })
+    if (!(await isOver(daemon))) lab.gateway.must([POSTERN, "reload", "--socket", daemon.socket])
+})
+
+afterAll(async () => {
+    session?.kill()
+    await daemon?.stop()
+    lab?.remove()
+})
+
+async function isOver({ ended }: Daemon): Promise<boolean> {
+    return Promise.race([ended.then(() => true), new Promise<false>((resolve) => setImmediate(() => resolve(false)))])
+}
+
+function answers(): Promise<string> {
+    const heard = new Promise<string>((resolve) => session.stdout!.once("data", (data) => resolve(String(data))))
+    session.stdin!.write("still here\n")
+    return heard
+}
+
+const options = () => ["-c", daemon.file, "--socket", daemon.socket]
+const postern = (...args: readonly string[]) => lab.gateway.run([POSTERN, ...args, ...options()])
+const stranger = () => portState(lab.hosts.stranger, lab.gateway.v4, 22)
+const untilStranger = (wanted: "open" | "refused") => untilPort(wanted, lab.hosts.stranger, lab.gateway.v4, 22)
+const knock = () => lab.hosts.knocker.must([POSTERN, "knock", lab.gateway.v4, ...HITS, "--no-wait"])
+const comeIn = () => lab.hosts.knocker.start(sshd.client(lab.gateway.v4, "cat"), { stdio: ["pipe", "pipe", "inherit"] })
+
+/** A command that has come as far as the trial. */
+type Trial = { readonly child: ChildProcess; readonly said: Lines; readonly ended: Promise<number | null> }
+
+async function begin(time: string, wrap: (argv: string[]) => string[] = (argv) => argv): Promise<Trial> {
+    const argv = wrap([POSTERN, "hide", "tcp/22", "--for", time, ...options()])
+    const child = lab.gateway.start(argv, { stdio: ["pipe", "pipe", "pipe"] })
+    const said = collectLines(child, argv[0] === "script" ? child.stdout! : child.stderr!)
+    const ended = new Promise<number | null>((resolve) => child.once("close", (code) => resolve(code)))
+    await said.waitFor(/knock now, from another host, at ssh/, { timeout: 20_000 })
+    expect(await stranger()).toBe("open")
+    knock()
+    await said.waitFor(/10\.77\.0\.2 has knocked: it works/)
+    await said.waitFor(/hidden on trial/)
+    expect(await stranger()).toBe("refused")
+    return { child, said, ended }
+}
+
+it("hides for good after a yes of who came in by a new connection; unhide takes it back for good", async () => {
+    const { child, said, ended } = await begin(LONG)
+    expect((await postern("hide", "tcp/22", "--confirm")).stderr).toMatch(/nobody has come in since the trial began/)
+    const fresh = comeIn()
+    await said.waitFor(/10\.77\.0\.2 came in by a new connection: shall tcp\/22 stay hidden/)
+    child.stdin!.write("yes\n")
+    expect(await ended).toBe(0)
+    fresh.stdin!.end()
+    expect(readFileSync(file, "utf8")).toMatch(/^\[hide\]\n"tcp\/22" = true\n$/m)
+    expect(await stranger()).toBe("refused")
+    await daemon.stop()
+    expect(await stranger()).toBe("refused")
+    daemon = await lab.startDaemon(CONFIGURATION)
+    expect(await stranger()).toBe("refused")
+    expect(await postern("unhide", "tcp/22")).toMatchObject({ status: 0 })
+    expect(await stranger()).toBe("open")
+    expect(readFileSync(file, "utf8")).toMatch(/^"tcp\/22" = false$/m)
+})
+
+it("is confirmed by another process, which the first one hears of", async () => {
+    const { ended, said } = await begin(LONG)
+    const fresh = comeIn()
+    await said.waitFor(/came in by a new connection/)
+    expect(await postern("hide", "tcp/22", "--confirm", "--json")).toMatchObject({
+        status: 0,
+        stdout: `{"version":1,"service":"tcp/22","result":"hidden","knocked":null,"arrived":["10.77.0.2"]}\n`,
+    })
+    expect(await ended).toBe(0)
+    fresh.stdin!.end()
+    expect(await stranger()).toBe("refused")
+})
+
+it("is open again at once when the answer is no", async () => {
+    const { child, said, ended } = await begin(LONG)
+    const fresh = comeIn()
+    await said.waitFor(/came in by a new connection/)
+    child.stdin!.write("no\n")
+    expect(await ended).toBe(1)
+    fresh.stdin!.end()
+    expect(await stranger()).toBe("open")
+    expect(existsSync(file)).toBe(false)
+})
+
+it("is open again when nobody answers", async () => {
+    const { said, ended } = await begin(SHORT)
+    expect(await ended).toBe(1)
+    expect(said.all.join("\n")).toContain("tcp/22 is open again: nobody has confirmed it in time")
+    expect(await stranger()).toBe("open")
+})
+
+it("is open again at once by Ctrl-C, and when its terminal dies", async () => {
+    const { child, ended } = await begin(LONG)
+    child.kill("SIGINT")
+    expect(await ended).toBe(130)
+    expect(await stranger()).toBe("open")
+    lab.gateway.must([POSTERN, "revoke", "--all", "--socket", daemon.socket])
+    const { child: terminal } = await begin(LONG, (argv) => ["script", "-qec", argv.join(" "), "/dev/null"])
+    terminal.kill("SIGKILL")
+    expect(await untilStranger("open")).toBe("open")
+})
+
+it("is open again when the command is killed: the kernel ends the trial", async () => {
+    const { child, ended } = await begin(SHORT)
+    child.kill("SIGKILL")
+    await ended
+    expect(await untilStranger("open")).toBe("open")
+    await daemon.log.waitFor(/no longer hidden on trial: nobody has confirmed it/)
+})
+
+it("is open again when daemon and command are killed: the kernel ends the trial", async () => {
+    const { child, ended } = await begin(SHORT)
+    await daemon.stop("SIGKILL")
+    child.kill("SIGKILL")
+    await ended
+    expect(lab.gateway.must(["nft", "list", "set", "inet", "postern", "hidden"])).toContain("expires")
+    expect(await untilStranger("open")).toBe("open")
+    expect(lab.gateway.must(["nft", "list", "table", "inet", "postern"])).toContain("chain hide")
+})
+
+it("is open again when the daemon starts anew: it knows of no trial", async () => {
+    const { ended } = await begin(LONG)
+    await daemon.stop("SIGKILL")
+    daemon = await lab.startDaemon(CONFIGURATION)
+    expect(await stranger()).toBe("open")
+    // The command asks at the socket of the first one, which nobody answers: it ends with its time.
+    await daemon.stop("SIGKILL")
+    expect(await Promise.race([ended, Promise.resolve("waits")])).toBe("waits")
+})
+
+it("hides nothing without a knock, or without a door", async () => {
+    expect(await postern("hide", "tcp/22", "--wait", "500ms")).toMatchObject({
+        status: 1,
+        stderr: expect.stringContaining("nobody has knocked, so nothing was hidden"),
+    })
+    const none = await postern("hide", "tcp/2222")
+    expect(none).toMatchObject({
+        status: 3,
+        stderr: expect.stringContaining('add a [[door]] with opens = ["tcp/2222"]'),
+    })
+    expect((await postern("hide", "tcp/22", "--confirm")).stderr).toContain("tcp/22: it is not on trial")
+    expect(await stranger()).toBe("open")
+})
+
+it("unhide works where no daemon runs, in the kernel and for the next start", async () => {
+    await daemon.stop()
+    daemon = await lab.startDaemon(CONFIGURATION.replace("for ", "hide = true\nfor "))
+    const saved = () => readFileSync(join(lab.scratch, "state/hide.nft"), "utf8")
+    await expect.poll(saved).toContain("tcp . 22")
+    expect(await stranger()).toBe("refused")
+    await daemon.stop("SIGKILL")
+    expect(await postern("unhide", "tcp/22")).toMatchObject({
+        status: 0,
+        stderr: expect.stringContaining("no daemon runs"),
+    })
+    expect(await stranger()).toBe("open")
+    expect(saved()).not.toContain("hidden { tcp . 22")
+    daemon = await lab.startDaemon(CONFIGURATION.replace("for ", "hide = true\nfor "))
+    expect(await stranger()).toBe("open")
+})

@@ -100,6 +100,8 @@ install_all() {
     place "$here/systemd/postern-web.service" "$units/postern-web.service"
     place "$here/systemd/postern-web.socket" "$units/postern-web.socket"
     place "$here/systemd/postern-lead@.service" "$units/postern-lead@.service"
+    place "$here/systemd/postern-hide.service" "$units/postern-hide.service"
+    place "$here/systemd/postern-grace.service" "$units/postern-grace.service"
     place "$here/systemd/postern.sysusers.conf" "$sysusers/postern.conf"
     place "$here/systemd/postern.tmpfiles.conf" "$tmpfiles/postern.conf"
     # In folders as here, so that their links hold.
@@ -122,7 +124,7 @@ install_all() {
 Installed, with the manual in $documents/docs. As a service of systemd, after you have put
 your own hits into $SYSCONFDIR/postern/postern.toml:
   systemd-sysusers && systemd-tmpfiles --create $tmpfiles/postern.conf
-  postern check && systemctl daemon-reload && systemctl enable --now postern
+  postern check && systemctl daemon-reload && systemctl enable --now postern postern-hide
 If it was running: systemctl daemon-reload && systemctl restart postern. What is open stays open.
 In the place of knockd: $documents/docs/from-knockd.md
 END
@@ -131,7 +133,7 @@ END
 uninstall_all() {
     need_writable "$DESTDIR$PREFIX/lib" "$DESTDIR$PREFIX/bin" "$DESTDIR$PREFIX/share"
     # Without its program it would run on until it ends, and then nobody could knock.
-    for service in postern postern-knockd postern-web 'postern-lead@*'; do
+    for service in postern postern-knockd postern-web postern-hide postern-grace 'postern-lead@*'; do
         for link in "$DESTDIR$SYSCONFDIR"/systemd/system/*.wants/$service.service \
             "$DESTDIR$SYSCONFDIR"/systemd/system/*.wants/$service.socket; do
             unit=${link##*/}
@@ -145,6 +147,7 @@ uninstall_all() {
     done
     rm -f "$DESTDIR$PREFIX/bin/postern" "$units/postern.service" "$units/postern-knockd.service"
     rm -f "$units/postern-web.service" "$units/postern-web.socket" "$units/postern-lead@.service"
+    rm -f "$units/postern-hide.service" "$units/postern-grace.service"
     rm -f "$sysusers/postern.conf" "$tmpfiles/postern.conf"
     [ -n "$DESTDIR" ] || cat <<END
 Uninstalled. These are yours to remove: $SYSCONFDIR/postern, /var/lib/postern, /var/lib/postern-knockd, /var/lib/postern-web, the user postern, drop-ins in

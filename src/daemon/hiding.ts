@@ -116,7 +116,7 @@ export class Hiding {
             const there = connections(service)
             this.#trials.begin({ ...trial, before: there && new Set(there.map(({ key }) => key)) })
         }
-        this.#tell("notice", [service], `hidden on trial, for ${formatMs(ms)}`)
+        this.#keeping.teller.tell("notice", `hide: ${formatService(service)} is hidden on trial, for ${formatMs(ms)}`)
         rearm()
         return null
     }
@@ -139,27 +139,27 @@ export class Hiding {
             return null
         }
         rearm()
-        this.#tell("notice", [service], hidden ? "open to everyone" : "no longer hidden on trial")
+        const what = hidden ? "is open to everyone" : "is no longer hidden on trial"
+        this.#keeping.teller.tell("notice", `hide: ${formatService(service)} ${what}`)
         return hidden ? "hidden" : "trial"
     }
 
     /** A configuration has come into force. */
     decided(): void {
-        const over = this.#trials.decided(hiddenServices(this.#keeping.config()))
-        if (over.length > 0) this.#tell("notice", over, "hidden from now on")
+        for (const service of this.#trials.decided(hiddenServices(this.#keeping.config())))
+            this.#keeping.teller.tell("notice", `hide: ${formatService(service)} is hidden from now on`)
     }
 
     /** Forgets trials whose time is over. */
     endDue(): void {
         const over = this.#trials.expire(this.#keeping.now())
         if (over.length === 0) return
-        this.#tell("warning", over, "no longer hidden on trial: nobody has confirmed it")
+        for (const service of over) {
+            const name = formatService(service)
+            const what = "is no longer hidden on trial: nobody has confirmed it"
+            this.#keeping.teller.tell("warning", `hide: ${name} ${what}`)
+        }
         // The kernel has done it already; this takes away what it was done with.
         this.#keeping.table?.apply()
-    }
-
-    #tell(level: "notice" | "warning", services: readonly Service[], what: string): void {
-        const names = services.map(formatService).join(", ")
-        this.#keeping.teller.tell(level, `hide: ${names} ${services.length === 1 ? "is" : "are"} ${what}`)
     }
 }

@@ -80,7 +80,7 @@ async function begin(time: string, wrap: (argv: string[]) => string[] = (argv) =
     const child = lab.gateway.start(argv, { stdio: ["pipe", "pipe", "pipe"] })
     const said = collectLines(child, argv[0] === "script" ? child.stdout! : child.stderr!)
     const ended = new Promise<number | null>((resolve) => child.once("close", (code) => resolve(code)))
-    await said.waitFor(/knock now, from another host, at ssh/, { timeout: 20_000 })
+    await said.waitFor(/knock now, from another host, at ssh/, { timeout: 30_000 })
     expect(await stranger()).toBe("open")
     knock()
     await said.waitFor(/10\.77\.0\.2 has knocked: it works/)
@@ -207,4 +207,36 @@ it("unhide works where no daemon runs, in the kernel and for the next start", as
     expect(saved()).not.toContain("hidden { tcp . 22")
     daemon = await lab.startDaemon(CONFIGURATION.replace("for ", "hide = true\nfor "))
     expect(await stranger()).toBe("open")
+})
+
+it("is hidden from the first packet on when the host comes up, without and with the daemon", async () => {
+    await daemon.stop()
+    const hiding = CONFIGURATION.replace("for ", "hide = true\nfor ")
+    rmSync(file, { force: true })
+    daemon = await lab.startDaemon(hiding)
+    const saved = join(lab.scratch, "state/hide.nft")
+    await expect.poll(() => existsSync(saved) && readFileSync(saved, "utf8")).toContain("tcp . 22")
+    await daemon.stop()
+    const { gateway } = lab
+    // As at the start of a host: no network, no table; then in the order of the units.
+    gateway.must(["ip", "link", "set", "eth0", "down"])
+    gateway.must(["nft", "flush", "ruleset"])
+    gateway.must(["nft", "-f", saved])
+    const seen: string[] = []
+    let over = false
+    const looking = (async () => {
+        while (!over) seen.push(await stranger())
+    })()
+    gateway.must(["ip", "link", "set", "eth0", "up"])
+    gateway.must(["ip", "route", "replace", "default", "via", "10.77.0.254"])
+    expect(await untilStranger("refused")).toBe("refused")
+    daemon = await lab.startDaemon(hiding)
+    gateway.must(["nft", "-f", saved])
+    expect(await stranger()).toBe("refused")
+    knock()
+    expect(await untilPort("open", lab.hosts.knocker, gateway.v4, 22)).toBe("open")
+    over = true
+    await looking
+    expect(seen).toContain("refused")
+    expect(seen).not.toContain("open")
 })

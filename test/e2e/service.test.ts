@@ -291,6 +291,80 @@ describe("postern-lead@.service", () => {
     })
 })
 
+describe("postern-hide.service", () => {
+    const link = (...names: readonly string[]) =>
+        service.exec([
+            "sh",
+            "-c",
+            `cd /usr/local/lib/systemd/system && ln -sf ${names.map((name) => `$PWD/${name}.service`).join(" ")} /run/systemd/user/`,
+        ])
+    const stop = () => service.systemctl("stop", "postern-hide", "postern-grace", "nftables")
+    const hidden = () => gateway.exec(["nft", "list", "set", "inet", "postern", "hidden"]).stdout
+
+    it("hides what the daemon has saved, without it, with one right, and again when tables are flushed", async () => {
+        link("postern-hide", "postern-grace")
+        // Debian's has a condition that a test would not meet; what it does is this.
+        const flushing =
+            "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=nft flush ruleset\nExecReload=nft flush ruleset\nExecStop=nft flush ruleset\n"
+        service.exec([
+            "sh",
+            "-c",
+            'printf "$0" >/run/systemd/user/nftables.service; mkdir -p /run/systemd/user/nftables.service.wants && ln -sf /usr/local/lib/systemd/system/postern-hide.service /run/systemd/user/nftables.service.wants/',
+            flushing,
+        ])
+        service.systemctl("daemon-reload")
+        try {
+            // Nothing was saved yet: nothing is done.
+            expect(service.systemctl("start", "postern-hide")).toMatchObject({ status: 0 })
+            expect(hidden()).toBe("")
+            service.configure(`[gateway]\ngrace = "1h"\n${CONFIGURATION}`)
+            start()
+            const saved = ["test", "-e", "/var/lib/postern/grace.nft"]
+            expect(await eventually(() => service.exec(saved).status === 0), service.log()).toBe(true)
+            service.systemctl("stop", "postern")
+            gateway.must(["nft", "flush", "ruleset"])
+            expect(service.systemctl("start", "nftables", "postern-hide", "postern-grace")).toMatchObject({
+                status: 0,
+                stderr: "",
+            })
+            expect(hidden()).toContain("tcp . 22")
+            const spared = () => gateway.must(["nft", "list", "set", "inet", "postern", "spared"])
+            expect(spared()).toMatch(/tcp \. 22 timeout 1h/)
+            for (const act of ["reload", "restart"]) {
+                expect(service.systemctl(act, "nftables")).toMatchObject({ status: 0, stderr: "" })
+                expect(await eventually(() => hidden().includes("tcp . 22")), act).toBe(true)
+                // The window does not begin anew.
+                expect(spared()).not.toContain("timeout 1h")
+            }
+            expect(service.show("ActiveState").ActiveState).toBe("inactive")
+        } finally {
+            stop()
+            service.exec(["sh", "-c", "rm -rf /run/systemd/user/nftables.service*"])
+            service.systemctl("daemon-reload")
+        }
+    })
+
+    it("loaded over the table of a running daemon, harms nothing", async () => {
+        link("postern-hide")
+        service.systemctl("daemon-reload")
+        start()
+        knock()
+        expect(await opened()).toBe(true)
+        const saved = ["test", "-e", "/var/lib/postern/hide.nft"]
+        expect(await eventually(() => service.exec(saved).status === 0), service.log()).toBe(true)
+        try {
+            expect(service.systemctl("start", "postern-hide")).toMatchObject({ status: 0, stderr: "" })
+            expect(await opened()).toBe(true)
+            expect(listTable(gateway)).toMatch(/chain watch/)
+            gateway.must(["nft", "flush", "set", "inet", "postern", "open4"])
+            knock()
+            expect(await opened()).toBe(true)
+        } finally {
+            stop()
+        }
+    })
+})
+
 describe("postern-web.service", () => {
     it("serves what is published by a socket that it is given, without rights and without a network", async () => {
         const name = "a".repeat(32)

@@ -5,6 +5,7 @@
 import type { ChildProcess } from "node:child_process"
 import { existsSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
+import { setTimeout as pause } from "node:timers/promises"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest"
 import { type Daemon, type Lab, makeLab, POSTERN, portState, untilPort } from "../lab/lab.ts"
 import { collectLines, type Lines } from "../lab/lines.ts"
@@ -223,20 +224,22 @@ it("is hidden from the first packet on when the host comes up, without and with 
     gateway.must(["nft", "flush", "ruleset"])
     gateway.must(["nft", "-f", saved])
     const seen: string[] = []
-    let over = false
-    const looking = (async () => {
-        while (!over) seen.push(await stranger())
-    })()
+    const look = async () => {
+        seen.push(await stranger())
+        return seen.at(-1)
+    }
     gateway.must(["ip", "link", "set", "eth0", "up"])
     gateway.must(["ip", "route", "replace", "default", "via", "10.77.0.254"])
-    expect(await untilStranger("refused")).toBe("refused")
-    daemon = await lab.startDaemon(hiding)
+    await expect.poll(look, { timeout: 10_000 }).toBe("refused")
+    const starting = lab.startDaemon(hiding)
+    for (let begun = false; !begun; ) {
+        await look()
+        begun = await Promise.race([starting.then(() => true), pause(1, false)])
+    }
+    daemon = await starting
     gateway.must(["nft", "-f", saved])
-    expect(await stranger()).toBe("refused")
+    expect(await look()).toBe("refused")
     knock()
     expect(await untilPort("open", lab.hosts.knocker, gateway.v4, 22)).toBe("open")
-    over = true
-    await looking
-    expect(seen).toContain("refused")
     expect(seen).not.toContain("open")
 })

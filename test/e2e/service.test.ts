@@ -291,18 +291,19 @@ describe("postern-lead@.service", () => {
     })
 })
 
-describe("postern-hide.service", () => {
-    const link = (...names: readonly string[]) =>
-        service.exec([
-            "sh",
-            "-c",
-            `cd /usr/local/lib/systemd/system && ln -sf ${names.map((name) => `$PWD/${name}.service`).join(" ")} /run/systemd/user/`,
-        ])
-    const stop = () => service.systemctl("stop", "postern-hide", "postern-grace", "nftables")
-    const hidden = () => gateway.exec(["nft", "list", "set", "inet", "postern", "hidden"]).stdout
+const hidden = () => gateway.exec(["nft", "list", "set", "inet", "postern", "hidden"]).stdout
 
+const linkUnits = (...names: readonly string[]) =>
+    service.exec([
+        "sh",
+        "-c",
+        `cd /usr/local/lib/systemd/system && ln -sf ${names.map((name) => `$PWD/${name}.service`).join(" ")} /run/systemd/user/`,
+    ])
+const stopUnits = () => service.systemctl("stop", "postern-hide", "postern-grace", "nftables")
+
+describe("postern-hide.service", () => {
     it("hides what the daemon has saved, without it, with one right, and again when tables are flushed", async () => {
-        link("postern-hide", "postern-grace")
+        linkUnits("postern-hide", "postern-grace")
         // Debian's has a condition that a test would not meet; what it does is this.
         const flushing =
             "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=nft flush ruleset\nExecReload=nft flush ruleset\nExecStop=nft flush ruleset\n"
@@ -338,14 +339,14 @@ describe("postern-hide.service", () => {
             }
             expect(service.show("ActiveState").ActiveState).toBe("inactive")
         } finally {
-            stop()
+            stopUnits()
             service.exec(["sh", "-c", "rm -rf /run/systemd/user/nftables.service*"])
             service.systemctl("daemon-reload")
         }
     })
 
     it("loaded over the table of a running daemon, harms nothing", async () => {
-        link("postern-hide")
+        linkUnits("postern-hide")
         service.systemctl("daemon-reload")
         start()
         knock()
@@ -360,7 +361,7 @@ describe("postern-hide.service", () => {
             knock()
             expect(await opened()).toBe(true)
         } finally {
-            stop()
+            stopUnits()
         }
     })
 })

@@ -34,10 +34,13 @@ function bundleChanges(old: Config["bundles"], now: Config["bundles"]): string[]
 
 /** Lines of [hide]. */
 function hideChanges(old: Config["hide"], now: Config["hide"]): string[] {
-    const lines = (rules: Config["hide"]) => new Map(rules.map(({ service, hide }) => [formatService(service), hide]))
-    const [before, after] = [lines(old), lines(now)]
+    const [before, after] = [linesOf(old), linesOf(now)]
     const names = [...new Set([...before.keys(), ...after.keys()])]
     return names.filter((name) => before.get(name) !== after.get(name)).map((name) => `hide.${name}`)
+}
+
+function linesOf(rules: Config["hide"]): ReadonlyMap<string, boolean> {
+    return new Map(rules.map(({ service, hide }) => [formatService(service), hide]))
 }
 
 /** What other files of knockers change. Who is read again from the same file is often the same object. */

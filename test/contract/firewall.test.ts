@@ -347,9 +347,9 @@ describe.skipIf(why !== null)(`nft${why === null ? "" : ` (${why})`}`, () => {
 
     const flush = () => void namespace.must(["nft", "flush ruleset"])
     const holds = (name: string) => /\b(tcp|6) \. 22\b/.test(set(name))
+    const isHidden = () => holds("hidden") && !holds("spared")
     suite(() => {
         const firewall = nftFirewall()
-        const isHidden = () => holds("hidden") && !holds("spared")
         return { firewall, until, hides: isHidden, flush, end: firewall.close }
     })
 

@@ -1,7 +1,7 @@
 /** Set elements and times as nftables writes them: both directions, pure. */
 import type { Service } from "../../core/knock/hit.ts"
 import { formatDuration, UNITS } from "../../core/knock/language.ts"
-import { formatAddress, isIPv4, type Network, parseAddress } from "../../core/net/address.ts"
+import { formatAddress, type Network, parseAddress } from "../../core/net/address.ts"
 import type { GrantElement } from "../../core/ruleset.ts"
 
 /** A grant in the kernel with the time it has left, in milliseconds; Infinity for one without an end. `used`: see the port. */
@@ -15,11 +15,6 @@ export type SourceTime = { readonly source: Network; readonly ms: number }
  * Ours: two ticks.
  */
 export const SHORTEST = 20
-
-/** `4` or `6`: the ending of the set's name for this source. */
-export function familyOf({ address }: Network): "4" | "6" {
-    return isIPv4(address) ? "4" : "6"
-}
 
 /** An element of `open4` or `open6`: `192.0.2.7 . tcp . 22`. */
 export function formatElement({ source, service }: GrantElement): string {

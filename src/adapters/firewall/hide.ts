@@ -101,7 +101,6 @@ export function hideChains(wanted: Hiding, ways: readonly Way[], lead: boolean):
         ...ways.map(({ any, key, ending }) => `${any} ${key} @open${ending}`),
         ...needless.map(({ by, key, family }) => `${by} @needless${family} ${key} @always${family}`),
     ]
-    const act = (matches: readonly string[], verdict: string) => matches.map((match) => `${match} ${verdict}`)
     const used = usedMatches(wanted, ways)
     const free = spared.length > 0 ? ["meta l4proto . th dport @spared"] : []
     const led = [...allowed, ...used, ...cookieMatches(wanted, ways)]
@@ -138,6 +137,10 @@ export function hideChains(wanted: Hiding, ways: readonly Way[], lead: boolean):
             ],
         },
     ]
+}
+
+function act(matches: readonly string[], verdict: string): string[] {
+    return matches.map((match) => `${match} ${verdict}`)
 }
 
 /**

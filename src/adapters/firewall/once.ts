@@ -27,7 +27,6 @@ const BEGINS = formatTime(130_000)
 /** The sets of grants for one connection; none where no door gives any. */
 export function onceSets({ grants, once }: Pick<Ruleset, "grants" | "once">, ways: readonly Way[]): SetSpec[] {
     if (once === null) return []
-    const live = (name: string, type: string, rest: string) => ({ name, spec: `type ${type}; ${rest}`, elements: null })
     const dynamic = `size ${ROOM}; flags dynamic,timeout`
     return [
         ...ways.flatMap(({ ending, type }) => {
@@ -40,6 +39,10 @@ export function onceSets({ grants, once }: Pick<Ruleset, "grants" | "once">, way
         live("begun4", "ipv4_addr . ipv4_addr . inet_proto . inet_service . inet_service", dynamic),
         live("begun6", "ipv6_addr . ipv6_addr . inet_proto . inet_service . inet_service", dynamic),
     ]
+}
+
+function live(name: string, type: string, rest: string): SetSpec {
+    return { name, spec: `type ${type}; ${rest}`, elements: null }
 }
 
 /** The chain that counts. `allowed`: rules that let those through who need no use of a grant. */

@@ -58,11 +58,6 @@ export function parseNetwork(text: string): Network | null {
     return address.every((word, i) => (word & ~wordMask(network.bits, i)) >>> 0 === 0) ? network : null
 }
 
-/** The network of this address alone. */
-export function alone(address: Address): Network {
-    return { address, bits: 128 }
-}
-
 /** Is this a network of one address? */
 export function isAlone({ bits }: Network): boolean {
     return bits === 128
@@ -85,7 +80,7 @@ export function contains(network: Network, address: Address): boolean {
 }
 
 /** Is each address of the second network one of the first? Of two families: never. */
-export function containsNetwork(network: Network, inner: Network): boolean {
+function containsNetwork(network: Network, inner: Network): boolean {
     return inner.bits >= network.bits && contains(network, inner.address)
 }
 

@@ -25,7 +25,7 @@ import { type Witness, watchPackets } from "../lab/witness.ts"
 const PLAIN: KnockerOptions = { source: null, sourcePort: null, interface: null, flags: SYN }
 const V4: Target = { family: 4, address: "10.91.0.1" }
 const V6: Target = { family: 6, address: "fd91::1" }
-const [OPEN, DROPPED, CLOSED] = [7200, 7100, 7000]
+const [OPEN, DROPPED, CLOSED, REJECTED] = [7200, 7100, 7000, 7300]
 const FAMILIES = [V4, V6].map((target) => ({ name: `IPv${target.family}`, target }))
 const root = join(import.meta.dirname, "..", "..")
 
@@ -90,7 +90,7 @@ describe.skipIf(reason !== null)(`socketKnocker()${reason === null ? "" : ` (${r
         }
         client.must(["sysctl", "-qw", "net.ipv4.ping_group_range=1 0"])
         server.must(["nft", "-f", "-"], {
-            input: `table inet t { chain c { type filter hook input priority 0; tcp dport ${DROPPED} drop; }; }`,
+            input: `table inet t { chain c { type filter hook input priority 0; tcp dport ${DROPPED} drop; tcp dport ${REJECTED} reject with icmpx admin-prohibited; }; }`,
         })
         const listen = `require("node:net").createServer((s) => s.on("error", () => {})).listen(${OPEN}, "::", () => console.log("up"))`
         const listener = server.start(["node", "-e", listen])
@@ -239,6 +239,12 @@ describe.skipIf(reason !== null)(`socketKnocker()${reason === null ? "" : ` (${r
             }
             await expect.poll(() => sockets(client).filter((line) => !line.startsWith("TIME-WAIT"))).toEqual([])
             await seen()
+        })
+
+        it("send() has sent what a filter on the way rejects, however fast it says so", async () => {
+            for (const name of [null, "lan0"])
+                expect(await asNobody.send(tcp(REJECTED), target, { interface: name })).toEqual({ ok: true })
+            expect(await seen()).toHaveLength(2)
         })
 
         it("send() says why a packet cannot leave", async () => {

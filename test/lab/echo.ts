@@ -35,7 +35,7 @@ const socket = require("node:dgram").createSocket(address.includes(":") ? "udp6"
 const end = (text) => { console.log(text); process.exit() }
 socket.on("error", (error) => end(error.code)).on("message", () => end("answer"))
 socket.connect(Number(port), address, () => { socket.send("hello"); setInterval(() => socket.send("hello"), 300) })
-setTimeout(() => end("silent"), 2000)`
+setTimeout(() => end("silent"), 1000)`
 
 /** A conversation that stays: lines that come back. */
 export type Session = { readonly say: (line: string) => Promise<string>; readonly end: () => void }
@@ -60,8 +60,11 @@ export function openSession(host: Namespace, address: string, port: number, prot
  * of the IP header and of TCP or ICMP that is no number of this packet alone; of an IPv6 flow label, whether there is one.
  */
 export async function answerOf(from: Host, address: string, port: number, protocol: "tcp" | "udp"): Promise<string> {
-    const icmp = address.includes(":") ? "icmp6[0] == 1" : "icmp[0] == 3"
-    const filter = `src host ${address} and (${icmp} or (${protocol} and src port ${port}))`
+    // What an ICMP error quotes: the header of IP, and the port that was asked.
+    const icmp = address.includes(":")
+        ? `icmp6[0] == 1 and icmp6[50:2] == ${port}`
+        : `icmp[0] == 3 and icmp[30:2] == ${port}`
+    const filter = `src host ${address} and ((${icmp}) or (${protocol} and src port ${port}))`
     const dump = from.start(["tcpdump", "-l", "-n", "-v", "-c", "1", "-i", "eth0", filter])
     const ready = collectLines(dump, dump.stderr!)
     const heard = collectLines(dump, dump.stdout!)

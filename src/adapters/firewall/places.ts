@@ -30,18 +30,20 @@ const FAMILIES = [
 
 /** The constant sets of places; none where there are no places. */
 export function placeSets({ inner, leads }: Places): SetSpec[] {
-    const services = (name: string, type: string, elements: readonly string[], flags = ""): SetSpec[] =>
-        elements.length === 0 ? [] : [{ name, spec: `type ${type} . inet_proto . inet_service${flags}`, elements }]
     return FAMILIES.flatMap(({ ending, v4, type }) => {
         const mine = leads.filter(({ to }) => isIPv4(to) === v4)
         const led = mine.map(({ service, to, port }) => placeOf(to, { ...service, port }))
         const guarded = unique(mine.map(({ to }) => formatAddress(to)))
         return [
-            ...services(`inner${ending}`, type, innerOf(inner, v4), "; flags timeout"),
-            ...services(`led${ending}`, type, unique(led)),
+            ...setOf(`inner${ending}`, type, innerOf(inner, v4), "; flags timeout"),
+            ...setOf(`led${ending}`, type, unique(led)),
             ...(guarded.length === 0 ? [] : [{ name: `guarded${ending}`, spec: `type ${type}`, elements: guarded }]),
         ]
     })
+}
+
+function setOf(name: string, type: string, elements: readonly string[], flags = ""): SetSpec[] {
+    return elements.length === 0 ? [] : [{ name, spec: `type ${type} . inet_proto . inet_service${flags}`, elements }]
 }
 
 /** In the chains that refuse: what was led elsewhere has been looked at where it came in. */

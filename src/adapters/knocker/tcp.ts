@@ -6,6 +6,7 @@ import { connect, type Socket } from "node:net"
 import type { Target } from "../../core/knock/plan.ts"
 import type { Cancel, ProbeResult, SendResult } from "../../ports/knocker.ts"
 import { errorName, type KnockerOptions, refusal } from "./options.ts"
+import { hasWay } from "./udp.ts"
 
 /**
  * How long a hit's socket stays, in milliseconds. Where something listens on the port after all, most answers come
@@ -23,16 +24,18 @@ export function sendSyn(port: number, target: Target, options: KnockerOptions, o
         // closed unread, the connection would end in a handshake, and one side would keep it for a minute.
         const end = setTimeout(() => setImmediate(() => socket.destroy()), STAY)
         socket.once("connect", () => socket.resetAndDestroy())
-        socket.once("error", (error) =>
-            resolve(answered(error) ? { ok: true } : refusal(errorName(error), options.sourcePort)),
-        )
+        let failed = false
+        socket.once("error", (error) => {
+            failed = true
+            void resultOf(error, target, options).then(resolve)
+        })
         socket.once("close", () => {
             clearTimeout(end)
             open.delete(socket)
         })
         // node:net connects in the next tick and reports what the call itself refused in the tick after; an answer
         // from the network needs a turn of the event loop. So from the next turn on the SYN has left.
-        setImmediate(() => setImmediate(() => resolve({ ok: true })))
+        setImmediate(() => setImmediate(() => failed || resolve({ ok: true })))
     })
 }
 
@@ -65,6 +68,19 @@ export function probeTcp(
 function way(port: number, { address }: Target, { source }: KnockerOptions) {
     const to = { host: address, port, autoSelectFamily: false }
     return source === null ? to : { ...to, localAddress: source }
+}
+
+/**
+ * A filter on the way that rejects by ICMP looks, by its error, like this host without a way to there (EHOSTUNREACH) or
+ * without the right (EACCES, over IPv6). On a fast link even the call itself returns it. If there is a way, the SYN has left.
+ */
+async function resultOf(error: Error, target: Target, options: KnockerOptions): Promise<SendResult> {
+    if (answered(error)) return { ok: true }
+    const name = errorName(error)
+    const refused = refusal(name, options.sourcePort)
+    const denied = !refused.ok && refused.code === "denied" && target.family === 6
+    const rejected = name === "EHOSTUNREACH" || (name === "EACCES" && denied)
+    return rejected && (await hasWay(target, options)) ? { ok: true } : refused
 }
 
 /** Did the packet get out and something came back? */

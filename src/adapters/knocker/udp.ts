@@ -27,17 +27,27 @@ export function sendDatagram(port: number, target: Target, options: KnockerOptio
     })
 }
 
-/** Is there a way to the target? Connects a datagram socket, which sends nothing (udp(7)). Other mistakes are for who sends. */
-export function lookForWay(target: Target, { source }: KnockerOptions): Promise<SendResult> {
+/** Is there a way to the target? Sends nothing. Other mistakes are for who sends. */
+export async function lookForWay(target: Target, options: KnockerOptions): Promise<SendResult> {
+    const error = await connectOnly(target, options)
+    // Without any address of its own there is none to send from.
+    const none = error === "EADDRNOTAVAIL" && options.source === null
+    const refused = refusal(none ? "ENETUNREACH" : error)
+    return !refused.ok && refused.code === "unreachable" ? refused : { ok: true }
+}
+
+/** Is there a way to the target, as far as this host knows? */
+export async function hasWay(target: Target, options: KnockerOptions): Promise<boolean> {
+    return (await connectOnly(target, options)) === ""
+}
+
+/** Connects a datagram socket, which sends nothing (udp(7)). The error, or nothing. */
+function connectOnly(target: Target, { source }: KnockerOptions): Promise<string> {
     return new Promise((resolve) => {
         const socket = createSocket(target.family === 4 ? "udp4" : "udp6")
         const finish = (error?: Error) => {
             socket.close()
-            const detail = error === undefined ? "" : errorName(error)
-            // Without any address of its own there is none to send from.
-            const none = detail === "EADDRNOTAVAIL" && source === null
-            const refused = refusal(none ? "ENETUNREACH" : detail)
-            resolve(!refused.ok && refused.code === "unreachable" ? refused : { ok: true })
+            resolve(error === undefined ? "" : errorName(error))
         }
         socket.once("error", finish)
         // Node.js has no types for what connect() gives its callback when there is no way.

@@ -21,6 +21,10 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(scratch, { recursive: true }))
 
+const rules = (name: string) => readFileSync(join(import.meta.dirname, "../../vectors/hosts", name), "utf8")
+const admits = ({ admits: some }: FilterFact, port: number) =>
+    some.some((one) => one.protocol === "tcp" && one.port === port)
+
 describe.skipIf(why !== null)(`seeFirewall()${why === null ? "" : ` (${why})`}`, () => {
     let host: Namespace
     let leave: () => void
@@ -109,7 +113,6 @@ describe.skipIf(why !== null)(`seeFirewall()${why === null ? "" : ` (${why})`}`,
             host.must(["nft", "flush", "ruleset"])
         }
     }
-    const rules = (name: string) => readFileSync(join(import.meta.dirname, "../../vectors/hosts", name), "utf8")
     const restore = (name: string) => () => {
         for (const [program, end] of [
             ["iptables", ""],
@@ -117,8 +120,6 @@ describe.skipIf(why !== null)(`seeFirewall()${why === null ? "" : ` (${why})`}`,
         ] as const)
             host.must([`${program}-nft-restore`], { input: rules(`${name}.rules${end}`) })
     }
-    const admits = ({ admits: some }: FilterFact, port: number) =>
-        some.some((one) => one.protocol === "tcp" && one.port === port)
 
     it("understands ufw: closed, and nothing let in that nobody has allowed", () => {
         const { filters, owners } = beside(restore("ufw"))

@@ -19,6 +19,10 @@ hide  = true
 [door.sequence]
 hits  = ["32144", "21312:udp", "44871", "icmp:321"]
 `
+/** One whose service is in another place. */
+const doorTo = (opens: string, to: string) =>
+    DOOR.replace("tcp/22", opens).replace("ssh", opens.slice(4)).replace("hide", `lead_to = ["${to}"]\nhide`)
+
 type Answer = {
     readonly ok: boolean
     readonly findings: readonly Told[]
@@ -172,9 +176,7 @@ describe.skipIf(why !== null)(`postern doctor${why === null ? "" : ` (${why})`}`
     it("finds what a place elsewhere asks of this host", () => {
         must("ip", "address", "add", "10.77.3.200/32", "dev", "lo")
         const file = join(lab.scratch, "elsewhere.toml")
-        const door = (opens: string, to: string) =>
-            DOOR.replace("tcp/22", opens).replace("ssh", opens.slice(4)).replace("hide", `lead_to = ["${to}"]\nhide`)
-        writeFileSync(file, `${door("tcp/80", "10.77.3.200")}${door("tcp/81", "192.0.2.99")}`, { mode: 0o600 })
+        writeFileSync(file, `${doorTo("tcp/80", "10.77.3.200")}${doorTo("tcp/81", "192.0.2.99")}`, { mode: 0o600 })
         const of = { ...daemon, file, socket: join(lab.scratch, "nobody") }
         mended("arp-tells", /^this host answers ARP for 10\.77\.3\.200/, of)
         mended("not-forwarding", /^this host does not forward IPv4, and a door leads to 192\.0\.2\.99/, of)

@@ -142,9 +142,10 @@ describe.skipIf(reason !== null)(`beside a daemon${reason === null ? "" : ` (${r
 
     it("status says what is watched, who knocks and who is in; and no hit of it", async () => {
         daemon = await lab.startDaemon(CONFIG)
-        expect(postern("status").split("\n").slice(0, 6)).toEqual([
+        expect(postern("status").split("\n").slice(0, 7)).toEqual([
             expect.stringMatching(/^up .* \(pid \d+\), watching eth0, by nflog$/),
             expect.stringMatching(/^configuration read \d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/),
+            "table in place, by nftables",
             "",
             "doors",
             "  ssh   tcp/22 for 60 s  hidden",
@@ -156,6 +157,7 @@ describe.skipIf(reason !== null)(`beside a daemon${reason === null ? "" : ` (${r
             capture: "nflog",
             pid: daemon.pid,
             interfaces: ["eth0"],
+            table: { by: "nftables", inPlace: true, leads: true },
             attempts: [{ door: "ssh", source: knocker.v4, stage: 2, of: 3 }],
             grants: [],
             totals: { doors: 2, attempts: 1, grants: 0 },

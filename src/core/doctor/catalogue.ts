@@ -178,7 +178,7 @@ export const CATALOGUE: { readonly [C in Finding["code"]]: Entry<Of<C>> } = {
         why: () =>
             "somebody has opened it by hand (postern unhide), or the time window after the start of this host is not over",
         commands: none,
-        advice: () => "a reload or the end of the window hides it again",
+        advice: ({ service }) => `postern hide ${service} hides it again, and so does the end of the window`,
     },
     "half-led": {
         summary: "a hidden service is led to over one family alone",

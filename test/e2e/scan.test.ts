@@ -5,7 +5,8 @@ import { enterNamespace } from "../lab/enter.ts"
 import { type Lab, makeLab, POSTERN } from "../lab/lab.ts"
 
 let lab: Lab<"stranger">
-const server = createServer().unref()
+/** Probes end their connections in every way there is. */
+const server = createServer((socket) => socket.on("error", () => {})).unref()
 
 beforeAll(async () => {
     lab = makeLab(["stranger"])

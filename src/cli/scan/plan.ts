@@ -19,9 +19,6 @@ export type Plan = {
     readonly spoof: boolean
 }
 
-/** Everything of a shot but the port. */
-export type Numbers = Omit<Ends, "port">
-
 /** Ends for one shot after another: another source port each, and another address of the link that nobody has. */
 export function endsFrom({ way }: Plan, random: (below: number) => number): () => (port: number) => Ends {
     let sourcePort = FIRST_PORT + random(PORTS)

@@ -44,6 +44,14 @@ hide    = true
 at      = ["10.78.0.2", "fd78::2"]
 ${SEQUENCE}
 [[door]]
+name    = "once"
+opens   = ["tcp/2222"]
+uses    = 1
+for     = "1h"
+hide    = true
+lead_to = ["10.77.3.200:22", "[fd77:3::c8]:22"]
+${SEQUENCE}
+[[door]]
 name    = "published"
 opens   = ["tcp/9090", "udp/9090"]
 for     = "1h"
@@ -146,6 +154,16 @@ describe("services that are elsewhere", () => {
         // Nobody publishes anything yet.
         expect(await seen(knocker)).toEqual({ ...every(OPEN), published: [...REFUSED, ...REFUSED] })
         expect(await seen(stranger)).toEqual(hidden(REFUSED))
+    })
+
+    it("are led to by one connection, where a grant is for one", async () => {
+        for (const address of [lab.gateway.v4, lab.gateway.v6]) {
+            const session = openSession(knocker, address, 2222)
+            await session.say("the one")
+            expect(await portState(knocker, address, 2222)).toBe("refused")
+            await session.say("goes on")
+            session.end()
+        }
     })
 
     it("are reached by the networks of `always` without a knock", async () => {

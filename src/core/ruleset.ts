@@ -70,7 +70,7 @@ export type Moment = {
 }
 
 /** No trial, nobody else who changes destinations, and no time window after the start of the host. */
-export const LATER: Moment = { trials: [], opened: [], uptime: Number.POSITIVE_INFINITY, translated: false }
+const LATER: Moment = { trials: [], opened: [], uptime: Number.POSITIVE_INFINITY, translated: false }
 
 /**
  * One allowance in the kernel: whoever is in `source` (mostly one address) may begin connections to this service.

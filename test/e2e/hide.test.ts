@@ -243,3 +243,29 @@ it("is hidden from the first packet on when the host comes up, without and with 
     expect(await untilPort("open", lab.hosts.knocker, gateway.v4, 22)).toBe("open")
     expect(seen).not.toContain("open")
 })
+
+it("a time window after the start is open to everyone, and ends in the kernel", async () => {
+    await daemon.stop()
+    const hiding = `[gateway]\ngrace = "3s"\n${CONFIGURATION.replace("for ", "hide = true\nfor ")}`
+    daemon = await lab.startDaemon(hiding)
+    // This host has started long ago.
+    expect(await stranger()).toBe("refused")
+    const saved = ["hide", "grace"].map((name) => join(lab.scratch, `state/${name}.nft`))
+    await expect.poll(() => saved.every((one) => existsSync(one))).toBe(true)
+    await daemon.stop()
+    lab.gateway.must(["nft", "flush", "ruleset"])
+    for (const one of saved) lab.gateway.must(["nft", "-f", one])
+    expect(await stranger()).toBe("open")
+    expect(await untilStranger("refused")).toBe("refused")
+})
+
+it("is open again by ipset, too, when daemon and command are killed", async () => {
+    if (!(await isOver(daemon))) await daemon.stop()
+    lab.gateway.must(["nft", "flush", "ruleset"])
+    daemon = await lab.startDaemon(`[gateway]\nfirewall = "iptables"\n${CONFIGURATION}`)
+    const { child, ended } = await begin("5s")
+    await daemon.stop("SIGKILL")
+    child.kill("SIGKILL")
+    await ended
+    expect(await untilStranger("open")).toBe("open")
+})

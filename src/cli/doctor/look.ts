@@ -83,10 +83,11 @@ function leadUnits(config: Config | null): string[] {
     return servicesOf(config).map((service) => `postern-lead@${formatService(service).replace("/", "-")}.service`)
 }
 
-/** TCP services of doors. */
+/** TCP services of doors for which something listens: of ten thousand doors nobody asks processes and systemd for all. */
 function servicesOf(config: Config | null): Service[] {
+    const listening = new Set(listeningSockets().flatMap(({ protocol, port }) => (protocol === "tcp" ? [port] : [])))
     const all = uniqueServices((config?.doors ?? []).flatMap(({ opens }) => opens))
-    return all.filter(({ protocol }) => protocol === "tcp")
+    return all.filter(({ protocol, port }) => protocol === "tcp" && listening.has(port))
 }
 
 function publishedNow(): readonly Service[] {

@@ -12,8 +12,9 @@ export function examineServices(facts: Facts): Finding[] {
     const { config, listeners, firewall } = facts
     if (config === null) return []
     const { hidden } = wantedRuleset(config, null)
+    const elsewhere = leading(config)
     return [
-        ...(listeners === null ? [] : hidden.flatMap((service) => hiddenService(service, config, facts, listeners))),
+        ...(listeners === null ? [] : hidden.flatMap((service) => hiddenService(service, elsewhere, facts, listeners))),
         ...hidden.flatMap((service): Finding[] => {
             const kept = firewall?.ours.translates === true && has(firewall.ours.hidden, service)
             const open = firewall !== null && !kept && has(firewall.published, service)
@@ -25,15 +26,20 @@ export function examineServices(facts: Facts): Finding[] {
     ]
 }
 
-/** Where connections to a service are led to by rewriting their destination. */
-function placesOf({ doors }: Config, service: Service): Config["doors"][number]["leadTo"] {
-    return doors.filter(({ opens }) => has(opens, service)).flatMap(({ leadTo }) => leadTo)
+/** Doors that lead elsewhere: few, so that nobody asks all of them about each service. */
+function leading({ doors }: Config): Config["doors"] {
+    return doors.filter(({ leadTo }) => leadTo.length > 0)
 }
 
-function hiddenService(service: Service, config: Config, facts: Facts, listeners: readonly ListenerFact[]): Finding[] {
+function hiddenService(
+    service: Service,
+    elsewhere: Config["doors"],
+    facts: Facts,
+    listeners: readonly ListenerFact[],
+): Finding[] {
     const { firewall, daemon, units } = facts
     const name = formatService(service)
-    const places = placesOf(config, service)
+    const places = elsewhere.filter(({ opens }) => has(opens, service)).flatMap(({ leadTo }) => leadTo)
     const own = listeners.filter(
         ({ protocol, port, address }) =>
             protocol === service.protocol &&

@@ -123,7 +123,7 @@ describe("a full disk", () => {
         expect(ask("state")).toMatch(/journal +cannot be used: ENOSPC/)
         expect(ask("metrics")).toMatch(/^postern_journal_failing 1$/m)
         disk.fill(null)
-        await daemon.log.waitFor(/state: .* can be used now/)
+        await daemon.log.waitFor(/state: .* can be used now/, { timeout: 60_000 })
         await comeIn("10.99.0.2", daemon)
         expect(await eventually(() => ran().includes("stop 10.99.0.2"))).toBe(true)
         expect(ran()).toEqual(["start 10.99.0.2", "stop 10.99.0.2"])

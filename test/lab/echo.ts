@@ -35,7 +35,7 @@ const socket = require("node:dgram").createSocket(address.includes(":") ? "udp6"
 const end = (text) => { console.log(text); process.exit() }
 socket.on("error", (error) => end(error.code)).on("message", () => end("answer"))
 socket.connect(Number(port), address, () => { socket.send("hello"); setInterval(() => socket.send("hello"), 300) })
-setTimeout(() => end("silent"), 1000)`
+setTimeout(() => end("silent"), 3000)`
 
 /** A conversation that stays: lines that come back. */
 export type Session = { readonly say: (line: string) => Promise<string>; readonly end: () => void }

@@ -83,7 +83,7 @@ export async function answerOf(from: Host, address: string, port: number, protoc
         .join(" ")
         .replace(/^[\d:.]+ /, "")
         .replaceAll(new RegExp(`\\b${port}\\b`, "g"), "PORT")
-        .replaceAll(/flowlabel 0x[1-9a-f][0-9a-f]*/g, "flowlabel")
+        .replaceAll(/flowlabel 0x(?!0+\b)[0-9a-f]+/g, "flowlabel")
         .replaceAll(/cksum \S+ \(.*?\)/g, "cksum")
         .replaceAll(/\b(id|seq|ack) (0x[0-9a-f]+|\d+)/g, "$1")
         .replaceAll(/\.\d{4,5}\b/g, ".OWN")

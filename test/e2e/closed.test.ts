@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { account } from "../lab/account.ts"
 import { type Daemon, eventually, type Host, type Lab, makeLab, POSTERN, portState, untilPort } from "../lab/lab.ts"
 import { joinNamespaces, makeNamespace, type Namespace } from "../lab/namespace.ts"
-import { type Sshd, startSshd } from "../lab/sshd.ts"
+import { openSshSession, type Sshd, startSshd } from "../lab/sshd.ts"
 
 const CONFIGURATION = `
 [[door]]
@@ -136,22 +136,13 @@ describe("a service that is led to", () => {
         for (const address of addresses()) {
             knocker.must([POSTERN, "knock", address, "32144", "21312", "27015", "--no-wait"])
             expect(await untilPort("open", knocker, address, 22)).toBe("open")
-            const session = knocker.start(sshd.client(address, "cat"), { stdio: ["pipe", "pipe", "inherit"] })
-            const said = async (line: string) => {
-                const heard = new Promise<string>((resolve) =>
-                    session.stdout!.once("data", (data) => resolve(String(data))),
-                )
-                session.stdin!.write(`${line}\n`)
-                return heard
-            }
-            expect(await said("here")).toBe("here\n")
-            sessions.push({ session, said })
+            sessions.push(await openSshSession(knocker, sshd, address))
         }
         for (const address of addresses()) expect(await untilPort("refused", knocker, address, 22)).toBe("refused")
         await expectClosed(knocker, "--rounds", "1")
-        for (const { session, said } of sessions) {
-            expect(await said("still here")).toBe("still here\n")
-            session.stdin!.end()
+        for (const session of sessions) {
+            await session.say("still here")
+            session.end()
         }
     })
 

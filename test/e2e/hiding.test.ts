@@ -10,9 +10,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { iptablesFirewall } from "../../src/adapters/firewall/iptables/iptables.ts"
 import { nftFirewall } from "../../src/adapters/firewall/nft.ts"
 import type { Firewall } from "../../src/ports/firewall.ts"
+import { askUdp, openSession } from "../lab/echo.ts"
 import { enterNamespace } from "../lab/enter.ts"
 import { type Host, type Lab, makeLab, portState, untilPort } from "../lab/lab.ts"
-import { collectLines } from "../lab/lines.ts"
 import { whyNoNamespaces } from "../lab/namespace.ts"
 import { element, ruleset } from "../lab/rulesets.ts"
 
@@ -59,7 +59,7 @@ describe.skipIf(why !== null).each(FIREWALLS)(
         it("is open to all without our table", async () => {
             for (const address of addresses()) {
                 expect(await portState(stranger, address, 22)).toBe("open")
-                expect(await ask(stranger, address, 53)).toBe("answer")
+                expect(await askUdp(stranger, address, 53)).toBe("answer")
             }
         })
 
@@ -108,7 +108,7 @@ describe.skipIf(why !== null).each(FIREWALLS)(
             firewall.grant(of(knocker, "tcp/22"), 3000)
             for (const address of addresses()) {
                 expect(await portState(knocker, address, 22)).toBe("open")
-                expect(await ask(knocker, address, 53)).toBe("ECONNREFUSED")
+                expect(await askUdp(knocker, address, 53)).toBe("ECONNREFUSED")
                 expect(await portState(stranger, address, 22)).toBe("refused")
             }
             for (const address of addresses()) expect(await untilPort("refused", knocker, address, 22)).toBe("refused")
@@ -119,12 +119,12 @@ describe.skipIf(why !== null).each(FIREWALLS)(
             firewall.apply(HIDE)
             firewall.grant(of(knocker, "udp/53"), LONG)
             for (const address of addresses()) {
-                expect(await ask(knocker, address, 53)).toBe("answer")
+                expect(await askUdp(knocker, address, 53)).toBe("answer")
                 expect(await portState(knocker, address, 22)).toBe("refused")
-                expect(await ask(stranger, address, 53)).toBe("ECONNREFUSED")
+                expect(await askUdp(stranger, address, 53)).toBe("ECONNREFUSED")
             }
             firewall.revoke(of(knocker, "udp/53"))
-            for (const address of addresses()) expect(await ask(knocker, address, 53)).toBe("ECONNREFUSED")
+            for (const address of addresses()) expect(await askUdp(knocker, address, 53)).toBe("ECONNREFUSED")
         })
 
         it("closes when the grant is revoked, and only what was revoked", async () => {
@@ -133,7 +133,7 @@ describe.skipIf(why !== null).each(FIREWALLS)(
             firewall.revoke(of(knocker, "tcp/22"))
             for (const address of addresses()) {
                 expect(await portState(knocker, address, 22)).toBe("refused")
-                expect(await ask(knocker, address, 53)).toBe("answer")
+                expect(await askUdp(knocker, address, 53)).toBe("answer")
                 expect(await portState(stranger, address, 22)).toBe("open")
             }
         })
@@ -144,14 +144,14 @@ describe.skipIf(why !== null).each(FIREWALLS)(
             firewall.grant(of(knocker, "tcp/22"), 500)
             for (const address of addresses()) {
                 expect(await untilPort("refused", knocker, address, 22)).toBe("refused")
-                expect(await ask(knocker, address, 53)).toBe("answer")
+                expect(await askUdp(knocker, address, 53)).toBe("answer")
             }
         })
 
         it("established connections live on after the grant, on both families", async () => {
             firewall.apply(HIDE)
             firewall.grant(of(knocker, "tcp/22"), LONG)
-            const sessions = addresses().map((address) => openSession(knocker, address))
+            const sessions = addresses().map((address) => openSession(knocker, address, 22))
             for (const session of sessions) await session.say("during")
             firewall.revoke(of(knocker, "tcp/22"))
             for (const address of addresses()) expect(await portState(knocker, address, 22)).toBe("refused")
@@ -162,7 +162,7 @@ describe.skipIf(why !== null).each(FIREWALLS)(
         })
 
         it("connections that were there before the table live on when it comes", async () => {
-            const sessions = addresses().map((address) => openSession(stranger, address))
+            const sessions = addresses().map((address) => openSession(stranger, address, 22))
             for (const session of sessions) await session.say("before")
             firewall.apply(HIDE)
             for (const address of addresses()) expect(await portState(stranger, address, 22)).toBe("refused")
@@ -177,12 +177,12 @@ describe.skipIf(why !== null).each(FIREWALLS)(
             firewall.apply({ ...HIDE, always: ruleset({ needless }).always })
             for (const address of addresses()) {
                 expect(await portState(knocker, address, 22)).toBe("open")
-                expect(await ask(knocker, address, 53)).toBe("ECONNREFUSED")
+                expect(await askUdp(knocker, address, 53)).toBe("ECONNREFUSED")
                 expect(await portState(stranger, address, 22)).toBe("refused")
             }
             firewall.apply({ ...HIDE, always: ruleset({ needless: ["10.77.0.0/24 udp/53", "::/0 udp/53"] }).always })
             for (const address of addresses()) {
-                expect(await ask(knocker, address, 53)).toBe("answer")
+                expect(await askUdp(knocker, address, 53)).toBe("answer")
                 expect(await portState(knocker, address, 22)).toBe("refused")
             }
         })
@@ -191,7 +191,7 @@ describe.skipIf(why !== null).each(FIREWALLS)(
             firewall.apply(HIDE)
             for (const address of ["127.0.0.1", "::1", ...addresses()]) {
                 expect(await portState(lab.gateway, address, 22)).toBe("open")
-                expect(await ask(lab.gateway, address, 53)).toBe("answer")
+                expect(await askUdp(lab.gateway, address, 53)).toBe("answer")
             }
         })
 
@@ -248,33 +248,4 @@ async function scan(
         const found = /^(\d+\/\w+)\s+(\S+)\s+\S+\s+(\S+)/.exec(line)
         return found ? [found.slice(1, 4).join(" ")] : []
     })
-}
-
-/** `answer`, or the error a UDP socket sees, or `silent`. A new source port each time. */
-async function ask(host: Host, address: string, port: number): Promise<string> {
-    const { stdout } = await host.run([process.execPath, "-e", ASK, address, String(port)])
-    return stdout.trim()
-}
-
-// Asks more than once: answers that a port is closed are rationed by the kernel.
-const ASK = `
-const [address, port] = process.argv.slice(1)
-const socket = require("node:dgram").createSocket(address.includes(":") ? "udp6" : "udp4")
-const end = (text) => { console.log(text); process.exit() }
-socket.on("error", (error) => end(error.code)).on("message", () => end("answer"))
-socket.connect(Number(port), address, () => { socket.send("hello"); setInterval(() => socket.send("hello"), 300) })
-setTimeout(() => end("silent"), 4000)`
-
-/** A TCP connection that stays. */
-function openSession(host: Host, address: string) {
-    const child = host.start(["nc", "-n", address, "22"], { stdio: ["pipe", "pipe", "ignore"] })
-    const lines = collectLines(child, child.stdout!)
-    return {
-        /** Says a line and waits until it comes back. */
-        say(line: string) {
-            child.stdin!.write(`${line}\n`)
-            return lines.waitFor(new RegExp(`^${line}$`))
-        },
-        end: () => child.kill(),
-    }
 }

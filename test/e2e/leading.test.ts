@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { type Daemon, type Host, type Lab, listTable, makeLab, POSTERN, portState, untilPort } from "../lab/lab.ts"
 import { collectLines } from "../lab/lines.ts"
-import { type Sshd, startSshd } from "../lab/sshd.ts"
+import { openSshSession, type Sshd, startSshd } from "../lab/sshd.ts"
 
 const CONFIGURATION = `
 [[door]]
@@ -126,16 +126,7 @@ it("a session outlives its grant, the daemon and the table, and without the tabl
     const sessions = []
     for (const address of addresses()) {
         await knock(knocker, address)
-        const session = knocker.start(sshd.client(address, "cat"), { stdio: ["pipe", "pipe", "inherit"] })
-        const said = async (line: string) => {
-            const heard = new Promise<string>((resolve) =>
-                session.stdout!.once("data", (data) => resolve(String(data))),
-            )
-            session.stdin!.write(`${line}\n`)
-            return heard
-        }
-        expect(await said("here")).toBe("here\n")
-        sessions.push({ session, said })
+        sessions.push(await openSshSession(knocker, sshd, address))
     }
     for (const address of addresses()) expect(await untilPort("refused", knocker, address, 22)).toBe("refused")
     await daemon.stop()
@@ -145,9 +136,9 @@ it("a session outlives its grant, the daemon and the table, and without the tabl
         expect(await portState(knocker, address, 22)).toBe("refused")
         expect(await portState(lab.hosts.friend, address, 22)).toBe("refused")
     }
-    for (const { session, said } of sessions) {
-        expect(await said("still here")).toBe("still here\n")
-        session.stdin!.end()
+    for (const session of sessions) {
+        await session.say("still here")
+        session.end()
     }
 })
 

@@ -7,6 +7,7 @@ import type { ChildProcess } from "node:child_process"
 import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import type { Host } from "./lab.ts"
 import { collectLines, type Lines } from "./lines.ts"
 import type { Namespace } from "./namespace.ts"
 
@@ -20,6 +21,9 @@ export type Sshd = {
     readonly reload: () => void
     readonly stop: () => void
 }
+
+/** See `openSshSession`. */
+type SshSession = { readonly say: (line: string) => Promise<string>; readonly end: () => void }
 
 const LOOPBACK = ["ListenAddress 127.0.0.1", "ListenAddress ::1"]
 const USER = "guest"
@@ -63,6 +67,21 @@ export async function startSshd(
         reload: () => void child.kill("SIGHUP"),
         stop: () => end(child),
     }
+}
+
+/** A session that stays: what is said comes back. Throws unless it begins. */
+export async function openSshSession(from: Host, sshd: Sshd, address: string): Promise<SshSession> {
+    const child = from.start(sshd.client(address, "cat"), { stdio: ["pipe", "pipe", "inherit"] })
+    const lines = collectLines(child, child.stdout!)
+    const session = {
+        say: (line: string) => {
+            child.stdin!.write(`${line}\n`)
+            return lines.waitFor(new RegExp(`^${line}$`))
+        },
+        end: () => void child.stdin!.end(),
+    }
+    await session.say("here")
+    return session
 }
 
 function end(child: ChildProcess): void {

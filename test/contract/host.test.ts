@@ -11,6 +11,7 @@ import { seeSysctls } from "../../src/adapters/host/sysctls.ts"
 import { isClockSynchronised } from "../../src/adapters/system/adjtimex.ts"
 import { openNftables } from "../../src/adapters/system/nftables.ts"
 import type { FilterFact } from "../../src/core/doctor/facts.ts"
+import { formatNetwork } from "../../src/core/net/address.ts"
 import { enterNamespace } from "../lab/enter.ts"
 import { makeNamespace, type Namespace, whyNoNamespaces } from "../lab/namespace.ts"
 
@@ -22,8 +23,10 @@ beforeAll(() => {
 afterAll(() => rmSync(scratch, { recursive: true }))
 
 const rules = (name: string) => readFileSync(join(import.meta.dirname, "../../vectors/hosts", name), "utf8")
+const ports = ({ admits: some }: FilterFact) =>
+    some.map(({ service }) => `${service?.protocol}/${service?.port}`).toSorted()
 const admits = ({ admits: some }: FilterFact, port: number) =>
-    some.some((one) => one.protocol === "tcp" && one.port === port)
+    some.some(({ service }) => service?.protocol === "tcp" && service.port === port)
 
 describe.skipIf(why !== null)(`seeFirewall()${why === null ? "" : ` (${why})`}`, () => {
     let host: Namespace
@@ -83,9 +86,7 @@ describe.skipIf(why !== null)(`seeFirewall()${why === null ? "" : ` (${why})`}`,
             "meta l4proto { tcp, udp } th dport 53 accept",
             "udp dport 123 drop",
         )
-        expect(services.admits.map(({ protocol, port }) => `${protocol}/${port}`).toSorted()).toEqual(
-            ["tcp/22", "tcp/80", "tcp/8000", "tcp/8001", "tcp/53", "udp/53"].toSorted(),
-        )
+        expect(ports(services)).toEqual(["tcp/22", "tcp/80", "tcp/8000", "tcp/8001", "tcp/53", "udp/53"].toSorted())
         expect(services).toMatchObject({ name: "inet host in", by: "nft", closed: true, unclear: false })
     })
 
@@ -126,7 +127,9 @@ describe.skipIf(why !== null)(`seeFirewall()${why === null ? "" : ` (${why})`}`,
         expect(owners).toEqual(["ufw"])
         expect(filters.map(({ name, closed, unclear }) => [name, closed, unclear])).toEqual([
             ["ip filter INPUT", true, false],
+            ["ip filter FORWARD", true, false],
             ["ip6 filter INPUT", true, false],
+            ["ip6 filter FORWARD", true, false],
         ])
         expect(filters.some((one) => admits(one, 22))).toBe(false)
     })
@@ -135,15 +138,21 @@ describe.skipIf(why !== null)(`seeFirewall()${why === null ? "" : ` (${why})`}`,
         const { filters, owners } = beside(() => host.must(["nft", "-f", "-"], { input: rules("firewalld.nft") }))
         expect(owners).toEqual(["firewalld"])
         expect(filters).toMatchObject([
-            { name: "inet firewalld filter_INPUT", closed: true, unclear: false, rewritten: true },
+            { name: "inet firewalld filter_INPUT", hook: "input", closed: true, unclear: false, rewritten: true },
+            { name: "inet firewalld filter_FORWARD", hook: "forward", closed: true, unclear: false, rewritten: true },
         ])
         expect([22, 23].map((port) => admits(filters[0]!, port))).toEqual([true, false])
     })
 
-    it("understands Docker: it closes nothing of this host", () => {
+    it("understands Docker: it closes nothing of this host, and lets nothing on but to its containers", () => {
         const { filters, owners } = beside(restore("docker"))
         expect(owners).toEqual(["docker"])
-        expect(filters.filter(({ closed }) => closed)).toEqual([])
+        const closed = filters.filter((one) => one.closed)
+        expect(closed.map(({ name }) => name)).toEqual(["ip filter FORWARD", "ip6 filter FORWARD"])
+        expect(closed.map(({ admits: some }) => some.map(({ to }) => to && formatNetwork(to)))).toEqual([
+            ["10.78.0.2/32", "10.78.0.2/32"],
+            ["fd78::2/128", "fd78::2/128"],
+        ])
     })
 
     it("sees marks and rewritten destinations", () => {
@@ -157,11 +166,11 @@ describe.skipIf(why !== null)(`seeFirewall()${why === null ? "" : ` (${why})`}`,
         expect(found).toMatchObject({ ok: true, lacks: [] })
         const nft = openNftables()
         try {
-            expect(rehearse(nft, "fib", "fib daddr type local")).toBe(true)
-            expect(rehearse(nft, "nothing", "such a thing")).toBe(false)
+            expect(rehearse(nft, "fib", {}, "fib daddr type local")).toBe(true)
+            expect(rehearse(nft, "nothing", {}, "such a thing")).toBe(false)
             // What not every kernel has: it says the same of it as when it is meant.
             const queue = "table inet x { chain a { type filter hook prerouting priority 0; queue num 1; }; }"
-            expect(rehearse(nft, "queue", "queue num 1")).toBe(host.exec(["nft", queue]).status === 0)
+            expect(rehearse(nft, "queue", {}, "queue num 1")).toBe(host.exec(["nft", queue]).status === 0)
             host.must(["nft", "flush ruleset"])
         } finally {
             nft.close()

@@ -178,6 +178,13 @@ describe.skipIf(why !== null)(`postern doctor${why === null ? "" : ` (${why})`}`
         const file = join(lab.scratch, "elsewhere.toml")
         writeFileSync(file, `${doorTo("tcp/80", "10.77.3.200")}${doorTo("tcp/81", "192.0.2.99")}`, { mode: 0o600 })
         const of = { ...daemon, file, socket: join(lab.scratch, "nobody") }
+        undo.push(() =>
+            must("sh", "-c", "nft delete table inet through; iptables -P FORWARD ACCEPT; iptables -F FORWARD"),
+        )
+        const known = "ct state established,related accept; ip daddr 192.0.2.99 tcp dport 82 accept"
+        must("nft", `table inet through { chain f { type filter hook forward priority 0; policy drop; ${known}; }; }`)
+        must("sh", "-c", "iptables -P FORWARD DROP; iptables -A FORWARD -d 172.17.0.2 -p tcp --dport 81 -j ACCEPT")
+        mended("filtered", /^inet through f lets nobody in to tcp\/81 at 192\.0\.2\.99(.|\n)*\nip filter FORWARD /, of)
         mended("arp-tells", /^this host answers ARP for 10\.77\.3\.200/, of)
         mended("not-forwarding", /^this host does not forward IPv4, and a door leads to 192\.0\.2\.99/, of)
         must("sysctl", "-qw", "net.ipv4.ip_forward=0")

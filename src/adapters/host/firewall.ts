@@ -3,10 +3,11 @@ import { readFileSync } from "node:fs"
 import type { FirewallFacts, KernelFeature } from "../../core/doctor/facts.ts"
 import type { Service } from "../../core/knock/hit.ts"
 import { messageOf } from "../../core/thrown.ts"
+import { canBorrow } from "../system/borrowed.ts"
 import { type Nftables, openNftables } from "../system/nftables.ts"
 import { listedHidden, listedRules } from "./listed-rules.ts"
 import { run } from "./run.ts"
-import { savedFilter, savedHidden, savedTables } from "./saved-rules.ts"
+import { savedFilters, savedHidden, savedTables } from "./saved-rules.ts"
 
 /** What was seen, or why not. `lacks`: parts of nftables that the kernel does not have; null where none could be asked for. */
 export type FirewallSeen =
@@ -52,7 +53,7 @@ function rules(nft: Nftables | null, json: string): Omit<FirewallFacts, "publish
     const spared = open?.ok === true ? listedHidden(open.output) : []
     const [four, six] = [tablesOf("4", listed.iptables), tablesOf("6", listed.iptables)]
     const all = [...four, ...six]
-    const filters = all.flatMap(({ by, label, text }) => savedFilter(by, `${label} INPUT`, text) ?? [])
+    const filters = all.flatMap(({ family, by, table, text }) => savedFilters(family, by, table, text))
     const hiddenSix = six.flatMap(({ text }) => savedHidden(text))
     // By iptables a service is hidden if it is for both families.
     const both = four
@@ -72,7 +73,9 @@ function rules(nft: Nftables | null, json: string): Omit<FirewallFacts, "publish
         filters: [...listed.filters, ...filters],
         legacy: all
             .filter(({ legacy }) => legacy)
-            .flatMap(({ by, text }) => savedTables(text).map((one) => `${by} ${one}`)),
+            .flatMap(({ family, text }) =>
+                savedTables(text).map((one) => `${family === "IPv4" ? "iptables" : "ip6tables"} ${one}`),
+            ),
         owners: OWNERS.filter(([, pattern]) => names.some((name) => pattern.test(name))).map(([name]) => name),
     }
 }
@@ -87,25 +90,32 @@ function sparedSets(): Service[] {
 }
 
 type Saved = {
-    readonly by: "iptables" | "ip6tables"
-    readonly label: string
+    readonly family: "IPv4" | "IPv6"
+    /** The program that changes it. */
+    readonly by: string
+    readonly table: string
     readonly legacy: boolean
     readonly text: string
 }
 
 /** What iptables-save says of a family: of nftables' ip_tables and of the old one, each where it has anything. */
 function tablesOf(ending: "4" | "6", families: readonly string[]): Saved[] {
-    const by = ending === "4" ? "iptables" : "ip6tables"
+    const [family, plain, name] =
+        ending === "4" ? (["IPv4", "iptables", "ip"] as const) : (["IPv6", "ip6tables", "ip6"] as const)
     const variants = [
-        ...(families.includes(ending === "4" ? "ip" : "ip6") ? ["nft"] : []),
-        ...(oldTables(ending === "4" ? "ip_tables_names" : "ip6_tables_names").length > 0 ? ["legacy"] : []),
+        ...(families.includes(name) ? ["nft"] : []),
+        ...(oldTables(`${name}_tables_names`).length > 0 ? ["legacy"] : []),
     ]
+    // One of the two programs has the plain name.
+    const version = variants.length === 0 ? null : run(plain, "--version")
+    const common = version?.ok === true && version.output.includes("legacy") ? "legacy" : "nft"
     return variants.flatMap((variant): Saved[] => {
-        const said = run(`${by}-${variant}-save`)
-        const plain = said.ok ? said : run(`${by}-save`)
-        if (!plain.ok) return []
-        const label = variant === "nft" ? `ip${ending === "4" ? "" : "6"} filter` : `${by}-legacy filter`
-        return [{ by, label, legacy: variant === "legacy", text: plain.output }]
+        const by = variant === common ? plain : `${plain}-${variant}`
+        const legacy = variant === "legacy"
+        const said = run(`${plain}-${variant}-save`)
+        const text = said.ok || legacy ? said : run(`${plain}-save`)
+        const table = legacy ? `${plain}-legacy filter` : `${name} filter`
+        return text.ok ? [{ family, by, table, legacy, text: text.output }] : []
     })
 }
 
@@ -119,29 +129,45 @@ function oldTables(file: string): string[] {
     }
 }
 
-/** A rule for each part; "table" is what all of them need. */
-const FEATURES: readonly (readonly [KernelFeature, string])[] = [
-    ["table", ""],
-    ["tproxy", "meta l4proto tcp tproxy ip to 127.0.0.1"],
-    ["socket", "socket transparent 1"],
-    ["fib", "fib daddr type local"],
-    ["reject", "meta l4proto tcp reject with tcp reset"],
-    ["log", "log group 1"],
-    ["ct", "ct state established"],
-    ["uses", "ip saddr @once accept"],
+/** What each part is rehearsed by, in a chain of this kind; "table" is what all of them need. */
+const FEATURES: readonly (readonly [KernelFeature, { readonly chain?: string; readonly set?: string }, string])[] = [
+    ["table", {}, ""],
+    ["tproxy", {}, "meta l4proto tcp tproxy ip to 127.0.0.1"],
+    ["socket", {}, "socket transparent 1"],
+    ["fib", {}, "fib daddr type local"],
+    ["reject", { chain: "filter hook input priority filter" }, "meta l4proto tcp reject with tcp reset"],
+    ["log", {}, "log group 1"],
+    ["ct", {}, "ct state established"],
+    ["learns", { set: "type ipv4_addr; size 16; flags dynamic,timeout" }, "update @s { ip saddr timeout 1s }"],
+    ["uses", { set: "type ipv4_addr; flags timeout; limit rate 1/week burst 1 packets" }, "ip saddr @s accept"],
+    ["ranges", { set: "type ipv4_addr . inet_service; flags interval" }, "ip saddr . tcp dport @s accept"],
+    ["nat", { chain: "nat hook prerouting priority dstnat" }, "meta nfproto ipv4 tcp dport 9 dnat ip to 127.0.0.1"],
 ]
 
-/** Parts of nftables that the kernel refuses. Nothing is made. */
+/** Parts that the kernel refuses. Nothing is made. */
 function lacking(nft: Nftables): readonly KernelFeature[] {
-    const without = FEATURES.filter(([feature, rule]) => !rehearse(nft, feature, rule)).map(([feature]) => feature)
-    return without.includes("table") ? ["table"] : without
+    const without = FEATURES.filter(([feature, where, rule]) => !rehearse(nft, feature, where, rule)).map(
+        ([feature]) => feature,
+    )
+    return [
+        ...(without.includes("table") ? (["table"] as const) : without),
+        ...(canBorrow() ? [] : (["borrow"] as const)),
+    ]
 }
 
-/** Could this rule be made? */
-export function rehearse(nft: Pick<Nftables, "rehearse">, feature: string, rule: string): boolean {
-    const hook = feature === "reject" ? "input priority filter" : "prerouting priority mangle"
-    const once = "type ipv4_addr; flags timeout; limit rate 1/week burst 1 packets;"
-    const set = feature === "uses" ? `add set inet postern_try once { ${once} }\n` : ""
-    const chain = `add table inet postern_try\nadd chain inet postern_try a { type filter hook ${hook}; }\n${set}`
-    return nft.rehearse(`${chain}${rule === "" ? "" : `add rule inet postern_try a ${rule}\n`}`).ok
+/** Could this rule be made, with a set `s` of this kind? The library remembers sets by their tables' names, rehearsed ones too. */
+export function rehearse(
+    nft: Pick<Nftables, "rehearse">,
+    name: string,
+    { chain = "filter hook prerouting priority mangle", set }: { readonly chain?: string; readonly set?: string },
+    rule: string,
+): boolean {
+    const table = `inet postern_try_${name}`
+    const lines = [
+        `add table ${table}`,
+        `add chain ${table} a { type ${chain}; }`,
+        ...(set === undefined ? [] : [`add set ${table} s { ${set}; }`]),
+        ...(rule === "" ? [] : [`add rule ${table} a ${rule}`]),
+    ]
+    return nft.rehearse(`${lines.join("\n")}\n`).ok
 }

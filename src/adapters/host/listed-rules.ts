@@ -1,13 +1,16 @@
-/** Who lets in what is sent to this host, out of the JSON of `list ruleset` (libnftables-json(5)). Pure. */
-import type { FilterFact } from "../../core/doctor/facts.ts"
+/** Who lets in what is sent to this host, and on what is sent through it, out of the JSON of `list ruleset` (libnftables-json(5)). Pure. */
+import type { Admission, FilterFact } from "../../core/doctor/facts.ts"
+import { INTERNAL } from "../../core/doctor/internal.ts"
 import type { Service } from "../../core/knock/hit.ts"
+import { type Network, parseNetwork } from "../../core/net/address.ts"
+import { reached } from "./reach.ts"
 import { between } from "./saved-rules.ts"
 
 type Json = { readonly [key: string]: unknown }
 
 /** What a ruleset says of this host. */
 export type Listed = {
-    /** Chains at input that are neither ours nor iptables'. */
+    /** Chains at input and forward that are neither ours nor iptables'. */
     readonly filters: readonly FilterFact[]
     /** Our table: is it there, and does it look at rewritten destinations? */
     readonly ours: { readonly there: boolean; readonly translates: boolean }
@@ -24,22 +27,24 @@ export function listedRules(json: string): Listed {
     const rules = all.flatMap(({ rule }) => (isObject(rule) ? [rule] : []))
     const ours = chains.filter(({ family, table }) => family === "inet" && table === "postern")
     const iptables = chains.filter(
-        ({ family, table, name }) => /^ip6?$/.test(text(family)) && table === "filter" && name === "INPUT",
+        ({ family, table, name }) =>
+            /^ip6?$/.test(text(family)) && table === "filter" && /^(INPUT|FORWARD)$/.test(text(name)),
     )
     const others = chains.filter(
-        (chain) => !ours.includes(chain) && !iptables.includes(chain) && /^(ip|ip6|inet)$/.test(text(chain["family"])),
+        (chain) => !ours.includes(chain) && !iptables.includes(chain) && FAMILIES.has(text(chain["family"])),
     )
     return {
-        filters: others
-            .filter(({ hook, type }) => hook === "input" && type === "filter")
-            .map((base) => filterOf(base, others, rules)),
+        filters: others.flatMap((base) => {
+            const { hook, type } = base
+            return (hook === "input" || hook === "forward") && type === "filter" ? [filterOf(hook, base, rules)] : []
+        }),
         ours: {
             there: all.some(
                 ({ table }) => isObject(table) && table["family"] === "inet" && table["name"] === "postern",
             ),
             translates: ours.some(({ hook, type }) => hook === "prerouting" && type === "nat"),
         },
-        iptables: iptables.map(({ family }) => text(family)),
+        iptables: [...new Set(iptables.map(({ family }) => text(family)))],
         names: [
             ...all.flatMap(({ table }) => (isObject(table) ? [text(table["name"])] : [])),
             ...chains.map(({ name }) => text(name)),
@@ -47,29 +52,46 @@ export function listedRules(json: string): Listed {
     }
 }
 
-function filterOf(base: Json, chains: readonly Json[], rules: readonly Json[]): FilterFact {
-    const same = (one: Json) => one["family"] === base["family"] && one["table"] === base["table"]
-    const elsewhere = new Set(
-        chains
-            .filter((one) => same(one) && one["hook"] !== undefined && one["hook"] !== "input")
-            .map(({ name }) => name),
-    )
-    const there = rules.filter((rule) => same(rule) && !elsewhere.has(rule["chain"]))
-    const own = there.filter(({ chain }) => chain === base["name"])
-    const last = own.at(-1)
+const FAMILIES: ReadonlyMap<string, FilterFact["families"]> = new Map([
+    ["ip", ["IPv4"]],
+    ["ip6", ["IPv6"]],
+    ["inet", ["IPv4", "IPv6"]],
+])
+
+function filterOf(hook: FilterFact["hook"], base: Json, rules: readonly Json[]): FilterFact {
+    const same = rules.filter((one) => one["family"] === base["family"] && one["table"] === base["table"])
     const statements = (rule: Json) => list(rule["expr"]).filter(isObject)
-    const admitting = there.map(statements).filter((some) => !some.some(isRefusal))
+    const chains = reached(
+        text(base["name"]),
+        same.flatMap((rule) => targets(rule["expr"]).map((to) => [text(rule["chain"]), to] as const)),
+    )
+    const last = same.findLast(({ chain }) => chain === base["name"])
+    const admitting = same
+        .filter(({ chain }) => chains.has(text(chain)))
+        .map(statements)
+        .filter((some) => !some.some(isRefusal))
     return {
         name: [base["family"], base["table"], base["name"]].map(text).join(" "),
+        hook,
+        families: FAMILIES.get(text(base["family"])) ?? [],
         by: "nft",
         closed:
             base["policy"] === "drop" ||
             (last !== undefined && statements(last).some(isRefusal) && !statements(last).some(isMatch)),
-        admits: admitting.flatMap((some) => portsOf(some).services),
+        admits: admitting.flatMap(admitted),
         marks: admitting.flatMap(marksOf),
         rewritten: admitting.some((some) => some.some((one) => matched(one, "status") === "dnat")),
-        unclear: admitting.some((some) => isUnclear(some)),
+        unclear: admitting.some(isUnclear),
     }
+}
+
+/** Chains that a rule jumps to, by a map of verdicts, too. */
+function targets(expression: unknown): string[] {
+    if (Array.isArray(expression)) return expression.flatMap(targets)
+    if (!isObject(expression)) return []
+    return Object.entries(expression).flatMap(([key, value]) =>
+        (key === "jump" || key === "goto") && isObject(value) ? [text(value["target"])] : targets(value),
+    )
 }
 
 function isRefusal(statement: Json): boolean {
@@ -80,19 +102,46 @@ function isMatch(statement: Json): boolean {
     return statement["match"] !== undefined || statement["vmap"] !== undefined || statement["limit"] !== undefined
 }
 
+/** What a rule lets in, or a jump on to others; an empty list where it is about something else than ports and places. */
+function admitted(statements: readonly Json[]): Admission[] {
+    const places = placesOf(statements)
+    const { services } = portsOf(statements)
+    if (services.length > 0) return services.flatMap((service) => places.map((to) => ({ service, to })))
+    const accepts = statements.some((one) => "accept" in one)
+    const whole = accepts && !statements.some((one) => narrows(one) && !isPlace(one))
+    return whole ? places.flatMap((to) => (to === null ? [] : [{ service: null, to }])) : []
+}
+
+const isPlace = ({ match }: Json) => isObject(match) && /"field":"daddr"/.test(JSON.stringify(match["left"]))
+
+/** Where what a rule is about goes to; null: anywhere, or where cannot be read. */
+function placesOf(statements: readonly Json[]): readonly (Network | null)[] {
+    const match = statements.find(isPlace)?.["match"]
+    if (!isObject(match) || match["op"] === "!=") return [null]
+    return values(match["right"]).map((value) => {
+        const { prefix } = isObject(value) ? value : { prefix: null }
+        if (isObject(prefix)) return parseNetwork(`${text(prefix["addr"])}/${String(prefix["len"])}`)
+        return parseNetwork(text(value))
+    })
+}
+
+/** It is for some packets alone, and not for those of a knocker's new connection. */
+function narrows({ match }: Json): boolean {
+    if (!isObject(match)) return false
+    const [left, right] = [JSON.stringify(match["left"]), match["right"]]
+    if (/"key":"iif(name)?"/.test(left)) return right === "lo" || (match["op"] !== "!=" && INTERNAL.test(text(right)))
+    return /"ct"|"saddr"|icmp|"daddr"|"sport"|"pkttype"/.test(left) || /icmp|igmp|vrrp/.test(JSON.stringify(right))
+}
+
 /** It accepts, and which ports cannot be told. */
 function isUnclear(statements: readonly Json[]): boolean {
     const { services, unknown } = portsOf(statements)
-    if (unknown) return true
+    // A map with a name has its chains and ports elsewhere.
+    if (unknown || statements.some(({ vmap }) => isObject(vmap) && typeof vmap["data"] === "string")) return true
     const accepts = statements.some((one) => "accept" in one)
     if (!accepts || services.length > 0 || marksOf(statements).length > 0) return false
-    const narrow = statements.some(({ match }) => {
-        const left = isObject(match) ? JSON.stringify(match["left"]) : ""
-        const right = isObject(match) ? match["right"] : null
-        if (/"key":"iif(name)?"/.test(left)) return right === "lo"
-        return /"ct"|"saddr"|icmp|"daddr"|"sport"|"pkttype"/.test(left) || /icmp|igmp|vrrp/.test(JSON.stringify(right))
-    })
-    return !narrow
+    if (statements.some(isPlace) && placesOf(statements).includes(null)) return true
+    return !statements.some(narrows)
 }
 
 function portsOf(statements: readonly Json[]): { readonly services: Service[]; readonly unknown: boolean } {

@@ -1,28 +1,47 @@
-/** Who lets in what is sent to this host, out of what `iptables-save` prints (iptables-save(8)). Pure. */
-import type { FilterFact } from "../../core/doctor/facts.ts"
+/** Who lets in what is sent to this host, and on what is sent through it, out of what `iptables-save` prints (iptables-save(8)). Pure. */
+import type { Admission, FilterFact } from "../../core/doctor/facts.ts"
+import { INTERNAL } from "../../core/doctor/internal.ts"
 import type { Service } from "../../core/knock/hit.ts"
+import { type Network, parseNetwork } from "../../core/net/address.ts"
+import { reached } from "./reach.ts"
 
-/** The chain INPUT of the table `filter`, with all chains that it can come to; null: there is no such table. */
-export function savedFilter(by: "iptables" | "ip6tables", name: string, saved: string): FilterFact | null {
-    const table = saved.split(/^\*/m).find((text) => text.startsWith("filter\n"))
-    if (table === undefined) return null
-    const rules = table.split("\n").flatMap((line) => {
+/** The chains INPUT and FORWARD of the table `filter`, each with all chains that it comes to. `table`: its name for people. */
+export function savedFilters(
+    family: FilterFact["families"][number],
+    by: string,
+    table: string,
+    saved: string,
+): FilterFact[] {
+    const text = saved.split(/^\*/m).find((one) => one.startsWith("filter\n"))
+    if (text === undefined) return []
+    const rules = text.split("\n").flatMap((line) => {
         const [add, chain, ...words] = line.trim().split(/\s+/)
-        return add === "-A" && chain !== undefined && !ELSEWHERE.test(chain) ? [{ chain, words }] : []
+        return add === "-A" && chain !== undefined && !OURS.test(chain) ? [{ chain, words }] : []
     })
-    const own = rules.filter(({ chain }) => chain === "INPUT")
-    const last = own.at(-1)?.words
-    const policy = /^:INPUT (\w+)/m.exec(table)?.[1]
-    const admitting = rules.filter(({ words }) => !/^(DROP|REJECT|LOG|RETURN)$/.test(after(words, "-j") ?? ""))
-    return {
-        name,
-        by,
-        closed: policy === "DROP" || (last?.[0] === "-j" && /^(DROP|REJECT)$/.test(last[1] ?? "")),
-        admits: admitting.flatMap(({ words }) => portsOf(words)),
-        marks: admitting.flatMap(({ words }) => marksOf(words)),
-        rewritten: admitting.some(({ words }) => /\bDNAT\b/.test(after(words, "--ctstate") ?? "")),
-        unclear: admitting.some(isUnclear),
-    }
+    const jumps = rules.flatMap(({ chain, words }) => {
+        const to = after(words, "-j") ?? after(words, "-g")
+        return to === undefined ? [] : [[chain, to] as const]
+    })
+    return (["input", "forward"] as const).map((hook) => {
+        const base = hook.toUpperCase()
+        const chains = reached(base, jumps)
+        const last = rules.findLast(({ chain }) => chain === base)?.words
+        const policy = new RegExp(`^:${base} (\\w+)`, "m").exec(text)?.[1]
+        const admitting = rules.filter(
+            ({ chain, words }) => chains.has(chain) && !/^(DROP|REJECT|LOG|RETURN)$/.test(after(words, "-j") ?? ""),
+        )
+        return {
+            name: `${table} ${base}`,
+            hook,
+            families: [family],
+            by,
+            closed: policy === "DROP" || (last?.[0] === "-j" && /^(DROP|REJECT)$/.test(last[1] ?? "")),
+            admits: admitting.flatMap(({ words }) => admitted(words)),
+            marks: admitting.flatMap(({ words }) => marksOf(words)),
+            rewritten: admitting.some(({ words }) => /\bDNAT\b/.test(after(words, "--ctstate") ?? "")),
+            unclear: admitting.some(isUnclear),
+        }
+    })
 }
 
 /** Services that our iptables back end refuses to strangers. */
@@ -48,16 +67,32 @@ export function savedTables(saved: string): string[] {
     })
 }
 
-/** Chains that no packet to this host comes to, and ours. */
-const ELSEWHERE = /^(FORWARD|OUTPUT|POSTERN-.*|DOCKER.*|ufw6?-.*-(forward|output)|ufw6?-.*(logging|limit).*)$/
+/** What is refused there is not let in by what comes behind it. */
+const OURS = /^POSTERN-/
+
+/** What a rule lets in, or a jump on to others; an empty list where it is about something else than ports and places. */
+function admitted(words: readonly string[]): Admission[] {
+    const to = networkOf(after(words, "-d"))
+    const services = portsOf(words)
+    if (services.length > 0) return services.map((service) => ({ service, to }))
+    // All of a place: of its connections that are there already, or of some of its protocols, is another matter.
+    const whole = after(words, "-j") === "ACCEPT" && !NARROW.some((option) => option !== "-d" && words.includes(option))
+    return to !== null && whole && isOfPorts(words) ? [{ service: null, to }] : []
+}
+
+/** Options by which a rule is for some packets alone, and not for those of a knocker's new connection. */
+const NARROW = ["-s", "--ctstate", "--state", "--icmp-type", "--icmpv6-type", "--sport", "-d"] as const
+
+const isOfPorts = (words: readonly string[]) => /^(tcp|udp|all)$/.test(after(words, "-p") ?? "all")
 
 /** It accepts, and which ports cannot be told. */
 function isUnclear({ chain, words }: { readonly chain: string; readonly words: readonly string[] }): boolean {
     if (after(words, "-j") !== "ACCEPT" || portsOf(words).length > 0 || marksOf(words).length > 0) return false
     if (words.includes("--match-set")) return true
-    const narrow = ["-s", "--ctstate", "--state", "--icmp-type", "--icmpv6-type", "--sport", "-d"]
-    if (narrow.some((option) => words.includes(option))) return false
-    if (after(words, "-i") === "lo" || !/^(tcp|udp|all)$/.test(after(words, "-p") ?? "all")) return false
+    if (NARROW.some((option) => after(words, option) !== undefined)) return false
+    const from = after(words, "-i") ?? ""
+    if (from === "lo" || INTERNAL.test(from) || !isOfPorts(words)) return false
+    // ufw's own chains that only accept are jumped to by rules that say what.
     return !(chain.startsWith("ufw") && words.length === 2)
 }
 
@@ -74,6 +109,11 @@ function portsOf(words: readonly string[]): Service[] {
 function marksOf(words: readonly string[]): number[] {
     const mark = Number(after(words, "--mark")?.split("/")[0])
     return Number.isInteger(mark) && words.includes("mark") ? [mark] : []
+}
+
+/** Null: none is said, or it is said which it is not. */
+function networkOf(text: string | undefined): Network | null {
+    return text === undefined ? null : parseNetwork(text)
 }
 
 /** The services of a range; `from` and `to` are included. */

@@ -34,3 +34,17 @@ export function setTransparent(pid: number, fd: number, family: "4" | "6", on: b
         closeSocket(process)
     }
 }
+
+/** Can sockets be borrowed at all (Linux 5.6, and no filter of system calls against it)? Tried on a descriptor of our own. */
+export function canBorrow(): boolean {
+    const syscall = libcFunction("long syscall(long number, long a, long b, long c)")
+    const self = syscall(PIDFD_OPEN, process.pid, 0, 0)
+    if (self < 0) return false
+    try {
+        const borrowed = syscall(PIDFD_GETFD, self, self, 0)
+        if (borrowed >= 0) closeSocket(borrowed)
+        return borrowed >= 0
+    } finally {
+        closeSocket(self)
+    }
+}

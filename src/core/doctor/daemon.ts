@@ -3,15 +3,16 @@ import type { Status } from "../status.ts"
 import type { Facts } from "./facts.ts"
 import type { Finding } from "./finding.ts"
 
-/** Units that must be started at boot, where they are installed. */
-const AT_BOOT: readonly string[] = ["postern.service", "postern-hide.service"]
+/** Units that must be started at boot, where they are installed; the last where `grace` is set. */
+const AT_BOOT = ["postern.service", "postern-hide.service", "postern-grace.service"] as const
 
 /** The doctor knows better: it sees what listens on loopback, too. */
 const BETTER_KNOWN: readonly string[] = ["nothing-listens"]
 
 /** What is wrong with configuration and daemon. */
 export function examineDaemon({ config, issues, daemon, units }: Facts): Finding[] {
-    const installed = (units ?? []).filter(({ name }) => AT_BOOT.includes(name))
+    const wanted: readonly string[] = AT_BOOT.slice(0, (config?.gateway.grace ?? null) === null ? 2 : 3)
+    const installed = (units ?? []).filter(({ name }) => wanted.includes(name))
     return [
         ...issues
             .filter(({ code }) => !BETTER_KNOWN.includes(code))

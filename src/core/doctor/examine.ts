@@ -3,6 +3,7 @@
 import { type Told, tell } from "./catalogue.ts"
 import { examineDaemon } from "./daemon.ts"
 import type { Facts, Unseen } from "./facts.ts"
+import { examineFilters } from "./filters.ts"
 import type { Severity } from "./finding.ts"
 import { examineHost } from "./host.ts"
 import { examineNetwork } from "./network.ts"
@@ -19,6 +20,7 @@ export function examine(facts: Facts): Diagnosis {
     const told = [
         ...examineDaemon(facts),
         ...examineServices(facts),
+        ...examineFilters(facts),
         ...examineNetwork(facts),
         ...examineHost(facts),
     ].map(tell)

@@ -5,7 +5,7 @@
 import type { Config } from "../config/config.ts"
 import type { Issue } from "../config/issues.ts"
 import type { Service } from "../knock/hit.ts"
-import type { Address } from "../net/address.ts"
+import type { Address, Network } from "../net/address.ts"
 import type { Status } from "../status.ts"
 
 /** All of it, at one moment. */
@@ -67,7 +67,7 @@ export type LinkFacts = {
 export type FirewallFacts = {
     /** What is hidden by our table at this moment, and how. */
     readonly ours: OurTable
-    /** What other tables let in of what is sent to this host. */
+    /** What other tables let in of what is sent to this host, and let on of what is sent through it. */
     readonly filters: readonly FilterFact[]
     /** Published by rewriting destinations: packets to these do not come to this host's sockets. */
     readonly published: readonly Service[]
@@ -86,16 +86,18 @@ export type OurTable = {
     readonly translates: boolean
 }
 
-/** A chain of somebody else's that packets to this host pass. */
+/** A chain of somebody else's that packets to this host pass (`input`), or those that go on to others (`forward`). */
 export type FilterFact = {
     /** Such as `ip filter INPUT`. */
     readonly name: string
-    /** By what it was made: the command that adds a rule in front differs. */
-    readonly by: "nft" | "iptables" | "ip6tables"
+    readonly hook: "input" | "forward"
+    readonly families: readonly ("IPv4" | "IPv6")[]
+    /** The program that adds a rule in front: `nft`, `iptables`, `ip6tables-legacy` and the like. */
+    readonly by: string
     /** What no rule takes is dropped or refused. */
     readonly closed: boolean
-    /** Ports of rules that accept, as far as these can be read. */
-    readonly admits: readonly Service[]
+    /** What rules accept, as far as it can be read. */
+    readonly admits: readonly Admission[]
     /** Marks of rules that accept. */
     readonly marks: readonly number[]
     /** It accepts whatever had its destination rewritten (`ct status dnat`). */
@@ -103,6 +105,9 @@ export type FilterFact = {
     /** It accepts by what cannot be read here, such as a set: it may let in anything. */
     readonly unclear: boolean
 }
+
+/** A rule accepts this. `service` null: whatever it is; `to` null: wherever it goes. */
+export type Admission = { readonly service: Service | null; readonly to: Network | null }
 
 /** A unit of systemd. */
 export type UnitFact = { readonly name: string; readonly active: boolean; readonly enabled: boolean }
@@ -133,5 +138,17 @@ export type SecretFact = {
     readonly excess: number
 }
 
-/** Parts of nftables that not every kernel has. */
-export type KernelFeature = "table" | "tproxy" | "socket" | "fib" | "reject" | "log" | "ct" | "uses"
+/** Parts that not every kernel has: of nftables, and to borrow a socket of another process (pidfd_getfd(2)). */
+export type KernelFeature =
+    | "table"
+    | "tproxy"
+    | "socket"
+    | "fib"
+    | "reject"
+    | "log"
+    | "ct"
+    | "learns"
+    | "uses"
+    | "ranges"
+    | "nat"
+    | "borrow"

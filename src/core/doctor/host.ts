@@ -1,5 +1,7 @@
 /** The host beside its network: its kernel, clock, other firewalls, sshd and files. */
+import { codeOf } from "../knock/hit.ts"
 import { formatDuration } from "../knock/language.ts"
+import { wantedRuleset } from "../ruleset.ts"
 import type { Facts, KernelFeature, SshdFact } from "./facts.ts"
 import type { Finding, SshdSetting } from "./finding.ts"
 
@@ -24,9 +26,21 @@ export function examineHost(facts: Facts): Finding[] {
     ]
 }
 
-/** What only some doors need. */
-function isNeeded(feature: KernelFeature, { config }: Facts): boolean {
-    return feature !== "uses" || (config?.doors.some(({ uses }) => uses !== null) ?? false)
+/** What only some doors need. By iptables there is nothing of nftables to need. */
+function isNeeded(feature: KernelFeature, { config, listeners }: Facts): boolean {
+    if (config === null) return true
+    const { doors, gateway } = config
+    if (feature === "borrow") {
+        const hidden = new Set(wantedRuleset(config, null).hidden.map(codeOf))
+        return (listeners ?? []).some(
+            (one) => one.inside && one.protocol === "tcp" && one.transparent === false && hidden.has(codeOf(one)),
+        )
+    }
+    if (gateway.firewall === "iptables") return false
+    if (feature === "uses") return doors.some(({ uses }) => uses !== null)
+    if (feature === "ranges") return doors.some(({ always }) => always.length > 0)
+    if (feature === "nat") return doors.some(({ leadTo }) => leadTo.length > 0)
+    return true
 }
 
 function firewalls({ firewall, units, flushing, daemon }: Facts): Finding[] {

@@ -2,9 +2,7 @@
 import { type Address, contains, formatAddress, isIPv4, parseNetwork, sameAddress } from "../net/address.ts"
 import type { Facts, LinkFacts } from "./facts.ts"
 import type { Finding } from "./finding.ts"
-
-/** Interfaces that containers and virtual machines make for themselves. */
-const INTERNAL = /^(docker|br-|veth|podman|cni|cali|flannel|virbr|vnet|lxc|lxd|tap)/
+import { INTERNAL } from "./internal.ts"
 
 /** What is private to a network, or shared by the customers of a provider (RFC 1918, RFC 6598, RFC 3927, RFC 4193). */
 const PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7"]

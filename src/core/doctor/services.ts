@@ -1,10 +1,10 @@
 /** Are hidden services hidden, and do those who knocked come in? */
 import type { Config } from "../config/config.ts"
-import { codeOf, type Service, uniqueServices } from "../knock/hit.ts"
+import { codeOf, type Service } from "../knock/hit.ts"
 import { formatService } from "../knock/language.ts"
 import { formatAddress, isIPv4, sameAddress } from "../net/address.ts"
 import { wantedRuleset } from "../ruleset.ts"
-import type { Facts, FilterFact, ListenerFact } from "./facts.ts"
+import type { Facts, ListenerFact } from "./facts.ts"
 import type { Finding } from "./finding.ts"
 
 /** What is wrong with the services of doors. */
@@ -22,7 +22,6 @@ export function examineServices(facts: Facts): Finding[] {
                 ? [{ code: "published", service: formatService(service), daemon: facts.daemon.runs === true }]
                 : []
         }),
-        ...(firewall === null ? [] : filtered(config, firewall.filters)),
     ]
 }
 
@@ -78,38 +77,8 @@ function halfLed(service: string, led: readonly ListenerFact[]): Finding[] {
 
 const where = (some: readonly ListenerFact[]) => some.map(({ address }) => formatAddress(address))
 
-/** A filter that ends with a drop must let in what doors open: by its port, or whatever bears our mark. */
-function filtered({ doors, gateway: { mark } }: Config, filters: readonly FilterFact[]): Finding[] {
-    // What is on hosts behind this one does not come to these filters; what is led to has another port there.
-    const here = uniqueServices(
-        doors.filter(({ at, leadTo }) => at.length + leadTo.length === 0).flatMap(({ opens }) => opens),
-    )
-    return filters.flatMap((filter): Finding[] => {
-        const { name, by, closed, admits, marks, unclear } = filter
-        if (!closed || unclear || (mark !== 0 && marks.includes(mark))) return []
-        const kept = here.filter((service) => !has(admits, service))
-        if (mark === 0 || kept.length === 0)
-            return kept.map((service) => {
-                const { protocol, port } = service
-                const [nft, old] = [`${protocol} dport ${port}`, `-p ${protocol} --dport ${port}`]
-                return {
-                    code: "filtered",
-                    service: formatService(service),
-                    filter: name,
-                    open: opening(name, by, nft, old),
-                }
-            })
-        const bit = `0x${mark.toString(16)}`
-        const open = opening(name, by, `meta mark and ${bit} != 0`, `-m mark --mark ${bit}/${bit}`)
-        return [{ code: "filtered", service: kept.map(formatService).join(", "), filter: name, open }]
-    })
-}
-
-function opening(name: string, by: FilterFact["by"], nft: string, iptables: string): string {
-    return by === "nft" ? `nft insert rule ${name} ${nft} accept` : `${by} -I INPUT ${iptables} -j ACCEPT`
-}
-
-function has(services: readonly Service[], { protocol, port }: Service): boolean {
+/** Is it among them? */
+export function has(services: readonly Service[], { protocol, port }: Service): boolean {
     const code = codeOf({ protocol, port })
     return services.some((one) => codeOf(one) === code)
 }

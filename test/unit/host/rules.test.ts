@@ -1,12 +1,24 @@
 /** What other people's rules say of who is let in: texts as the tools print them. */
 import { describe, expect, it } from "vitest"
 import { listedHidden, listedRules } from "../../../src/adapters/host/listed-rules.ts"
-import { savedFilter, savedHidden, savedTables } from "../../../src/adapters/host/saved-rules.ts"
+import { savedFilters, savedHidden, savedTables } from "../../../src/adapters/host/saved-rules.ts"
 import { configurationOf, parseSettings } from "../../../src/adapters/host/sshd.ts"
 import { parseUnits } from "../../../src/adapters/host/units.ts"
+import type { FilterFact } from "../../../src/core/doctor/facts.ts"
+import { formatNetwork } from "../../../src/core/net/address.ts"
 
 const saved = (...lines: readonly string[]) => ["*filter", ...lines, "COMMIT", ""].join("\n")
-const filter = (...lines: readonly string[]) => savedFilter("iptables", "ip filter INPUT", saved(...lines))
+const filters = (...lines: readonly string[]) => savedFilters("IPv4", "iptables", "ip filter", saved(...lines))
+const filter = (...lines: readonly string[]) => filters(...lines)[0]
+const forward = (...lines: readonly string[]) => filters(...lines)[1]
+/** What a filter lets in, with the place where it says one. */
+const lets = (fact: FilterFact | undefined) =>
+    fact?.admits.map(({ service, to }) =>
+        [
+            service === null ? "all" : `${service.protocol}/${service.port}`,
+            ...(to === null ? [] : [formatNetwork(to)]),
+        ].join(" "),
+    )
 const ports = (services: readonly { readonly protocol: string; readonly port: number }[] | undefined) =>
     services?.map(({ protocol, port }) => `${protocol}/${port}`)
 
@@ -18,7 +30,7 @@ describe("savedFilter()", () => {
             true,
         )
         expect(filter(":INPUT ACCEPT [0:0]", "-A INPUT -s 192.0.2.1/32 -j DROP")?.closed).toBe(false)
-        expect(savedFilter("iptables", "x", "*nat\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n")).toBeNull()
+        expect(savedFilters("IPv4", "iptables", "x", "*nat\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n")).toEqual([])
     })
 
     it("finds the ports that it lets in: alone, listed, as a range, by way of other chains", () => {
@@ -30,8 +42,9 @@ describe("savedFilter()", () => {
             "-A INPUT -p tcp -m tcp --dport 25 -j DROP",
             "-A FORWARD -p tcp -m tcp --dport 110 -j ACCEPT",
             "-A INPUT -p tcp -m tcp ! --dport 23 -s 192.0.2.1/32 -j ACCEPT",
+            "-A NOWHERE -p tcp -m tcp --dport 143 -j ACCEPT",
         )
-        expect(ports(found?.admits)).toEqual(["tcp/80", "tcp/443", "tcp/8000", "tcp/8001", "tcp/22", "udp/53"])
+        expect(lets(found)).toEqual(["tcp/80", "tcp/443", "tcp/8000", "tcp/8001", "tcp/22", "udp/53"])
     })
 
     it("is closed and clear as ufw makes it", () => {
@@ -43,12 +56,30 @@ describe("savedFilter()", () => {
             "-A ufw-before-input -p icmp -m icmp --icmp-type 8 -j ACCEPT",
             "-A ufw-before-input -p udp -m udp --sport 67 --dport 68 -j ACCEPT",
             "-A ufw-before-input -d 224.0.0.251/32 -p udp -m udp --dport 5353 -j ACCEPT",
+            "-A ufw-before-input -j ufw-user-input",
             "-A ufw-user-input -p tcp -m tcp --dport 443 -j ACCEPT",
             "-A ufw-user-limit-accept -j ACCEPT",
             "-A ufw-skip-to-policy-output -j ACCEPT",
         )
         expect(found).toMatchObject({ closed: true, unclear: false, marks: [] })
-        expect(ports(found?.admits)).toContain("tcp/443")
+        expect(lets(found)).toContain("tcp/443")
+    })
+
+    it("tells what is sent through this host from what is sent to it, by place", () => {
+        const found = forward(
+            ":FORWARD DROP [0:0]",
+            "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT",
+            "-A FORWARD -j DOCKER-USER",
+            "-A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+            "-A FORWARD -o docker0 -j DOCKER",
+            "-A FORWARD -i docker0 ! -o docker0 -j ACCEPT",
+            "-A FORWARD -d 192.0.2.0/24 -j ACCEPT",
+            "-A FORWARD ! -d 192.0.2.0/24 -p tcp -m tcp --dport 25 -j ACCEPT",
+            "-A DOCKER -d 172.17.0.2/32 ! -i docker0 -o docker0 -p tcp -m tcp --dport 80 -j ACCEPT",
+        )
+        expect(found).toMatchObject({ hook: "forward", closed: true, unclear: false })
+        expect(lets(found)?.toSorted()).toEqual(["all 192.0.2.0/24", "tcp/25", "tcp/80 172.17.0.2/32"])
+        expect(forward(":FORWARD DROP [0:0]", "-A FORWARD -i eth0 -o eth1 -j ACCEPT")?.unclear).toBe(true)
     })
 
     it("sees marks, rewritten destinations, and what cannot be read", () => {

@@ -4,7 +4,7 @@ import type { Config } from "../../../../src/core/config/config.ts"
 import { readConfig } from "../../../../src/core/config/parse.ts"
 import { CATALOGUE } from "../../../../src/core/doctor/catalogue.ts"
 import { examine } from "../../../../src/core/doctor/examine.ts"
-import type { Facts, FilterFact, ListenerFact } from "../../../../src/core/doctor/facts.ts"
+import type { Facts, FilterFact, KernelFeature, ListenerFact } from "../../../../src/core/doctor/facts.ts"
 import type { Finding } from "../../../../src/core/doctor/finding.ts"
 import type { Status } from "../../../../src/core/status.ts"
 import { address } from "../../../lab/rulesets.ts"
@@ -24,6 +24,7 @@ let dns: Config
 let marking: Config
 let inner: Config
 let behind: Config
+let gracious: Config
 
 async function read(text: string): Promise<Config> {
     const reading = await readConfig([{ file: "postern.toml", text }], { listening: null })
@@ -35,6 +36,7 @@ beforeAll(async () => {
     config = await read(TEXT)
     marking = await read(`[gateway]\nmark = "0x10000000"\n${TEXT}`)
     inner = await read(TEXT.replace("hide  = true", 'hide  = true\nlead_to = ["10.77.3.200"]'))
+    gracious = await read(`[gateway]\ngrace = "5m"\n${TEXT}`)
     behind = await read(TEXT.replace("hide  = true", 'hide  = true\nat = ["2001:db8:80::1"]'))
     dns = await read(TEXT.replace("tcp/22", "udp/53"))
     oneTime = await read(`${TEXT.split("[door.sequence]")[0]}[door.one_time]\n[bundles]\ngateway = "gw.example.org"\n`)
@@ -78,6 +80,8 @@ const telling = (more: Partial<Status>): Partial<Facts> => ({
 
 const FILTER: FilterFact = {
     name: "inet filter input",
+    hook: "input",
+    families: ["IPv4", "IPv6"],
     by: "nft",
     closed: true,
     admits: [],
@@ -85,6 +89,7 @@ const FILTER: FilterFact = {
     rewritten: false,
     unclear: false,
 }
+const FORWARD: FilterFact = { ...FILTER, name: "inet filter forward", hook: "forward" }
 const firewall = (more: Partial<NonNullable<Facts["firewall"]>>): Partial<Facts> => ({
     firewall: { ...healthy().firewall!, ...more },
 })
@@ -205,6 +210,11 @@ const CASES: {
             () => ({ units: [{ name: "postern.service", active: true, enabled: false }] }),
             "not-at-boot unsafe: postern is not started at boot",
             ["systemctl enable postern"],
+        ],
+        [
+            () => ({ config: gracious, units: [{ name: "postern-grace.service", active: false, enabled: false }] }),
+            "not-at-boot unsafe: postern-grace is not started at boot",
+            ["systemctl enable postern-grace"],
         ],
     ],
     "table-lost": [
@@ -358,6 +368,35 @@ const CASES: {
             "filtered broken: ip filter INPUT lets nobody in to tcp/22, those who knocked neither",
             ["iptables -I INPUT -m mark --mark 0x10000000/0x10000000 -j ACCEPT"],
         ],
+        [
+            () => ({ config: inner, ...firewall({ filters: [FORWARD] }) }),
+            "filtered broken: inet filter forward lets nobody in to tcp/22 at 10.77.3.200, those who knocked neither",
+            ["nft insert rule inet filter forward ip daddr 10.77.3.200 tcp dport 22 accept"],
+        ],
+        [
+            () => ({ config: inner, ...lo("10.77.3.200"), ...firewall({ filters: [FORWARD, FILTER] }) }),
+            "filtered broken: inet filter input lets nobody in to tcp/22 at 10.77.3.200, those who knocked neither",
+            ["nft insert rule inet filter input ip daddr 10.77.3.200 tcp dport 22 accept"],
+        ],
+        [
+            () => ({
+                config: behind,
+                ...firewall({ filters: [FORWARD, { ...FORWARD, name: "ip6 filter FORWARD", by: "ip6tables-legacy" }] }),
+            }),
+            "filtered broken: inet filter forward lets nobody in to tcp/22 at 2001:db8:80::1, those who knocked neither",
+            ["nft insert rule inet filter forward ip6 daddr 2001:db8:80::1 tcp dport 22 accept"],
+            "filtered broken: ip6 filter FORWARD lets nobody in to tcp/22 at 2001:db8:80::1, those who knocked neither",
+        ],
+        [
+            () =>
+                firewall({
+                    filters: [FORWARD, FILTER],
+                    published: [SSH],
+                    ours: { there: true, hidden: [SSH], spared: [], translates: true },
+                }),
+            "filtered broken: inet filter forward lets nobody in to what is published as tcp/22, those who knocked neither",
+            ["nft insert rule inet filter forward ct status dnat accept"],
+        ],
     ],
     manager: [[() => firewall({ owners: ["ufw"] }), "manager note: ufw keeps a firewall here, too", []]],
     managers: [
@@ -398,10 +437,10 @@ const CASES: {
     "kernel-lacks": [
         [
             () => ({ lacks: ["log", "tproxy", "table"] }),
-            'kernel-lacks broken: this kernel lacks "table" of nftables',
+            'kernel-lacks broken: this kernel lacks "table"',
             [],
-            'kernel-lacks unsafe: this kernel lacks "tproxy" of nftables',
-            'kernel-lacks note: this kernel lacks "log" of nftables',
+            'kernel-lacks unsafe: this kernel lacks "tproxy"',
+            'kernel-lacks note: this kernel lacks "log"',
         ],
     ],
     "clock-unsynchronised": [
@@ -551,11 +590,45 @@ describe("examine()", () => {
     })
 
     it("asks of the kernel what some door needs", () => {
-        expect(said({ lacks: ["uses"] })).toEqual([])
-        const once = { ...config, doors: config.doors.map((door) => ({ ...door, uses: 1 as const })) }
-        expect(said({ lacks: ["uses"], config: once })[0]?.line).toBe(
-            'kernel-lacks broken: this kernel lacks "uses" of nftables',
-        )
+        const [door] = config.doors
+        const one = (more: Partial<typeof door>) => ({ ...config, doors: [{ ...door!, ...more }] })
+        const always = [{ address: address("192.0.2.0"), bits: 120 }]
+        const needs: readonly (readonly [KernelFeature, Partial<Facts>])[] = [
+            ["uses", { config: one({ uses: 1 }) }],
+            ["ranges", { config: one({ always }) }],
+            ["nat", { config: inner }],
+        ]
+        for (const [feature, more] of needs) {
+            expect(said({ lacks: [feature] }), feature).toEqual([])
+            expect(said({ ...more, lacks: [feature] }).map(({ line }) => line)).toEqual([
+                `kernel-lacks broken: this kernel lacks "${feature}"`,
+            ])
+        }
+        const plain = [listener("127.0.0.1", 22, { transparent: false }), listener("::1")]
+        expect(said({ lacks: ["borrow"] })).toEqual([])
+        expect(said({ lacks: ["borrow"], listeners: plain })[0]?.line).toMatch(/"borrow"/)
+        const iptables = { ...config, gateway: { ...config.gateway, firewall: "iptables" as const } }
+        expect(said({ lacks: ["table"], config: iptables })).toEqual([])
+    })
+
+    it("asks nobody for postern-grace where no grace is wanted", () => {
+        expect(said({ units: [{ name: "postern-grace.service", active: false, enabled: false }] })).toEqual([])
+    })
+
+    it("leaves filters alone that let on what is led elsewhere: by place, port, mark, or rewritten as it is", () => {
+        const network = { address: address("10.77.3.0"), bits: 120 }
+        const other = { address: address("10.77.4.0"), bits: 120 }
+        const says = (more: Partial<FilterFact>, config = inner) =>
+            said({ config, ...firewall({ filters: [{ ...FORWARD, ...more }] }) }).length
+        expect(says({ rewritten: true })).toBe(0)
+        expect(says({ rewritten: true }, behind)).toBe(1)
+        expect(says({ admits: [{ service: null, to: network }] })).toBe(0)
+        expect(says({ admits: [{ service: SSH, to: network }] })).toBe(0)
+        expect(says({ admits: [{ service: SSH, to: other }] })).toBe(1)
+        expect(says({ admits: [{ service: { ...SSH, port: 23 }, to: null }] })).toBe(1)
+        expect(says({ families: ["IPv6"] })).toBe(0)
+        expect(says({}, config)).toBe(0)
+        expect(said({ config: inner, links: null, ...firewall({ filters: [FORWARD] }) })).toEqual([])
     })
 
     it("puts the worst first", () => {
@@ -586,7 +659,7 @@ describe("examine()", () => {
     })
 
     it("leaves filters alone that let in those who knocked, or that cannot be read", () => {
-        for (const more of [{ closed: false }, { admits: [SSH] }, { unclear: true }])
+        for (const more of [{ closed: false }, { admits: [{ service: SSH, to: null }] }, { unclear: true }])
             expect(said(firewall({ filters: [{ ...FILTER, ...more }] }))).toEqual([])
         const marked = firewall({ filters: [{ ...FILTER, marks: [0x10000000] }] })
         expect(said({ ...marked, config: marking })).toEqual([])

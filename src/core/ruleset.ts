@@ -24,8 +24,8 @@ export type Ruleset = {
     readonly inner: readonly Inner[]
     /** Where connections are led to by changing their destination. */
     readonly leads: readonly Lead[]
-    /** Somebody else changes destinations on this host (containers, port forwarding). */
-    readonly translated: boolean
+    /** What others publish by changing destinations on this host (containers, port forwarding); null: nobody changes any. */
+    readonly published: readonly Service[] | null
     /** The bit of the mark that packets of whoever may come in bear; 0: none. */
     readonly mark: number
     /** What is open for so long (ms) after the host has started, whenever that will be; null: nothing. */
@@ -66,11 +66,11 @@ export type Moment = {
     /** So long ago the host has started (ms). */
     readonly uptime: number
     /** See `Ruleset`. */
-    readonly translated: boolean
+    readonly published: readonly Service[] | null
 }
 
 /** No trial, nobody else who changes destinations, and no time window after the start of the host. */
-const LATER: Moment = { trials: [], opened: [], uptime: Number.POSITIVE_INFINITY, translated: false }
+const LATER: Moment = { trials: [], opened: [], uptime: Number.POSITIVE_INFINITY, published: null }
 
 /**
  * One allowance in the kernel: whoever is in `source` (mostly one address) may begin connections to this service.
@@ -91,7 +91,7 @@ export function wantedRuleset(
     config: Config,
     watch: Watching | null,
     held = 0,
-    { trials, opened, uptime, translated }: Moment = LATER,
+    { trials, opened, uptime, published }: Moment = LATER,
 ): Ruleset {
     const byHand = new Set(opened.map(codeOf))
     const hidden = hiddenServices(config).filter((service) => !byHand.has(codeOf(service)))
@@ -127,7 +127,7 @@ export function wantedRuleset(
         spared: unique(spared),
         inner: innerOf(config, new Map([...tried.map(timeOf), ...hidden.map((one) => [codeOf(one), null] as const)])),
         leads: config.doors.flatMap(leadsOf),
-        translated,
+        published,
         mark: config.gateway.mark,
         grace: config.gateway.grace === null ? null : { services: hidden, ms: config.gateway.grace },
         always,

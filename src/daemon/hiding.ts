@@ -53,7 +53,7 @@ export class Hiding {
     }
 
     /** What a ruleset of this moment is made for. */
-    moment(): Omit<Moment, "translated"> {
+    moment(): Omit<Moment, "published"> {
         return this.#trials.moment(this.#keeping.now(), this.#keeping.uptime())
     }
 

@@ -156,7 +156,7 @@ export class Loop {
             used: (elements) => this.#event({ type: "used", elements }),
             // What is known already needs no look, and whoever keeps such rules changes them all the time.
             translates: () => {
-                if (!this.#outlook.translated) this.#look()
+                if (this.#outlook.published === null) this.#look()
             },
             made: (wanted) => this.#ports.made?.(wanted),
             rearm: () => this.#rearm(),
@@ -224,7 +224,7 @@ export class Loop {
             this.#event({ type: "offered", services: watching.offered })
             capture.follow(watching)
             if (changed.offered) this.#ports.oneTime?.offered()
-        } else if (!changed.translated && this.#table?.applied !== false) return
+        } else if (!changed.published && this.#table?.applied !== false) return
         // What the firewall has refused is asked for again.
         this.#applyTable()
     }
@@ -375,7 +375,7 @@ export class Loop {
     }
 
     #moment(): Moment {
-        return { ...this.hiding.moment(), translated: this.#outlook.translated }
+        return { ...this.hiding.moment(), published: this.#outlook.published }
     }
 
     #listenNoMore(): void {

@@ -26,7 +26,7 @@ export type OutlookKeeping = {
 export class Outlook {
     readonly #keeping: OutlookKeeping
     #watching: Watching
-    #translated = false
+    #published: readonly Service[] | null = null
     #lookAgain = 0
 
     /** Sees nothing yet: `look` comes first. */
@@ -40,23 +40,24 @@ export class Outlook {
         return this.#watching
     }
 
-    /** Somebody else changed destinations on this host, the last time. */
-    get translated(): boolean {
-        return this.#translated
+    /** What others published by changing destinations, the last time; null: nobody has ever changed any. */
+    get published(): readonly Service[] | null {
+        return this.#published
     }
 
     /** Looks at links and services again. What is different? */
-    look(config: Config): Readonly<Record<"interfaces" | "offered" | "translated", boolean>> {
+    look(config: Config): Readonly<Record<"interfaces" | "offered" | "published", boolean>> {
         const before = this.#watching
         const [interfaces, offered] = [this.#interfaces(config), this.#offered()]
-        const translated = this.#keeping.services.translates()
-        const turned = translated !== this.#translated
-        this.#translated = translated
+        // Who has begun to publish may begin again, also when nobody is there to hear of it.
+        const published = this.#keeping.services.published() ?? (this.#published === null ? null : [])
+        const turned = !sameData(published, this.#published)
+        this.#published = published
         this.#watching = { ...before, interfaces, offered }
         return {
             interfaces: !sameData(interfaces, before.interfaces),
             offered: !sameData(offered, before.offered),
-            translated: turned,
+            published: turned,
         }
     }
 

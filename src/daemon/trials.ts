@@ -69,7 +69,7 @@ export class Trials {
     }
 
     /** What a ruleset of this moment is made for. `uptime`: of the host. */
-    moment(now: number, uptime: number): Omit<Moment, "translated"> {
+    moment(now: number, uptime: number): Omit<Moment, "published"> {
         const trials = this.running().flatMap(({ service, due }) => (due > now ? [{ service, ms: due - now }] : []))
         return { trials, opened: [...this.#opened.values()], uptime }
     }

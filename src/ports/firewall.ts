@@ -26,7 +26,7 @@ export interface Firewall {
     /**
      * Calls back, in a turn of its own, when somebody else removed our table or a part of it (grants aside: who takes
      * one back by hand means it). One watch at a time; the returned function ends it. `translates`: somebody else may
-     * have begun to change addresses, so that it is worth looking (`Services.translates`).
+     * have begun to change addresses, so that it is worth looking (`Services.published`).
      */
     watch(lost: () => void, translates?: () => void): () => void
 }

@@ -4,6 +4,9 @@ import type { Service } from "../core/knock/hit.ts"
 export interface Services {
     /** Now; reads the kernel each time. */
     offered(): readonly Service[]
-    /** Does somebody change destinations of what arrives, as far as the kernel tells? Reads it each time. */
-    translates(): boolean
+    /**
+     * What of the last `offered` somebody publishes by changing destinations of what arrives; null: nobody changes any, as
+     * far as the kernel tells now.
+     */
+    published(): readonly Service[] | null
 }

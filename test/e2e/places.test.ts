@@ -53,7 +53,7 @@ lead_to = ["10.77.3.200:22", "[fd77:3::c8]:22"]
 ${SEQUENCE}
 [[door]]
 name    = "published"
-opens   = ["tcp/9090", "udp/9090"]
+opens   = ["tcp/9090", "udp/9090", "tcp/7070", "udp/7070", "tcp/7071"]
 for     = "1h"
 hide    = true
 ${SEQUENCE}
@@ -188,6 +188,9 @@ describe("services that are elsewhere", () => {
         publish()
         const stays = () => gateway.exec(["nft", "list", "chain", "inet", "postern", "translate"]).stdout
         expect(await eventually(() => stays().includes("goto stay"))).toBe(true)
+        // What nobody publishes takes the same way as a closed port.
+        const kept = gateway.must(["nft", "list", "set", "inet", "postern", "published"])
+        expect(kept).toMatch(/elements = \{ (tcp \. 9090,\s+udp \. 9090|udp \. 9090,\s+tcp \. 9090) \}/)
         expect(await seen(stranger)).toEqual(hidden(SILENT))
         expect(await seen(knocker)).toEqual(every(OPEN))
         // Docker starts again, and somebody flushes everything: our table is made again, with the grants.
@@ -228,6 +231,41 @@ describe("services that are elsewhere", () => {
         for (const session of sessions) await session.say("daemon dead")
         expect(await seen(knocker)).toEqual(hidden(SILENT))
     })
+
+    it.each(["nft", "legacy"])(
+        "are refused if somebody publishes them by iptables-%s while no daemon runs",
+        async (kind) => {
+            const { gateway } = lab
+            const rule = (act: string) => {
+                for (const [six, behind, own] of [
+                    ["", "10.78.0.2:80", "10.77.3.200:22"],
+                    ["6", "[fd78::2]:80", "[fd77:3::c8]:22"],
+                ] as const) {
+                    const add = (protocol: string, port: string, to: string) => {
+                        const match = ["-p", protocol, "--dport", port, "-j", "DNAT", "--to-destination", to]
+                        gateway.must([`ip${six}tables-${kind}`, "-t", "nat", act, "PREROUTING", ...match])
+                    }
+                    for (const protocol of ["tcp", "udp"]) add(protocol, "7070", behind)
+                    add("tcp", "7071", own)
+                    // Not hidden, and in transit: nobody's business but of who publishes it.
+                    add("tcp", "7072", behind)
+                }
+            }
+            rule("-A")
+            for (const [address, elsewhere] of [
+                [gateway.v4, "10.78.0.9"],
+                [gateway.v6, "fd78::9"],
+            ] as const) {
+                expect(await portState(stranger, address, 7072)).toBe("open")
+                // In transit: to somebody else's address, whose port is called as a hidden one.
+                expect(await portState(stranger, elsewhere, 7070)).toBe("open")
+                for (const port of [7070, 7071]) expect(await portState(stranger, address, port)).toBe("refused")
+                expect(await askUdp(stranger, address, 7070)).toBe("ECONNREFUSED")
+            }
+            for (const session of sessions) await session.say("published")
+            rule("-D")
+        },
+    )
 
     it("without the table what is led to is closed to all", async () => {
         lab.gateway.must(["nft", "delete", "table", "inet", "postern"])

@@ -87,7 +87,7 @@ const loop: Loop = new Loop(
             addresses: [{ address: local, interface: 1 }],
             defaultRoutes: ["eth0"],
         }),
-        services: { offered: () => [], translates: () => false },
+        services: { offered: () => [], published: () => null },
         commands: memoryCommands(),
         clock,
         log: () => {},

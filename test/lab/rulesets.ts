@@ -89,7 +89,7 @@ export function ruleset(words: RulesetWords = {}): Ruleset {
         networks = {},
         grace = null,
     } = words
-    const { translated = false, mark = 0 } = words
+    const { published = null, mark = 0 } = words
     const leads = (words.leads ?? []).map(lead)
     const led = leads.map(({ service: { protocol }, to, port }) => ({
         address: to,
@@ -102,7 +102,7 @@ export function ruleset(words: RulesetWords = {}): Ruleset {
         spared: spared.map(([text, ms]) => ({ service: service(text), ms })),
         inner: [...(words.behind ?? []).map(behind), ...led],
         leads,
-        translated,
+        published: published?.map(service) ?? null,
         mark,
         grace: grace === null ? null : { services: hidden.map(service), ms: grace },
         always: needless.map(always),
@@ -125,7 +125,7 @@ export type RulesetWords = {
     readonly leads?: readonly string[]
     /** Services of hosts behind this one: `10.0.0.5 tcp/80`. */
     readonly behind?: readonly string[]
-    readonly translated?: boolean
+    readonly published?: readonly string[] | null
     readonly mark?: number
     readonly kernel?: Watching | null
     readonly grants?: number
@@ -187,7 +187,12 @@ export const SCENARIOS: Readonly<Record<string, Ruleset>> = {
     "behind-this-host": ruleset({
         behind: ["203.0.113.80 tcp/443", "203.0.113.81 tcp/443", "2001:db8::80 tcp/443", "203.0.113.80 udp/443"],
     }),
-    "hide-published": ruleset({ hidden: ["tcp/8080"], needless: ["192.0.2.0/24 tcp/8080"], translated: true }),
+    "hide-published": ruleset({
+        hidden: ["tcp/8080", "udp/53"],
+        needless: ["192.0.2.0/24 tcp/8080"],
+        published: ["tcp/80", "tcp/8080"],
+    }),
+    "hide-unpublished": ruleset({ hidden: ["tcp/22"], leads: ["tcp/22 10.0.0.5 22"], published: [] }),
     "mark-granted": ruleset({ hidden: ["tcp/22"], behind: ["203.0.113.80 tcp/443"], mark: 0x1000_0000 }),
     "hide-networks": ruleset({ hidden: ["tcp/22"], networks: { v4: [24], v6: [56, 64] } }),
     "hide-networks-once": ruleset({ hidden: ["tcp/22"], networks: { v6: [64] }, once: 200_000 }),

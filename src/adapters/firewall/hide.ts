@@ -23,7 +23,7 @@ import { contains, formatNetwork, isIPv4Network } from "../../core/net/address.t
 import type { Ruleset } from "../../core/ruleset.ts"
 import { formatService } from "./elements.ts"
 import { cookieMatches, useChain, usedMatches } from "./once.ts"
-import { innerRules, ledRules, type Places, placeChains, placeSets, timed } from "./places.ts"
+import { innerRules, isKept, ledRules, type Places, placeChains, placeSets, timed } from "./places.ts"
 import type { ChainSpec, SetSpec } from "./table.ts"
 import { ALONE, type Way } from "./ways.ts"
 
@@ -120,6 +120,7 @@ export function hideChains(wanted: Hiding, ways: readonly Way[], lead: boolean):
                 "iif lo accept",
                 ...(has("tcp") ? ["tcp flags & (ack | rst) != 0 accept"] : []),
                 ...act([...allowed, ...used], "accept"),
+                ...(isKept(wanted) ? ["ct status dnat jump rewritten"] : []),
                 ...ledRules(wanted),
                 `${socket}meta l4proto . th dport @hidden goto refuse`,
                 ...innerRules(wanted, socket),

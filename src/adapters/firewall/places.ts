@@ -5,20 +5,24 @@
  *   this host or another host behind it. For strangers there is no rule, so the port is as closed as any other. What is
  *   led to is hidden where it is, too, and an address of ours that it has is reached from outside in no other way.
  * - *Published.* Who rewrites destinations (Docker, podman, a port forwarding) does it for everybody, and what is
- *   rewritten passes by the chain that hides. Wherever somebody does, strangers' connections to hidden services are
- *   given the destination that they have: connections are rewritten once, so nobody else does, and the host answers.
+ *   rewritten passes by the chain that hides. Strangers' connections to hidden services that are published are given the
+ *   destination that they have: connections are rewritten once, so nobody else does, and the host answers. What somebody
+ *   publishes without our knowledge is refused behind all that (rewritten.ts).
  * - *Behind* (`at`). Services of hosts that this one forwards to are refused on the way.
  * - *Marked.* What may come in bears a mark before the host's own filter looks at it, which needs one rule for that.
  *
  * As everywhere, sources are looked up first and alone, so that what a stranger's packet costs does not tell by its port.
  */
+
+import { codeOf } from "../../core/knock/hit.ts"
 import { formatAddress, isIPv4 } from "../../core/net/address.ts"
 import type { Ruleset } from "../../core/ruleset.ts"
 import { formatService, formatTime } from "./elements.ts"
+import { LET_BE, rewrittenChain } from "./rewritten.ts"
 import type { ChainSpec, SetSpec } from "./table.ts"
 
 /** What this file looks at. */
-export type Places = Pick<Ruleset, "hidden" | "trials" | "inner" | "leads" | "translated" | "mark">
+export type Places = Pick<Ruleset, "hidden" | "trials" | "inner" | "leads" | "published" | "mark">
 
 /** Rules that end in `act` for sources that may come in and their services; or, beside them, for what is spared. */
 type Allowed = (act: string) => string[]
@@ -29,8 +33,11 @@ const FAMILIES = [
 ] as const
 
 /** The constant sets of places; none where there are no places. */
-export function placeSets({ inner, leads }: Places): SetSpec[] {
-    return FAMILIES.flatMap(({ ending, v4, type }) => {
+export function placeSets(places: Places): SetSpec[] {
+    const { inner, leads } = places
+    const stays = staysOf(places)
+    const published = { name: "published", spec: "type inet_proto . inet_service; flags timeout", elements: stays }
+    const families = FAMILIES.flatMap(({ ending, v4, type }) => {
         const mine = leads.filter(({ to }) => isIPv4(to) === v4)
         const led = mine.map(({ service, to, port }) => placeOf(to, { ...service, port }))
         const guarded = unique(mine.map(({ to }) => formatAddress(to)))
@@ -40,6 +47,15 @@ export function placeSets({ inner, leads }: Places): SetSpec[] {
             ...(guarded.length === 0 ? [] : [{ name: `guarded${ending}`, spec: `type ${type}`, elements: guarded }]),
         ]
     })
+    return [...families, ...(stays.length === 0 ? [] : [published])]
+}
+
+/** What is hidden and published, as elements. */
+function staysOf({ hidden, trials, published }: Places): string[] {
+    const known = new Set(published?.map(codeOf))
+    return [...hidden.map((service) => ({ service, ms: null })), ...trials]
+        .filter(({ service }) => known.has(codeOf(service)))
+        .map(({ service, ms }) => timed(formatService(service), ms))
 }
 
 function setOf(name: string, type: string, elements: readonly string[], flags = ""): SetSpec[] {
@@ -60,15 +76,20 @@ export function innerRules({ inner }: Places, socket: string): string[] {
 
 /** The chains of places, beside those of hiding; none where there are no places. */
 export function placeChains(places: Places, allowed: Allowed, reached: Allowed): ChainSpec[] {
-    const { leads, inner, mark, hidden, trials, translated } = places
+    const { leads, inner, mark } = places
+    const kept = isKept(places)
     return [
         ...(leads.length > 0 ? [guardChain(places)] : []),
         ...(mark === 0 ? [] : markChains(places, reached)),
-        ...(leads.length > 0 || (translated && hidden.length + trials.length > 0)
-            ? translateChains(places, reached)
-            : []),
-        ...(inner.length > 0 ? [passChain(places, allowed)] : []),
+        ...(leads.length > 0 || kept ? translateChains(places, reached) : []),
+        ...(inner.length > 0 || kept ? [passChain(places, allowed)] : []),
+        ...(kept ? [rewrittenChain(places)] : []),
     ]
+}
+
+/** Is there something to keep from strangers that somebody could publish? */
+export function isKept({ hidden, trials, published }: Pick<Places, "hidden" | "trials" | "published">): boolean {
+    return published !== null && hidden.length + trials.length > 0
 }
 
 /** Nobody asks an address that is led to by itself, but on the interface that has it. */
@@ -109,19 +130,25 @@ function markChains({ inner, mark }: Places, reached: Allowed): ChainSpec[] {
 }
 
 /** Before everybody else's (dstnat). The kernel asks these chains for the first packet of a connection alone. */
-function translateChains({ leads, translated, hidden, trials }: Places, reached: Allowed): ChainSpec[] {
-    const stays = translated && hidden.length + trials.length > 0
+function translateChains(places: Places, reached: Allowed): ChainSpec[] {
+    const { leads } = places
+    const kept = isKept(places)
+    const stays = staysOf(places).length > 0
+    const reach = leads.length > 0 ? "goto led" : kept ? `${LET_BE} accept` : "accept"
     return [
         {
             name: "translate",
             hook: "type nat hook prerouting priority dstnat - 10; policy accept;",
             rules: [
                 "iif lo accept",
-                ...reached(leads.length > 0 ? "goto led" : "accept"),
-                ...(stays ? ["fib daddr type local meta l4proto . th dport @hidden goto stay"] : []),
+                ...reached(reach),
+                ...(kept ? [`fib daddr type != local ${LET_BE} accept`] : []),
+                ...(stays ? ["meta l4proto . th dport @published goto stay"] : []),
             ],
         },
-        ...(leads.length > 0 ? [{ name: "led", hook: null, rules: leadRules(leads) }] : []),
+        ...(leads.length > 0
+            ? [{ name: "led", hook: null, rules: [...(kept ? [LET_BE] : []), ...leadRules(leads)] }]
+            : []),
         ...(stays
             ? [
                   {
@@ -147,13 +174,17 @@ function leadRules(leads: Places["leads"]): string[] {
 
 /** What this host forwards. As in the chain for its own services, TCP is let through unless it begins something. */
 function passChain(places: Places, allowed: Allowed): ChainSpec {
-    const tcp = places.inner.some(({ service }) => service.protocol === "tcp")
+    const kept = isKept(places)
+    const tcp = [...places.inner, ...(kept ? places.hidden.map((service) => ({ service })) : [])].some(
+        ({ service }) => service.protocol === "tcp",
+    )
     return {
         name: "pass",
         hook: "type filter hook forward priority filter + 20; policy accept;",
         rules: [
             ...(tcp ? ["tcp flags & (ack | rst) != 0 accept"] : []),
-            ...allowed("accept"),
+            ...(kept ? ["ct status dnat jump rewritten"] : []),
+            ...(places.inner.length > 0 ? allowed("accept") : []),
             ...ledRules(places),
             ...innerRules(places, ""),
         ],

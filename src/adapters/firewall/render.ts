@@ -113,7 +113,7 @@ const LITTLE = {
 }
 
 /** Hides in every way, for the same. */
-const SOME: Pick<Ruleset, "hidden" | "trials" | "spared" | "always" | "inner" | "leads" | "translated" | "mark"> = {
+const SOME: Pick<Ruleset, "hidden" | "trials" | "spared" | "always" | "inner" | "leads" | "published" | "mark"> = {
     hidden: [{ protocol: "tcp", port: 1 }],
     trials: [],
     spared: [],
@@ -128,7 +128,7 @@ const SOME: Pick<Ruleset, "hidden" | "trials" | "spared" | "always" | "inner" | 
         to: parseAddress(text)!,
         port: 1,
     })),
-    translated: true,
+    published: [{ protocol: "tcp", port: 1 }],
     mark: 1,
 }
 

@@ -1,11 +1,11 @@
 import { messageOf } from "../../core/thrown.ts"
 import type { Services } from "../../ports/services.ts"
-import { publishedServices } from "./published.ts"
+import { type Published, publishedServices } from "./published.ts"
 import { socketServices } from "./sockets.ts"
 
 /** Sockets and published ports together. A failed look leaves the last answer in force and is told once. */
 export function allServices(trouble: (what: string) => void): Services {
-    let published: Services | null
+    let published: Published | null
     try {
         published = publishedServices()
     } catch {
@@ -13,11 +13,13 @@ export function allServices(trouble: (what: string) => void): Services {
     }
     const sockets = socketServices()
     let last: ReturnType<Services["offered"]> = []
+    let rewritten: ReturnType<Services["offered"]> = []
     let told = false
     return {
         offered: () => {
             try {
-                last = [...sockets.offered(), ...(published?.offered() ?? [])]
+                rewritten = published?.offered() ?? []
+                last = [...sockets.offered(), ...rewritten]
                 told = false
             } catch (error) {
                 if (!told) trouble(`cannot see what this host offers: ${messageOf(error)}`)
@@ -25,6 +27,6 @@ export function allServices(trouble: (what: string) => void): Services {
             }
             return last
         },
-        translates: () => published?.translates() ?? false,
+        published: () => (published?.translates() === true ? rewritten : null),
     }
 }

@@ -6,7 +6,6 @@
 import { spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { type Service, uniqueServices } from "../../core/knock/hit.ts"
-import type { Services } from "../../ports/services.ts"
 import { type Nftables, openNftables } from "../system/nftables.ts"
 import { natServices, natTables, savedServices } from "./nat.ts"
 
@@ -15,11 +14,19 @@ const MOST_TABLES = 32
 const MOST_BYTES = 4 << 20
 const TIMEOUT = 2000
 
+/** See the head of the file. */
+export type Published = {
+    readonly offered: () => readonly Service[]
+    /** Does somebody change destinations at all? */
+    readonly translates: () => boolean
+    readonly close: () => void
+}
+
 /**
  * What this host publishes. Reading never throws, whatever it finds or lacks; without CAP_NET_ADMIN it finds nothing,
  * and without libnftables it finds iptables' old rules alone.
  */
-export function publishedServices(): Services & { readonly close: () => void } {
+export function publishedServices(): Published {
     const nft = open()
     return {
         offered() {

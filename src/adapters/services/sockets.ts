@@ -12,6 +12,6 @@ export function socketServices(): Services {
                 (a, b) => codeOf(a) - codeOf(b),
             )
         },
-        translates: () => false,
+        published: () => null,
     }
 }

@@ -12,6 +12,6 @@ export function strictServices(isStrict: () => boolean, trouble: (what: string) 
             return all.offered()
         },
         // It hides nothing.
-        translates: () => false,
+        published: () => null,
     }
 }

@@ -71,7 +71,7 @@ export function makeGate(config: Config, replace: (ports: LoopPorts) => Partial<
                     return read.value
                 })
             },
-            translates: () => translated,
+            published: () => (translated ? [] : null),
         },
         store: null,
         // As an operator sees it who has not asked for more.

@@ -469,11 +469,11 @@ describe("Loop, what changes around it", () => {
 
     it("keeps what others publish from strangers as soon as somebody begins to change addresses", async () => {
         const gate = started(config([{ ...ssh, hide: true }]))
-        expect(gate.firewall.wanted()).toMatchObject({ translated: false })
+        expect(gate.firewall.wanted()).toMatchObject({ published: null })
         gate.translate()
-        await expect.poll(() => gate.firewall.wanted()).toMatchObject({ translated: true })
+        await expect.poll(() => gate.firewall.wanted()).toMatchObject({ published: [] })
         await gate.loop.stop()
-        expect(gate.firewall.wanted()).toMatchObject({ translated: true })
+        expect(gate.firewall.wanted()).toMatchObject({ published: [] })
     })
 
     it("looks no more often than one part in a hundred of its time, where a look takes long", () => {
@@ -484,7 +484,7 @@ describe("Loop, what changes around it", () => {
                     lost += 80
                     return services.offered()
                 },
-                translates: () => false,
+                published: () => null,
             },
             clock: { ...clock, monotonic: () => clock.monotonic() + lost },
         }))

@@ -107,6 +107,7 @@ export type DaemonReport =
     /** Somebody took our table away: it was made again, or could not be, and why. */
     | { readonly type: "table"; readonly made: true }
     | { readonly type: "table"; readonly made: false; readonly detail: string }
+    | HidingReport
     /** The configuration was read again: how many doors are now what, and what else is other than it was. */
     | ({
           readonly type: "reload"
@@ -135,6 +136,37 @@ export type DaemonReport =
 
 /** Who has asked for it: a user over the control socket, or SIGHUP (null); and others whose requests it answers, too. */
 type Askers = { readonly uid: number | null; readonly others?: readonly (number | null)[] }
+
+/**
+ * What is hidden is other than it was, or stays as it is although somebody wanted it otherwise (`refused`). `more`: so
+ * many services beside these, which are too many to be named.
+ */
+export type HidingReport = {
+    readonly type: "hiding"
+    readonly services: readonly Service[]
+    readonly more?: number
+} & HidingChange
+
+/** Times are milliseconds; `uid`: by hand of this user. */
+export type HidingChange =
+    /** Hidden on trial, or for longer. */
+    | { readonly how: "trial"; readonly ms: number; readonly uid: number }
+    /** The trial is over: nobody has confirmed it in time, or somebody has taken it back. */
+    | { readonly how: "lapsed" }
+    | { readonly how: "ended"; readonly uid: number }
+    /** By a configuration that was read again: hidden, or no longer. */
+    | { readonly how: "hidden" }
+    | { readonly how: "shown" }
+    /** Open to everyone. */
+    | { readonly how: "opened"; readonly uid: number }
+    /** Open to everyone for so long after the start of the host, and hidden from then on. */
+    | { readonly how: "spared"; readonly ms: number }
+    | { readonly how: "unspared" }
+    /** What `asked` would have done was not done. */
+    | { readonly how: "refused"; readonly asked: "hide" | "unhide"; readonly code: HidingRefusal; readonly uid: number }
+
+/** No door opens it, it is hidden already, or the firewall refuses. */
+export type HidingRefusal = "service" | "hidden" | "firewall"
 
 /** A program of the door began, ended or was not run. */
 export type ProgramReport = {

@@ -77,11 +77,11 @@ async function answer(request: Request, client: Client, keeping: AnswerKeeping, 
     if (request.ask === "trust") return trust(request.since, uid, keeping, log)
     if (request.ask === "reload") return reloaded(await keeping.reload(client))
     if (request.ask === "hide") {
-        const refused = loop.hiding.hide(request.service, request.ms)
+        const refused = loop.hiding.hide(request.service, request.ms, uid)
         return refused === null ? { ok: true, answer: "hide" } : refuse(refused)
     }
     if (request.ask === "unhide") {
-        const was = loop.hiding.unhide(request.service)
+        const was = loop.hiding.unhide(request.service, uid)
         return was === null ? refuse("firewall") : { ok: true, answer: "unhide", was }
     }
     if (request.ask === "status") return { ok: true, answer: "status", status: statusNow(keeping) }

@@ -3,13 +3,13 @@
  * what is meant to last, and has it read again: here is only what must be done at once, and what became of it.
  */
 import type { Connection } from "../adapters/services/connections.ts"
+import { soonest } from "../core/agenda.ts"
 import type { Config } from "../core/config/config.ts"
-import { hiddenServices } from "../core/config/hiding.ts"
+import { hiddenServices, unhiddenServices } from "../core/config/hiding.ts"
 import { codeOf, type Service } from "../core/knock/hit.ts"
-import { formatService } from "../core/knock/language.ts"
 import { type Address, contains, formatAddress, sameAddress } from "../core/net/address.ts"
+import type { HidingChange, HidingRefusal } from "../core/report.ts"
 import type { Moment } from "../core/ruleset.ts"
-import { formatMs } from "../voice/reports.ts"
 import type { Table } from "./table.ts"
 import type { Teller } from "./told.ts"
 import { Trials } from "./trials.ts"
@@ -43,10 +43,17 @@ export type TrialNow = {
     readonly arrived: readonly Address[] | null
 }
 
+/** Ours: so many services are named where more change at once. */
+const NAMED_MOST = 100
+
 /** See the head of the file. */
 export class Hiding {
     readonly #keeping: HidingKeeping
     readonly #trials = new Trials()
+    /** What the configuration in force hides; null: none was ever in force. */
+    #decided: readonly Service[] | null = null
+    /** When the time after the start of the host is over (monotonic ms); null: it is, or there is none. */
+    #spared: number | null = null
 
     constructor(keeping: HidingKeeping) {
         this.#keeping = keeping
@@ -57,15 +64,22 @@ export class Hiding {
         return this.#trials.moment(this.#keeping.now(), this.#keeping.uptime())
     }
 
-    /** When to call `endDue`; null: nothing is on trial. */
+    /** When to call `endDue`; null: nothing is on trial or spared. */
     get due(): number | null {
-        return this.#trials.due
+        return soonest(this.#trials.due, this.#spared)
     }
 
     /** What nobody reaches without a grant, but for trials. */
     hidden(): readonly Service[] {
         const opened = new Set(this.moment().opened.map(codeOf))
         return hiddenServices(this.#keeping.config()).filter((service) => !opened.has(codeOf(service)))
+    }
+
+    /** How many services are hidden for good, on trial, or spared after the start of the host. */
+    counts(): { lasting: number; trial: number; spared: number } {
+        const hidden = this.hidden().length
+        const [lasting, spared] = this.#spared === null ? [hidden, 0] : [0, hidden]
+        return { lasting, trial: this.#trials.running().length, spared }
     }
 
     /** What is on trial. */
@@ -94,14 +108,19 @@ export class Hiding {
     }
 
     /**
-     * Hides a service on trial, for `ms`, or gives a trial that runs another end. Null, or why not: no door opens it, it is
-     * hidden already, the firewall refuses.
+     * Hides a service on trial by hand of this user, for `ms`, or gives a trial that runs another end. Null, or why not.
      */
-    hide(service: Service, ms: number): "service" | "hidden" | "firewall" | null {
-        const { table, now, config, connections, rearm } = this.#keeping
-        const code = codeOf(service)
-        if (table === null || !config().doors.some(({ opens }) => opens.map(codeOf).includes(code))) return "service"
-        if (this.hidden().some((one) => codeOf(one) === code)) return "hidden"
+    hide(service: Service, ms: number, uid: number): HidingRefusal | null {
+        const refused = this.#hide(service, ms)
+        if (refused === null) this.#report([service], { how: "trial", ms, uid })
+        else this.#report([service], { how: "refused", asked: "hide", code: refused, uid })
+        return refused
+    }
+
+    #hide(service: Service, ms: number): HidingRefusal | null {
+        const { table, now, connections, rearm } = this.#keeping
+        if (table === null || !this.#isOpened(service)) return "service"
+        if (has(this.hidden(), service)) return "hidden"
         const earlier = this.#trials.of(service)
         const trial = { service, since: earlier?.since ?? now(), due: now() + ms, before: earlier?.before ?? null }
         this.#trials.begin(trial)
@@ -116,50 +135,87 @@ export class Hiding {
             const there = connections(service)
             this.#trials.begin({ ...trial, before: there && new Set(there.map(({ key }) => key)) })
         }
-        this.#keeping.teller.tell("notice", `hide: ${formatService(service)} is hidden on trial, for ${formatMs(ms)}`)
         rearm()
         return null
     }
 
     /**
-     * Ends a trial, or opens a service that the configuration hides, until that is read again. What it was; null: the
-     * firewall refuses, and all is as it was.
+     * By hand of this user: ends a trial; without one it opens the service to everyone, until the configuration is read
+     * again, also where that does not hide it: what listens on loopback is reached by nobody who is not led to it. What it
+     * was: `door`: no door opens it, so nothing was done. Null: the firewall refuses, and all is as it was.
      */
-    unhide(service: Service): "trial" | "hidden" | "open" | null {
-        const { table, rearm } = this.#keeping
-        const code = codeOf(service)
+    unhide(service: Service, uid: number): "trial" | "hidden" | "open" | "door" | null {
+        const was = this.#unhide(service)
+        if (was === null) this.#report([service], { how: "refused", asked: "unhide", code: "firewall", uid })
+        if (was === "trial") this.#report([service], { how: "ended", uid })
+        if (was === "hidden" || was === "open") this.#report([service], { how: "opened", uid })
+        return was
+    }
+
+    #unhide(service: Service): "trial" | "hidden" | "open" | "door" | null {
+        const { table, config, rearm } = this.#keeping
         const trial = this.#trials.of(service)
-        const hidden = this.hidden().some((one) => codeOf(one) === code)
-        if (trial === null && !hidden) return "open"
+        if (trial === null && !this.#isOpened(service)) return "door"
+        const hidden = has(this.hidden(), service)
+        if (trial === null && has([...unhiddenServices(config()), ...this.moment().opened], service)) return "open"
         this.#trials.end(service)
-        if (hidden) this.#trials.open(service)
+        if (trial === null) this.#trials.open(service)
         if (table?.apply().ok !== true) {
             this.#trials.shut(service)
             if (trial !== null) this.#trials.begin(trial)
             return null
         }
         rearm()
-        const what = hidden ? "is open to everyone" : "is no longer hidden on trial"
-        this.#keeping.teller.tell("notice", `hide: ${formatService(service)} ${what}`)
-        return hidden ? "hidden" : "trial"
+        return trial !== null ? "trial" : hidden ? "hidden" : "open"
     }
 
-    /** A configuration has come into force. */
+    /** Is there a door to it? */
+    #isOpened(service: Service): boolean {
+        return this.#keeping.config().doors.some(({ opens }) => has(opens, service))
+    }
+
+    /** The first configuration is in force, or another one. */
     decided(): void {
-        for (const service of this.#trials.decided(hiddenServices(this.#keeping.config())))
-            this.#keeping.teller.tell("notice", `hide: ${formatService(service)} is hidden from now on`)
+        const { config, now, uptime } = this.#keeping
+        const hidden = hiddenServices(config())
+        const before = this.#decided
+        this.#trials.decided(hidden)
+        this.#decided = hidden
+        if (before !== null) {
+            this.#report(without(hidden, before), { how: "hidden" })
+            this.#report(without(before, hidden), { how: "shown" })
+        }
+        const left = (config().gateway.grace ?? 0) - uptime()
+        const spared = this.#spared !== null
+        this.#spared = left > 0 ? now() + left : null
+        if (left > 0 && !spared) this.#report(hidden, { how: "spared", ms: Math.round(left) })
     }
 
-    /** Forgets trials whose time is over. */
+    /** Forgets trials whose time is over, and the time after the start of the host when that is over. */
     endDue(): void {
-        const over = this.#trials.expire(this.#keeping.now())
-        if (over.length === 0) return
-        for (const service of over) {
-            const name = formatService(service)
-            const what = "is no longer hidden on trial: nobody has confirmed it"
-            this.#keeping.teller.tell("warning", `hide: ${name} ${what}`)
-        }
+        const { table, now, config } = this.#keeping
+        const over = this.#trials.expire(now())
+        const hides = this.#spared !== null && this.#spared <= now()
+        if (over.length === 0 && !hides) return
+        if (hides) this.#spared = null
         // The kernel has done it already; this takes away what it was done with.
-        this.#keeping.table?.apply()
+        table?.apply()
+        this.#report(over, { how: "lapsed" })
+        if (hides) this.#report(hiddenServices(config()), { how: "unspared" })
     }
+
+    #report(services: readonly Service[], change: HidingChange): void {
+        if (services.length === 0) return
+        const more = services.length > NAMED_MOST ? { more: services.length - NAMED_MOST } : {}
+        this.#keeping.teller.report({ type: "hiding", services: services.slice(0, NAMED_MOST), ...more, ...change })
+    }
+}
+
+function has(services: readonly Service[], service: Service): boolean {
+    return services.some((one) => codeOf(one) === codeOf(service))
+}
+
+function without(services: readonly Service[], others: readonly Service[]): Service[] {
+    const codes = new Set(others.map(codeOf))
+    return services.filter((service) => !codes.has(codeOf(service)))
 }

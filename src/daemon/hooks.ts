@@ -152,15 +152,17 @@ const EVENTS: Readonly<Partial<Record<Report["type"], HookEvent>>> = {
     revoked: "end",
     refused: "refusal",
     paused: "refusal",
+    hiding: "hiding",
 }
 
 /** What hooks hear of a report; null: nothing. */
 function callOf(report: Report, wall: number): Call | null {
     const event = EVENTS[report.type]
-    if (event === undefined || !("source" in report)) return null
-    const { type, source, ...facts } = report
+    if (event === undefined) return null
+    const { type, source, ...facts } = "source" in report ? report : { ...report, source: null }
     const network = "network" in report ? { network: formatNetwork(report.network) } : {}
     const opens = "opens" in report ? { opens: report.opens.map(formatService) } : {}
+    const services = "services" in report ? { services: report.services.map(formatService) } : {}
     return {
         event,
         report: type,
@@ -168,6 +170,7 @@ function callOf(report: Report, wall: number): Call | null {
         ...facts,
         ...network,
         ...opens,
-        source: formatAddress(source),
+        ...services,
+        ...(source === null ? {} : { source: formatAddress(source) }),
     }
 }

@@ -194,6 +194,7 @@ export class Loop {
             trouble: (what) => log("warning", `${capture.name}: ${what}`),
         })
         if (this.#table !== null) this.#event({ type: "found", grants: this.#table.start() })
+        this.hiding.decided()
         this.finish()
     }
 

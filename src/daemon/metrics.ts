@@ -41,6 +41,7 @@ function levelsOf({ version, standing, meter, clients, published }: MetricsKeepi
         open,
         depth: Math.max(0, ...config.doors.map(({ sequence }) => sequence?.hits.length ?? 0)),
         inPlace: standing.tableInPlace,
+        hidden: standing.hiddenCounts,
         programs: standing.programs(),
         journal: health && { ...health, since: health.since / 1000, trouble: health.trouble !== null },
         bundles: bundleLevels(published?.() ?? null),

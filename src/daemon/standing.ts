@@ -20,7 +20,7 @@ export type StandingKeeping = {
     readonly capture: Capture
     readonly commands: Commands
     readonly outlook: Outlook
-    readonly hiding: () => Pick<Hiding, "hidden" | "trials">
+    readonly hiding: () => Pick<Hiding, "hidden" | "trials" | "counts">
     /** Null where there is no firewall. */
     readonly table: Table | null
     /** What a reload puts something else in the place of. */
@@ -60,6 +60,11 @@ export class Standing {
     hiding(): { readonly hidden: readonly Service[]; readonly trials: readonly TrialNow[] } {
         const hiding = this.#keeping.hiding()
         return { hidden: hiding.hidden(), trials: hiding.trials() }
+    }
+
+    /** How many services are hidden in which way. */
+    get hiddenCounts(): ReturnType<Hiding["counts"]> {
+        return this.#keeping.hiding().counts()
     }
 
     /** Live attempts, the furthest first: doors of so many of them, and how many there are. */

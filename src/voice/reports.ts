@@ -2,7 +2,15 @@
 import { formatService } from "../core/knock/language.ts"
 import type { WrongHit } from "../core/knock/wrong.ts"
 import { type Address, formatAddress, formatNetwork } from "../core/net/address.ts"
-import type { Omitted, OmittedKind, ProgramOutcome, RefusalCode, Report } from "../core/report.ts"
+import type {
+    HidingRefusal,
+    HidingReport,
+    Omitted,
+    OmittedKind,
+    ProgramOutcome,
+    RefusalCode,
+    Report,
+} from "../core/report.ts"
 
 /** How much a line matters; the words are those of syslog(3). */
 export type Level = "error" | "warning" | "notice" | "info" | "debug"
@@ -77,6 +85,8 @@ function hostText(report: Exclude<Report, { source: Address }>): Line {
             return { level: "notice", text: `user ${report.uid} took back ${report.count} that no door has opened` }
         case "reload":
             return reloadText(report)
+        case "hiding":
+            return { level: isLoud(report) ? "warning" : "notice", text: `hide: ${hidingText(report)}` }
         case "table": {
             if (!report.made) {
                 const text = `firewall: our table was taken away and cannot be made again: ${report.detail}`
@@ -85,6 +95,48 @@ function hostText(report: Exclude<Report, { source: Address }>): Line {
             const text = "firewall: somebody took our table or a part of it away: it was made again"
             return { level: "warning", text }
         }
+    }
+}
+
+/** Ours: so many services are named in a line. */
+const SERVICES_MOST = 10
+
+/** Something is open that somebody wanted to be hidden, or the other way round. */
+function isLoud(report: HidingReport): boolean {
+    return (
+        report.how === "lapsed" || report.how === "spared" || (report.how === "refused" && report.code === "firewall")
+    )
+}
+
+const NOT_HIDDEN: Readonly<Record<HidingRefusal, string>> = {
+    service: "no door opens it",
+    hidden: "it is hidden already",
+    firewall: "the firewall refused",
+}
+
+function hidingText(report: HidingReport): string {
+    const names = report.services.slice(0, SERVICES_MOST).map(formatService)
+    const more = report.services.length - names.length + (report.more ?? 0)
+    const services = `${names.join(", ")}${more > 0 ? ` and ${more} more` : ""}`
+    switch (report.how) {
+        case "trial":
+            return `${services}: hidden on trial for ${formatMs(report.ms)}, by hand of user ${report.uid}`
+        case "lapsed":
+            return `${services}: no longer hidden on trial: nobody has confirmed it`
+        case "ended":
+            return `${services}: no longer hidden on trial, by hand of user ${report.uid}`
+        case "hidden":
+            return `${services}: hidden from now on`
+        case "shown":
+            return `${services}: not hidden from now on`
+        case "opened":
+            return `${services}: open to everyone, by hand of user ${report.uid}`
+        case "spared":
+            return `${services}: open to everyone for ${formatMs(report.ms)} more: the host has just started`
+        case "unspared":
+            return `${services}: hidden: the time after the start of the host is over`
+        case "refused":
+            return `${services}: as it was, against the wish of user ${report.uid}: ${NOT_HIDDEN[report.code]}`
     }
 }
 

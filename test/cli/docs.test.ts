@@ -220,6 +220,7 @@ describe("the log lines of postern-run(1)", () => {
     const who = { door: "ssh", source } as const
     const opened = { type: "opened", ...who, opens: [{ protocol: "tcp", port: 22 }], ms: 30_000 } as const
     const reloaded = { added: 1, removed: 2, changed: 3, kept: 4, hooks: 0, knockers: 0, gateway: [], ended: 5 }
+    const hiding = { services: [{ protocol: "tcp", port: 22 }] } as const
     const spoiled = { type: "spoiled", ...who, stage: 2, of: 4, after: 1200 } as const
     const REPORTS: Readonly<Record<string, Report>> = {
         stage: { type: "stage", ...who, stage: 1, of: 3 },
@@ -259,6 +260,15 @@ describe("the log lines of postern-run(1)", () => {
             done: true,
             ...reloaded,
         },
+        "hidden on trial": { type: "hiding", ...hiding, how: "trial", ms: 60_000, uid: 7 },
+        "trial lapsed": { type: "hiding", ...hiding, how: "lapsed" },
+        "trial ended": { type: "hiding", ...hiding, how: "ended", uid: 7 },
+        hidden: { type: "hiding", ...hiding, more: 3, how: "hidden" },
+        "not hidden": { type: "hiding", ...hiding, how: "shown" },
+        "open to everyone": { type: "hiding", ...hiding, how: "opened", uid: 7 },
+        "not hidden by hand": { type: "hiding", ...hiding, how: "refused", asked: "hide", code: "service", uid: 7 },
+        spared: { type: "hiding", ...hiding, how: "spared", ms: 60_000 },
+        "spared no longer": { type: "hiding", ...hiding, how: "unspared" },
         "not reloaded": { type: "reload", uid: 7, done: false, code: "configuration", problems: 1 },
         suppressed: { type: "suppressed", count: 7, sources: 3, ms: 1000, kinds: [{ kind: "stage", count: 7 }] },
     }

@@ -98,6 +98,7 @@ describe("postern-metrics(1)", () => {
         open: new Map(),
         depth: 3,
         inPlace: true,
+        hidden: { lasting: 1, trial: 0, spared: 0 },
         programs: { running: 0, waiting: 0 },
         journal: { claims: 0, counters: 0, stops: 0, since: 0, trouble: false },
         bundles: {

@@ -107,6 +107,17 @@ it("hides for good after a yes of who came in by a new connection; unhide takes 
     expect(await postern("unhide", "tcp/22")).toMatchObject({ status: 0 })
     expect(await stranger()).toBe("open")
     expect(readFileSync(file, "utf8")).toMatch(/^"tcp\/22" = false$/m)
+    const trail = lab.gateway.must([POSTERN, "log", "--kind", "hiding", "--socket", daemon.socket])
+    expect(trail.replaceAll(/^.{21}/gm, "")).toBe(
+        [
+            "tcp/22: hidden on trial for 5 min, by hand of user 0",
+            "tcp/22: hidden from then on",
+            "tcp/22: open to everyone, by hand of user 0",
+            "tcp/22: not hidden from then on",
+            "",
+        ].join("\n"),
+    )
+    expect((await postern("unhide", "tcp/2222")).stderr).toContain("no door opens it")
 })
 
 it("is confirmed by another process, which the first one hears of", async () => {

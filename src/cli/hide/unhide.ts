@@ -10,7 +10,7 @@ import { nftFirewall } from "../../adapters/firewall/nft.ts"
 import { hasCapability } from "../../adapters/system/capabilities.ts"
 import { writeWhole } from "../../adapters/system/durable.ts"
 import type { Config } from "../../core/config/config.ts"
-import { hiddenServices } from "../../core/config/hiding.ts"
+import { unhiddenServices } from "../../core/config/hiding.ts"
 import { codeOf, type Service } from "../../core/knock/hit.ts"
 import { formatService } from "../../core/knock/language.ts"
 import { wantedRuleset } from "../../core/ruleset.ts"
@@ -40,9 +40,13 @@ export async function open(options: UnhideOptions, terminal: Terminal): Promise<
     })
     try {
         // First of all: whoever does this in need is in a hurry.
-        const now = await daemon.ask({ ask: "unhide", service })
+        const first = await daemon.ask({ ask: "unhide", service })
+        const trial = typeof first !== "number" && first.was === "trial"
+        // Behind a trial is what was before it: that need not be open to everyone.
+        const now = trial ? await daemon.ask({ ask: "unhide", service }) : first
         if (typeof now === "number" && !absent) return now
-        if (!absent) terminal.say(`postern: ${name} is open to everyone`)
+        const door = typeof now === "number" || now.was !== "door"
+        if (!absent && door) terminal.say(`postern: ${name} is open to everyone`)
         const place = await readPlace(options.config, terminal)
         const lasting = await forGood(place, service, terminal)
         if (absent) {
@@ -50,6 +54,8 @@ export async function open(options: UnhideOptions, terminal: Terminal): Promise<
             const done = await withoutDaemon(after, service, terminal)
             if (done !== EXIT.ok) return done
             terminal.say(`postern: ${name} is open to everyone; no daemon runs`)
+        } else if (lasting === EXIT.ok && !door && !isOpened(place, service)) {
+            terminal.say(`postern: ${name}: no door opens it, so it is not hidden by postern: nothing was changed`)
         } else if (lasting === EXIT.ok) {
             const answer = await daemon.ask({ ask: "reload" })
             if (typeof answer === "number") {
@@ -59,6 +65,7 @@ export async function open(options: UnhideOptions, terminal: Terminal): Promise<
                 )
                 return answer
             }
+            if (!door) terminal.say(`postern: ${name} is open to everyone`)
         }
         if (lasting !== EXIT.ok) return lasting
         tellResult(json, service, "open", {}, terminal)
@@ -68,11 +75,20 @@ export async function open(options: UnhideOptions, terminal: Terminal): Promise<
     }
 }
 
-/** Writes it down, if anything would hide the service otherwise. */
+/** Does a door open it? */
+function isOpened({ config }: Place, service: Service): boolean {
+    return config?.doors.some(({ opens }) => has(opens, service)) === true
+}
+
+function has(services: readonly Service[], service: Service): boolean {
+    return services.some((one) => codeOf(one) === codeOf(service))
+}
+
+/** Writes it down, unless that is there already, or no door has anything to do with it. */
 async function forGood(place: Place, service: Service, terminal: Terminal): Promise<ExitCode> {
     const { config } = place
     // What cannot be read may hide it.
-    if (config !== null && !hiddenServices(config).some((one) => codeOf(one) === codeOf(service))) return EXIT.ok
+    if (config !== null && (!isOpened(place, service) || has(unhiddenServices(config), service))) return EXIT.ok
     const elsewhere = saidElsewhere(place, service)
     if (elsewhere !== null) {
         const line = `"${formatService(service)}" = true`

@@ -37,6 +37,8 @@ function factText(entry: AuditEntry): string {
             return `user ${entry.uid} took back ${entry.count} that no door had opened`
         case "table":
             return `the firewall table was taken away${entry.made ? " and made again" : `: ${entry.detail}`}`
+        case "hiding":
+            return hidingText(entry)
         case "started":
             return `postern ${entry.version} started (pid ${entry.pid})${LAST[entry.last]}`
         case "stopped":
@@ -66,6 +68,25 @@ function factText(entry: AuditEntry): string {
 function openText({ opens, until, time }: { opens: readonly string[]; until: number; time: number }): string {
     if (opens.length === 0) return "nothing"
     return `${opens.join(", ")} for ${formatMs(Math.max(0, until - time))}, until ${formatStamp(until).slice(11, 19)}`
+}
+
+function hidingText({ how, services, more = 0, until, uid, code, time }: Of<"hiding">): string {
+    const names = `${services.join(", ")}${more === 0 ? "" : ` and ${more} more`}`
+    const by = uid === undefined ? "" : `, by hand of user ${uid}`
+    const left = until === undefined ? "" : ` for ${formatMs(Math.max(0, until - time))}`
+    return `${names}: ${HIDING[how]}${code === undefined ? "" : ` (${code})`}${left}${by}`
+}
+
+const HIDING: Readonly<Record<Of<"hiding">["how"], string>> = {
+    trial: "hidden on trial",
+    lapsed: "no longer hidden on trial: nobody confirmed it",
+    ended: "no longer hidden on trial",
+    hidden: "hidden from then on",
+    shown: "not hidden from then on",
+    opened: "open to everyone",
+    spared: "open to everyone after the start of the host",
+    unspared: "hidden: the time after the start of the host was over",
+    refused: "could not be hidden or opened",
 }
 
 function toText({ network }: { readonly network?: string | undefined }): string {

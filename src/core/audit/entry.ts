@@ -40,6 +40,15 @@ const KINDS = {
     orphans: z.object({ uid: number, count: number }),
     /** Our table was taken away and made again, or could not be. */
     table: z.object({ made: z.boolean(), detail: text }),
+    /** What is hidden is other than it was, or was not made so: see `HidingReport`. `until`: of a trial, or of what is spared. */
+    hiding: z.object({
+        how: z.enum(["trial", "lapsed", "ended", "hidden", "shown", "opened", "spared", "unspared", "refused"]),
+        services,
+        more: z.optional(number),
+        until: z.optional(number),
+        uid: z.optional(number),
+        code: z.optional(text),
+    }),
     /** The daemon. `last`: how the one before ended; `none`: the trail begins here. */
     started: z.object({ version: text, pid: number, last: z.enum(["clean", "crashed", "none"]) }),
     stopped: z.object({ signal: text }),

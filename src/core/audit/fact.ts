@@ -54,6 +54,14 @@ export function factOf(report: Report, wall: number): AuditFact | null {
         }
         case "table":
             return { what: "table", made: report.made, detail: report.made ? "" : shortText(report.detail) }
+        case "hiding": {
+            const services = report.services.map(formatService)
+            const until = "ms" in report ? { until: wall + Math.round(report.ms) } : {}
+            const uid = "uid" in report ? { uid: report.uid } : {}
+            const code = "code" in report ? { code: report.code } : {}
+            const more = report.more === undefined ? {} : { more: report.more }
+            return { what: "hiding", how: report.how, services, ...more, ...until, ...uid, ...code }
+        }
         case "suppressed":
             return omitted(report)
     }

@@ -49,7 +49,7 @@ export class Sums {
 
     #count(fact: AuditFact, wall: number): void {
         const door = "door" in fact ? fact.door : null
-        const uid = "uid" in fact ? fact.uid : null
+        const uid = "uid" in fact ? (fact.uid ?? null) : null
         const sum: Sum = this.#sums.get(fact.what) ?? { door, uid, count: 0, sources: new Set(), since: wall }
         this.#sums.set(fact.what, sum)
         sum.count++

@@ -160,7 +160,7 @@ export type KnockdManner = {
 }
 
 /** What a hook can hear. */
-export type HookEvent = "grant" | "end" | "refusal" | "trouble"
+export type HookEvent = "grant" | "end" | "refusal" | "hiding" | "trouble"
 
 /** A program that hears what happens. */
 export type Hook = {

@@ -163,7 +163,7 @@ export const hookTable = z.strictObject(
         name: doorName,
         on: list(
             "events",
-            z.literal(["grant", "end", "refusal", "trouble"], { error: "events" satisfies Kind }),
+            z.literal(["grant", "end", "refusal", "hiding", "trouble"], { error: "events" satisfies Kind }),
             LIMITS.events,
             (text) => text,
         ),

@@ -18,7 +18,7 @@ const KINDS: Readonly<Record<Kind, string>> = {
     door: "a table: [[door]], with two brackets on either side",
     doors: 'a list of door names, such as ["ssh"]',
     duration: 'a duration such as "15s" or "1h30m", in quotes',
-    events: 'a list of events out of "grant", "end", "refusal" and "trouble"',
+    events: 'a list of events out of "grant", "end", "refusal", "hiding" and "trouble"',
     flags: 'flags such as "syn,!ack"',
     gateway: "a table: [gateway], once",
     hide: 'a table: [hide], with lines such as "tcp/22" = true',

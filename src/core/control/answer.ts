@@ -81,8 +81,8 @@ const doneShape = z.discriminatedUnion("answer", [
     /** Before, that moment was this one. */
     z.object({ ok: done, answer: z.literal("trust"), before: count }),
     z.object({ ok: done, answer: z.literal("hide") }),
-    /** What ended: a trial, what the configuration says until it is read again, or nothing. */
-    z.object({ ok: done, answer: z.literal("unhide"), was: z.enum(["trial", "hidden", "open"]) }),
+    /** What it was: `open`: not hidden; `door`: it has none, so it cannot be. */
+    z.object({ ok: done, answer: z.literal("unhide"), was: z.enum(["trial", "hidden", "open", "door"]) }),
     z.extend(reloadedShape, { ok: done, answer: z.literal("reload") }),
     z.extend(bundleShape, { ok: done, answer: z.literal("bundle") }),
     z.object({ ok: done, answer: z.literal("publish"), publication: publicationShape }),

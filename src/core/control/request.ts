@@ -37,7 +37,7 @@ export type Request =
     | { readonly ask: "trust"; readonly since: number }
     /** Hide a service on trial for `ms`: the kernel ends that by itself, unless the configuration hides it by then. */
     | { readonly ask: "hide"; readonly service: Service; readonly ms: number }
-    /** End its trial, or open it to everyone until the configuration is read again. */
+    /** End its trial or, where it is on none, open it to everyone until the configuration is read again. */
     | { readonly ask: "unhide"; readonly service: Service }
     /** Read the configuration again. */
     | { readonly ask: "reload" }

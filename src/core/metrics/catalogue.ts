@@ -138,7 +138,7 @@ function doorFamilies({ tally, openings }: Meter, { open, grants }: Levels): Fam
     ]
 }
 
-function firewallFamilies({ firewall, firewallTimes, mended }: Meter, { inPlace }: Levels): Family[] {
+function firewallFamilies({ firewall, firewallTimes, mended }: Meter, { inPlace, hidden }: Levels): Family[] {
     if (inPlace === null) return []
     return [
         gauge("postern_firewall_table_in_place", "1: the kernel has our table as we want it. 0: it has not.", [
@@ -158,6 +158,11 @@ function firewallFamilies({ firewall, firewallTimes, mended }: Meter, { inPlace 
                 histogram,
             })),
         },
+        gauge(
+            "postern_hidden_services",
+            "Services that strangers are kept from, and hidden ones that are open after the start of the host.",
+            Object.entries(hidden).map(([how, count]) => one({ how }, count)),
+        ),
         counter("postern_firewall_table_mended_total", "Times our table was made again after others took it away.", [
             one({}, mended),
         ]),

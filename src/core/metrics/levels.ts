@@ -17,6 +17,8 @@ export type Levels = {
     readonly depth: number
     /** Is our table in the kernel as we want it? Null: there is no firewall. */
     readonly inPlace: boolean | null
+    /** Services that are hidden for good, on trial, or spared after the start of the host. */
+    readonly hidden: { readonly lasting: number; readonly trial: number; readonly spared: number }
     readonly programs: { readonly running: number; readonly waiting: number }
     /** Null: there is no store. */
     readonly journal: JournalLevels | null

@@ -30,7 +30,7 @@ function connection(text: string, made = true): Connection {
 describe("hide()", () => {
     it("hides on trial, and no longer when nobody has confirmed it in time", () => {
         const { loop, clock, hides, said } = started()
-        expect(loop.hiding.hide(SSH, 60_000)).toBeNull()
+        expect(loop.hiding.hide(SSH, 60_000, 0)).toBeNull()
         expect(hides()).toBe(true)
         clock.advance(59_999)
         expect(hides()).toBe(true)
@@ -39,14 +39,14 @@ describe("hide()", () => {
         expect(hides()).toBe(false)
         expect(loop.hiding.trials()).toEqual([])
         expect(said()).toEqual([
-            "notice hide: tcp/22 is hidden on trial, for 60 s",
-            "warning hide: tcp/22 is no longer hidden on trial: nobody has confirmed it",
+            "notice hide: tcp/22: hidden on trial for 60 s, by hand of user 0",
+            "warning hide: tcp/22: no longer hidden on trial: nobody has confirmed it",
         ])
     })
 
     it("keeps the time that is left when the table is made again, by others' doing or a reload", () => {
         const { loop, clock, firewall, hides } = started()
-        loop.hiding.hide(SSH, 60_000)
+        loop.hiding.hide(SSH, 60_000, 0)
         clock.advance(30_000)
         expect(loop.reload(config([{ ...OPEN, name: "other" }]), null).ok).toBe(true)
         expect(firewall.wanted()!.trials).toEqual([{ service: SSH, ms: 30_000 }])
@@ -56,14 +56,14 @@ describe("hide()", () => {
 
     it("ends by a configuration that hides it for good, or in which nobody could come in", () => {
         const { loop, clock, firewall, hides, said } = started()
-        loop.hiding.hide(SSH, 60_000)
+        loop.hiding.hide(SSH, 60_000, 0)
         said()
         expect(loop.reload({ ...config([OPEN]), hide: [SAID] }, null).ok).toBe(true)
-        expect(said()).toContain("notice hide: tcp/22 is hidden from now on")
+        expect(said()).toContain("notice hide: tcp/22: hidden from now on")
         clock.advance(120_000)
         expect(hides()).toBe(true)
         const other = started()
-        other.loop.hiding.hide(SSH, 60_000)
+        other.loop.hiding.hide(SSH, 60_000, 0)
         other.loop.reload(config([{ ...OPEN, opens: ["tcp/443"] }]), null)
         expect(other.hides()).toBe(false)
         expect(firewall.wanted()!.trials).toEqual([])
@@ -71,17 +71,17 @@ describe("hide()", () => {
 
     it("refuses what no door opens, what is hidden, and what the firewall refuses, and changes nothing then", () => {
         const { loop, firewall } = started()
-        expect(loop.hiding.hide(WEB, 60_000)).toBe("service")
-        expect(started(HIDDEN).loop.hiding.hide(SSH, 60_000)).toBe("hidden")
+        expect(loop.hiding.hide(WEB, 60_000, 0)).toBe("service")
+        expect(started(HIDDEN).loop.hiding.hide(SSH, 60_000, 0)).toBe("hidden")
         firewall.breakWith({ ok: false, code: "failed", detail: "no" })
-        expect(loop.hiding.hide(SSH, 60_000)).toBe("firewall")
+        expect(loop.hiding.hide(SSH, 60_000, 0)).toBe("firewall")
         firewall.breakWith(null)
         expect(loop.hiding.trials()).toEqual([])
     })
 
     it("ends with the daemon", async () => {
         const { loop, hides } = started()
-        loop.hiding.hide(SSH, 60_000)
+        loop.hiding.hide(SSH, 60_000, 0)
         await loop.stop()
         expect(hides()).toBe(false)
     })
@@ -89,7 +89,7 @@ describe("hide()", () => {
     it("tells who came in since: neither by an older connection, nor from here, nor without having to knock", () => {
         const { loop, there } = started({ ...OPEN, always: [parseNetwork("198.51.100.0/24")!] })
         there.push(connection("203.0.113.1"), connection("203.0.113.2", false))
-        loop.hiding.hide(SSH, 60_000)
+        loop.hiding.hide(SSH, 60_000, 0)
         const arrived = () => loop.hiding.trials()[0]!.arrived!.map(formatAddress)
         there.push(connection("203.0.113.3", false), connection("127.0.0.1"), connection("198.51.100.7"))
         there.push(connection(LOCAL4))
@@ -97,36 +97,47 @@ describe("hide()", () => {
         there.push(connection("203.0.113.4"), { ...connection("203.0.113.4"), key: "again" })
         expect(arrived()).toEqual(["203.0.113.4"])
         // Longer for the same trial: what is new stays so.
-        loop.hiding.hide(SSH, 120_000)
+        loop.hiding.hide(SSH, 120_000, 0)
         expect(arrived()).toEqual(["203.0.113.4"])
     })
 })
 
 describe("unhide()", () => {
-    it("ends a trial before its time", () => {
-        const { loop, hides } = started()
-        loop.hiding.hide(SSH, 60_000)
-        expect(loop.hiding.unhide(SSH)).toBe("trial")
+    it("ends a trial before its time, and opens to everyone what is on none", () => {
+        const { loop, firewall, hides, said } = started()
+        loop.hiding.hide(SSH, 60_000, 0)
+        said()
+        expect(loop.hiding.unhide(SSH, 0)).toBe("trial")
         expect(hides()).toBe(false)
-        expect(loop.hiding.unhide(SSH)).toBe("open")
+        expect(firewall.wanted()!.spared).toEqual([])
+        // What listens on loopback is reached by everyone only who is led to it: so it is opened, hidden or not.
+        expect(loop.hiding.unhide(SSH, 7)).toBe("open")
+        expect(firewall.wanted()!.spared).toEqual([{ service: SSH, ms: null }])
+        expect(loop.hiding.unhide(WEB, 7)).toBe("door")
+        expect(said()).toEqual([
+            "notice hide: tcp/22: no longer hidden on trial, by hand of user 0",
+            "notice hide: tcp/22: open to everyone, by hand of user 7",
+        ])
     })
 
     it("opens what the configuration hides, until that is read again", () => {
         const { loop, hides } = started(HIDDEN)
         expect(hides()).toBe(true)
-        expect(loop.hiding.unhide(SSH)).toBe("hidden")
+        expect(loop.hiding.unhide(SSH, 0)).toBe("hidden")
         expect(hides()).toBe(false)
-        expect(loop.hiding.hide(SSH, 60_000)).toBeNull()
+        expect(loop.hiding.hide(SSH, 60_000, 0)).toBeNull()
         expect(hides()).toBe(true)
-        loop.hiding.unhide(SSH)
+        loop.hiding.unhide(SSH, 0)
+        expect(hides()).toBe(false)
         loop.reload(config([HIDDEN]), null)
         expect(hides()).toBe(true)
     })
 
     it("leaves all as it is where the firewall refuses", () => {
-        const { loop, firewall, hides } = started(HIDDEN)
+        const { loop, firewall, hides, said } = started(HIDDEN)
         firewall.breakWith({ ok: false, code: "failed", detail: "no" })
-        expect(loop.hiding.unhide(SSH)).toBeNull()
+        expect(loop.hiding.unhide(SSH, 0)).toBeNull()
+        expect(said()).toEqual(["warning hide: tcp/22: as it was, against the wish of user 0: the firewall refused"])
         firewall.breakWith(null)
         expect(hides()).toBe(true)
         expect(loop.hiding.hidden()).toEqual([SSH])
@@ -143,12 +154,18 @@ describe("[hide] and `grace`", () => {
     })
 
     it("leave hidden services open for so long after the start of the host, and no longer", () => {
-        const { loop, clock, now, hides } = started(HIDDEN)
+        const { loop, clock, firewall, now, hides, said } = started(HIDDEN)
         now.uptime = 280_000
         loop.reload(config([HIDDEN], { grace: 300_000 }), null)
         expect(hides()).toBe(false)
+        expect(loop.hiding.counts()).toEqual({ lasting: 0, trial: 0, spared: 1 })
+        expect(said()).toEqual(["warning hide: tcp/22: open to everyone for 20 s more: the host has just started"])
+        now.uptime = 300_000
         clock.advance(20_000)
         expect(hides()).toBe(true)
+        expect(loop.hiding.counts()).toEqual({ lasting: 1, trial: 0, spared: 0 })
+        expect(firewall.wanted()!.spared).toEqual([])
+        expect(said()).toEqual(["notice hide: tcp/22: hidden: the time after the start of the host is over"])
         now.uptime = 300_001
         loop.reload(config([HIDDEN], { grace: 300_000 }), null)
         expect(hides()).toBe(true)

@@ -7,7 +7,8 @@ import { HOOK_ROOM, Hooks } from "../../../src/daemon/hooks.ts"
 
 const source = parseAddress("192.0.2.7")!
 const who = { door: "ssh", source } as const
-const opened: Report = { type: "opened", ...who, opens: [{ protocol: "tcp", port: 22 }], ms: 30_000, renewed: false }
+const SSH = { protocol: "tcp", port: 22 } as const
+const opened: Report = { type: "opened", ...who, opens: [SSH], ms: 30_000, renewed: false }
 const closed: Report = { type: "closed", ...who, by: "time" }
 const refused: Report = { type: "refused", ...who, code: "source" }
 
@@ -92,11 +93,12 @@ describe("Hooks.listener()", () => {
         [{ type: "revoked", ...who, uid: 7 }, "end"],
         [refused, "refusal"],
         [{ type: "paused", source, ms: 1000 }, "refusal"],
+        [{ type: "hiding", services: [SSH], how: "lapsed" }, "hiding"],
         [{ type: "stage", ...who, stage: 1, of: 3 }, null],
         [{ type: "late", ...who, stage: 2, of: 3, ms: 9, within: 8 }, null],
         [{ type: "suppressed", count: 1, sources: 1, ms: 1, kinds: [] }, null],
     ])("%j is %s", (report, event) => {
-        const { tell, inputs } = hooks({ on: ["grant", "end", "refusal", "trouble"] })
+        const { tell, inputs } = hooks({ on: ["grant", "end", "refusal", "hiding", "trouble"] })
         tell(report)
         expect(inputs().map((call) => call["event"])).toEqual(event === null ? [] : [event])
     })

@@ -43,7 +43,10 @@ describe("Loop.reload()", () => {
         expect(gate.loop.reload(config([wake, ssh]), null)).toEqual({ ok: true, ended: 1 })
         expect(gate.firewall.wanted()!.hidden).toEqual([{ protocol: "tcp", port: 22 }])
         expect(gate.open()).toEqual(["192.0.2.8 . tcp . 22 29970"])
-        expect(gate.said()).toEqual([`notice web: ${me}: closed by a new configuration`])
+        expect(gate.said()).toEqual([
+            "notice hide: tcp/80: not hidden from now on",
+            `notice web: ${me}: closed by a new configuration`,
+        ])
         gate.send(me, HITS[2]!)
         expect(gate.open()).toHaveLength(2)
         gate.knock(me, ["1", "2", "3"])

@@ -49,6 +49,18 @@ describe("reportText()", () => {
         [{ ...wrong, by: { what: "other", protocol: "tcp" } }, `${spoiled} another hit, by tcp, in place of hit 3`],
         [{ type: "orphans", count: 2, uid: 7 }, "notice user 7 took back 2 that no door has opened"],
         [
+            { type: "hiding", services: opens, how: "trial", ms: 60_000, uid: 7 },
+            "notice hide: tcp/22, udp/53: hidden on trial for 60 s, by hand of user 7",
+        ],
+        [
+            { type: "hiding", services: Array.from({ length: 100 }, () => opens[0]!), more: 3, how: "hidden" },
+            `notice hide: ${"tcp/22, ".repeat(10).slice(0, -2)} and 93 more: hidden from now on`,
+        ],
+        [
+            { type: "hiding", services: [opens[0]!], how: "refused", asked: "hide", code: "service", uid: 7 },
+            "notice hide: tcp/22: as it was, against the wish of user 7: no door opens it",
+        ],
+        [
             { type: "table", made: false, detail: "EPERM" },
             "error firewall: our table was taken away and cannot be made again: EPERM",
         ],

@@ -18,6 +18,7 @@ export const FACTS: { readonly [K in AuditKind]: Extract<AuditFact, { what: K }>
     program: { what: "program", ...who, which: "stop", how: "error", detail: "spawn é\u2028\ud800 ENOENT" },
     orphans: { what: "orphans", uid: 0, count: 3 },
     table: { what: "table", made: false, detail: "EPERM" },
+    hiding: { what: "hiding", how: "trial", services: ["tcp/22"], until: 1_700_000_060_000, uid: 0 },
     started: { what: "started", version: "0.1.0", pid: 812, last: "crashed" },
     stopped: { what: "stopped", signal: "SIGTERM" },
     reloaded: { what: "reloaded", done: false, problems: 2, uid: null, others: [0, 1000] },

@@ -68,6 +68,14 @@ describe("factOf()", () => {
             { what: "orphans", count: 2, uid: 0 },
         ],
         [
+            { type: "hiding", services: [{ protocol: "tcp", port: 22 }], how: "trial", ms: 1000, uid: 7 },
+            { what: "hiding", how: "trial", services: ["tcp/22"], until: WALL + 1000, uid: 7 },
+        ],
+        [
+            { type: "hiding", services: [], more: 2, how: "refused", asked: "hide", code: "firewall", uid: 7 },
+            { what: "hiding", how: "refused", services: [], more: 2, code: "firewall", uid: 7 },
+        ],
+        [
             {
                 type: "reload",
                 uid: null,

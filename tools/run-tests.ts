@@ -10,14 +10,14 @@
  * projects; alone: those of test/e2e that measure. e2e, alone and interop need network namespaces; where the system gives
  * us none they are skipped, with the reason, and counted.
  */
-import { spawnSync } from "node:child_process"
+import { execFile, spawnSync } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { whyNoNamespaces } from "../test/lab/namespace.ts"
 import type { Counts, Result } from "./tier-reporter.ts"
 
-type Tier = { readonly name: string; readonly run: () => Counts }
+type Tier = { readonly name: string; readonly run: () => Counts | Promise<Counts> }
 
 const root = join(import.meta.dirname, "..")
 const scratch = mkdtempSync(join(tmpdir(), "postern-tests-"))
@@ -48,12 +48,12 @@ const TIERS: readonly Tier[] = [
 ]
 
 try {
-    process.exitCode = main(process.argv.slice(2))
+    process.exitCode = await main(process.argv.slice(2))
 } finally {
     rmSync(scratch, { recursive: true, force: true })
 }
 
-function main(wanted: readonly string[]): number {
+async function main(wanted: readonly string[]): Promise<number> {
     const unknown = wanted.filter((name) => !TIERS.some((tier) => tier.name === name))
     if (unknown.length > 0) {
         process.stderr.write(`no such tier: ${unknown.join(", ")} (${TIERS.map((tier) => tier.name).join(", ")})\n`)
@@ -64,7 +64,7 @@ function main(wanted: readonly string[]): number {
         if (wanted.length > 0 && !wanted.includes(name)) continue
         say(`\n${name}`)
         const begun = performance.now()
-        const counts = run()
+        const counts = await run()
         total.passed += counts.passed
         total.failed += counts.failed
         total.skipped += counts.skipped
@@ -76,21 +76,31 @@ function main(wanted: readonly string[]): number {
     return total.failed === 0 && total.passed > 0 ? 0 : 1
 }
 
-function staticTier(): Counts {
+/** Two checks at a time: most of them use one processor. */
+async function staticTier(): Promise<Counts> {
     const counts: Counts = { passed: 0, failed: 0, skipped: 0 }
-    for (const [name, program, ...args] of CHECKS) {
-        const { status, stdout, stderr, error } = spawnSync(tool(program!), args, { cwd: root, encoding: "utf8" })
-        if (status === 0) {
-            counts.passed += 1
-            say(`  ${name}`)
-            continue
+    const left = [...CHECKS]
+    const lane = async () => {
+        for (let check = left.shift(); check !== undefined; check = left.shift()) {
+            const [name, program, ...args] = check
+            const wrong = await complaint(tool(program!), args)
+            counts[wrong === null ? "passed" : "failed"] += 1
+            say(wrong === null ? `  ${name}` : `  ${name} FAILED: ${[program, ...args].join(" ")}`)
+            for (const line of wrong ?? []) say(`    ${line}`)
         }
-        counts.failed += 1
-        say(`  ${name} FAILED: ${[program, ...args].join(" ")}`)
-        const output = error ? error.message : `${stdout}${stderr}`.trim()
-        for (const line of output.split("\n")) say(`    ${line}`)
     }
+    await Promise.all([lane(), lane()])
     return counts
+}
+
+/** What a check says if it fails, line by line; null: it does not. */
+function complaint(program: string, args: readonly string[]): Promise<readonly string[] | null> {
+    return new Promise((resolve) => {
+        execFile(program, args, { cwd: root, encoding: "utf8", maxBuffer: Infinity }, (error, stdout, stderr) => {
+            const said = `${stdout}${stderr}`.trim()
+            resolve(error === null ? null : (said === "" ? error.message : said).split("\n"))
+        })
+    })
 }
 
 function vitestTier(project: string): Counts {

@@ -328,7 +328,7 @@ describe("the table", () => {
         const { matcher, hit } = listen([ssh], 1024)
         hit(tcp(7000), 0, "203.0.113.9")
         hit(udp(8000), 1, "203.0.113.9")
-        for (let i = 0; i < 200_000; i++) hit(tcp(7000), 2, inTen(i))
+        for (let i = 0; i < 100_000; i++) hit(tcp(7000), 2, inTen(i))
         expect(matcher.attempts.used).toBeLessThanOrEqual(1024)
         expect(hit(tcp(9000), 3, "203.0.113.9")).toEqual([0])
     })
@@ -437,7 +437,9 @@ describe("the matcher and its slow twin", () => {
                         const [a, b, c, d] = parseAddress(packet.source)!
                         fast.hit(0, a, b, c, d, packet.code, packet.mark, packet.time)
                         const want = twin.packet(packet)
-                        expect(got.splice(0), JSON.stringify(packets)).toEqual(want)
+                        const opens = got.splice(0)
+                        // Compared at once, told with all packets only where they differ: there are very many of them.
+                        if (opens.join() !== want.join()) expect(opens, JSON.stringify(packets)).toEqual(want)
                         opened += want.length
                     }
                 },

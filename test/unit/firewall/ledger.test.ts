@@ -48,16 +48,16 @@ describe("Ledger", () => {
         fc.assert(
             fc.property(fc.array(act, { maxLength: 200, size: "max" }), (acts) => {
                 const ledger = new Ledger()
-                const twin = new Map<string, { element: GrantElement; deadline: number }>()
+                const twin = new Map<string, { source: string; deadline: number }>()
                 let now = 0
                 for (const { elements, ms, gap } of acts) {
                     now += gap
                     const after = new Map(twin)
-                    for (const one of elements) after.set(elementKey(one), { element: one, deadline: now + ms })
+                    for (const one of elements)
+                        after.set(elementKey(one), { source: formatSource(one.source), deadline: now + ms })
                     for (const { source, ms: time } of ledger.sources(elements, ms, now)) {
-                        const those = [...after.values()].filter(
-                            ({ element: e }) => formatSource(e.source) === formatSource(source),
-                        )
+                        const name = formatSource(source)
+                        const those = [...after.values()].filter((entry) => entry.source === name)
                         const longest = Math.max(...those.map(({ deadline }) => deadline - now))
                         expect(time).toBe(Math.max(0, longest))
                         if (time > ms) kept++

@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config"
+import { LongestFirst } from "./tools/longest-first.ts"
 
 /** End-to-end tests that measure, or that want every processor for themselves: one after another, when no other runs. */
 const ALONE = ["bench", "floods", "kills", "neighbours", "soak"].map((name) => `test/e2e/${name}.test.ts`)
@@ -27,13 +28,14 @@ const all = (folder: string) => [`test/${folder}/**/*.test.ts`]
 export default defineConfig({
     define: { POSTERN_VERSION: JSON.stringify("test") },
     test: {
+        sequence: { sequencer: LongestFirst },
         projects: [
             project("unit", all("unit"), 20_000, 2),
             project("contract", all("contract"), 60_000, 3),
             project("cli", all("cli"), 60_000, 2),
-            project("e2e", all("e2e"), 300_000, 4),
+            project("e2e", all("e2e"), 300_000, 5),
             project("alone", ALONE, 300_000, 1),
-            project("interop", all("interop"), 300_000, 2),
+            project("interop", all("interop"), 300_000, 3),
         ],
     },
 })

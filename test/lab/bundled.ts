@@ -1,20 +1,45 @@
 /** Workers of the lab as programs of their own: bundled, so that they start fast enough to be killed often. */
 import { spawnSync } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { buildSync } from "esbuild"
 
 /** A worker that can be run by node, until it is removed. */
 export type Bundled = { readonly file: string; readonly remove: () => void }
 
+/** In the checkout, where the FFI library is found. */
+const ROOT = join(import.meta.dirname, "..", "..")
+
 /** Bundles NAME.ts of this folder, or of a path from it. */
 export function bundleWorker(name: string): Bundled {
-    // In the checkout, where the FFI library is found.
-    const scratch = mkdtempSync(join(import.meta.dirname, "..", "..", "node_modules", ".worker-"))
+    const scratch = mkdtempSync(join(ROOT, "node_modules", ".worker-"))
     const file = join(scratch, "worker.mjs")
+    bundle(name, file)
+    return { file, remove: () => rmSync(scratch, { recursive: true, force: true }) }
+}
+
+/** Those that this process has bundled. */
+const programs = new Set<string>()
+
+/** The argument vector that runs NAME.ts of this folder, which is bundled first: for what is started again and again. */
+export function program(name: string): string[] {
+    const folder = join(ROOT, "build", "lab")
+    const file = join(folder, `${name}.mjs`)
+    if (!programs.has(name)) {
+        // Others may bundle it at the same time, and run what they had.
+        const fresh = join(folder, `${name}-${process.pid}.mjs`)
+        mkdirSync(folder, { recursive: true })
+        bundle(name, fresh)
+        renameSync(fresh, file)
+        programs.add(name)
+    }
+    return [process.execPath, file]
+}
+
+function bundle(name: string, outfile: string): void {
     buildSync({
         entryPoints: [join(import.meta.dirname, `${name}.ts`)],
-        outfile: file,
+        outfile,
         bundle: true,
         platform: "node",
         format: "esm",
@@ -22,7 +47,6 @@ export function bundleWorker(name: string): Bundled {
         logLevel: "silent",
         banner: { js: `import{createRequire as r}from"node:module";const require=r(import.meta.url)` },
     })
-    return { file, remove: () => rmSync(scratch, { recursive: true, force: true }) }
 }
 
 /**

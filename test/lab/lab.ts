@@ -12,6 +12,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
+import { program } from "./bundled.ts"
 import type { Flood } from "./flood.ts"
 import { collectLines, type Lines } from "./lines.ts"
 import { joinNamespaces, makeNamespace, type Namespace } from "./namespace.ts"
@@ -176,7 +177,7 @@ export async function untilPort(
     for (;;) {
         const state = await portState(host, address, port)
         if (state === wanted || performance.now() > end) return state
-        await pause(20)
+        await pause(patience(end - ms))
     }
 }
 
@@ -186,8 +187,16 @@ export async function eventually(condition: () => boolean | Promise<boolean>, ms
     for (;;) {
         if (await condition()) return true
         if (performance.now() > end) return false
-        await pause(20)
+        await pause(patience(end - ms))
     }
+}
+
+/**
+ * How long to wait before asking once more (ms), of something that was first asked at `begun`: what is soon there is
+ * soon seen, and what takes its time is not asked for all the time, which would take the time of all others.
+ */
+function patience(begun: number): number {
+    return Math.min(200, Math.max(20, (performance.now() - begun) / 8))
 }
 
 /** The daemon's table as nft lists it; empty when it is not there. */
@@ -200,7 +209,7 @@ export function listTable(gateway: Namespace): string {
 export function floodFrom(host: Host, gateway: Host, order: Omit<Flood, "namespace" | "device" | "mac">): string[] {
     const mac = / link\/ether ([0-9a-f:]{17}) /.exec(gateway.must(["ip", "link", "show", "eth0"]))![1]!
     const whole: Flood = { ...order, namespace: host.name, device: "eth0", mac }
-    return [process.execPath, "--import", "tsx", join(import.meta.dirname, "flood.ts"), JSON.stringify(whole)]
+    return [...program("flood"), JSON.stringify(whole)]
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Everybody outside: 10.77.0.2 and all of 10.99.0.0/16, played by one host of the lab (outsider.ts). */
-import { join } from "node:path"
+import { program } from "./bundled.ts"
 import { eventually, type Lab } from "./lab.ts"
 import { collectLines } from "./lines.ts"
 
@@ -24,8 +24,7 @@ export async function startOutsider({ gateway, hosts }: Pick<Lab<"knocker">, "ga
     const { knocker } = hosts
     knocker.must(["ip", "route", "add", "local", "10.99.0.0/16", "dev", "lo"])
     gateway.must(["ip", "route", "add", "10.99.0.0/16", "via", knocker.v4])
-    const argv = [process.execPath, "--import", "tsx", join(import.meta.dirname, "outsider.ts"), gateway.v4]
-    const child = knocker.start(argv, { stdio: ["pipe", "pipe", "inherit"], cwd: join(import.meta.dirname, "../..") })
+    const child = knocker.start([...program("outsider"), gateway.v4], { stdio: ["pipe", "pipe", "inherit"] })
     child.stdin!.on("error", () => {})
     const lines = collectLines(child, child.stdout!)
     await lines.waitFor(/ready/, { timeout: 20_000 })

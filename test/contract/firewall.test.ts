@@ -4,6 +4,7 @@
  */
 import { spawnSync } from "node:child_process"
 import { once } from "node:events"
+import { createServer } from "node:net"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { formatElement } from "../../src/adapters/firewall/elements.ts"
@@ -15,6 +16,7 @@ import { type Nftables, openNftables } from "../../src/adapters/system/nftables.
 import { elementKey, type GrantElement } from "../../src/core/ruleset.ts"
 import type { Firewall, FirewallResult } from "../../src/ports/firewall.ts"
 import { enterNamespace } from "../lab/enter.ts"
+import { makeLab } from "../lab/lab.ts"
 import { makeNamespace, type Namespace, whyNoNamespaces } from "../lab/namespace.ts"
 import { element, ruleset, SCENARIOS, view, watch } from "../lab/rulesets.ts"
 
@@ -432,6 +434,61 @@ describe.skipIf(why !== null)(`nft${why === null ? "" : ` (${why})`}`, () => {
             blind.close()
         }),
     )
+
+    it("a use that falls between the reading and the making of the next table is not given back", async () => {
+        const lab = makeLab(["knocker"])
+        const back = enterNamespace(lab.gateway)
+        const server = createServer((socket) => socket.on("error", () => {})).listen(2222, "::")
+        await once(server, "listening")
+        const { knocker } = lab.hosts
+        const kernel = openNftables()
+        const met: string[] = []
+        /** What connections meet, over both families. The kernel accepts them while we wait. */
+        const connect = (when: string) => {
+            for (const address of [lab.gateway.v4, lab.gateway.v6]) {
+                const argv = ["timeout", "0.5", "bash", "-c", `exec 3<>/dev/tcp/${address}/2222`]
+                met.push(`${when}: ${{ 0: "open", 1: "refused", 124: "silent" }[knocker.exec(argv).status ?? -1]}`)
+            }
+        }
+        let between = (): string | null => null
+        const firewall = nftFirewall(undefined, {
+            ...kernel,
+            run(commands) {
+                const error = commands.includes("delete table") ? between() : null
+                return error === null ? kernel.run(commands) : { ok: false, error }
+            },
+        })
+        try {
+            const wanted = ruleset({ hidden: ["tcp/2222"], once: LONG })
+            const granted = [knocker.v4, knocker.v6].map((from) => element(from, "tcp/2222", true))
+            expect(firewall.apply(wanted)).toEqual(OK)
+            expect(firewall.grant(granted, LONG)).toEqual(OK)
+            between = () => {
+                connect("between")
+                return null
+            }
+            expect(firewall.apply({ ...wanted, grants: 64 })).toEqual(OK)
+            between = () => null
+            expect(firewall.list()).toMatchObject(granted.map((one) => ({ element: one, used: false })))
+            connect("then")
+            connect("again")
+            expect(met).toEqual(["between: silent", "then: open", "again: refused"].flatMap((one) => [one, one]))
+            // Where the next one is refused, the grants go on in this one.
+            expect(firewall.grant(granted, LONG)).toEqual(OK)
+            between = () => "Error: no more"
+            expect(firewall.apply({ ...wanted, grants: 32 })).toMatchObject({ ok: false, detail: "no more" })
+            between = () => null
+            connect("after a refusal")
+            connect("again")
+            expect(met.slice(6)).toEqual(["after a refusal: open", "again: refused"].flatMap((one) => [one, one]))
+            expect(firewall.clear()).toEqual(OK)
+        } finally {
+            firewall.close()
+            server.close()
+            back()
+            lab.remove()
+        }
+    })
 
     it(
         "lists what others put into the sets",

@@ -15,6 +15,13 @@ function doorLine(name: string, line: string, ...issues: readonly string[]): Sce
     return scenario(`door/${name}`, ssh(line), issues)
 }
 
+/** A door for networks of IPv6: seven lines without any issue by themselves. */
+function sharing(length: number, i: number): string {
+    const hits = `"${20001 + i * 13}", "${60001 - i * 17}:udp", "${10001 + i * 29}", "${41001 + i * 31}"`
+    const door = `name = "d${i}"\nopens = ["tcp/${1000 + i}"]\nhide = true\nnetwork = { v6 = ${length} }`
+    return `[[door]]\n${door}\n[door.sequence]\nhits = [${hits}]\n`
+}
+
 /** A hook after a door without any issue; its lines are from 10 on. */
 function hook(name: string, lines: string, ...issues: readonly string[]): Scenario {
     return scenario(`hook/${name}`, `${ssh("")}[[hook]]\n${lines}\n`, issues)
@@ -182,6 +189,9 @@ const SCENARIOS: readonly Scenario[] = [
         "5:18 error range door.ssh.network.v4",
         "5:27 error range door.ssh.network.v6",
     ),
+    scenario("door/networks-too-many", [64, 65, 64, 66, 67, 68].map(sharing).join(""), [
+        "40:18 error too-many-lengths door.d5.network.v6",
+    ]),
     doorLine("network-number", "network = 24", "5:11 error type door.ssh.network"),
     doorLine("network-unknown-key", "network = { ipv4 = 24 }", "5:13 error unknown-key door.ssh.network.ipv4"),
     doorLine("uses-one", "uses = 1"),

@@ -8,6 +8,7 @@ import { type TableWatch, watchTable } from "../system/nftables-events.ts"
 import { grantChanges, revocation } from "./changes.ts"
 import { type LiveElement, ONE_USE, parseElements } from "./elements.ts"
 import { hides } from "./hide.ts"
+import { renderHold, renderRelease } from "./hold.ts"
 import { Ledger } from "./ledger.ts"
 import { carried, type KernelMeans, renderApply, renderClear, renderRebuild } from "./render.ts"
 import { revokeElements } from "./revoke.ts"
@@ -77,10 +78,11 @@ export function nftFirewall(
         }
         if (!result.ok || !fits) {
             // A set or chain of another shape than ours, which nothing changes in place.
-            found ??= readTable(nft, wanted)
+            found = readHeld(wanted)
             if (!found.ok) return found
             found = { ...found, live: carried(found.live, wanted) }
             result = toResult(nft.run(renderRebuild(wanted, found.live, means)))
+            if (!result.ok) release()
         }
         if (result.ok && wanted.once !== null && !counts) {
             // Older kernels pass over what they do not know of a set: each grant would be good for any number.
@@ -91,6 +93,21 @@ export function nftFirewall(
         if (result.ok && found !== null) ledger.load(found.live, now())
         if (result.ok) [loaded, size, endings, watched] = [true, wanted.grants, ends, room]
         return result
+    }
+    /** As `readTable`; no grant is used up from then on, until the table is made anew or `release` is called. */
+    const readHeld = (wanted: Ruleset): Table => {
+        const found = readTable(nft, wanted)
+        const hold = found.ok ? renderHold(found.live) : null
+        if (!found.ok || hold === null) return found
+        // Where they cannot be held back, nobody knows which are used when the table is made: all of them, then.
+        if (!nft.run(hold).ok) return { ...found, live: found.live.filter(({ element }) => !element.once) }
+        const held = readTable(nft, wanted)
+        if (!held.ok) release()
+        return held
+    }
+    const release = (): void => {
+        // What cannot be let go on now is found, and made anew, by the next `apply`.
+        if (!nft.run(renderRelease()).ok) loaded = false
     }
     const grant = (elements: readonly GrantElement[], ms: number): FirewallResult => {
         if (elements.length === 0) return { ok: true }
@@ -188,10 +205,9 @@ function readSets(nft: Nftables, names: readonly string[], endings: readonly str
 }
 
 /** The grants, and whether the table that they are in, if there is one, is of our shape. */
-function readTable(
-    nft: Nftables,
-    wanted: Ruleset,
-): { readonly ok: true; readonly live: readonly LiveElement[]; readonly fits: boolean } | Refusal {
+type Table = { readonly ok: true; readonly live: readonly LiveElement[]; readonly fits: boolean } | Refusal
+
+function readTable(nft: Nftables, wanted: Ruleset): Table {
     const grants = readGrants(nft)
     if (!grants.ok) return grants
     const shape = nft.json(`list table ${TABLE}\n`, true)

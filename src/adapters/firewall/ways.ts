@@ -50,6 +50,12 @@ export function bitsOf(ending: string): number {
     return prefix === undefined ? 128 : Number(prefix) + (family === "4" ? 96 : 0)
 }
 
+/** The way whose sets have names of this ending (`endingOf`). */
+export function wayTo(ending: string): Way {
+    const [family, prefix] = ending.split("_")
+    return wayOf(family === "4" ? "4" : "6", prefix === undefined ? null : Number(prefix))
+}
+
 function wayOf(family: "4" | "6", prefix: number | null): Way {
     const ip = family === "4" ? "ip" : "ip6"
     const by = prefix === null ? `${ip} saddr` : `${ip} saddr & ${maskOf(family, prefix)}`

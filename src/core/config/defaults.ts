@@ -112,3 +112,5 @@ export const MAX_KNOCKERS = 131_072
 export const MAX_PROBLEMS = 1000
 /** Different combinations of flags and target over all doors: each costs a look at every packet. */
 export const MAX_VIEWS = 64
+/** Different prefix lengths of one family in `network`, over all doors: each costs every packet a look-up. */
+export const MAX_LENGTHS = 4

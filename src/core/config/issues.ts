@@ -169,6 +169,7 @@ type Mistake =
     | { readonly code: "needs-stop" }
     | { readonly code: "scannable" }
     | { readonly code: "too-many-views"; readonly most: number }
+    | { readonly code: "too-many-lengths"; readonly most: number; readonly family: "IPv4" | "IPv6" }
     | { readonly code: "too-many-doors"; readonly most: number; readonly doors: number }
     | { readonly code: "too-many-problems"; readonly most: number }
     /** A key that cannot receive files; `why` says what instead, and holds nothing of what may be a secret. */

@@ -5,7 +5,7 @@
 import { codeOf, type Hit } from "../knock/hit.ts"
 import { groupDoors } from "../watch.ts"
 import type { Door, Hook } from "./config.ts"
-import { MAX_HOOKS, MAX_VIEWS } from "./defaults.ts"
+import { MAX_HOOKS, MAX_LENGTHS, MAX_VIEWS } from "./defaults.ts"
 import type { Found, Path, Problem } from "./issues.ts"
 import { nearest } from "./suggest.ts"
 
@@ -37,6 +37,7 @@ export function checkRules(entries: readonly DoorEntry[], whole: boolean): Found
         ]),
         ...entries.flatMap(ofHits),
         ...ofViews(entries),
+        ...ofLengths(entries),
     ]
 }
 
@@ -145,6 +146,23 @@ function ofViews(entries: readonly DoorEntry[]): Found[] {
     const beyond = groupDoors(doors)[MAX_VIEWS]
     const first = beyond?.doors[0] ?? beyond?.oneTime[0]
     return first === undefined ? [] : [at(valid[first]!, ["sequence"], { code: "too-many-views", most: MAX_VIEWS })]
+}
+
+function ofLengths(entries: readonly DoorEntry[]): Found[] {
+    const families = [
+        ["v4", "IPv4", 32],
+        ["v6", "IPv6", 128],
+    ] as const
+    return families.flatMap(([key, family, alone]): Found[] => {
+        const lengths = new Set<number>([alone])
+        const beyond = entries.find(({ door }) => {
+            const length = door?.network[key] ?? alone
+            lengths.add(length)
+            return lengths.size > 1 + MAX_LENGTHS
+        })
+        const problem = { code: "too-many-lengths", most: MAX_LENGTHS, family } as const
+        return beyond === undefined ? [] : [at(beyond, ["network", key], problem)]
+    })
 }
 
 function list(value: unknown): readonly unknown[] {

@@ -162,6 +162,8 @@ const TEXTS: Texts = {
         "a port scan would open this door: a single hit, neighbours in a row or one hit repeated; take 4 or more, far apart",
     "too-many-views": ({ most }) =>
         `more than ${most} different combinations of flags and target: let doors share some of them`,
+    "too-many-lengths": ({ most, family }) =>
+        `more than ${most} different prefix lengths of ${family} networks, each of which costs every packet a look-up: let doors share some of them`,
     "too-many-doors": ({ most, doors }) => `${doors} doors are more than the ${most} that there can be over all files`,
     key: ({ why }) => why,
     "knocker-door": ({ name, near }) =>

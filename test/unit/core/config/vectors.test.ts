@@ -148,6 +148,7 @@ test("every message says how to mend it in one line, and holds no hit of a seque
         "small-pool",
         "syntax",
         "too-many-hooks",
+        "too-many-lengths",
         "too-many-upcoming",
         "too-many-views",
         "twice-running",

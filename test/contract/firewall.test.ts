@@ -742,6 +742,44 @@ describe.skipIf(whyNot !== null).each([LEGACY, NFT])(
             }),
             false,
         )
+
+        it("takes services elsewhere, twice, shows the same rules, and leaves nothing behind", () => {
+            const everywhere = ruleset({
+                hidden: ["tcp/22", "udp/53"],
+                trials: [["tcp/80", 60_000]],
+                spared: [["tcp/443", null]],
+                needless: ["192.0.2.0/24 tcp/22"],
+                leads: ["tcp/22 10.77.3.200 22", "tcp/22 fd77:3::c8 2222", "udp/53 10.77.3.200 53"],
+                behind: ["203.0.113.80 tcp/443", "2001:db8::80 udp/443"],
+                published: ["tcp/80"],
+                mark: 0x1000_0000,
+            })
+            const firewall = iptablesFirewall(undefined, variant)
+            const volatile = /#.*\n|\[\d+:\d+\]| timeout \d+| initval \S+| bucketsize \d+/g
+            const save = () => {
+                const rules = programs().map((program) => namespace.must([`${program}-save`]))
+                // Elements are in no order.
+                const sets = namespace.must(["ipset", "save"]).split("\n").sort().join("\n")
+                return [...rules, sets].join("").replaceAll(volatile, "")
+            }
+            expect(firewall.apply(HIDE)).toEqual(OK)
+            const before = save()
+            expect(firewall.apply(everywhere)).toEqual(OK)
+            const printed = save()
+            for (const what of [
+                "DNAT --to-destination [fd77:3::c8]:2222",
+                "POSTERN-GUARD -d 10.77.3.200",
+                "postern-inner6",
+            ])
+                expect(printed).toContain(what)
+            expect(firewall.apply(everywhere)).toEqual(OK)
+            expect(save()).toBe(printed)
+            expect(firewall.apply(HIDE)).toEqual(OK)
+            const ours = (text: string) => text.split("\n").filter((line) => /POSTERN|postern/.test(line))
+            expect(ours(save())).toEqual(ours(before))
+            expect(firewall.clear()).toEqual(OK)
+            expect(ours(save())).toEqual([])
+        })
     },
 )
 

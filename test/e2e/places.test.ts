@@ -44,18 +44,21 @@ hide    = true
 at      = ["10.78.0.2", "fd78::2"]
 ${SEQUENCE}
 [[door]]
+name    = "published"
+opens   = ["tcp/9090", "udp/9090", "tcp/7070", "udp/7070", "tcp/7071"]
+for     = "1h"
+hide    = true
+${SEQUENCE}
+`
+/** What iptables cannot count. */
+const ONCE = `
+[[door]]
 name    = "once"
 opens   = ["tcp/2222"]
 uses    = 1
 for     = "1h"
 hide    = true
 lead_to = ["10.77.3.200:22", "[fd77:3::c8]:22"]
-${SEQUENCE}
-[[door]]
-name    = "published"
-opens   = ["tcp/9090", "udp/9090", "tcp/7070", "udp/7070", "tcp/7071"]
-for     = "1h"
-hide    = true
 ${SEQUENCE}
 `
 /** Closed, on the gateway. */
@@ -91,7 +94,7 @@ beforeAll(async () => {
     }
     await startEchoes(gateway, ["10.77.3.200 22", "fd77:3::c8 22"])
     await startEchoes(inner, ["10.78.0.2 80", "fd78::2 80", "10.78.0.2 443", "fd78::2 443"])
-    daemon = await lab.startDaemon(CONFIGURATION)
+    daemon = await lab.startDaemon(CONFIGURATION + ONCE)
 })
 
 afterAll(async () => {
@@ -271,5 +274,35 @@ describe("services that are elsewhere", () => {
         lab.gateway.must(["nft", "delete", "table", "inet", "postern"])
         expect(await seen(stranger)).toMatchObject({ here: [...REFUSED, ...REFUSED], there: [...REFUSED, ...REFUSED] })
         for (const session of sessions) session.end()
+    })
+
+    it("are kept from strangers, and led to, by iptables and ipset as well, after a flush and without a daemon", async () => {
+        const { gateway } = lab
+        gateway.must(["nft", "flush", "ruleset"])
+        publish()
+        daemon = await lab.startDaemon(CONFIGURATION.replace("[gateway]", '[gateway]\nfirewall = "iptables"'))
+        knock()
+        await daemon.log.waitFor(/fd77::2: open: tcp\/9090/)
+        for (const six of ["", "6"]) {
+            for (const table of ["nat", "raw"]) gateway.must([`ip${six}tables`, "-t", table, "-F", "PREROUTING"])
+            const to = ["-j", "DNAT", "--to-destination", six === "" ? "10.78.0.2:80" : "[fd78::2]:80"]
+            // The one who publishes comes first.
+            for (const protocol of ["tcp", "udp"]) {
+                const rule = ["-p", protocol, "--dport", "9090", ...to]
+                gateway.must([`ip${six}tables`, "-t", "nat", "-I", "PREROUTING", ...rule])
+            }
+        }
+        const first = () =>
+            gateway
+                .must(["ip6tables-save", "-t", "nat"])
+                .split("\n")
+                .find((line) => line.startsWith("-A"))
+        expect(await eventually(() => first() === "-A PREROUTING -j POSTERN-TURN")).toBe(true)
+        await daemon.stop("SIGKILL")
+        // Ours stand before what drops.
+        expect(await seen(stranger)).toEqual(every(REFUSED))
+        expect(await seen(knocker)).toEqual(every(OPEN))
+        for (const address of ["10.77.3.200", "fd77:3::c8"])
+            expect(await portState(knocker, address, 22)).toBe("silent")
     })
 })

@@ -7,6 +7,7 @@ import { join } from "node:path"
 import { BOOT_FILES, renderBoot } from "../../adapters/firewall/boot.ts"
 import { iptablesFirewall } from "../../adapters/firewall/iptables/iptables.ts"
 import { nftFirewall } from "../../adapters/firewall/nft.ts"
+import { allServices } from "../../adapters/services/all.ts"
 import { hasCapability } from "../../adapters/system/capabilities.ts"
 import { writeWhole } from "../../adapters/system/durable.ts"
 import type { Config } from "../../core/config/config.ts"
@@ -116,7 +117,10 @@ async function withoutDaemon(place: Place, service: Service, terminal: Terminal)
     }
     try {
         const firewall = firewallOf(config)
-        const wanted = wantedRuleset(config, null, firewall.list().length)
+        const services = allServices(() => {})
+        services.offered()
+        const moment = { trials: [], opened: [], uptime: Number.POSITIVE_INFINITY, published: services.published() }
+        const wanted = wantedRuleset(config, null, firewall.list().length, moment)
         const result = firewall.apply(wanted)
         if (!result.ok) {
             terminal.error(

@@ -162,7 +162,6 @@ type Mistake =
     | { readonly code: "place-loopback" }
     /** A service that this door and that one open in different places. */
     | { readonly code: "elsewhere"; readonly service: string; readonly door: string }
-    | { readonly code: "not-by-iptables"; readonly key: "at" | "lead_to" | "mark" }
     | { readonly code: "uses-one-service" }
     /** Uses are counted for services of this host. */
     | { readonly code: "uses-at" }

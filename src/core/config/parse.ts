@@ -187,8 +187,6 @@ function parseFiles(files: readonly ConfigFile[]): Parsed {
         ...checkReach(
             entries,
             hide.map(({ rule }) => rule),
-            gateway,
-            gatewayFile,
         ),
         ...checkHooks(hooks, entries, whole),
         ...checkBundles({ entries, services: gateway?.services ?? [], bundles, bundlesFile }, whole),

@@ -1,36 +1,26 @@
-/** What must hold of where services are: `at` and `lead_to` of doors, and `mark` of [gateway]. */
+/** What must hold of where services are: `at` and `lead_to` of doors. */
 import { codeOf, type HitCode, type Service } from "../knock/hit.ts"
 import { formatService } from "../knock/language.ts"
 import { type Address, formatAddress, isIPv4 } from "../net/address.ts"
-import type { Config, Door, Gateway } from "./config.ts"
+import type { Config, Door } from "./config.ts"
 import type { Found, Path, Problem } from "./issues.ts"
 import { formatPlace } from "./place.ts"
 import type { DoorEntry } from "./rules.ts"
 
 type Say = (path: Path, problem: Problem) => void
 
-/** Every breach of them. `gatewayFile`: where [gateway] is. */
-export function checkReach(
-    entries: readonly DoorEntry[],
-    hide: Config["hide"],
-    gateway: Gateway | null,
-    gatewayFile: string | null,
-): Found[] {
+/** Every breach of them. */
+export function checkReach(entries: readonly DoorEntry[], hide: Config["hide"]): Found[] {
     const found: Found[] = []
     // What [hide] opens to everyone has been hidden before, and may be again.
     const hides = (door: Door) => door.hide || door.opens.every((one) => hide.some(({ service }) => same(service, one)))
-    const iptables = gateway?.firewall === "iptables"
-    if (iptables && gateway.mark !== 0) {
-        const problem = { code: "not-by-iptables", key: "mark" } as const
-        found.push({ file: gatewayFile!, path: ["gateway", "mark"], problem })
-    }
     /** Where each service was first, and which door said so. */
     const places = new Map<HitCode, { readonly where: string; readonly door: string }>()
     for (const { file, index, door } of entries) {
         if (door === null) continue
         const say: Say = (path, problem) => found.push({ file, path: ["door", index, ...path], problem })
-        if (door.at.length > 0) keyAtAll(door, "at", hides(door), iptables, say)
-        if (door.leadTo.length > 0) keyAtAll(door, "lead_to", hides(door), iptables, say)
+        if (door.at.length > 0) keyAtAll(door, "at", hides(door), say)
+        if (door.leadTo.length > 0) keyAtAll(door, "lead_to", hides(door), say)
         if (door.at.length > 0 && door.uses !== null) say(["uses"], { code: "uses-at" })
         ofPlaces(door, say)
         const where = whereOf(door)
@@ -45,9 +35,8 @@ export function checkReach(
     return found
 }
 
-function keyAtAll({ opens }: Door, key: "at" | "lead_to", hidden: boolean, iptables: boolean, say: Say): void {
+function keyAtAll({ opens }: Door, key: "at" | "lead_to", hidden: boolean, say: Say): void {
     if (opens.length > 0 && !hidden) say([key], { code: "needs-hide", key })
-    if (iptables) say([key], { code: "not-by-iptables", key })
 }
 
 function same(a: Service, b: Service): boolean {

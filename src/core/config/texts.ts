@@ -156,7 +156,6 @@ const TEXTS: Texts = {
         "nothing is led to loopback by changing its destination: take an address of your own on lo, or see postern-lead(1)",
     elsewhere: ({ service, door }) =>
         `door ${door} opens ${service} in another place, and a grant names a source and a service, not a place: let one of them be reached by another port`,
-    "not-by-iptables": ({ key }) => `${key} needs nftables: take it out, or firewall = "iptables"`,
     "needs-stop": () => "after is the time until stop, and there is no stop: add it, or take this out",
     scannable: () =>
         "a port scan would open this door: a single hit, neighbours in a row or one hit repeated; take 4 or more, far apart",

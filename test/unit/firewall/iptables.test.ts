@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { parseJumps, renderNoRules, renderRules } from "../../../src/adapters/firewall/iptables/rules.ts"
+import { isWhole, NONE, parseOurs, renderChains, rewrites } from "../../../src/adapters/firewall/iptables/chains.ts"
+import { rulesOf } from "../../../src/adapters/firewall/iptables/rules.ts"
 import {
     FAMILIES,
     parseSaved,
@@ -10,20 +11,31 @@ import {
 } from "../../../src/adapters/firewall/iptables/sets.ts"
 import { element, ruleset, SCENARIOS } from "../../lab/rulesets.ts"
 
-const NONE = { PREROUTING: 0, INPUT: 0 }
 const [SSH4, SSH6] = [element("192.0.2.7", "tcp/22"), element("2001:db8::7", "udp/53")]
+const [ipv4, ipv6] = FAMILIES
 
-describe("renderRules()", () => {
+/** As iptables-save prints it, by table. */
+function save(tables: Readonly<Record<string, readonly string[]>>): string {
+    const parts = Object.entries(tables).flatMap(([table, rules]) => {
+        const ours = new Set(rules.flatMap((rule) => rule.match(/^-A (POSTERN-\w+)/)?.[1] ?? []))
+        return [`*${table}`, ":INPUT ACCEPT [1:2]", ...[...ours].map((name) => `:${name} - [0:0]`), ...rules, "COMMIT"]
+    })
+    return ["# made by a program", ...parts, ""].join("\n")
+}
+
+describe("renderChains()", () => {
     it("touches nothing but chains of ours, and the one jump to each of their beginnings", () => {
+        const there = parseOurs(save({ mangle: ["-A POSTERN-LEAD -j X", "-A PREROUTING -j POSTERN-LEAD"] }))
         for (const wanted of Object.values(SCENARIOS)) {
             for (const family of FAMILIES) {
                 for (const text of [
-                    renderRules(wanted, family, { PREROUTING: 2, INPUT: 1 }, true),
-                    renderNoRules({ PREROUTING: 2, INPUT: 1 }),
+                    renderChains(rulesOf(wanted, family, true), there),
+                    renderChains({}, there),
+                    renderChains(rulesOf(wanted, family, false), NONE),
                 ]) {
                     for (const line of text.trimEnd().split("\n")) {
                         expect(line).toMatch(
-                            /^(\*(mangle|filter)|COMMIT|:POSTERN-\w+ - \[0:0\]|-[AX] POSTERN-\w+.*|-D (PREROUTING|INPUT) -j POSTERN-\w+|-I (PREROUTING|INPUT) 1 -j POSTERN-\w+)$/,
+                            /^(|\*(raw|mangle|nat|filter)|COMMIT|:POSTERN-\w+ - \[0:0\]|-[AX] POSTERN-\w+.*|-D PREROUTING -j POSTERN-LEAD|-I (PREROUTING|INPUT|FORWARD) 1 -j POSTERN-\w+)$/,
                         )
                     }
                 }
@@ -31,40 +43,93 @@ describe("renderRules()", () => {
         }
     })
 
-    it("asks for the socket before the port where the kernel can, and leads only where no socket is", () => {
-        const [ipv4] = FAMILIES
-        const able = renderRules(ruleset({ hidden: ["tcp/22"] }), ipv4, NONE, true)
-        expect(able).toContain("-A POSTERN-HIDE -p tcp -m socket --nowildcard -m tcp --dport 22 -j POSTERN-REFUSE\n")
-        expect(able.indexOf("-A POSTERN-LISTENER -m socket --nowildcard -j RETURN")).toBeLessThan(
-            able.indexOf("-j TPROXY"),
-        )
-        expect(renderRules(ruleset({ hidden: ["tcp/22"] }), ipv4, NONE, false)).not.toMatch(/socket|TPROXY/)
+    it("names no table where nothing is wanted or there, for the kernel would make it and track connections", () => {
+        const plain = renderChains(rulesOf(ruleset({ hidden: ["tcp/22"] }), ipv4, true), NONE)
+        expect(plain).not.toMatch(/\*(raw|nat)/)
+        expect(renderChains({}, NONE)).toBe("")
+        const before = parseOurs(save({ nat: ["-A PREROUTING -j POSTERN-TURN", "-A POSTERN-TURN -i lo -j RETURN"] }))
+        const gone = ["*nat", ":POSTERN-TURN - [0:0]", "-D PREROUTING -j POSTERN-TURN", "-X POSTERN-TURN", "COMMIT", ""]
+        expect(renderChains({}, before)).toBe(gone.join("\n"))
     })
 })
 
-/** As iptables-save prints it. */
-function save(mangle: readonly string[], filter: readonly string[]): string {
-    return ["# made by a program", "*mangle", ":PREROUTING ACCEPT [0:0]", ...mangle, "COMMIT", "*filter"]
-        .concat([":INPUT ACCEPT [1:2]", ...filter, "COMMIT", ""])
-        .join("\n")
-}
-
-describe("parseJumps()", () => {
-    const [lead, hide] = ["-A PREROUTING -j POSTERN-LEAD", "-A INPUT -j POSTERN-HIDE"]
-
-    it.each([
-        ["both, first", [lead], [hide, "-A INPUT -i lo -j ACCEPT"], { PREROUTING: 1, INPUT: 1 }, true],
-        ["behind another rule", [lead], ["-A INPUT -j ACCEPT", hide], { PREROUTING: 1, INPUT: 1 }, false],
-        ["twice", [lead, lead], [hide], { PREROUTING: 2, INPUT: 1 }, false],
-        ["one missing", [], [hide], { PREROUTING: 0, INPUT: 1 }, false],
-        ["another program's", ["-A PREROUTING -j POSTERN-LEADER"], [], NONE, false],
-    ])("%s", (_, mangle, filter, jumps, whole) => {
-        expect(parseJumps(save(mangle, filter))).toEqual({ jumps, whole })
+describe("rulesOf()", () => {
+    it("asks for the socket before the port where the kernel can, and leads only where no socket is", () => {
+        const able = rulesOf(ruleset({ hidden: ["tcp/22"] }), ipv4, true)
+        expect(able["POSTERN-HIDE"]).toContain("-p tcp -m socket --nowildcard -m tcp --dport 22 -j POSTERN-REFUSE")
+        expect(able["POSTERN-LISTENER"]![1]).toBe("-m socket --nowildcard -j RETURN")
+        expect(able["POSTERN-LISTENER"]![2]).toContain("-j TPROXY")
+        expect(JSON.stringify(rulesOf(ruleset({ hidden: ["tcp/22"] }), ipv4, false))).not.toMatch(/socket|TPROXY/)
     })
 
-    it("knows tables that are not there", () => {
-        expect(parseJumps("")).toEqual({ jumps: NONE, whole: false })
-        expect(parseJumps("*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n")).toEqual({ jumps: NONE, whole: false })
+    it("keeps every hidden service where somebody rewrites, behind whoever may come in, and lets go what is in transit", () => {
+        const wanted = ruleset({ hidden: ["tcp/22", "udp/53"], trials: [["tcp/80", 1000]], published: [] })
+        const granted = "-m set --match-set postern-any4 src -m set --match-set postern-open4 src,dst"
+        expect(rulesOf(wanted, ipv4, true)["POSTERN-TURN"]).toEqual([
+            "-i lo -j RETURN",
+            `${granted} -j RETURN`,
+            "-m addrtype ! --dst-type LOCAL -j RETURN",
+            "-p tcp -m tcp --dport 22 -j ACCEPT",
+            "-p udp -m udp --dport 53 -j ACCEPT",
+            "-p tcp -m set --match-set postern-trial-tcp dst -j ACCEPT",
+            "-p udp -m set --match-set postern-trial-udp dst -j ACCEPT",
+        ])
+    })
+
+    it("leads by each family elsewhere, and marks before it leads", () => {
+        const wanted = ruleset({ hidden: ["tcp/22"], leads: ["tcp/22 10.0.0.5 2222"], mark: 0x1000_0000 })
+        expect(rulesOf(wanted, ipv4, true)).toMatchObject({
+            "POSTERN-ELSEWHERE": [
+                "-m addrtype ! --dst-type LOCAL -j RETURN",
+                "-p tcp -m tcp --dport 22 -j DNAT --to-destination 10.0.0.5:2222",
+            ],
+            "POSTERN-GUARD": [
+                "-i lo -j RETURN",
+                "-d 10.0.0.5 -m addrtype --dst-type LOCAL -m addrtype ! --dst-type LOCAL --limit-iface-in -j DROP",
+            ],
+            "POSTERN-PASS": expect.arrayContaining([
+                "-d 10.0.0.5 -p tcp -m conntrack --ctstate DNAT -m tcp --dport 2222 -j RETURN",
+                "-p tcp -m set --match-set postern-inner4 dst,dst -j POSTERN-REFUSE",
+            ]),
+        })
+        expect(rulesOf(wanted, ipv4, true)["POSTERN-LEAD"]![0]).toMatch(/-j POSTERN-MARK$/)
+        const other = rulesOf(wanted, ipv6, true)
+        expect(other["POSTERN-TURN"]).toBeUndefined()
+        expect(other["POSTERN-MARK"]).toEqual(["-m addrtype --dst-type LOCAL -j MARK --or-mark 0x10000000"])
+    })
+})
+
+describe("isWhole()", () => {
+    const [lead, hide] = ["-A PREROUTING -j POSTERN-LEAD", "-A INPUT -j POSTERN-HIDE"]
+    const [leads, hides] = ["-A POSTERN-LEAD -j X", "-A POSTERN-HIDE -j X"]
+    const wanted = { "POSTERN-LEAD": ["-j X"], "POSTERN-HIDE": ["-j X"] }
+
+    it.each([
+        ["all, first", [lead, leads], [hide, "-A INPUT -i lo -j ACCEPT", hides], true],
+        ["behind another rule", [lead, leads], ["-A INPUT -j ACCEPT", hide, hides], false],
+        ["twice", [lead, lead, leads], [hide, hides], false],
+        ["a jump missing", [leads], [hide, hides], false],
+        ["a chain empty", [lead], [hide, hides], false],
+        ["a rule too many", [lead, leads, leads], [hide, hides], false],
+        ["another program's", ["-A PREROUTING -j POSTERN-LEADER", leads], [hide, hides], false],
+    ])("%s", (_, mangle, filter, whole) => {
+        expect(isWhole(wanted, parseOurs(save({ mangle, filter })))).toBe(whole)
+    })
+
+    it("knows tables that are not there, and wants nothing where nothing is wanted", () => {
+        expect(isWhole(wanted, parseOurs(""))).toBe(false)
+        expect(isWhole({}, parseOurs(""))).toBe(true)
+    })
+})
+
+describe("rewrites()", () => {
+    it("sees who changes destinations of what arrives, and not us, nor who changes what leaves", () => {
+        const nat = (rule: string) => rewrites(save({ nat: [rule] }))
+        expect(nat("-A DOCKER ! -i docker0 -p tcp -m tcp --dport 80 -j DNAT --to-destination 172.17.0.2:80")).toBe(true)
+        expect(nat("-A PREROUTING -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 8080")).toBe(true)
+        expect(nat("-A POSTERN-ELSEWHERE -p tcp -m tcp --dport 22 -j DNAT --to-destination 10.0.0.5:22")).toBe(false)
+        expect(nat("-A OUTPUT -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 8080")).toBe(false)
+        expect(nat("-A POSTROUTING -o eth0 -j MASQUERADE")).toBe(false)
     })
 })
 

@@ -8,17 +8,18 @@
 import type { GrantElement, Ruleset } from "../../../core/ruleset.ts"
 import type { Firewall, FirewallResult } from "../../../ports/firewall.ts"
 import type { LiveElement } from "../elements.ts"
-import { hides } from "../hide.ts"
 import { Ledger } from "../ledger.ts"
+import { isWhole, parseOurs, type Rules, renderChains, rewrites } from "./chains.ts"
 import { ipset, restore, type Said, saved, savedLater, toResult, type Variant } from "./programs.ts"
-import { parseJumps, renderNoRules, renderRules } from "./rules.ts"
+import { rulesOf } from "./rules.ts"
 import {
     FAMILIES,
     parseSaved,
     renderAlways,
     renderGrant,
     renderGrantSets,
-    renderNoPorts,
+    renderInner,
+    renderNoMore,
     renderPorts,
     renderResize,
     renderRevoke,
@@ -41,8 +42,10 @@ export function iptablesFirewall(now: () => number = () => performance.now(), va
     const ledger = new Ledger()
     let loaded = false
     let leads = true
-    /** Our chains are wanted: something is hidden. */
-    let hiding = false
+    /** What our chains of each family should hold. */
+    let made: Readonly<Record<"4" | "6", Rules>> = { 4: {}, 6: {} }
+    /** Somebody changes destinations, and we know. */
+    let kept = false
     /** Whoever watches knows that something is gone. */
     let told = false
 
@@ -56,15 +59,13 @@ export function iptablesFirewall(now: () => number = () => performance.now(), va
     }
     const apply = (wanted: Ruleset): FirewallResult => {
         if (wanted.once !== null) return NO_USES
-        const beyond = beyondIptables(wanted)
-        if (beyond !== null) return { ok: false, code: "failed", detail: `${beyond} needs nftables` }
         const read = readGrants()
         if (!read.ok) return read
         const names = ipset(["list", "-name"])
         if (!names.ok) return toResult(names)
         const there = new Set(names.output.split("\n"))
         const sets = read.size === null || read.size === wanted.grants
-        const made = first([
+        const result = first([
             () =>
                 toResult(
                     ipset(
@@ -73,14 +74,14 @@ export function iptablesFirewall(now: () => number = () => performance.now(), va
                     ),
                 ),
             () => toResult(ipset(["restore"], renderAlways(wanted, there))),
-            () => toResult(ipset(["restore"], renderPorts(wanted, there))),
+            () => toResult(ipset(["restore"], renderPorts(wanted, there) + renderInner(wanted, there))),
             () => putRules(wanted),
-            () => toResult(ipset(["restore"], renderNoPorts(wanted, there))),
+            () => toResult(ipset(["restore"], renderNoMore(wanted, there))),
         ])
-        if (!made.ok) return made
+        if (!result.ok) return result
         ledger.load(read.live, now())
         loaded = true
-        hiding = hides(wanted)
+        kept = wanted.published !== null
         told = false
         return OK
     }
@@ -88,12 +89,9 @@ export function iptablesFirewall(now: () => number = () => performance.now(), va
         const put = (lead: boolean) =>
             first(
                 FAMILIES.map((family) => () => {
-                    const rules = saved(variant, family.ending)
-                    if (!rules.ok) return toResult(rules)
-                    const { jumps } = parseJumps(rules.output)
-                    if (hides(wanted))
-                        return toResult(restore(variant, family.ending, renderRules(wanted, family, jumps, lead)))
-                    return hasOurs(rules.output) ? toResult(restore(variant, family.ending, renderNoRules(jumps))) : OK
+                    const rules = rulesOf(wanted, family, lead)
+                    made = { ...made, [family.ending]: rules }
+                    return putChains(family.ending, rules)
                 }),
             )
         const result = put(leads)
@@ -103,6 +101,12 @@ export function iptablesFirewall(now: () => number = () => performance.now(), va
         if (!plain.ok) return result
         leads = false
         return OK
+    }
+    const putChains = (ending: "4" | "6", rules: Rules): FirewallResult => {
+        const now = saved(variant, ending)
+        if (!now.ok) return toResult(now)
+        const text = renderChains(rules, parseOurs(now.output))
+        return text === "" ? OK : toResult(restore(variant, ending, text))
     }
     const grant = (elements: readonly GrantElement[], ms: number): FirewallResult => {
         if (!Number.isFinite(ms) || ms <= 0) throw new RangeError(`a grant must end: ${ms} ms`)
@@ -132,15 +136,14 @@ export function iptablesFirewall(now: () => number = () => performance.now(), va
     }
     const clear = (): FirewallResult => {
         const gone = first(
-            FAMILIES.map(({ ending }) => () => {
-                const rules = saved(variant, ending)
-                if (!rules.ok) return toResult(rules)
-                if (!hasOurs(rules.output)) return OK
-                return toResult(restore(variant, ending, renderNoRules(parseJumps(rules.output).jumps)))
-            }),
+            FAMILIES.map(
+                ({ ending }) =>
+                    () =>
+                        putChains(ending, {}),
+            ),
         )
         if (!gone.ok) return gone
-        hiding = false
+        made = { 4: {}, 6: {} }
         ledger.load([], now())
         return first(
             SETS.map((name) => () => {
@@ -149,12 +152,14 @@ export function iptablesFirewall(now: () => number = () => performance.now(), va
             }),
         )
     }
-    const watch = (lost: () => void) => {
+    const watch = (lost: () => void, translates?: () => void) => {
         let over = false
         const look = () => {
             for (const { ending } of FAMILIES) {
                 savedLater(variant, ending, (said: Said) => {
-                    if (over || told || !hiding || !said.ok || parseJumps(said.output).whole) return
+                    if (over || !said.ok) return
+                    if (!kept && rewrites(said.output)) translates?.()
+                    if (told || isWhole(made[ending], parseOurs(said.output))) return
                     told = true
                     // Whoever took a part of it away may have taken the sets as well.
                     loaded = false
@@ -182,13 +187,6 @@ export function iptablesFirewall(now: () => number = () => performance.now(), va
     }
 }
 
-/** What of it only nftables does here, as the configuration calls it; null: nothing. */
-function beyondIptables({ mark, leads, inner }: Ruleset): string | null {
-    if (mark !== 0) return "mark"
-    if (leads.length > 0) return "lead_to"
-    return inner.length > 0 ? "at" : null
-}
-
 /** Does each in turn, up to the first that fails. */
 function first(steps: readonly (() => FirewallResult)[]): FirewallResult {
     for (const step of steps) {
@@ -196,10 +194,6 @@ function first(steps: readonly (() => FirewallResult)[]): FirewallResult {
         if (!result.ok) return result
     }
     return OK
-}
-
-function hasOurs(rules: string): boolean {
-    return /^:POSTERN-/m.test(rules)
 }
 
 function listGrants(): readonly LiveElement[] {

@@ -1,80 +1,47 @@
 /**
- * The chains of hiding as `iptables-restore --noflush` reads them, pure: what adapters/firewall/hide.ts says, in the words
- * of iptables(8) and iptables-extensions(8). One text is one transaction for each of its two tables.
+ * What our chains hold, in the words of iptables(8) and iptables-extensions(8), pure: what adapters/firewall/hide.ts and
+ * places.ts say. Where it is another thing here:
  *
- * Our chain that refuses is the first of INPUT, because what the host's own rules accept would never come to one behind
- * them. So here a hidden port is refused also where the host would drop it in silence.
+ * - Our chains are the first of theirs, because what rules of others accept would never come to one behind them. So a
+ *   hidden port is refused also where the host would drop it in silence.
+ * - Strangers' connections to every hidden service keep their destination where others rewrite, published or not: there is
+ *   nothing behind those others that could refuse what nobody has told us of.
  */
 
-import { isIPv4Network } from "../../../core/net/address.ts"
+import { codeOf } from "../../../core/knock/hit.ts"
+import { formatAddress, isIPv4, isIPv4Network } from "../../../core/net/address.ts"
 import type { Ruleset } from "../../../core/ruleset.ts"
-import { type FAMILIES, neededPorts, PROTOCOLS, portsName, setName } from "./sets.ts"
-
-/** Our chains, by the table they are in, with the built-in chain that jumps to the first of them. */
-export const CHAINS = [
-    { table: "mangle", from: "PREROUTING", chains: ["POSTERN-LEAD", "POSTERN-LISTENER"] },
-    { table: "filter", from: "INPUT", chains: ["POSTERN-HIDE", "POSTERN-REFUSE"] },
-] as const
+import { hides } from "../hide.ts"
+import { isKept } from "../places.ts"
+import type { Rules } from "./chains.ts"
+import { type FAMILIES, innerOf, neededPorts, PROTOCOLS, portsName, setName } from "./sets.ts"
 
 type Family = (typeof FAMILIES)[number]
 
-/** How often each built-in chain jumps to ours now. */
-export type Jumps = Readonly<Record<(typeof CHAINS)[number]["from"], number>>
-
-/**
- * The whole of it for one family. `jumps`: those that are there, which are taken away, so that there is one in the end,
- * before all others. `lead`: the kernel has xt_TPROXY and xt_socket.
- */
-export function renderRules(wanted: Ruleset, family: Family, jumps: Jumps, lead: boolean): string {
-    const rules: Readonly<Record<string, readonly string[]>> = {
-        "POSTERN-LEAD": lead ? leadRules(wanted, family) : [],
-        "POSTERN-LISTENER": lead ? listenerRules(family) : [],
+/** All of them for one family; none where nothing is hidden. `lead`: the kernel has xt_TPROXY and xt_socket. */
+export function rulesOf(wanted: Ruleset, family: Family, lead: boolean): Rules {
+    if (!hides(wanted)) return {}
+    const leads = leadsOf(wanted, family)
+    return {
+        ...(leads.length > 0 ? { "POSTERN-GUARD": guardRules(leads) } : {}),
+        "POSTERN-LEAD": [...markedRules(wanted, family), ...(lead ? leadRules(wanted, family) : [])],
+        "POSTERN-LISTENER": lead ? listenerRules(wanted, family) : [],
+        ...(wanted.mark === 0 ? {} : { "POSTERN-MARK": markRules(wanted, family) }),
+        ...(leads.length > 0 || isKept(wanted) ? { "POSTERN-TURN": turnRules(wanted, family) } : {}),
+        ...(leads.length > 0 ? { "POSTERN-ELSEWHERE": elsewhereRules(leads) } : {}),
         "POSTERN-HIDE": hideRules(wanted, family, lead),
+        ...(innerOf(wanted, family.ending).length > 0 ? { "POSTERN-PASS": passRules(wanted, family) } : {}),
         "POSTERN-REFUSE": refuseRules(wanted, family),
     }
-    return CHAINS.map(({ table, from, chains }) =>
-        [
-            `*${table}`,
-            ...chains.map((chain) => `:${chain} - [0:0]`),
-            ...chains.flatMap((chain) => rules[chain]!.map((rule) => `-A ${chain} ${rule}`)),
-            ...drops(from, chains[0], jumps[from]),
-            `-I ${from} 1 -j ${chains[0]}`,
-            "COMMIT",
-            "",
-        ].join("\n"),
-    ).join("")
 }
 
-/** Takes all of it away. */
-export function renderNoRules(jumps: Jumps): string {
-    return CHAINS.map(({ table, from, chains }) =>
-        [
-            `*${table}`,
-            ...chains.map((chain) => `:${chain} - [0:0]`),
-            ...drops(from, chains[0], jumps[from]),
-            ...chains.map((chain) => `-X ${chain}`),
-            "COMMIT",
-            "",
-        ].join("\n"),
-    ).join("")
-}
+const LOCAL = "-m addrtype --dst-type LOCAL"
+const FOREIGN = "-m addrtype ! --dst-type LOCAL"
+/** Packets with ACK or RST begin no connection: the kernel's own stack answers them. */
+const GOES_ON = "-p tcp -m tcp ! --tcp-flags ACK,RST NONE -j RETURN"
 
-/** The jumps to our chains in what `iptables-save` prints, and whether each is the first and the only one. */
-export function parseJumps(saved: string): { readonly jumps: Jumps; readonly whole: boolean } {
-    const jumps = { PREROUTING: 0, INPUT: 0 }
-    let whole = true
-    for (const { table, from, chains } of CHAINS) {
-        const part = saved.split(/^\*/m).find((text) => text.startsWith(`${table}\n`)) ?? ""
-        const rules = part.split("\n").filter((line) => line.startsWith(`-A ${from} `))
-        const ours = `-A ${from} -j ${chains[0]}`
-        jumps[from] = rules.filter((rule) => rule === ours).length
-        whole &&= rules[0] === ours && jumps[from] === 1
-    }
-    return { jumps, whole }
-}
-
-function drops(from: string, chain: string, times: number): string[] {
-    return Array.from({ length: times }, () => `-D ${from} -j ${chain}`)
+function leadsOf({ leads }: Ruleset, { ending }: Family): Ruleset["leads"] {
+    return leads.filter(({ to }) => isIPv4(to) === (ending === "4"))
 }
 
 /** Sources that may, alone and then by service, as pairs of matches. */
@@ -85,11 +52,9 @@ function allowed({ always }: Ruleset, { ending }: Family): string[] {
     return [pair("any", "open"), ...(needless ? [pair("needless", "always")] : [])]
 }
 
-function leadRules(wanted: Ruleset, family: Family): string[] {
-    return [
-        ...allowed(wanted, family).map((source) => `-p tcp ${source} -j POSTERN-LISTENER`),
-        ...timed(wanted, "spared", "tcp").map((rule) => `${rule} -j POSTERN-LISTENER`),
-    ]
+/** The same, and what everyone reaches all the same. */
+function reached(wanted: Ruleset, family: Family): string[] {
+    return [...allowed(wanted, family), ...PROTOCOLS.flatMap((protocol) => timed(wanted, "spared", protocol))]
 }
 
 /** The match of a set of ports, if there is one. */
@@ -98,29 +63,111 @@ function timed(wanted: Ruleset, what: "trial" | "spared", protocol: (typeof PROT
     return [`-p ${protocol} -m set --match-set ${portsName(what, protocol)} dst`]
 }
 
-/** TPROXY drops what no transparent socket takes: so it is asked for only where nothing else would take the packet. */
-function listenerRules({ ending }: Family): string[] {
-    const to = ending === "4" ? "127.0.0.1" : "::1"
+/** What is hidden at inner addresses, by protocol. */
+function inner(wanted: Ruleset, { ending }: Family, socket = ""): string[] {
+    if (innerOf(wanted, ending).length === 0) return []
+    return PROTOCOLS.map((protocol) => `-p ${protocol} ${socket}-m set --match-set ${setName("inner", ending)} dst,dst`)
+}
+
+/** Nobody asks an address that is led to by itself, but on the interface that has it. */
+function guardRules(leads: Ruleset["leads"]): string[] {
+    const addresses = [...new Set(leads.map(({ to }) => formatAddress(to)))]
+    return ["-i lo -j RETURN", ...addresses.map((to) => `-d ${to} ${LOCAL} ${FOREIGN} --limit-iface-in -j DROP`)]
+}
+
+/** What may come in is marked before TPROXY ends the chain. */
+function markedRules(wanted: Ruleset, family: Family): string[] {
+    return wanted.mark === 0 ? [] : reached(wanted, family).map((match) => `${match} -j POSTERN-MARK`)
+}
+
+function markRules(wanted: Ruleset, family: Family): string[] {
+    const mark = `-j MARK --or-mark 0x${wanted.mark.toString(16)}`
+    return [LOCAL, ...inner(wanted, family)].map((match) => `${match} ${mark}`)
+}
+
+function leadRules(wanted: Ruleset, family: Family): string[] {
     return [
-        "-m addrtype ! --dst-type LOCAL -j RETURN",
+        ...allowed(wanted, family).map((source) => `-p tcp ${source} -j POSTERN-LISTENER`),
+        ...timed(wanted, "spared", "tcp").map((rule) => `${rule} -j POSTERN-LISTENER`),
+    ]
+}
+
+/** TPROXY drops what no transparent socket takes: so it is asked for only where nothing else would take the packet. */
+function listenerRules(wanted: Ruleset, family: Family): string[] {
+    const to = family.ending === "4" ? "127.0.0.1" : "::1"
+    return [
+        `${FOREIGN} -j RETURN`,
         "-m socket --nowildcard -j RETURN",
+        ...rewritten(wanted, family).map((port) => `-p tcp -m tcp --dport ${port} -j RETURN`),
         `-p tcp -j TPROXY --on-ip ${to} --on-port 0`,
     ]
+}
+
+/** TCP ports whose connections go elsewhere behind all that: they are not led to loopback. */
+function rewritten(wanted: Ruleset, family: Family): number[] {
+    const ours = [...wanted.hidden, ...[...wanted.trials, ...wanted.spared].map(({ service }) => service)]
+    const known = new Set(ours.map(codeOf))
+    const services = [...leadsOf(wanted, family).map(({ service }) => service), ...(wanted.published ?? [])]
+    const mine = services.filter((service) => service.protocol === "tcp" && known.has(codeOf(service)))
+    return [...new Set(mine.map(({ port }) => port))]
+}
+
+/** Before all others who rewrite: who accepts here leaves the table. */
+function turnRules(wanted: Ruleset, family: Family): string[] {
+    const elsewhere = leadsOf(wanted, family).length > 0
+    const kept = [
+        ...wanted.hidden.map(({ protocol, port }) => `-p ${protocol} -m ${protocol} --dport ${port}`),
+        ...PROTOCOLS.flatMap((protocol) => timed(wanted, "trial", protocol)),
+    ]
+    return [
+        "-i lo -j RETURN",
+        ...reached(wanted, family).map((match) => `${match} ${elsewhere ? "-g POSTERN-ELSEWHERE" : "-j RETURN"}`),
+        ...(isKept(wanted) ? [`${FOREIGN} -j RETURN`, ...kept.map((match) => `${match} -j ACCEPT`)] : []),
+    ]
+}
+
+function elsewhereRules(leads: Ruleset["leads"]): string[] {
+    return [
+        `${FOREIGN} -j RETURN`,
+        ...leads.map(({ service: { protocol, port }, to, port: there }) => {
+            const place = isIPv4(to) ? formatAddress(to) : `[${formatAddress(to)}]`
+            return `-p ${protocol} -m ${protocol} --dport ${port} -j DNAT --to-destination ${place}:${there}`
+        }),
+    ]
+}
+
+/** What was led elsewhere has been looked at where it came in. */
+function ledRules(wanted: Ruleset, family: Family): string[] {
+    return leadsOf(wanted, family).map(
+        ({ service: { protocol }, to, port }) =>
+            `-d ${formatAddress(to)} -p ${protocol} -m conntrack --ctstate DNAT -m ${protocol} --dport ${port} -j RETURN`,
+    )
 }
 
 function hideRules(wanted: Ruleset, family: Family, lead: boolean): string[] {
     const socket = lead ? "-m socket --nowildcard " : ""
     return [
         "-i lo -j RETURN",
-        // Packets with ACK or RST begin no connection: the kernel's own stack answers them.
-        "-p tcp -m tcp ! --tcp-flags ACK,RST NONE -j RETURN",
+        GOES_ON,
         ...allowed(wanted, family).map((source) => `${source} -j RETURN`),
+        ...ledRules(wanted, family),
         ...wanted.hidden.map(
             ({ protocol, port }) => `-p ${protocol} ${socket}-m ${protocol} --dport ${port} -j POSTERN-REFUSE`,
         ),
         ...PROTOCOLS.flatMap((protocol) => timed(wanted, "trial", protocol)).map(
             (rule) => `${rule} ${socket}-j POSTERN-REFUSE`,
         ),
+        ...inner(wanted, family, socket).map((rule) => `${rule} -j POSTERN-REFUSE`),
+    ]
+}
+
+/** What this host forwards. */
+function passRules(wanted: Ruleset, family: Family): string[] {
+    return [
+        GOES_ON,
+        ...allowed(wanted, family).map((source) => `${source} -j RETURN`),
+        ...ledRules(wanted, family),
+        ...inner(wanted, family).map((rule) => `${rule} -j POSTERN-REFUSE`),
     ]
 }
 

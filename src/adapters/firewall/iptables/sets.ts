@@ -3,6 +3,7 @@
  * counts their timeouts in whole seconds, so a grant ends up to a second late, and never early.
  */
 import {
+    formatAddress,
     formatNetwork,
     formatSource,
     isIPv4,
@@ -24,7 +25,7 @@ export const FAMILIES = [
 const OURS = "postern-"
 
 /** The name of a set, such as `postern-open4`. */
-export function setName(what: "any" | "open" | "needless" | "always", ending: "4" | "6"): string {
+export function setName(what: "any" | "open" | "needless" | "always" | "inner", ending: "4" | "6"): string {
     return `${OURS}${what}${ending}`
 }
 
@@ -62,18 +63,42 @@ export function renderPorts(wanted: Pick<Ruleset, "trials" | "spared">, there: R
     )
 }
 
-/** Takes those of them away that nothing asks any more. */
-export function renderNoPorts(wanted: Pick<Ruleset, "trials" | "spared">, there: ReadonlySet<string>): string {
+/** What is hidden at addresses of this family. */
+export function innerOf({ inner }: Pick<Ruleset, "inner">, ending: "4" | "6"): Ruleset["inner"] {
+    return inner.filter(({ address }) => isIPv4(address) === (ending === "4"))
+}
+
+/** The set of it, filled anew beside the old one; none where there is nothing. */
+export function renderInner(wanted: Pick<Ruleset, "inner">, there: ReadonlySet<string>): string {
+    return lines(
+        FAMILIES.flatMap(({ ending, inet }) => {
+            const elements = innerOf(wanted, ending).map(
+                ({ address, service: { protocol, port }, ms }) =>
+                    `${formatAddress(address)},${protocol}:${port} timeout ${ms === null ? 0 : secondsOf(ms)}`,
+            )
+            if (elements.length === 0) return []
+            const spec = `hash:ip,port family ${inet} timeout 0 maxelem ${room(elements)}`
+            return replaced(setName("inner", ending), spec, elements, there)
+        }),
+    )
+}
+
+/** Takes those sets away that nothing asks any more. */
+export function renderNoMore(wanted: Pick<Ruleset, "trials" | "spared" | "inner">, there: ReadonlySet<string>): string {
     const needed = neededPorts(wanted)
     const gone = (["trial", "spared"] as const).filter((what) => !needed.includes(what))
-    const names = gone.flatMap((what) => PROTOCOLS.map((protocol) => portsName(what, protocol)))
+    const away = FAMILIES.filter(({ ending }) => innerOf(wanted, ending).length === 0)
+    const names = [
+        ...gone.flatMap((what) => PROTOCOLS.map((protocol) => portsName(what, protocol))),
+        ...away.map(({ ending }) => setName("inner", ending)),
+    ]
     return lines(names.filter((name) => there.has(name)).map((name) => `destroy ${name}`))
 }
 
 /** Every set that we ever make. */
 export const SETS: readonly string[] = [
     ...FAMILIES.flatMap(({ ending }) =>
-        (["any", "open", "needless", "always"] as const).map((what) => setName(what, ending)),
+        (["any", "open", "needless", "always", "inner"] as const).map((what) => setName(what, ending)),
     ),
     ...(["trial", "spared"] as const).flatMap((what) => PROTOCOLS.map((protocol) => portsName(what, protocol))),
 ]

@@ -113,7 +113,6 @@ test("every message says how to mend it in one line, and holds no hit of a seque
         "no-knockers",
         "no-program",
         "no-way-in",
-        "not-by-iptables",
         "not-hidden",
         "not-its-directory",
         "not-its-file",

@@ -575,6 +575,33 @@ describe.skipIf(why !== null)(`nft${why === null ? "" : ` (${why})`}`, () => {
     )
 
     it(
+        "makes its table anew, with its grants, where somebody has put it to sleep, and is refused one that another process owns",
+        withFirewall(async (firewall) => {
+            firewall.apply(HIDE)
+            firewall.grant([SSH4], LONG)
+            let lost = 0
+            const unwatch = firewall.watch(() => lost++)
+            namespace.must(["nft", "add table inet postern { flags dormant; }"])
+            await expect.poll(() => lost).toBe(1)
+            expect(firewall.apply(HIDE)).toEqual(OK)
+            expect(namespace.must(["nft", "list", "table", "inet", "postern"])).not.toContain("dormant")
+            expect(firewall.list()).toHaveLength(1)
+            const owner = namespace.start(["nft", "-i"], { stdio: ["pipe", "ignore", "ignore"] })
+            const ended = once(owner, "exit")
+            try {
+                owner.stdin!.write("delete table inet postern; add table inet postern { flags owner; }\n")
+                await expect.poll(() => lost).toBeGreaterThan(1)
+                expect(firewall.apply(HIDE)).toMatchObject({ ok: false, code: "denied" })
+            } finally {
+                owner.kill("SIGKILL")
+                await ended
+            }
+            expect(firewall.apply(HIDE)).toEqual(OK)
+            unwatch()
+        }),
+    )
+
+    it(
         "takes, lists and ends thousands at once, while another program changes a table of its own without a rest",
         withFirewall(async (firewall) => {
             namespace.must(["nft", "add table inet other; add set inet other s { type inet_service; }"])

@@ -178,6 +178,22 @@ describe.skipIf(why !== null)(`seeFirewall()${why === null ? "" : ` (${why})`}`,
         expect(host.must(["nft", "list", "ruleset"])).toBe("")
     })
 
+    it("says which table cannot be looked into, and sees the others", async () => {
+        host.must(["nft", "table inet host { chain in { type filter hook input priority 0; policy drop; }; }"])
+        const owner = host.start(["nft", "-i"], { stdio: ["pipe", "ignore", "ignore"] })
+        owner.stdin!.write("add table ip mine { flags owner; }; add chain ip mine a\n")
+        try {
+            const seen = () => host.must(["nft", "list", "tables"])
+            await expect.poll(seen).toContain("ip mine")
+            const found = seeFirewall()
+            expect(found).toMatchObject({ ok: true, locked: ["ip mine"] })
+            expect(found.ok && found.firewall.filters.map(({ name }) => name)).toEqual(["inet host in"])
+        } finally {
+            owner.kill()
+            host.must(["nft", "delete table inet host"])
+        }
+    })
+
     it("seeSysctls() sees those of this network", () => {
         host.must(["sysctl", "-qw", "net.ipv4.conf.lo.rp_filter=2"])
         expect(seeSysctls()).toMatchObject({ "net.ipv4.conf.lo.rp_filter": "2", "net.ipv4.ip_forward": "0" })

@@ -42,6 +42,12 @@ const start = () => {
     const { status, stderr } = service.systemctl("start", "postern")
     expect(status, `${stderr}\n${service.log()}`).toBe(0)
 }
+const doctor = () => {
+    const { stdout, stderr } = service.exec(["postern", "doctor", "--json"])
+    expect(stderr).not.toContain("units")
+    const { findings }: { findings: readonly Told[] } = JSON.parse(stdout)
+    return findings
+}
 const mainPid = () => Number(service.show("MainPID").MainPID)
 
 beforeAll(async () => {
@@ -104,12 +110,6 @@ describe("postern.service", () => {
     })
 
     it("is seen by the doctor, and started at boot after its command", () => {
-        const doctor = () => {
-            const { stdout, stderr } = service.exec(["postern", "doctor", "--json"])
-            expect(stderr).not.toContain("units")
-            const { findings }: { findings: readonly Told[] } = JSON.parse(stdout)
-            return findings
-        }
         expect(doctor().find(({ code }) => code === "daemon-absent")?.commands).toEqual(["systemctl start postern"])
         start()
         const found = doctor()
@@ -284,8 +284,14 @@ describe("postern-lead@.service", () => {
             const pid = service.systemctl("show", "-p", "MainPID", "--value", unit).stdout.trim()
             // CAP_NET_ADMIN and CAP_SYS_PTRACE: capabilities 12 and 19.
             expect(readFileSync(`/proc/${pid}/status`, "utf8")).toMatch(/^CapEff:\t0*81000$/m)
+
+            // It runs, and would not after the next start of the host.
+            const once = doctor().filter(({ code }) => code === "led-once")
+            expect(once.map(({ what }) => what)).toEqual([expect.stringMatching(/^tcp\/22 is led to, and will not be/)])
+            for (const command of once.flatMap(({ commands }) => commands)) service.exec(["sh", "-c", command])
+            expect(doctor().map(({ code }) => code)).not.toContain("led-once")
         } finally {
-            service.systemctl("stop", unit)
+            service.systemctl("disable", "--now", unit)
             listener.kill()
         }
     })

@@ -2,7 +2,7 @@
 import { elementKey, type GrantElement, type Ruleset } from "../../core/ruleset.ts"
 import type { Firewall, FirewallResult } from "../../ports/firewall.ts"
 import { EACCES, ENFILE, ENOENT, EPERM, errnoText } from "../system/errno.ts"
-import { type NftAnswer, type Nftables, openNftables } from "../system/nftables.ts"
+import { FLAGGED, type NftAnswer, type Nftables, openNftables } from "../system/nftables.ts"
 import { openElements } from "../system/nftables-elements.ts"
 import { type TableWatch, watchTable } from "../system/nftables-events.ts"
 import { grantChanges, revocation } from "./changes.ts"
@@ -178,7 +178,7 @@ type Refusal = Extract<FirewallResult, { ok: false }>
 
 /** The grants in the kernel; none if there is no table. */
 function readGrants(nft: Nftables): { readonly ok: true; readonly live: readonly LiveElement[] } | Refusal {
-    const shape = nft.json(`list table ${TABLE}\n`, true)
+    const shape = nft.json(`list sets table ${TABLE}\n`, true)
     if (!shape.ok) return GONE.test(shape.error) ? { ok: true, live: [] } : toRefusal(shape.error)
     const read = readSets(nft, ["open", "once", "spent"], endingsIn(shape.output))
     if (!read.ok) return read
@@ -211,8 +211,10 @@ function readTable(nft: Nftables, wanted: Ruleset): Table {
     const grants = readGrants(nft)
     if (!grants.ok) return grants
     const shape = nft.json(`list table ${TABLE}\n`, true)
-    if (!shape.ok && !GONE.test(shape.error)) return toRefusal(shape.error)
-    return { ...grants, fits: !shape.ok || fitsShape(shape.output, wanted) }
+    if (shape.ok) return { ...grants, fits: fitsShape(shape.output, wanted) }
+    // Nobody but its owner can change it; a dormant one hides nothing, and is made anew.
+    if (shape.error === FLAGGED) return { ...grants, fits: false }
+    return GONE.test(shape.error) ? { ...grants, fits: true } : toRefusal(shape.error)
 }
 
 function toResult(answer: NftAnswer): FirewallResult {

@@ -4,8 +4,8 @@ import type { FirewallFacts, KernelFeature } from "../../core/doctor/facts.ts"
 import type { Service } from "../../core/knock/hit.ts"
 import { messageOf } from "../../core/thrown.ts"
 import { canBorrow } from "../system/borrowed.ts"
-import { type Nftables, openNftables } from "../system/nftables.ts"
-import { listedHidden, listedRules } from "./listed-rules.ts"
+import { FLAGGED, type Nftables, openNftables } from "../system/nftables.ts"
+import { listedHidden, listedRules, listedTables } from "./listed-rules.ts"
 import { run } from "./run.ts"
 import { savedFilters, savedHidden, savedTables } from "./saved-rules.ts"
 
@@ -15,6 +15,8 @@ export type FirewallSeen =
           readonly ok: true
           readonly firewall: Omit<FirewallFacts, "published">
           readonly lacks: readonly KernelFeature[] | null
+          /** Tables that cannot be looked into. */
+          readonly locked: readonly string[]
       }
     | { readonly ok: false; readonly why: string }
 
@@ -35,17 +37,34 @@ export function seeFirewall(): FirewallSeen {
         nft = openNftables()
         const listed = nft.json("list ruleset\n", true)
         if (!listed.ok && /not permitted/i.test(listed.error)) return { ok: false, why: "only root sees the rules" }
-        return { ok: true, firewall: rules(nft, listed.ok ? listed.output : "{}"), lacks: lacking(nft) }
+        const lacks = lacking(nft)
+        if (listed.ok || listed.error !== FLAGGED)
+            return { ok: true, firewall: rules(nft, [listed.ok ? listed.output : "{}"]), lacks, locked: [] }
+        const { open, locked } = tableByTable(nft)
+        return { ok: true, firewall: rules(nft, open), lacks, locked }
     } catch (error) {
         if (process.geteuid?.() !== 0) return { ok: false, why: messageOf(error) }
         // Without nftables at all: what is there is iptables'.
-        return { ok: true, firewall: rules(null, "{}"), lacks: null }
+        return { ok: true, firewall: rules(null, []), lacks: null, locked: [] }
     } finally {
         nft?.close()
     }
 }
 
-function rules(nft: Nftables | null, json: string): Omit<FirewallFacts, "published"> {
+/** Listings of each table that has chains and can be listed, and the names of the others. */
+function tableByTable(nft: Nftables): { readonly open: readonly string[]; readonly locked: readonly string[] } {
+    const chains = nft.json("list chains\n")
+    const listings = listedTables(chains.ok ? chains.output : "{}").map((name) => {
+        const listed = nft.json(`list table ${name}\n`, true)
+        return { name, text: listed.ok ? listed.output : null }
+    })
+    return {
+        open: listings.flatMap(({ text }) => text ?? []),
+        locked: listings.filter(({ text }) => text === null).map(({ name }) => name),
+    }
+}
+
+function rules(nft: Nftables | null, json: readonly string[]): Omit<FirewallFacts, "published"> {
     const listed = listedRules(json)
     const set = listed.ours.there ? nft?.json("list set inet postern hidden\n") : undefined
     const hidden = set?.ok === true ? listedHidden(set.output) : []

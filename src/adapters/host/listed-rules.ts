@@ -20,9 +20,9 @@ export type Listed = {
     readonly names: readonly string[]
 }
 
-/** See the head of the file. Text that is no JSON holds nothing. */
-export function listedRules(json: string): Listed {
-    const all = entries(json)
+/** See the head of the file: one listing of everything, or one for each table. Text that is no JSON holds nothing. */
+export function listedRules(json: readonly string[]): Listed {
+    const all = json.flatMap(entries)
     const chains = all.flatMap(({ chain }) => (isObject(chain) ? [chain] : []))
     const rules = all.flatMap(({ rule }) => (isObject(rule) ? [rule] : []))
     const ours = chains.filter(({ family, table }) => family === "inet" && table === "postern")
@@ -50,6 +50,12 @@ export function listedRules(json: string): Listed {
             ...chains.map(({ name }) => text(name)),
         ],
     }
+}
+
+/** Tables with chains, such as `inet filter`, out of the JSON of `list chains`. */
+export function listedTables(json: string): string[] {
+    const chains = entries(json).flatMap(({ chain }) => (isObject(chain) ? [chain] : []))
+    return [...new Set(chains.map(({ family, table }) => `${text(family)} ${text(table)}`))]
 }
 
 const FAMILIES: ReadonlyMap<string, FilterFact["families"]> = new Map([

@@ -17,6 +17,9 @@ const TABLE_NAME = 1
 /** NFT_MSG_NEWCHAIN, and in it NFTA_CHAIN_TYPE, which only a chain at a hook has. */
 const NEW_CHAIN = (NFNL_SUBSYS_NFTABLES << 8) | 3
 const CHAIN_TYPE = 7
+/** NFT_MSG_NEWTABLE, and in it NFTA_TABLE_FLAGS: without any it is as we make it, and one that is dormant does nothing. */
+const NEW_TABLE = NFNL_SUBSYS_NFTABLES << 8
+const TABLE_FLAGS = 2
 /** NFT_MSG_DELTABLE, DELCHAIN, DELRULE, DELSET. */
 const LOSSES = new Set([2, 5, 8, 11].map((message) => (NFNL_SUBSYS_NFTABLES << 8) | message))
 
@@ -35,7 +38,7 @@ export type TableWatch = {
 }
 
 /**
- * Calls back when the table, or a chain, rule or set of it, was removed, or may have been. What comes from the netlink
+ * Calls back when the table, or a chain, rule or set of it, was removed or put to sleep, or may have been. What comes from the netlink
  * port `own` is not even told: a flood of grants would be a flood of events, and an overrun for each. `translates`: in
  * another table a chain was made that changes addresses (of type nat). Throws SystemError.
  */
@@ -106,10 +109,11 @@ type Seen = { loss: boolean; nat: boolean }
 
 function look(bytes: Uint8Array, table: string, seen: Seen): void {
     for (const { type, body } of messages(bytes)) {
-        if (!LOSSES.has(type) && type !== NEW_CHAIN) continue
+        if (!LOSSES.has(type) && type !== NEW_CHAIN && type !== NEW_TABLE) continue
         const found = attributes(body, NFGENMSG)
         const ours = body[0] === NFPROTO_INET && textOf(found.get(TABLE_NAME)) === table
         if (type === NEW_CHAIN) seen.nat ||= !ours && textOf(found.get(CHAIN_TYPE)) === "nat"
+        else if (type === NEW_TABLE) seen.loss ||= ours && found.get(TABLE_FLAGS)?.some((byte) => byte !== 0) === true
         else seen.loss ||= ours
     }
 }

@@ -14,6 +14,7 @@ import { listenersOf } from "../../adapters/services/listeners.ts"
 import { isLoopback } from "../../adapters/services/loopback.ts"
 import { publishedServices } from "../../adapters/services/published.ts"
 import { isClockSynchronised } from "../../adapters/system/adjtimex.ts"
+import { FLAGGED } from "../../adapters/system/nftables.ts"
 import { listAddresses, listDefaultInterfaces, listLinks } from "../../adapters/system/rtnetlink.ts"
 import { listeningSockets } from "../../adapters/system/sockdiag.ts"
 import type { Config } from "../../core/config/config.ts"
@@ -43,6 +44,7 @@ export async function look({ file, socket }: Places): Promise<Facts> {
     }
     const firewall = seeFirewall()
     if (!firewall.ok) unseen.push({ what: "the firewall", why: firewall.why })
+    else for (const table of firewall.locked) unseen.push({ what: `table ${table}`, why: FLAGGED })
     const published = firewall.ok ? publishedNow() : []
     const files = readConfigFiles(file)
     const paths = files.map((one) => one.file)

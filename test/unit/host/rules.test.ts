@@ -117,7 +117,7 @@ describe("savedTables()", () => {
 describe("listedRules()", () => {
     it("has nothing to say of what is no listing", () => {
         for (const text of ["", "{}", "[1]", '{"nftables":[null,7,{"chain":3},{"rule":{}}]}'])
-            expect(listedRules(text)).toMatchObject({ filters: [], ours: { there: false, translates: false } })
+            expect(listedRules([text])).toMatchObject({ filters: [], ours: { there: false, translates: false } })
         expect(listedHidden('{"nftables":[{"set":{"elem":[1,{"concat":[6]},{"concat":[1,22]}]}}]}')).toEqual([])
     })
 })

@@ -1,5 +1,5 @@
 /** What the doctor sees of a host, against the real thing: a kernel's rules, its features, its clock, its settings. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -227,6 +227,9 @@ describe("files", () => {
     it("seeSecrets() leaves out what is not there, and says of the rest who could", () => {
         writeFileSync(join(scratch, "journal"), "", { mode: 0o644 })
         writeFileSync(join(scratch, "audit"), "", { mode: 0o640 })
+        // Whoever owns the directory must not have root change other files.
+        symlinkSync("/etc/passwd", join(scratch, "link"))
+        symlinkSync("loop", join(scratch, "loop"))
         const facts = seeSecrets(scratch, ["/nonexistent", tmpdir()])
         expect(facts.filter(({ mode, excess }) => (mode & excess) !== 0)).toEqual([
             { path: join(scratch, "journal"), mode: 0o644, excess: 0o077 },

@@ -1,5 +1,5 @@
 /** Files of ours: who can read and change them, and when they were written. */
-import { readdirSync, readFileSync, type Stats, statSync } from "node:fs"
+import { lstatSync, readdirSync, readFileSync, type Stats, statSync } from "node:fs"
 import { join } from "node:path"
 import type { ClockFact, SecretFact } from "../../core/doctor/facts.ts"
 
@@ -9,11 +9,16 @@ const AUDIT_EXCESS = 0o027
 /** Whoever can write to a directory can put other files into it. */
 const WRITE = 0o022
 
-/** The directory `state` and what is in it, and the directories of the configuration. Those that we may not look at are left out. */
+/**
+ * The directory `state` and what is in it, and the directories of the configuration. Those that we may not look at are left
+ * out, and so are links in it: whoever owns it could have root change what they lead to.
+ */
 export function seeSecrets(state: string, folders: readonly string[]): SecretFact[] {
     const inside = names(state).flatMap((name) => {
         const path = join(state, name)
-        return statOf(path)?.isFile() === true ? fact(path, name.startsWith("audit") ? AUDIT_EXCESS : STATE_EXCESS) : []
+        return lstatOf(path)?.isFile() === true
+            ? fact(path, name.startsWith("audit") ? AUDIT_EXCESS : STATE_EXCESS)
+            : []
     })
     return [...fact(state, WRITE), ...inside, ...folders.flatMap((folder) => fact(folder, WRITE))]
 }
@@ -26,11 +31,17 @@ function fact(path: string, excess: number): SecretFact[] {
 
 /** The file among these, and in the directory `state`, that was written last. */
 export function seeLatest(state: string, files: readonly string[]): ClockFact["latest"] {
-    const all = [...names(state).map((name) => join(state, name)), ...files]
-    const dated = all.flatMap((file) => {
-        const at = statOf(file)?.mtimeMs
-        return at === undefined ? [] : [{ at, file }]
-    })
+    const dated = [
+        ...names(state).flatMap((name) => {
+            const file = join(state, name)
+            const stat = lstatOf(file)
+            return stat?.isFile() === true ? [{ at: stat.mtimeMs, file }] : []
+        }),
+        ...files.flatMap((file) => {
+            const at = statOf(file)?.mtimeMs
+            return at === undefined ? [] : [{ at, file }]
+        }),
+    ]
     return dated.sort((a, b) => b.at - a.at)[0] ?? null
 }
 
@@ -53,16 +64,20 @@ export function seeFlushing(
 }
 
 function names(folder: string): string[] {
-    try {
-        return readdirSync(folder)
-    } catch {
-        return []
-    }
+    return attempt(() => readdirSync(folder)) ?? []
 }
 
 function statOf(path: string): Stats | null {
+    return attempt(() => statSync(path))
+}
+
+function lstatOf(path: string): Stats | null {
+    return attempt(() => lstatSync(path))
+}
+
+function attempt<T>(look: () => T): T | null {
     try {
-        return statSync(path)
+        return look()
     } catch {
         return null
     }

@@ -4,6 +4,7 @@ import type { FirewallFacts, KernelFeature } from "../../core/doctor/facts.ts"
 import type { Service } from "../../core/knock/hit.ts"
 import { messageOf } from "../../core/thrown.ts"
 import { canBorrow } from "../system/borrowed.ts"
+import { hasCapability } from "../system/capabilities.ts"
 import { FLAGGED, type Nftables, openNftables } from "../system/nftables.ts"
 import { listedHidden, listedRules, listedTables } from "./listed-rules.ts"
 import { run } from "./run.ts"
@@ -20,6 +21,8 @@ export type FirewallSeen =
       }
     | { readonly ok: false; readonly why: string }
 
+const NOT_ROOT = "only root sees the rules"
+
 /** Whose tables and chains have such names. */
 const OWNERS: readonly (readonly [string, RegExp])[] = [
     ["docker", /^DOCKER/],
@@ -32,11 +35,13 @@ const OWNERS: readonly (readonly [string, RegExp])[] = [
 
 /** Looks, and changes nothing. Needs CAP_NET_ADMIN. */
 export function seeFirewall(): FirewallSeen {
+    // libnftables complains on standard error.
+    if (!hasCapability("CAP_NET_ADMIN")) return { ok: false, why: NOT_ROOT }
     let nft: Nftables | null = null
     try {
         nft = openNftables()
         const listed = nft.json("list ruleset\n", true)
-        if (!listed.ok && /not permitted/i.test(listed.error)) return { ok: false, why: "only root sees the rules" }
+        if (!listed.ok && /not permitted/i.test(listed.error)) return { ok: false, why: NOT_ROOT }
         const lacks = lacking(nft)
         if (listed.ok || listed.error !== FLAGGED)
             return { ok: true, firewall: rules(nft, [listed.ok ? listed.output : "{}"]), lacks, locked: [] }

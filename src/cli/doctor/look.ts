@@ -61,7 +61,7 @@ export async function look({ file, socket }: Places): Promise<Facts> {
         file,
         config,
         issues: forbidden ? [] : issues,
-        daemon: await askDaemon(socket ?? config?.gateway.socket ?? GATEWAY.socket, paths, unseen),
+        daemon: await askDaemon(socket ?? config?.gateway.socket ?? null, paths, unseen),
         listeners: seen("what listens", () => listeners(config)),
         links: seen("interfaces", links),
         firewall: firewall.ok ? { ...firewall.firewall, published } : null,
@@ -118,14 +118,20 @@ async function configuration(
     }
 }
 
-async function askDaemon(path: string, files: readonly string[], unseen: Unseen[]): Promise<DaemonFact> {
+/** `told`: where it is asked, if that is known. Who is not at the usual place may be at another. */
+async function askDaemon(told: string | null, files: readonly string[], unseen: Unseen[]): Promise<DaemonFact> {
+    const path = told ?? GATEWAY.socket
     const client = controlClient(path)
     try {
         const answer = await client.ask({ ask: "status" })
         if (answer.ok && answer.answer === "status")
             return { runs: true, status: answer.status, changed: changedSince(answer.status.loaded, files) }
-        if (!answer.ok && answer.code === "absent") return { runs: false }
-        unseen.push({ what: "the daemon", why: `it does not answer at ${path}${answer.ok ? "" : `: ${answer.code}`}` })
+        const absent = !answer.ok && answer.code === "absent"
+        if (absent && told !== null) return { runs: false }
+        const why = absent
+            ? `none is at ${path}, and no configuration says where it may be`
+            : `it does not answer at ${path}${answer.ok ? "" : `: ${answer.code}`}`
+        unseen.push({ what: "the daemon", why })
         return { runs: "unknown" }
     } finally {
         client.close()

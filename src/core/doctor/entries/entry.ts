@@ -28,3 +28,16 @@ export const none = () => []
 export function quoted(path: string): string {
     return /^[\w./@:+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`
 }
+
+/** Nothing of a file's name begins a line of its own, or is taken for a command. */
+const CONTROL = /\p{Cc}/gu
+
+/** A path for a line. */
+export function shown(path: string): string {
+    return path.replaceAll(CONTROL, "?")
+}
+
+/** Can it be written down for a shell? */
+export function isWritable(path: string): boolean {
+    return shown(path) === path
+}

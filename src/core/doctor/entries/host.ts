@@ -1,6 +1,6 @@
 /** The clock, sshd and the files of ours. */
 import type { SshdSetting } from "../finding.ts"
-import { always, type Entries, none, quoted } from "./entry.ts"
+import { always, type Entries, isWritable, none, quoted, shown } from "./entry.ts"
 
 const SSHD: Readonly<Record<SshdSetting, { readonly why: string; readonly better: string }>> = {
     PermitEmptyPasswords: { why: "accounts without a password are open to whoever is let in", better: "no" },
@@ -32,7 +32,7 @@ export const HOST_ENTRIES: Entries<"clock-unsynchronised" | "clock-behind" | "ss
     "clock-behind": {
         summary: "the clock says that files of ours will be written in the future",
         ...always("broken"),
-        what: ({ file, by }) => `the clock is behind: ${file} was written ${by} from now`,
+        what: ({ file, by }) => `the clock is behind: ${shown(file)} was written ${by} from now`,
         why: () => "what was used is refused by time, and bundles look older or younger than they are",
         commands: none,
         advice: () => "set the clock; if it is right now and was wrong then, touch that file",
@@ -53,9 +53,10 @@ export const HOST_ENTRIES: Entries<"clock-unsynchronised" | "clock-behind" | "ss
         summary: "others can read a secret, or change who comes in",
         ...always("unsafe"),
         what: ({ path, mode, excess }) =>
-            `${path}: others can ${(excess & mode & 0o044) !== 0 ? "read" : "change"} it (mode ${mode.toString(8)})`,
+            `${shown(path)}: others can ${(excess & mode & 0o044) !== 0 ? "read" : "change"} it (mode ${mode.toString(8)})`,
         why: () => "it holds what opens doors, or decides who may",
-        commands: ({ path, mode, excess }) => [`chmod ${(mode & ~excess).toString(8)} ${quoted(path)}`],
+        commands: ({ path, mode, excess }) =>
+            isWritable(path) ? [`chmod ${(mode & ~excess).toString(8)} ${quoted(path)}`] : [],
         advice: () => "if somebody may have read it, make new ones",
     },
 }

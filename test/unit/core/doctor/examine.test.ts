@@ -554,6 +554,12 @@ const CASES: {
             ["chmod 600 '/s/it'\\''s'"],
             "secret-open unsafe: /etc/postern: others can change it (mode 777)",
         ],
+        // Nothing of a name is taken for a line of ours.
+        [
+            () => ({ secrets: [{ path: "/s/a\n    # rm -r b\u001b[8m", mode: 0o644, excess: 0o077 }] }),
+            "secret-open unsafe: /s/a?    # rm -r b?[8m: others can read it (mode 644)",
+            [],
+        ],
     ],
 }
 

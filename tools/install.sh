@@ -101,6 +101,7 @@ install_all() {
     place "$here/systemd/postern-web.socket" "$units/postern-web.socket"
     place "$here/systemd/postern-lead@.service" "$units/postern-lead@.service"
     place "$here/systemd/postern-hide.service" "$units/postern-hide.service"
+    place "$here/systemd/postern-hide-iptables.service" "$units/postern-hide-iptables.service"
     place "$here/systemd/postern-grace.service" "$units/postern-grace.service"
     place "$here/systemd/postern.sysusers.conf" "$sysusers/postern.conf"
     place "$here/systemd/postern.tmpfiles.conf" "$tmpfiles/postern.conf"
@@ -133,7 +134,7 @@ END
 uninstall_all() {
     need_writable "$DESTDIR$PREFIX/lib" "$DESTDIR$PREFIX/bin" "$DESTDIR$PREFIX/share"
     # Without its program it would run on until it ends, and then nobody could knock.
-    for service in postern postern-knockd postern-web postern-hide postern-grace 'postern-lead@*'; do
+    for service in postern postern-knockd postern-web postern-hide postern-hide-iptables postern-grace 'postern-lead@*'; do
         for link in "$DESTDIR$SYSCONFDIR"/systemd/system/*.wants/$service.service \
             "$DESTDIR$SYSCONFDIR"/systemd/system/*.wants/$service.socket; do
             unit=${link##*/}
@@ -147,7 +148,7 @@ uninstall_all() {
     done
     rm -f "$DESTDIR$PREFIX/bin/postern" "$units/postern.service" "$units/postern-knockd.service"
     rm -f "$units/postern-web.service" "$units/postern-web.socket" "$units/postern-lead@.service"
-    rm -f "$units/postern-hide.service" "$units/postern-grace.service"
+    rm -f "$units/postern-hide.service" "$units/postern-hide-iptables.service" "$units/postern-grace.service"
     rm -f "$sysusers/postern.conf" "$tmpfiles/postern.conf"
     [ -n "$DESTDIR" ] || cat <<END
 Uninstalled. These are yours to remove: $SYSCONFDIR/postern, /var/lib/postern, /var/lib/postern-knockd, /var/lib/postern-web, the user postern, drop-ins in

@@ -4,7 +4,7 @@
  */
 import { mkdir, rm } from "node:fs/promises"
 import { join } from "node:path"
-import { BOOT_FILES, type BootRules, renderBoot } from "../adapters/firewall/boot.ts"
+import { BOOT_FILES, type BootFiles, renderBoot } from "../adapters/firewall/boot.ts"
 import { writeWhole } from "../adapters/system/durable.ts"
 import type { Ruleset } from "../core/ruleset.ts"
 import { messageOf } from "../core/thrown.ts"
@@ -20,9 +20,9 @@ export type BootKeeper = {
     readonly stop: () => Promise<void>
 }
 
-/** In this directory; nothing is kept where no nftables hides: nobody could load it. */
+/** In this directory; nothing is kept where there is no firewall. */
 export function bootKeeper(directory: string, firewall: Firewall | null, log: Log): BootKeeper {
-    let latest: BootRules | null = null
+    let latest: BootFiles | null = null
     let written: string | null = null
     let trouble = ""
     let writing: Promise<void> = Promise.resolve()
@@ -30,8 +30,7 @@ export function bootKeeper(directory: string, firewall: Firewall | null, log: Lo
     const attempt = async (): Promise<boolean> => {
         const wanted = latest
         try {
-            await put(directory, BOOT_FILES.hide, wanted?.hide ?? null)
-            await put(directory, BOOT_FILES.grace, wanted?.grace ?? null)
+            for (const name of BOOT_FILES) await put(directory, name, wanted?.[name] ?? null)
         } catch (error) {
             const reason = messageOf(error)
             if (reason !== trouble)
@@ -52,8 +51,8 @@ export function bootKeeper(directory: string, firewall: Firewall | null, log: Lo
     }
     return {
         made(wanted) {
-            if (firewall?.name !== "nftables") return
-            const rules = renderBoot(wanted, firewall.leads() ? "all" : "plain")
+            if (firewall === null) return
+            const rules = renderBoot(wanted, firewall)
             const text = JSON.stringify(rules)
             if (text === written) return
             written = text

@@ -802,13 +802,17 @@ describe.skipIf(whyNot !== null).each([LEGACY, NFT])(
             expect(firewall.apply(everywhere)).toEqual(OK)
             expect(save()).toBe(printed)
             expect(firewall.apply(HIDE)).toEqual(OK)
-            const ours = (text: string) => text.split("\n").filter((line) => /POSTERN|postern/.test(line))
             expect(ours(save())).toEqual(ours(before))
             expect(firewall.clear()).toEqual(OK)
             expect(ours(save())).toEqual([])
         })
     },
 )
+
+/** Lines about what we have made. */
+function ours(text: string): string[] {
+    return text.split("\n").filter((line) => /POSTERN|postern/.test(line))
+}
 
 /** Why tests that need these programs cannot run; null: they can. */
 function missing(...programs: readonly string[]): string | null {

@@ -253,8 +253,7 @@ describe("postern.service", () => {
             start()
             knock()
             expect(await (name === "iptables" ? openedBySets() : opened()), service.log()).toBe(true)
-            if (name === "iptables")
-                gateway.must(["sh", "-c", "for t in filter mangle; do iptables -t $t -F; ip6tables -t $t -F; done"])
+            if (name === "iptables") await hidesEarly()
             const who = name === "programs-as-root" || name === "iptables" ? "root" : "postern"
             expect(await eventually(() => service.log().includes(`start: at ${who}`)), service.log()).toBe(true)
         },
@@ -298,6 +297,36 @@ describe("postern-lead@.service", () => {
 })
 
 const hidden = () => gateway.exec(["nft", "list", "set", "inet", "postern", "hidden"]).stdout
+
+/** Who jumps to chains of ours, of iptables. */
+const jumps = () => gateway.must(["sh", "-c", "iptables-save; ip6tables-save"]).match(/-j POSTERN-\S+$/gm)
+
+/** What the daemon has saved of iptables' rules is loaded without it, and again over what is there. */
+async function hidesEarly(): Promise<void> {
+    const before = jumps()
+    const saved = ["test", "-e", "/var/lib/postern/hide.rules6"]
+    expect(await eventually(() => service.exec(saved).status === 0), service.log()).toBe(true)
+    const clear = "for i in iptables ip6tables; do $i-save | grep -v POSTERN- | $i-restore; done; ipset destroy"
+    linkUnits("postern-hide-iptables")
+    service.systemctl("daemon-reload")
+    try {
+        service.systemctl("stop", "postern")
+        gateway.must(["sh", "-c", clear])
+        expect(jumps()).toBeNull()
+        const answer = service.systemctl("start", "postern-hide-iptables")
+        expect(answer).toMatchObject({ status: 0, stderr: "" })
+        expect(jumps()).toEqual(before)
+        start()
+        knock()
+        expect(await openedBySets()).toBe(true)
+        expect(service.systemctl("restart", "postern-hide-iptables")).toMatchObject({ status: 0, stderr: "" })
+        expect(await eventually(() => jumps()?.length === before?.length)).toBe(true)
+        expect(await openedBySets()).toBe(true)
+    } finally {
+        service.systemctl("stop", "postern-hide-iptables", "postern")
+        gateway.exec(["sh", "-c", clear])
+    }
+}
 
 const linkUnits = (...names: readonly string[]) =>
     service.exec([

@@ -7,6 +7,7 @@ import { run, type Said } from "./run.ts"
 const UNITS: readonly string[] = [
     "postern",
     "postern-hide",
+    "postern-hide-iptables",
     "postern-grace",
     "ufw",
     "firewalld",

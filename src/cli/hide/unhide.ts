@@ -129,8 +129,7 @@ async function withoutDaemon(place: Place, service: Service, terminal: Terminal)
             )
             return EXIT.failed
         }
-        if (firewall.name === "nftables")
-            await writeBoot(config, renderBoot(wanted, firewall.leads() ? "all" : "plain"))
+        await writeBoot(config, renderBoot(wanted, firewall))
         return EXIT.ok
     } catch (error) {
         terminal.error(`${formatService(service)}: ${messageOf(error)}`)
@@ -154,12 +153,12 @@ function firewallOf({ gateway }: Config): Firewall {
 async function writeBoot({ gateway }: Config, rules: ReturnType<typeof renderBoot>): Promise<void> {
     const owner = await stat(gateway.state).catch(() => null)
     if (owner === null) return
-    for (const which of ["hide", "grace"] as const) {
-        const text = rules?.[which] ?? null
-        if (text === null) await rm(join(gateway.state, BOOT_FILES[which]), { force: true })
+    for (const name of BOOT_FILES) {
+        const text = rules[name]
+        if (text === null) await rm(join(gateway.state, name), { force: true })
         else {
             const options = { mode: 0o600, owner: owner.uid, group: owner.gid }
-            await writeWhole(gateway.state, BOOT_FILES[which], Buffer.from(text), options)
+            await writeWhole(gateway.state, name, Buffer.from(text), options)
         }
     }
 }

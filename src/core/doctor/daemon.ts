@@ -3,15 +3,19 @@ import type { Status } from "../status.ts"
 import type { Facts } from "./facts.ts"
 import type { Finding } from "./finding.ts"
 
-/** Units that must be started at boot, where they are installed; the last where `grace` is set. */
-const AT_BOOT = ["postern.service", "postern-hide.service", "postern-grace.service"] as const
+/** Units that must be started at boot, where they are installed: by what hides, and whether `grace` is set. */
+function atBoot(config: Facts["config"]): readonly string[] {
+    if (config?.gateway.firewall === "iptables") return ["postern.service", "postern-hide-iptables.service"]
+    const grace = (config?.gateway.grace ?? null) === null ? [] : ["postern-grace.service"]
+    return ["postern.service", "postern-hide.service", ...grace]
+}
 
 /** The doctor knows better: it sees what listens on loopback, too. */
 const BETTER_KNOWN: readonly string[] = ["nothing-listens"]
 
 /** What is wrong with configuration and daemon. */
 export function examineDaemon({ config, issues, daemon, units }: Facts): Finding[] {
-    const wanted: readonly string[] = AT_BOOT.slice(0, (config?.gateway.grace ?? null) === null ? 2 : 3)
+    const wanted = atBoot(config)
     const installed = (units ?? []).filter(({ name }) => wanted.includes(name))
     return [
         ...issues

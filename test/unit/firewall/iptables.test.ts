@@ -2,10 +2,11 @@ import { describe, expect, it } from "vitest"
 import { isWhole, NONE, parseOurs, renderChains, rewrites } from "../../../src/adapters/firewall/iptables/chains.ts"
 import { rulesOf } from "../../../src/adapters/firewall/iptables/rules.ts"
 import {
+    alwaysSets,
     FAMILIES,
     parseSaved,
-    renderAlways,
     renderGrant,
+    renderKept,
     renderResize,
     renderRevoke,
 } from "../../../src/adapters/firewall/iptables/sets.ts"
@@ -122,9 +123,13 @@ describe("isWhole()", () => {
     })
 })
 
+/** A table nat with this rule. */
+function nat(rule: string): boolean {
+    return rewrites(save({ nat: [rule] }))
+}
+
 describe("rewrites()", () => {
     it("sees who changes destinations of what arrives, and not us, nor who changes what leaves", () => {
-        const nat = (rule: string) => rewrites(save({ nat: [rule] }))
         expect(nat("-A DOCKER ! -i docker0 -p tcp -m tcp --dport 80 -j DNAT --to-destination 172.17.0.2:80")).toBe(true)
         expect(nat("-A PREROUTING -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 8080")).toBe(true)
         expect(nat("-A POSTERN-ELSEWHERE -p tcp -m tcp --dport 22 -j DNAT --to-destination 10.0.0.5:22")).toBe(false)
@@ -150,8 +155,8 @@ describe("sets of ipset", () => {
         )
     })
 
-    it("renderAlways() says everybody in two halves, which is all that ipset has", () => {
-        const text = renderAlways(ruleset({ needless: ["0.0.0.0/0 tcp/22", "::/0 tcp/22"] }), new Set())
+    it("alwaysSets() says everybody in two halves, which is all that ipset has", () => {
+        const text = renderKept(alwaysSets(ruleset({ needless: ["0.0.0.0/0 tcp/22", "::/0 tcp/22"] })))
         for (const half of ["0.0.0.0/1", "128.0.0.0/1", "::/1", "8000::/1"]) expect(text).toContain(`${half},tcp:22`)
         expect(text).not.toMatch(/\/0[ ,]/)
     })

@@ -13,16 +13,15 @@ import { isWhole, parseOurs, type Rules, renderChains, rewrites } from "./chains
 import { ipset, restore, type Said, saved, savedLater, toResult, type Variant } from "./programs.ts"
 import { rulesOf } from "./rules.ts"
 import {
+    constantSets,
     FAMILIES,
     parseSaved,
-    renderAlways,
     renderGrant,
     renderGrantSets,
-    renderInner,
     renderNoMore,
-    renderPorts,
     renderResize,
     renderRevoke,
+    renderSets,
     SETS,
     setName,
 } from "./sets.ts"
@@ -73,8 +72,7 @@ export function iptablesFirewall(now: () => number = () => performance.now(), va
                         sets ? renderGrantSets(wanted.grants) : renderResize(wanted.grants, read.live, there),
                     ),
                 ),
-            () => toResult(ipset(["restore"], renderAlways(wanted, there))),
-            () => toResult(ipset(["restore"], renderPorts(wanted, there) + renderInner(wanted, there))),
+            () => toResult(ipset(["restore"], renderSets(constantSets(wanted), there))),
             () => putRules(wanted),
             () => toResult(ipset(["restore"], renderNoMore(wanted, there))),
         ])

@@ -41,25 +41,44 @@ export function neededPorts({ trials, spared }: Pick<Ruleset, "trials" | "spared
     return [...(trials.length > 0 ? (["trial"] as const) : []), ...(spared.length > 0 ? (["spared"] as const) : [])]
 }
 
-/**
- * The sets of ports that are hidden on trial or spared, filled anew beside the old ones. The kernel takes elements out by
- * itself, to the second: the same ports for both families, which no other kind of set could hold.
- */
-export function renderPorts(wanted: Pick<Ruleset, "trials" | "spared">, there: ReadonlySet<string>): string {
-    const timed = { trial: wanted.trials, spared: wanted.spared }
+/** A set whose elements are ours alone, and not of grants. */
+type SetSpec = { readonly name: string; readonly spec: string; readonly elements: readonly string[] }
+
+/** Every one that this ruleset needs. */
+export function constantSets(wanted: Ruleset): SetSpec[] {
+    return [...alwaysSets(wanted), ...portSets(wanted), ...innerSets(wanted)]
+}
+
+/** Makes them, filled anew beside the old ones, and puts them in the place of those that are `there`. */
+export function renderSets(sets: readonly SetSpec[], there: ReadonlySet<string>): string {
+    return lines(sets.flatMap(({ name, spec, elements }) => replaced(name, spec, elements, there)))
+}
+
+/** Makes them where they are missing, and fills them anew in their place: for whoever does not know which are there. */
+export function renderKept(sets: readonly SetSpec[]): string {
     return lines(
-        neededPorts(wanted).flatMap((what) =>
-            PROTOCOLS.flatMap((protocol) =>
-                replaced(
-                    portsName(what, protocol),
-                    "bitmap:port range 0-65535 timeout 0",
-                    timed[what]
-                        .filter(({ service }) => service.protocol === protocol)
-                        .map(({ service, ms }) => `${service.port} timeout ${ms === null ? 0 : secondsOf(ms)}`),
-                    there,
-                ),
-            ),
-        ),
+        sets.flatMap(({ name, spec, elements }) => [
+            `create ${name} ${spec}`,
+            `flush ${name}`,
+            ...elements.map((element) => `add ${name} ${element}`),
+        ]),
+    )
+}
+
+/**
+ * The ports that are hidden on trial or spared. The kernel takes elements out by itself, to the second: the same ports for
+ * both families, which no other kind of set could hold.
+ */
+function portSets(wanted: Pick<Ruleset, "trials" | "spared">): SetSpec[] {
+    const timed = { trial: wanted.trials, spared: wanted.spared }
+    return neededPorts(wanted).flatMap((what) =>
+        PROTOCOLS.map((protocol) => ({
+            name: portsName(what, protocol),
+            spec: "bitmap:port range 0-65535 timeout 0",
+            elements: timed[what]
+                .filter(({ service }) => service.protocol === protocol)
+                .map(({ service, ms }) => `${service.port} timeout ${ms === null ? 0 : secondsOf(ms)}`),
+        })),
     )
 }
 
@@ -68,19 +87,15 @@ export function innerOf({ inner }: Pick<Ruleset, "inner">, ending: "4" | "6"): R
     return inner.filter(({ address }) => isIPv4(address) === (ending === "4"))
 }
 
-/** The set of it, filled anew beside the old one; none where there is nothing. */
-export function renderInner(wanted: Pick<Ruleset, "inner">, there: ReadonlySet<string>): string {
-    return lines(
-        FAMILIES.flatMap(({ ending, inet }) => {
-            const elements = innerOf(wanted, ending).map(
-                ({ address, service: { protocol, port }, ms }) =>
-                    `${formatAddress(address)},${protocol}:${port} timeout ${ms === null ? 0 : secondsOf(ms)}`,
-            )
-            if (elements.length === 0) return []
-            const spec = `hash:ip,port family ${inet} timeout 0 maxelem ${room(elements)}`
-            return replaced(setName("inner", ending), spec, elements, there)
-        }),
-    )
+function innerSets(wanted: Pick<Ruleset, "inner">): SetSpec[] {
+    return FAMILIES.flatMap(({ ending, inet }) => {
+        const elements = innerOf(wanted, ending).map(
+            ({ address, service: { protocol, port }, ms }) =>
+                `${formatAddress(address)},${protocol}:${port} timeout ${ms === null ? 0 : secondsOf(ms)}`,
+        )
+        const spec = `hash:ip,port family ${inet} timeout 0 maxelem ${room(elements)}`
+        return elements.length === 0 ? [] : [{ name: setName("inner", ending), spec, elements }]
+    })
 }
 
 /** Takes those sets away that nothing asks any more. */
@@ -141,31 +156,27 @@ export function renderResize(size: number, live: readonly LiveElement[], there: 
     )
 }
 
-/** The networks of `always`, by themselves and by service: filled anew beside the old ones, and exchanged at once. */
-export function renderAlways({ always }: Pick<Ruleset, "always">, there: ReadonlySet<string>): string {
-    return lines(
-        FAMILIES.flatMap(({ ending, inet }) => {
-            const mine = always.filter(({ network }) => isIPv4Network(network) === (ending === "4"))
-            const alone = widest(mine, () => true).flatMap(({ network }) => halves(network))
-            const services = mine.flatMap(({ network, service }) =>
-                halves(network).map((half) => `${half},${service.protocol}:${service.port}`),
-            )
-            return [
-                ...replaced(
-                    setName("needless", ending),
-                    `hash:net family ${inet} maxelem ${room(alone)}`,
-                    alone,
-                    there,
-                ),
-                ...replaced(
-                    setName("always", ending),
-                    `hash:net,port family ${inet} maxelem ${room(services)}`,
-                    services,
-                    there,
-                ),
-            ]
-        }),
-    )
+/** The networks of `always`, by themselves and by service. */
+export function alwaysSets({ always }: Pick<Ruleset, "always">): SetSpec[] {
+    return FAMILIES.flatMap(({ ending, inet }) => {
+        const mine = always.filter(({ network }) => isIPv4Network(network) === (ending === "4"))
+        const alone = widest(mine, () => true).flatMap(({ network }) => halves(network))
+        const services = mine.flatMap(({ network, service }) =>
+            halves(network).map((half) => `${half},${service.protocol}:${service.port}`),
+        )
+        return [
+            {
+                name: setName("needless", ending),
+                spec: `hash:net family ${inet} maxelem ${room(alone)}`,
+                elements: alone,
+            },
+            {
+                name: setName("always", ending),
+                spec: `hash:net,port family ${inet} maxelem ${room(services)}`,
+                elements: services,
+            },
+        ]
+    })
 }
 
 /** Lets the elements through for `ms`, and keeps their sources for as long as told. */

@@ -615,6 +615,16 @@ describe("examine()", () => {
         expect(said({ lacks: ["borrow"], listeners: plain })[0]?.line).toMatch(/"borrow"/)
         const iptables = { ...config, gateway: { ...config.gateway, firewall: "iptables" as const } }
         expect(said({ lacks: ["table"], config: iptables })).toEqual([])
+        const units = ["postern-hide", "postern-hide-iptables"].map((name) => ({
+            name: `${name}.service`,
+            active: false,
+            enabled: false,
+        }))
+        const lines = (more: Partial<Facts>) => said({ units, ...more }).map(({ line }) => line)
+        expect(lines({})).toEqual(["not-at-boot unsafe: postern-hide is not started at boot"])
+        expect(lines({ config: iptables })).toEqual([
+            "not-at-boot unsafe: postern-hide-iptables is not started at boot",
+        ])
     })
 
     it("asks nobody for postern-grace where no grace is wanted", () => {

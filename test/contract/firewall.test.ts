@@ -450,12 +450,16 @@ describe.skipIf(why !== null)(`nft${why === null ? "" : ` (${why})`}`, () => {
                 met.push(`${when}: ${{ 0: "open", 1: "refused", 124: "silent" }[knocker.exec(argv).status ?? -1]}`)
             }
         }
-        let between = (): string | null => null
+        /** What the kernel is made to say to the next table; null: what it says. */
+        let refusal: string | null = null
+        /** Connections come right before the next table is made, and are called so. */
+        let meanwhile: string | null = null
         const firewall = nftFirewall(undefined, {
             ...kernel,
             run(commands) {
-                const error = commands.includes("delete table") ? between() : null
-                return error === null ? kernel.run(commands) : { ok: false, error }
+                const makes = commands.includes("delete table")
+                if (makes && meanwhile !== null) connect(meanwhile)
+                return makes && refusal !== null ? { ok: false, error: refusal } : kernel.run(commands)
             },
         })
         try {
@@ -463,21 +467,18 @@ describe.skipIf(why !== null)(`nft${why === null ? "" : ` (${why})`}`, () => {
             const granted = [knocker.v4, knocker.v6].map((from) => element(from, "tcp/2222", true))
             expect(firewall.apply(wanted)).toEqual(OK)
             expect(firewall.grant(granted, LONG)).toEqual(OK)
-            between = () => {
-                connect("between")
-                return null
-            }
+            meanwhile = "between"
             expect(firewall.apply({ ...wanted, grants: 64 })).toEqual(OK)
-            between = () => null
+            meanwhile = null
             expect(firewall.list()).toMatchObject(granted.map((one) => ({ element: one, used: false })))
             connect("then")
             connect("again")
             expect(met).toEqual(["between: silent", "then: open", "again: refused"].flatMap((one) => [one, one]))
             // Where the next one is refused, the grants go on in this one.
             expect(firewall.grant(granted, LONG)).toEqual(OK)
-            between = () => "Error: no more"
+            refusal = "Error: no more"
             expect(firewall.apply({ ...wanted, grants: 32 })).toMatchObject({ ok: false, detail: "no more" })
-            between = () => null
+            refusal = null
             connect("after a refusal")
             connect("again")
             expect(met.slice(6)).toEqual(["after a refusal: open", "again: refused"].flatMap((one) => [one, one]))

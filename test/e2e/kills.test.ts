@@ -1,8 +1,9 @@
 /**
  * Seven hundred times SIGKILL: at each use of each port of the daemon, before and after, and at any moment of the built
- * program while strangers knock without end (three hundred more are those of the journal and of one-time sequences, in the contract tier). After each
- * one, with a real kernel and a real journal: nothing is open without an end, what was hidden never answered, no claim
- * and no counter is taken twice, the journal is whole, stop programs run, and the next daemon takes over what is open.
+ * program while strangers knock without end (three hundred more, of the journal and of one-time sequences, are in the
+ * contract tier). After each one, with a real kernel and a real journal: nothing is open without an end, what was hidden
+ * never answered, no claim and no counter is taken twice, the journal is whole, stop programs run, and the next daemon
+ * takes over what is open.
  */
 import { spawn } from "node:child_process"
 import { writeFileSync } from "node:fs"

@@ -22,6 +22,8 @@ export type Ruleset = {
     readonly spared: readonly Spared[]
     /** Services at these addresses are refused as well: of hosts behind this one, and what is led to. */
     readonly inner: readonly Inner[]
+    /** Services of hosts behind this one, hidden or not. */
+    readonly behind: readonly Omit<Inner, "ms">[]
     /** Where connections are led to by changing their destination. */
     readonly leads: readonly Lead[]
     /** What others publish by changing destinations on this host (containers, port forwarding); null: nobody changes any. */
@@ -126,6 +128,7 @@ export function wantedRuleset(
         trials: tried.filter(here),
         spared: unique(spared),
         inner: innerOf(config, new Map([...tried.map(timeOf), ...hidden.map((one) => [codeOf(one), null] as const)])),
+        behind: config.doors.flatMap(behindOf),
         leads: config.doors.flatMap(leadsOf),
         published,
         mark: config.gateway.mark,
@@ -148,16 +151,18 @@ function timeOf({ service, ms }: Trial): readonly [HitCode, number] {
 
 /** `hidden`: for how long each service is. What is led to is hidden in its place as long as there is somebody to lead. */
 function innerOf({ doors }: Config, hidden: ReadonlyMap<HitCode, number | null>): Inner[] {
-    const behind = doors.flatMap(({ at, opens }) =>
-        opens.flatMap((service): Inner[] => {
-            const ms = hidden.get(codeOf(service))
-            return ms === undefined ? [] : at.map((address) => ({ address, service, ms }))
-        }),
-    )
+    const behind = doors.flatMap(behindOf).flatMap(({ address, service }): Inner[] => {
+        const ms = hidden.get(codeOf(service))
+        return ms === undefined ? [] : [{ address, service, ms }]
+    })
     const led = doors
         .flatMap(leadsOf)
         .map(({ service, to, port }) => ({ address: to, service: { ...service, port }, ms: null }))
     return [...behind, ...led]
+}
+
+function behindOf({ at, opens }: Door): Omit<Inner, "ms">[] {
+    return opens.flatMap((service) => at.map((address) => ({ address, service })))
 }
 
 function leadsOf({ opens, leadTo }: Door): Lead[] {

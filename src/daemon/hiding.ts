@@ -94,8 +94,8 @@ export class Hiding {
     }
 
     #arrived(service: Service, before: ReadonlySet<string> | null): Address[] | null {
-        const { connections, own, config } = this.#keeping
-        const there = before && connections(service)
+        const { own, config } = this.#keeping
+        const there = before && this.#connections(service)
         if (before === null || there === null) return null
         const needless = config().doors.filter(({ opens }) => opens.map(codeOf).includes(codeOf(service)))
         const local = own()
@@ -118,7 +118,7 @@ export class Hiding {
     }
 
     #hide(service: Service, ms: number): HidingRefusal | null {
-        const { table, now, connections, rearm } = this.#keeping
+        const { table, now, rearm } = this.#keeping
         if (table === null || !this.#isOpened(service)) return "service"
         if (has(this.hidden(), service)) return "hidden"
         const earlier = this.#trials.of(service)
@@ -132,7 +132,7 @@ export class Hiding {
         }
         // Looked at now that nobody else can have come in: what is there has begun before.
         if (earlier === null) {
-            const there = connections(service)
+            const there = this.#connections(service)
             this.#trials.begin({ ...trial, before: there && new Set(there.map(({ key }) => key)) })
         }
         rearm()
@@ -167,6 +167,15 @@ export class Hiding {
         }
         rearm()
         return trial !== null ? "trial" : hidden ? "hidden" : "open"
+    }
+
+    /** The connections to it, as far as the firewall or the sockets of this host tell; null: they cannot be seen. */
+    #connections(service: Service): readonly Connection[] | null {
+        const came = this.#keeping.table?.arrivals() ?? null
+        if (came === null) return this.#keeping.connections(service)
+        return came
+            .filter((one) => codeOf(one.service) === codeOf(service))
+            .map(({ key, source }) => ({ key, source, made: true, inside: false }))
     }
 
     /** Is there a door to it? */

@@ -22,6 +22,7 @@ export function measureFirewall(firewall: Firewall, meter: Meter, now: () => num
         revoke: (elements) => measured("revoke", () => firewall.revoke(elements)),
         list: () => firewall.list(),
         uses: () => firewall.uses(),
+        arrivals: () => firewall.arrivals(),
         clear: () => firewall.clear(),
         watch: (lost, translates) => firewall.watch(lost, translates),
     }

@@ -200,6 +200,11 @@ export class Table {
         }
     }
 
+    /** Who has come in since something is on trial; null: that cannot be seen. */
+    arrivals(): ReturnType<Firewall["arrivals"]> {
+        return this.#keeping.firewall.arrivals()
+    }
+
     /** Makes the table again after somebody took it away. */
     mend(): void {
         const { now, teller, remade } = this.#keeping

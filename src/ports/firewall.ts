@@ -1,4 +1,9 @@
+import type { Service } from "../core/knock/hit.ts"
+import type { Address } from "../core/net/address.ts"
 import type { GrantElement, Ruleset } from "../core/ruleset.ts"
+
+/** A connection. `key`: no other one of now has it. */
+export type Arrival = { readonly key: string; readonly source: Address; readonly service: Service }
 
 /** The kernel's packet filter. Adapters: nft, memory. All calls are synchronous and done when they return. */
 export interface Firewall {
@@ -21,6 +26,11 @@ export interface Firewall {
     list(): readonly { readonly element: GrantElement; readonly left: number; readonly used: boolean }[]
     /** Those that connections have used up since they were let through, as long as the kernel remembers it. */
     uses(): readonly GrantElement[]
+    /**
+     * Connections that grants have let begin and that were answered, since something is on trial (`Ruleset.trials`); null:
+     * they cannot be seen here.
+     */
+    arrivals(): readonly Arrival[] | null
     /** Removes our table, all of it, in one transaction. */
     clear(): FirewallResult
     /**

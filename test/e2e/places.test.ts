@@ -7,11 +7,12 @@
  *
  * Everything is asked by both families, by TCP and by UDP.
  */
-import { readFileSync } from "node:fs"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { answerOf, askUdp, openSession, type Session, startEchoes } from "../lab/echo.ts"
 import { type Daemon, eventually, type Host, type Lab, makeLab, POSTERN, portState } from "../lab/lab.ts"
+import { collectLines } from "../lab/lines.ts"
 import { joinNamespaces, makeNamespace, type Namespace } from "../lab/namespace.ts"
 
 const HOSTS = join(import.meta.dirname, "..", "..", "vectors", "hosts")
@@ -20,7 +21,8 @@ const KNOCK = ["32144", "21312", "27015"]
 const SEQUENCE = `[door.sequence]\nhits = ${JSON.stringify(KNOCK)}\n`
 const CONFIGURATION = `
 [gateway]
-mark = "0x10000000"
+mark  = "0x10000000"
+grace = "4s"
 [[door]]
 name    = "here"
 opens   = ["tcp/22", "udp/22"]
@@ -147,6 +149,41 @@ function knock(): void {
 /** What strangers see, with `behind` as said. */
 const hidden = (behind: readonly string[]) => ({ ...every(REFUSED), behind: [...behind, ...behind] })
 
+/** Writes what [hide] says of all of them. */
+function say(hide: boolean): void {
+    const lines = services().flatMap(({ port }) => ["tcp", "udp"].map((one) => `"${one}/${port}" = ${hide}\n`))
+    mkdirSync(join(lab.scratch, "conf.d"), { recursive: true })
+    writeFileSync(join(lab.scratch, "conf.d/hide.toml"), `[hide]\n${lines.join("")}`)
+    lab.gateway.must([POSTERN, "reload", "--socket", daemon.socket])
+}
+
+/** Hides one of every kind on trial, and comes in to each; nobody confirms any. */
+async function onTrial(): Promise<void> {
+    lab.gateway.must([POSTERN, "revoke", "--all", "--socket", daemon.socket])
+    const names = ["udp/22", "tcp/8080", "tcp/443", "udp/9090"]
+    const trials = names.map((name) => {
+        const argv = [POSTERN, "hide", name, "-c", daemon.file, "--socket", daemon.socket]
+        const child = lab.gateway.start(argv, { stdio: ["pipe", "ignore", "pipe"] })
+        return { name, child, said: collectLines(child, child.stderr!) }
+    })
+    await Promise.all(trials.map(({ said }) => said.waitFor(/knock now/, { timeout: 30_000 })))
+    knock()
+    await Promise.all(trials.map(({ said }) => said.waitFor(/is hidden on trial/)))
+    expect(await seen(stranger)).toEqual({
+        here: ["open", "ECONNREFUSED", "open", "ECONNREFUSED"],
+        there: ["refused", "answer", "refused", "answer"],
+        behind: ["silent", "answer", "silent", "answer"],
+        published: ["open", "ECONNREFUSED", "open", "ECONNREFUSED"],
+    })
+    const { hiding } = JSON.parse(lab.gateway.must([POSTERN, "status", "--json", "--socket", daemon.socket]))
+    expect(hiding.trials.map(({ arrived }: { arrived: string[] }) => arrived)).toEqual(names.map(() => []))
+    expect(await seen(knocker)).toEqual(every(OPEN))
+    await Promise.all(trials.map(({ said }) => said.waitFor(/(10\.77\.0\.2|fd77::2) came in by a new connection/)))
+    for (const { child } of trials) child.kill("SIGINT")
+    await Promise.all(trials.map(({ said }) => said.waitFor(/is open again: ended by SIGINT/)))
+    expect(await seen(stranger)).toEqual(every(OPEN))
+}
+
 describe("services that are elsewhere", () => {
     const sessions: Session[] = []
 
@@ -216,6 +253,14 @@ describe("services that are elsewhere", () => {
         }
     })
 
+    it("are open to everyone, wherever they are, when [hide] says so, and until it says otherwise", async () => {
+        say(false)
+        expect(await seen(stranger)).toEqual(every(OPEN))
+        await onTrial()
+        say(true)
+        expect(await seen(stranger)).toEqual(hidden(SILENT))
+    })
+
     it("sessions outlive their grants and the daemon, and nobody else comes in then", async () => {
         for (const { port, at } of services()) {
             for (const address of at) {
@@ -269,6 +314,15 @@ describe("services that are elsewhere", () => {
             rule("-D")
         },
     )
+
+    it("are open to everyone in the time after the start of the host, from files alone, and hidden when it is over", async () => {
+        for (const name of ["hide", "grace"]) lab.gateway.must(["nft", "-f", join(lab.scratch, `state/${name}.nft`)])
+        expect(await seen(stranger)).toEqual(every(OPEN))
+        const last = await eventually(async () => (await portState(stranger, lab.gateway.v4, 22)) === "refused")
+        expect(last).toBe(true)
+        expect(await seen(stranger)).toEqual(hidden(SILENT))
+        for (const session of sessions) await session.say("spared no longer")
+    })
 
     it("without the table what is led to is closed to all", async () => {
         lab.gateway.must(["nft", "delete", "table", "inet", "postern"])

@@ -101,6 +101,7 @@ export function ruleset(words: RulesetWords = {}): Ruleset {
         trials: trials.map(([text, ms]) => ({ service: service(text), ms })),
         spared: spared.map(([text, ms]) => ({ service: service(text), ms })),
         inner: [...(words.behind ?? []).map(behind), ...led],
+        behind: (words.behind ?? []).map(behind).map(({ address, service }) => ({ address, service })),
         leads,
         published: published?.map(service) ?? null,
         mark,

@@ -21,6 +21,7 @@
  */
 import { contains, formatNetwork, isIPv4Network } from "../../core/net/address.ts"
 import type { Ruleset } from "../../core/ruleset.ts"
+import { arrivalChains, arrivalSets } from "./arrivals.ts"
 import { formatService } from "./elements.ts"
 import { cookieMatches, useChain, usedMatches } from "./once.ts"
 import { innerRules, isKept, ledRules, type Places, placeChains, placeSets, timed } from "./places.ts"
@@ -81,6 +82,7 @@ export function hideSets(wanted: Omit<Hiding, "once">): SetSpec[] {
         services("always4", "ipv4_addr", true),
         services("always6", "ipv6_addr", false),
         ...placeSets(wanted),
+        ...arrivalSets(wanted),
     ]
 }
 
@@ -97,15 +99,18 @@ export function hideChains(wanted: Hiding, ways: readonly Way[], lead: boolean):
     const needless = ALONE.filter(({ family }) =>
         always.some(({ network }) => isIPv4Network(network) === (family === "4")),
     )
+    const granted = ways.map((way) => ({ way, match: `${way.any} ${way.key} @open${way.ending}` }))
     const allowed = [
-        ...ways.map(({ any, key, ending }) => `${any} ${key} @open${ending}`),
+        ...granted.map(({ match }) => match),
         ...needless.map(({ by, key, family }) => `${by} @needless${family} ${key} @always${family}`),
     ]
     const used = usedMatches(wanted, ways)
     const free = spared.length > 0 ? ["meta l4proto . th dport @spared"] : []
+    const begun = used.map((match, i) => ({ way: ways[i]!, match }))
     const led = [...allowed, ...used, ...cookieMatches(wanted, ways)]
     return [
         ...useChain(wanted, ways, act([...allowed, ...free], "accept")),
+        ...arrivalChains(wanted, [...granted, ...begun]),
         ...(lead && has("tcp") ? leadChains(act([...led, ...free], "goto listener")) : []),
         ...placeChains(
             wanted,

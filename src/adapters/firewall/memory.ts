@@ -76,6 +76,7 @@ export function memoryFirewall(now: () => number): MemoryFirewall {
             sweep()
             return [...grants.values()].flatMap(({ element, used }) => (used ? [element] : []))
         },
+        arrivals: () => null,
         clear() {
             if (broken) return broken
             wanted = null

@@ -5,6 +5,7 @@ import { EACCES, ENFILE, ENOENT, EPERM, errnoText } from "../system/errno.ts"
 import { FLAGGED, type NftAnswer, type Nftables, openNftables } from "../system/nftables.ts"
 import { openElements } from "../system/nftables-elements.ts"
 import { type TableWatch, watchTable } from "../system/nftables-events.ts"
+import { parseArrivals } from "./arrivals.ts"
 import { grantChanges, revocation } from "./changes.ts"
 import { type LiveElement, ONE_USE, parseElements } from "./elements.ts"
 import { hides } from "./hide.ts"
@@ -137,6 +138,10 @@ export function nftFirewall(
         const read = readSets(nft, ["spent"], endings)
         return read.ok ? read.sets["spent"]!.map(({ element }) => element) : []
     }
+    const arrivals = () => {
+        const said = ["4", "6"].map((family) => nft.run(`list set ${TABLE} came${family}\n`))
+        return said.every(({ ok }) => ok) ? said.flatMap((one) => (one.ok ? parseArrivals(one.output) : [])) : null
+    }
     const clear = (): FirewallResult => {
         const result = toResult(nft.run(renderClear()))
         if (result.ok) ledger.load([], now())
@@ -163,7 +168,8 @@ export function nftFirewall(
         nft.close()
         sets.close()
     }
-    return { name: "nftables", leads: () => means === "all", apply, grant, revoke, list, uses, clear, watch, close }
+    const leads = () => means === "all"
+    return { name: "nftables", leads, apply, grant, revoke, list, uses, arrivals, clear, watch, close }
 }
 
 const NO_USES: FirewallResult = {

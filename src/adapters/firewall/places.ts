@@ -22,7 +22,7 @@ import { LET_BE, rewrittenChain } from "./rewritten.ts"
 import type { ChainSpec, SetSpec } from "./table.ts"
 
 /** What this file looks at. */
-export type Places = Pick<Ruleset, "hidden" | "trials" | "inner" | "leads" | "published" | "mark">
+export type Places = Pick<Ruleset, "hidden" | "trials" | "inner" | "behind" | "leads" | "published" | "mark">
 
 /** Rules that end in `act` for sources that may come in and their services; or, beside them, for what is spared. */
 type Allowed = (act: string) => string[]
@@ -34,7 +34,7 @@ const FAMILIES = [
 
 /** The constant sets of places; none where there are no places. */
 export function placeSets(places: Places): SetSpec[] {
-    const { inner, leads } = places
+    const { inner, behind, leads, mark } = places
     const stays = staysOf(places)
     const published = { name: "published", spec: "type inet_proto . inet_service; flags timeout", elements: stays }
     const families = FAMILIES.flatMap(({ ending, v4, type }) => {
@@ -43,6 +43,7 @@ export function placeSets(places: Places): SetSpec[] {
         const guarded = unique(mine.map(({ to }) => formatAddress(to)))
         return [
             ...setOf(`inner${ending}`, type, innerOf(inner, v4), "; flags timeout"),
+            ...setOf(`behind${ending}`, type, mark === 0 ? [] : behindOf(behind, v4)),
             ...setOf(`led${ending}`, type, unique(led)),
             ...(guarded.length === 0 ? [] : [{ name: `guarded${ending}`, spec: `type ${type}`, elements: guarded }]),
         ]
@@ -109,9 +110,9 @@ function guardChain({ leads }: Places): ChainSpec {
 }
 
 /** Before destinations are rewritten, and after uses are counted: what may come in is known by where it wants to go. */
-function markChains({ inner, mark }: Places, reached: Allowed): ChainSpec[] {
+function markChains({ behind, mark }: Places, reached: Allowed): ChainSpec[] {
     const set = `meta mark set meta mark | 0x${mark.toString(16).padStart(8, "0")}`
-    const there = FAMILIES.filter(({ v4 }) => innerOf(inner, v4).length > 0)
+    const there = FAMILIES.filter(({ v4 }) => behind.some(({ address }) => isIPv4(address) === v4))
     return [
         {
             name: "granted",
@@ -123,7 +124,9 @@ function markChains({ inner, mark }: Places, reached: Allowed): ChainSpec[] {
             hook: null,
             rules: [
                 `fib daddr type local ${set} accept`,
-                ...there.map(({ by, ending }) => `${by} daddr . meta l4proto . th dport @inner${ending} ${set} accept`),
+                ...there.map(
+                    ({ by, ending }) => `${by} daddr . meta l4proto . th dport @behind${ending} ${set} accept`,
+                ),
             ],
         },
     ]
@@ -197,6 +200,11 @@ function innerOf(inner: Places["inner"], v4: boolean): string[] {
             .filter(({ address }) => isIPv4(address) === v4)
             .map(({ address, service, ms }) => timed(placeOf(address, service), ms)),
     )
+}
+
+function behindOf(behind: Places["behind"], v4: boolean): string[] {
+    const mine = behind.filter(({ address }) => isIPv4(address) === v4)
+    return unique(mine.map(({ address, service }) => placeOf(address, service)))
 }
 
 /** An element that the kernel itself takes out again; null: it stays. */

@@ -113,15 +113,19 @@ const LITTLE = {
 }
 
 /** Hides in every way, for the same. */
-const SOME: Pick<Ruleset, "hidden" | "trials" | "spared" | "always" | "inner" | "leads" | "published" | "mark"> = {
+const SOME: Parameters<typeof hideSets>[0] = {
     hidden: [{ protocol: "tcp", port: 1 }],
-    trials: [],
+    trials: [{ service: { protocol: "udp", port: 1 }, ms: 1 }],
     spared: [],
     always: [],
     inner: ["192.0.2.1", "2001:db8::1"].map((text) => ({
         address: parseAddress(text)!,
         service: { protocol: "tcp", port: 1 },
         ms: null,
+    })),
+    behind: ["192.0.2.1", "2001:db8::1"].map((text) => ({
+        address: parseAddress(text)!,
+        service: { protocol: "tcp", port: 1 },
     })),
     leads: ["192.0.2.1", "2001:db8::1"].map((text) => ({
         service: { protocol: "tcp", port: 1 },

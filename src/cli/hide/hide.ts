@@ -3,7 +3,6 @@
  * by a new connection. Whatever ends this process before that word: nothing is left hidden. By Ctrl-C, a hang-up or a `no`
  * the trial is ended at once; where this process or the daemon is killed the kernel ends it at its time.
  */
-import { createInterface } from "node:readline"
 import { setTimeout as pause } from "node:timers/promises"
 import type { Door } from "../../core/config/config.ts"
 import { hiddenServices } from "../../core/config/hiding.ts"
@@ -13,8 +12,10 @@ import type { Status } from "../../core/status.ts"
 import { EXIT, type ExitCode } from "../../voice/exit.ts"
 import { formatMs } from "../../voice/reports.ts"
 import { outliveReader, type Terminal } from "../../voice/terminal.ts"
-import { askOnce, type Daemon, daemonAt } from "../control/ask.ts"
+import { askOnce } from "../control/ask.ts"
+import { Held } from "./held.ts"
 import { type Place, readPlace, saidElsewhere, tellIssues, writeRule } from "./place.ts"
+import { Question } from "./question.ts"
 import { tellResult } from "./words.ts"
 
 /** What is asked for. Times are milliseconds. */
@@ -45,7 +46,7 @@ export async function hideOnTrial(options: HideOptions, terminal: Terminal): Pro
     // From here on this must live until it is over, whoever still reads what it says.
     outliveReader()
     const ended = endings()
-    const daemon = daemonAt(options.socket, terminal)
+    const daemon = new Held(options.socket, terminal)
     try {
         const knocked = await proof(daemon, doors, options, ended.signal, terminal)
         if (typeof knocked === "number") return knocked
@@ -82,7 +83,12 @@ export async function confirm(options: HideOptions, terminal: Terminal): Promise
         )
         return EXIT.failed
     }
-    return keep(place, null, running.arrived ?? [], options, terminal)
+    const daemon = new Held(socket, terminal)
+    try {
+        return await keep(daemon, place, null, running.arrived ?? [], options, terminal)
+    } finally {
+        daemon.close()
+    }
 }
 
 function doorsFor(place: Place, service: Service, terminal: Terminal): readonly Door[] | ExitCode {
@@ -138,7 +144,7 @@ function exitOf(signal: Ending): ExitCode {
 
 /** Waits for a knock at one of these doors; gives where it came from. */
 async function proof(
-    daemon: Daemon,
+    daemon: Held,
     doors: readonly Door[],
     { wait, service }: HideOptions,
     ended: Promise<Ending>,
@@ -181,7 +187,7 @@ function knocks({ grants, now }: Status, doors: ReadonlySet<string>): Map<string
 }
 
 async function trial(
-    daemon: Daemon,
+    daemon: Held,
     place: Place,
     knocked: string,
     options: HideOptions,
@@ -196,10 +202,11 @@ async function trial(
     terminal.say(`postern: ${name} is hidden on trial, for ${formatMs(ms)}; connections that are there live on`)
     terminal.say(`postern: knock, and come in by a NEW connection; there: postern hide ${name} --confirm`)
     const back = async (code: ExitCode, why: string): Promise<ExitCode> => {
-        const answer = await askOnce({ ask: "unhide", service }, options.socket, terminal)
-        if (typeof answer === "number") terminal.warn(`${name}: the kernel ends the trial, in ${formatMs(ms)} at most`)
-        else terminal.say(`postern: ${name} is open again: ${why}`)
-        tellResult(json, service, "open", { knocked, arrived: [] }, terminal)
+        const answer = await daemon.ask({ ask: "unhide", service })
+        const undone = typeof answer !== "number"
+        if (undone) terminal.say(`postern: ${name} is open again: ${why}`)
+        else terminal.warn(`${name}: the kernel ends the trial, in ${formatMs(ms)} at most`)
+        tellResult(json, service, undone ? "open" : "trial", { knocked, arrived: [] }, terminal)
         return code
     }
     const question = new Question(terminal)
@@ -207,16 +214,19 @@ async function trial(
         for (;;) {
             const over = await Promise.race([pause(LOOK_MS, null), ended])
             if (over !== null) return await back(exitOf(over), `ended by ${over}`)
-            const status = await statusQuietly(options.socket, terminal)
+            // A daemon that hangs lets us wait, but not whoever wants to end this.
+            const status = await Promise.race([daemon.status(), ended])
+            if (typeof status === "string") return await back(exitOf(status), `ended by ${status}`)
             const running = status && trialOf(status, service)
             if (status !== null && running === null && status.hiding?.hidden.includes(name) === true) {
                 terminal.say(`postern: ${name}: confirmed: it is hidden from now on`)
                 tellResult(json, service, "hidden", { knocked, arrived: [] }, terminal)
                 return EXIT.ok
             }
-            if ((status !== null && running === null) || performance.now() > deadline + LOOK_MS) {
+            // Somebody else may have given it another end, which only the daemon knows.
+            if (status === null ? performance.now() > deadline + LOOK_MS : running === null) {
                 terminal.error(
-                    `${name} is open again: nobody has confirmed it in time`,
+                    `${name} is open again: nobody has confirmed it in time, or somebody has taken it back`,
                     "try it again, with a longer --for",
                 )
                 tellResult(json, service, "open", { knocked, arrived: [] }, terminal)
@@ -225,8 +235,9 @@ async function trial(
             const arrived = running?.arrived ?? null
             if (running !== null && (arrived === null || arrived.length > 0)) question.ask(name, arrived)
             if (question.answer === "no") return await back(EXIT.failed, "not confirmed")
-            if (question.answer === "yes") {
-                const kept = await keep(place, knocked, arrived ?? [], options, terminal)
+            // While no daemon says that the trial still runs there is nothing to confirm.
+            if (question.answer === "yes" && running !== null) {
+                const kept = await keep(daemon, place, knocked, arrived ?? [], options, terminal)
                 return kept === EXIT.ok ? kept : await back(kept, "it could not be written down")
             }
         }
@@ -235,57 +246,19 @@ async function trial(
     }
 }
 
-/** How things stand; null where no daemon says so at this moment: it may be starting anew. */
-async function statusQuietly(socket: string | undefined, terminal: Terminal): Promise<Status | null> {
-    const quiet = { ...terminal, error: () => {}, say: () => {} }
-    const answer = await askOnce({ ask: "status" }, socket, quiet)
-    return typeof answer === "number" ? null : answer.status
-}
-
-/** Asks once whether it shall stay hidden, and hears yes or no. Standard input that ends says nothing. */
-class Question {
-    readonly #terminal: Terminal
-    #lines: ReturnType<typeof createInterface> | null = null
-    answer: "yes" | "no" | null = null
-
-    constructor(terminal: Terminal) {
-        this.#terminal = terminal
-    }
-
-    ask(name: string, arrived: readonly string[] | null): void {
-        if (this.#lines !== null) return
-        const who =
-            arrived === null
-                ? "who comes in cannot be seen here; come in by a new connection first"
-                : `${arrived.join(", ")} came in by a new connection`
-        this.#terminal.say(`postern: ${who}: shall ${name} stay hidden? yes or no:`)
-        this.#lines = createInterface({ input: process.stdin })
-        this.#lines.on("line", (line) => {
-            const word = line.trim().toLowerCase()
-            if (word === "yes" || word === "no") this.answer ??= word
-            else this.#terminal.say("postern: yes or no:")
-        })
-        process.stdin.on("error", () => {})
-    }
-
-    close(): void {
-        this.#lines?.close()
-        process.stdin.destroy()
-    }
-}
-
 /** Writes it down and has the daemon read it; takes it back where it does not. */
 async function keep(
+    daemon: Pick<Held, "ask">,
     place: Place,
     knocked: string | null,
     arrived: readonly string[],
-    { service, socket, json }: HideOptions,
+    { service, json }: HideOptions,
     terminal: Terminal,
 ): Promise<ExitCode> {
     const name = formatService(service)
     const written = await writeRule(place, service, true, terminal)
     if (typeof written === "number") return written
-    const answer = await askOnce({ ask: "reload" }, socket, terminal)
+    const answer = await daemon.ask({ ask: "reload" })
     if (typeof answer === "number") {
         await written.undo()
         terminal.error(`${name}: the daemon does not take it over: ${place.path} is as it was`)

@@ -15,7 +15,7 @@ export function serviceOf(text: string, terminal: Terminal): Service | null {
 export function tellResult(
     json: true | undefined,
     service: Service,
-    result: "hidden" | "open",
+    result: "hidden" | "open" | "trial",
     facts: Readonly<Record<string, unknown>>,
     terminal: Terminal,
 ): void {

@@ -180,6 +180,7 @@ export function iptablesFirewall(now: () => number = () => performance.now(), va
         revoke,
         list: listGrants,
         uses: () => [],
+        arrivals: () => null,
         clear,
         watch,
     }

@@ -21,7 +21,7 @@ always = ["10.77.0.77/32", "fd77::77/128"]
 [door.sequence]
 hits   = ["32144", "21312", "27015"]
 `
-/** Led to an address of the gateway's own, and published by Docker's rules (vectors/hosts). */
+/** Led to on loopback, led to an address of the gateway's own, and published by Docker's rules (vectors/hosts). */
 const ELSEWHERE = `
 [[door]]
 name    = "own"
@@ -31,6 +31,12 @@ lead_to = ["10.77.3.200", "fd77:3::c8"]
 always  = ["10.77.0.77/32", "fd77::77/128"]
 [door.sequence]
 hits    = ["32144", "21312", "27015"]
+[[door]]
+name    = "led"
+opens   = ["tcp/22"]
+hide    = true
+[door.sequence]
+hits    = ["32144", "21312", "27017"]
 [[door]]
 name    = "published"
 opens   = ["tcp/9090", "udp/9090"]
@@ -328,16 +334,19 @@ describe("services elsewhere, under Docker's rules", () => {
         inner?.remove()
     })
 
-    it.each(["tcp/8022", "udp/8022", "tcp/9090", "udp/9090"])("look closed to strangers: %s", async (service) => {
-        const protocol = service.slice(0, 3)
-        const closed = `${protocol}/9098,${protocol}/9099`
-        const views = await look(lab.hosts.stranger, "--rounds", "1", "--port", service, "--closed", closed)
-        for (const { family, counts, differ, void: nothing } of views) {
-            expect({ differ, nothing }).toEqual({ differ: [], nothing: [] })
-            expect(counts.answered).toBeGreaterThan(30)
-            account(`${service}, IPv${family}: ${counts.differ} of ${counts.all} probes differ`)
-        }
-    })
+    it.each(["tcp/22", "tcp/8022", "udp/8022", "tcp/9090", "udp/9090"])(
+        "look closed to strangers: %s",
+        async (service) => {
+            const protocol = service.slice(0, 3)
+            const closed = `${protocol}/9098,${protocol}/9099`
+            const views = await look(lab.hosts.stranger, "--rounds", "1", "--port", service, "--closed", closed)
+            for (const { family, counts, differ, void: nothing } of views) {
+                expect({ differ, nothing }).toEqual({ differ: [], nothing: [] })
+                expect(counts.answered).toBeGreaterThan(30)
+                account(`${service}, IPv${family}: ${counts.differ} of ${counts.all} probes differ`)
+            }
+        },
+    )
 })
 
 it("looks closed by iptables and ipset, too", async () => {

@@ -260,8 +260,8 @@ describe.skipIf(why !== null)(`postern doctor${why === null ? "" : ` (${why})`}`
 
     it("finds secrets that others can read, and files from the future", async () => {
         const folder = join(lab.scratch, "state")
-        await expect.poll(() => existsSync(join(folder, "journal"))).toBe(true)
-        const file = join(folder, "journal")
+        await expect.poll(() => existsSync(join(folder, "hide.nft"))).toBe(true)
+        const file = join(folder, "hide.nft")
         chmodSync(file, 0o644)
         mended([["secret-open", new RegExp(`^${file}: others can read it`)]])
         const future = Date.now() / 1000 + 7205

@@ -3,6 +3,7 @@ import { createServer } from "node:net"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { enterNamespace } from "../lab/enter.ts"
 import { type Lab, makeLab, POSTERN } from "../lab/lab.ts"
+import { joinByTunnel } from "../lab/tunnel.ts"
 
 let lab: Lab<"stranger">
 /** Probes end their connections in every way there is. */
@@ -74,11 +75,32 @@ it("leaves out what only the host's own link carries, and says so", async () => 
         lab.hosts.stranger.must(["ip", family, "route", "add", address, "via", via])
         const { status, stdout } = await scan(address)
         expect(status).toBe(0)
-        expect(stdout).toContain("through a router")
+        expect(stdout).toContain("not on its own link")
         expect(stdout).toMatch(/ {2}2[3-5] left out: they need a place on the same link/)
     }
     const { stdout } = await scan(lab.gateway.v4, "--no-spoof")
     expect(stdout).toContain("10 left out: --no-spoof")
+})
+
+it("looks along a link without a header, and tells an open port there", async () => {
+    const leave = joinByTunnel("tn", [
+        [lab.hosts.stranger, ["10.88.0.2/24", "fd88::2/64"]],
+        [lab.gateway, ["10.88.0.1/24", "fd88::1/64"]],
+    ])
+    try {
+        const [four, six, open] = await Promise.all([
+            scan("10.88.0.1"),
+            scan("fd88::1"),
+            scan("10.88.0.1", "--port", "tcp/8022"),
+        ])
+        expect(four.stdout).toContain("cannot be told from a closed port by any of 105 probes")
+        expect(six.stdout).toContain("cannot be told from a closed port by any of 102 probes")
+        expect(four.stdout).toContain("10.88.0.1, by tn, not on its own link")
+        expect([four, six, open].map(({ status }) => status)).toEqual([0, 0, 1])
+        expect(open.stdout).toContain("tcp/8022 can be told from a closed port")
+    } finally {
+        leave()
+    }
 })
 
 it("says why it cannot look: at itself, at nobody, by no way, without rights", async () => {

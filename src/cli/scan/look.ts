@@ -3,7 +3,7 @@ import { randomInt } from "node:crypto"
 import { setTimeout as pause } from "node:timers/promises"
 import type { Wire } from "../../adapters/wire/wire.ts"
 import { battery } from "../../core/scan/battery.ts"
-import { compare, type Verdict } from "../../core/scan/compare.ts"
+import { compare, settle, type Verdict } from "../../core/scan/compare.ts"
 import type { Ends } from "../../core/scan/ends.ts"
 import type { Finding } from "../../core/scan/finding.ts"
 import { normalise, type Reply } from "../../core/scan/normalise.ts"
@@ -13,8 +13,6 @@ import { type Shot, shoot } from "../../core/scan/shoot.ts"
 import { segment } from "../../core/scan/tcp-probes.ts"
 import { endsFrom, type Plan } from "./plan.ts"
 
-/** So often a probe is repeated that shows a difference: packets get lost. One that is seen twice alike is believed. */
-const TRIES = 3
 /** Ports for the flow labels. */
 const LABELS = 60
 /** From here comes a SYN behind each probe; no probe has this port. */
@@ -116,14 +114,13 @@ export class Look {
         return labels
     }
 
-    /** One probe, again as long as it shows another difference than before. */
+    /** One probe, until it is settled; longer each time. */
     async #settle(one: Probe): Promise<Verdict> {
-        let before = ""
-        for (let time = 1; ; time++) {
-            const verdict = await this.#compare(one, time)
-            const seen = JSON.stringify(verdict)
-            if (verdict.type === "same" || seen === before || time === TRIES) return verdict
-            before = seen
+        const tries: Verdict[] = []
+        for (;;) {
+            tries.push(await this.#compare(one, tries.length + 1))
+            const settled = settle(tries)
+            if (settled !== null) return settled
         }
     }
 

@@ -35,7 +35,7 @@ export function viewLines(host: string, service: Service, views: readonly View[]
 function linesOf(view: View, service: Service, verbose: boolean): string[] {
     const { all, same, answered, differ, void: nothing } = countOf(view)
     const closed = view.closed.map((port) => formatService({ ...service, port })).join(" and ")
-    const where = `${view.interface}, ${view.onLink ? "on its own link" : "through a router"}`
+    const where = `${view.interface}, ${view.onLink ? "on its own link" : "not on its own link"}`
     return [
         `IPv${view.family}  ${view.address}, by ${where}, beside ${closed}`,
         `  ${all} probes: ${same} alike (${answered} answered), ${differ} different`,

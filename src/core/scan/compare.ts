@@ -26,6 +26,23 @@ export function compare({ here, closed: [first, second] }: Answers): Verdict {
     return found.length === 0 ? { type: "same", answered: first.length > 0 } : { type: "differs", differences: found }
 }
 
+/** So often a probe is repeated that shows a difference: packets get lost, and hosts do other things. */
+const TRIES = 3
+
+/**
+ * What the verdicts on one probe, one try after another, come to; null: it is to be tried again. Alike answers settle it at
+ * once, anything else when it was seen twice alike. What differs each time in another way differs, too; what is sometimes
+ * this and sometimes that says nothing.
+ */
+export function settle(tries: readonly Verdict[]): Verdict | null {
+    const last = tries.at(-1)
+    if (last === undefined) return null
+    const text = JSON.stringify(last)
+    if (last.type === "same" || tries.filter((one) => JSON.stringify(one) === text).length > 1) return last
+    if (tries.length < TRIES) return null
+    return tries.every(({ type }) => type === "differs") ? last : { type: "void" }
+}
+
 /** Part by part, or the answers as a whole where they are not as many or not of the same kind. */
 function differences(here: readonly Reply[], closed: readonly Reply[]): Difference[] {
     const whole = { part: "answer", here: summaryOf(here), closed: summaryOf(closed) }

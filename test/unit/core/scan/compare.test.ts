@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { compare } from "../../../../src/core/scan/compare.ts"
+import { compare, settle, type Verdict } from "../../../../src/core/scan/compare.ts"
 import type { Reply } from "../../../../src/core/scan/normalise.ts"
 import { Ration } from "../../../../src/core/scan/ration.ts"
 import { kolmogorovSmirnov, median } from "../../../../src/core/scan/statistic.ts"
@@ -30,6 +30,31 @@ describe("compare()", () => {
         expect(compare({ here: [reset("64"), reset("64")], closed })).toEqual(
             differs({ part: "answer", here: "tcp RA, tcp RA", closed: "tcp RA" }),
         )
+    })
+})
+
+describe("settle()", () => {
+    const same: Verdict = { type: "same", answered: true }
+    const nothing: Verdict = { type: "void" }
+    const other = (here: string): Verdict => ({ type: "differs", differences: [{ part: "ttl", here, closed: "64" }] })
+
+    it("believes a difference that is seen twice alike, in whatever order", () => {
+        expect(settle([])).toBeNull()
+        expect(settle([other("1")])).toBeNull()
+        expect(settle([other("1"), other("1")])).toEqual(other("1"))
+        expect(settle([other("1"), nothing, other("1")])).toEqual(other("1"))
+        expect(settle([nothing, nothing])).toEqual(nothing)
+    })
+
+    it("takes what is alike once for a difference by chance", () => {
+        expect(settle([same])).toEqual(same)
+        expect(settle([other("1"), same])).toEqual(same)
+    })
+
+    it("believes what differs in another way each time, and nothing of what does so now and then", () => {
+        expect(settle([other("1"), other("2")])).toBeNull()
+        expect(settle([other("1"), other("2"), other("3")])).toEqual(other("3"))
+        expect(settle([other("1"), nothing, other("2")])).toEqual(nothing)
     })
 })
 

@@ -12,15 +12,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { pathToFileURL } from "node:url"
-import { traceCapture } from "../src/adapters/capture/trace.ts"
-import { systemClock } from "../src/adapters/clock/system.ts"
 import { memoryCommands } from "../src/adapters/commands/memory.ts"
-import { memoryFirewall } from "../src/adapters/firewall/memory.ts"
-import { simulatedLinks } from "../src/adapters/links/simulated.ts"
-import { openJournal } from "../src/adapters/store/journal.ts"
-import { openDisk } from "../src/adapters/system/disk.ts"
 import { directoryTarget } from "../src/adapters/targets/directory.ts"
-import { readConfig } from "../src/core/config/parse.ts"
 import { Meter } from "../src/core/metrics/meter.ts"
 import { firstKeys } from "../src/core/one-time/gateway-keys.ts"
 import { recipientOfX25519 } from "../src/core/one-time/recipient.ts"
@@ -29,6 +22,7 @@ import { OneTimeDesk } from "../src/daemon/one-time/desk.ts"
 import { threadPress } from "../src/daemon/one-time/press-thread.ts"
 import { Publisher } from "../src/daemon/one-time/publisher.ts"
 import { Spool } from "../src/daemon/one-time/spool.ts"
+import { oneTimeGateway } from "../test/lab/one-time-gateway.ts"
 import * as make from "../tools/vectors/bytes.ts"
 import { quantile } from "./row.ts"
 
@@ -39,35 +33,11 @@ const people = Number(process.argv[2] ?? 1000)
 const folder = mkdtempSync(join(tmpdir(), "postern-bench-"))
 const [state, www] = [join(folder, "state"), join(folder, "www")]
 mkdirSync(www)
-const text = `
-[gateway]
-state = "${state}"
-[bundles]
-gateway = "gw"
-[[bundles.publish]]
-directory = "${www}"
-[[door]]
-name = "ssh"
-opens = ["tcp/22"]
-for = "1m"
-[door.one_time]
-`
-const reading = await readConfig([{ file: "", text }], { listening: null })
-if (!reading.ok) throw new Error(JSON.stringify(reading.issues))
-const { config } = reading
-const clock = systemClock()
-const disk = openDisk(state)
-if (disk === null) throw new Error("locked")
-const opening = await openJournal(
+const { config, clock, disk, capture, firewall, links, journal } = await oneTimeGateway(
     state,
-    () => clock.wall(),
-    () => disk,
+    `[[bundles.publish]]\ndirectory = "${www}"`,
 )
-if (!opening.ok) throw new Error(opening.detail)
-const { store } = opening
-const local = make.address(make.LOCAL4)
-const capture = traceCapture({ source: [], local: [local] })
-const firewall = memoryFirewall(() => clock.monotonic())
+const store = await journal(disk)
 let knocked = 0
 let last = 0
 let knocks = 0
@@ -91,11 +61,7 @@ const loop: Loop = new Loop(
                 return firewall.grant(...words)
             },
         },
-        links: simulatedLinks({
-            interfaces: [{ name: "eth0", index: 1, up: true }],
-            addresses: [{ address: local, interface: 1 }],
-            defaultRoutes: ["eth0"],
-        }),
+        links,
         services: { offered: () => [], published: () => null },
         commands: memoryCommands(),
         clock,

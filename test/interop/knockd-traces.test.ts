@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { account } from "../lab/account.ts"
 import { type Case, KINDS, type Kind } from "../lab/knockd-cases.ts"
 import { duel, endOrphans } from "../lab/knockd-duel.ts"
-import { CURES, type Cure } from "../lab/knockd-model.ts"
+import { CURES, type Cure } from "../lab/knockd-model-doors.ts"
 import { KNOCKD } from "../lab/knockd-play.ts"
 import {
     burstsOf,

@@ -3,7 +3,7 @@
  * mixed with what disturbs them, since packets by chance open nothing.
  */
 import fc from "fast-check"
-import { commandText, flagsFit, type ModelCommand, type ModelDoor } from "./knockd-model.ts"
+import { commandText, flagsFit, type ModelCommand, type ModelDoor } from "./knockd-model-doors.ts"
 import { BAD_PORT } from "./knockd-one-time.ts"
 
 /** One packet of a trace: from the trace's source of this number; `again` sends an earlier one again. */

@@ -4,7 +4,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, 
 import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import type { Case } from "./knockd-cases.ts"
-import type { Cure } from "./knockd-model.ts"
+import type { Cure } from "./knockd-model-doors.ts"
 import { childrenOf, KNOCKD, PROGRAM_LINES } from "./knockd-play.ts"
 import {
     type Burst,

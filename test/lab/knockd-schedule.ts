@@ -1,6 +1,7 @@
 /** What is sent for a case, and when; and what the model of either daemon makes of it. */
 import { type Before, type Case, confOf, SOURCES } from "./knockd-cases.ts"
-import { CURES, type Cure, KnockdModel, type ModelDoor, type ModelPacket } from "./knockd-model.ts"
+import { KnockdModel } from "./knockd-model.ts"
+import { CURES, type Cure, type ModelDoor, type ModelPacket } from "./knockd-model-doors.ts"
 
 /** Packets that are sent at once. The `last` sources knock at a door of their own: then all have been heard. */
 export type Burst = {

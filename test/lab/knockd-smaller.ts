@@ -1,6 +1,6 @@
 /** The smallest case that still goes wrong, out of one that did. */
 import type { Case, Round } from "./knockd-cases.ts"
-import type { ModelDoor } from "./knockd-model.ts"
+import type { ModelDoor } from "./knockd-model-doors.ts"
 import { OneTimeText } from "./knockd-one-time.ts"
 
 /** Takes away what can be, for as long as it still goes wrong, until `mayGoOn` says no. */

@@ -7,14 +7,7 @@
  * line each: `first COUNTER`, `knocks SOURCE HITS`, `grant SOURCE` (by the firewall, when it has it), `moments N`.
  */
 import { writeSync } from "node:fs"
-import { traceCapture } from "../../src/adapters/capture/trace.ts"
-import { systemClock } from "../../src/adapters/clock/system.ts"
 import { memoryCommands } from "../../src/adapters/commands/memory.ts"
-import { memoryFirewall } from "../../src/adapters/firewall/memory.ts"
-import { simulatedLinks } from "../../src/adapters/links/simulated.ts"
-import { openJournal } from "../../src/adapters/store/journal.ts"
-import { openDisk } from "../../src/adapters/system/disk.ts"
-import { readConfig } from "../../src/core/config/parse.ts"
 import { formatHit, parseHit } from "../../src/core/knock/language.ts"
 import { Meter } from "../../src/core/metrics/meter.ts"
 import { formatSource } from "../../src/core/net/address.ts"
@@ -23,40 +16,16 @@ import { OneTimeDesk } from "../../src/daemon/one-time/desk.ts"
 import * as make from "../../tools/vectors/bytes.ts"
 import { mortality } from "./mortal.ts"
 import { KEYS } from "./one-time.ts"
+import { oneTimeGateway } from "./one-time-gateway.ts"
 
 const [state = "", at = "0", life = "0", former = ""] = process.argv.slice(2)
 const say = (...words: readonly (string | number)[]) => void writeSync(1, `${words.join(" ")}\n`)
 const { wrap, enter, moments } = mortality("life", Number(at))
 enter("life")
 
-const text = `
-[gateway]
-state = "${state}"
-[bundles]
-gateway = "gw"
-[[door]]
-name = "ssh"
-opens = ["tcp/22"]
-for = "1m"
-[door.one_time]
-`
-const reading = await readConfig([{ file: "", text }], { listening: null })
-if (!reading.ok) throw new Error(JSON.stringify(reading.issues))
-const { config } = reading
-const clock = systemClock()
-const disk = openDisk(state)
-if (disk === null) throw new Error("locked")
+const { config, clock, disk, capture, firewall, links, journal } = await oneTimeGateway(state)
 const deadly = wrap("disk", disk)
-const opening = await openJournal(
-    state,
-    () => clock.wall(),
-    () => deadly,
-)
-if (!opening.ok || opening.found === "damaged") throw new Error(opening.detail)
-const store = wrap("store", opening.store)
-const local = make.address(make.LOCAL4)
-const capture = traceCapture({ source: [], local: [local] })
-const firewall = memoryFirewall(() => clock.monotonic())
+const store = wrap("store", await journal(deadly))
 const desk: OneTimeDesk = new OneTimeDesk({
     store: () => store,
     disk: () => Promise.resolve(deadly),
@@ -82,11 +51,7 @@ const loop: Loop = new Loop(
                 return firewall.grant(elements, ms)
             },
         }),
-        links: simulatedLinks({
-            interfaces: [{ name: "eth0", index: 1, up: true }],
-            addresses: [{ address: local, interface: 1 }],
-            defaultRoutes: ["eth0"],
-        }),
+        links,
         services: { offered: () => [], published: () => null },
         commands: memoryCommands(),
         clock,

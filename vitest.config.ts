@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config"
 import { LongestFirst } from "./tools/longest-first.ts"
 
 /** End-to-end tests that measure, or that want every processor for themselves: one after another, when no other runs. */
-const ALONE = ["bench", "floods", "kills", "neighbours", "soak"].map((name) => `test/e2e/${name}.test.ts`)
+const ALONE = ["bench", "floods", "neighbours", "soak"].map((name) => `test/e2e/${name}.test.ts`)
 
 /** `files`: so many at a time. Most of them wait for something most of the time. */
 const project = (name: string, include: readonly string[], timeout: number, files: number) => ({

@@ -5,7 +5,7 @@
  */
 import { BaseSequencer, type TestSpecification } from "vitest/node"
 
-const LONG = ["scans", "knockers", "service", "page", "one-time", "knockd-traces", "import", "knockd"]
+const LONG = ["kills", "scans", "knockers", "service", "page", "one-time", "knockd-traces", "import", "knockd"]
 
 /** For `sequence.sequencer` of vitest. */
 export class LongestFirst extends BaseSequencer {

@@ -7,7 +7,17 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { account } from "../lab/account.ts"
-import { type Daemon, eventually, type Host, type Lab, makeLab, POSTERN, portState, untilPort } from "../lab/lab.ts"
+import {
+    type Daemon,
+    eventually,
+    type Host,
+    knockPlainly,
+    type Lab,
+    makeLab,
+    POSTERN,
+    portState,
+    untilPort,
+} from "../lab/lab.ts"
 import { joinNamespaces, makeNamespace, type Namespace } from "../lab/namespace.ts"
 import { openSshSession, type Sshd, startSshd } from "../lab/sshd.ts"
 
@@ -140,7 +150,7 @@ describe("a service that is led to", () => {
         const { knocker } = lab.hosts
         const sessions = []
         for (const address of addresses()) {
-            knocker.must([POSTERN, "knock", address, "32144", "21312", "27015", "--no-wait"])
+            knockPlainly(knocker, address, ["32144", "21312", "27015"])
             expect(await untilPort("open", knocker, address, 22)).toBe("open")
             sessions.push(await openSshSession(knocker, sshd, address))
         }

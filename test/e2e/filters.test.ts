@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { askUdp, openSession, type Session, startEchoes } from "../lab/echo.ts"
-import { type Daemon, type Lab, makeLab, POSTERN, portState, untilPort } from "../lab/lab.ts"
+import { type Daemon, knockPlainly, type Lab, makeLab, POSTERN, portState, untilPort } from "../lab/lab.ts"
 
 const HOSTS = join(import.meta.dirname, "..", "..", "vectors", "hosts")
 const KNOCK = ["32144", "21312", "27015"]
@@ -31,7 +31,7 @@ const addresses = () => [lab.gateway.v4, lab.gateway.v6]
 const rules = (file: string) => readFileSync(join(HOSTS, file), "utf8")
 
 async function knock(): Promise<void> {
-    for (const address of addresses()) lab.hosts.knocker.must([POSTERN, "knock", address, ...KNOCK, "--no-wait"])
+    for (const address of addresses()) knockPlainly(lab.hosts.knocker, address, KNOCK)
     await daemon!.log.waitFor(/fd77::2: open: /)
 }
 

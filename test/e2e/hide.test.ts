@@ -7,7 +7,7 @@ import { existsSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest"
-import { type Daemon, type Lab, makeLab, POSTERN, portState, untilPort } from "../lab/lab.ts"
+import { type Daemon, knockPlainly, type Lab, makeLab, POSTERN, portState, untilPort } from "../lab/lab.ts"
 import { collectLines, type Lines } from "../lab/lines.ts"
 import { type Sshd, startSshd } from "../lab/sshd.ts"
 
@@ -70,7 +70,7 @@ const options = () => ["-c", daemon.file, "--socket", daemon.socket]
 const postern = (...args: readonly string[]) => lab.gateway.run([POSTERN, ...args, ...options()])
 const stranger = () => portState(lab.hosts.stranger, lab.gateway.v4, 22)
 const untilStranger = (wanted: "open" | "refused") => untilPort(wanted, lab.hosts.stranger, lab.gateway.v4, 22)
-const knock = () => lab.hosts.knocker.must([POSTERN, "knock", lab.gateway.v4, ...HITS, "--no-wait"])
+const knock = () => knockPlainly(lab.hosts.knocker, lab.gateway.v4, HITS)
 const comeIn = () => lab.hosts.knocker.start(sshd.client(lab.gateway.v4, "cat"), { stdio: ["pipe", "pipe", "inherit"] })
 
 /** A command that has come as far as the trial. */

@@ -3,7 +3,17 @@
  * without our table, and those who knocked come in.
  */
 import { afterAll, beforeAll, expect, it } from "vitest"
-import { type Daemon, type Host, type Lab, listTable, makeLab, POSTERN, portState, untilPort } from "../lab/lab.ts"
+import {
+    type Daemon,
+    type Host,
+    knockPlainly,
+    type Lab,
+    listTable,
+    makeLab,
+    POSTERN,
+    portState,
+    untilPort,
+} from "../lab/lab.ts"
 import { collectLines } from "../lab/lines.ts"
 import { openSshSession, type Sshd, startSshd } from "../lab/sshd.ts"
 
@@ -46,7 +56,7 @@ function lead(...options: readonly string[]) {
 }
 
 async function knock(from: Host, address: string): Promise<void> {
-    from.must([POSTERN, "knock", address, "32144", "21312", "27015", "--no-wait"])
+    knockPlainly(from, address, ["32144", "21312", "27015"])
     expect(await untilPort("open", from, address, 22)).toBe("open")
 }
 
@@ -59,7 +69,7 @@ async function answer(port: number): Promise<string> {
 
 it("nobody comes in before it can be led to, not by a knock either", async () => {
     const { knocker } = lab.hosts
-    knocker.must([POSTERN, "knock", lab.gateway.v4, "32144", "21312", "27015", "--no-wait"])
+    knockPlainly(knocker, lab.gateway.v4, ["32144", "21312", "27015"])
     await daemon.log.waitFor(/10\.77\.0\.2: open: tcp\/22/)
     expect(await portState(knocker, lab.gateway.v4, 22)).toBe("refused")
     await daemon.log.waitFor(/10\.77\.0\.2: closed on time/)

@@ -5,7 +5,7 @@
  *     other     10.99.0.4   fd99::4, in a /24 and a /64 beside them
  */
 import { afterAll, beforeAll, expect, it } from "vitest"
-import { type Daemon, type Host, type Lab, makeLab, POSTERN, portState, untilPort } from "../lab/lab.ts"
+import { type Daemon, type Host, knockPlainly, type Lab, makeLab, POSTERN, portState, untilPort } from "../lab/lab.ts"
 
 const CONFIGURATION = `
 [[door]]
@@ -63,7 +63,7 @@ const families = () =>
 
 async function knock(door: keyof typeof KNOCKS, address: string, says: string): Promise<void> {
     const from = daemon.log.all.length
-    lab.hosts.knocker.must([POSTERN, "knock", address, ...KNOCKS[door], "--no-wait"])
+    knockPlainly(lab.hosts.knocker, address, KNOCKS[door])
     await daemon.log.waitFor(new RegExp(` ${door}: \\S+: open.* to ${says.replaceAll(".", "\\.")}: tcp`), { from })
 }
 

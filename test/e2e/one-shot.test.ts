@@ -3,7 +3,7 @@
  * tcp/2222 and udp/53 listen outside and are refused to strangers.
  */
 import { afterAll, beforeAll, expect, it } from "vitest"
-import { type Daemon, type Host, type Lab, makeLab, POSTERN, portState, untilPort } from "../lab/lab.ts"
+import { type Daemon, type Host, knockPlainly, type Lab, makeLab, POSTERN, portState, untilPort } from "../lab/lab.ts"
 import { collectLines } from "../lab/lines.ts"
 
 const DOORS = [
@@ -46,7 +46,7 @@ const addresses = () => [lab.gateway.v4, lab.gateway.v6]
 async function knock(door: Door, address: string, from = knocker): Promise<void> {
     const [, , hits] = DOORS.find(([name]) => name === door)!
     const seen = daemon.log.all.length
-    from.must([POSTERN, "knock", address, ...hits, "--no-wait"])
+    knockPlainly(from, address, hits)
     await daemon.log.waitFor(new RegExp(` ${door}: ${address === lab.gateway.v4 ? from.v4 : from.v6}: open`), {
         from: seen,
     })

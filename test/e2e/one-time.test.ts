@@ -5,7 +5,7 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
-import { type Daemon, eventually, type Host, type Lab, makeLab, POSTERN } from "../lab/lab.ts"
+import { type Daemon, eventually, type Host, knockPlainly, type Lab, makeLab, POSTERN } from "../lab/lab.ts"
 import { type Name, oneTimeConfiguration, sequenceOf, writeKnocker } from "../lab/one-time.ts"
 
 const SSH = {
@@ -68,7 +68,7 @@ function ask(daemon: Daemon, ...words: readonly string[]): string {
 const hits = (name: Name, counter: number, generation = 0) => sequenceOf(state, SSH, name, counter, generation)
 
 function knock(sequence: readonly string[]): void {
-    knocker.must([POSTERN, "knock", lab.gateway.v4, ...sequence, "--delay", "30ms", "-4"])
+    knockPlainly(knocker, lab.gateway.v4, sequence)
 }
 
 /** A door that is open already stays so for longer. */

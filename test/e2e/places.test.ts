@@ -11,7 +11,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { answerOf, askUdp, openSession, type Session, startEchoes } from "../lab/echo.ts"
-import { type Daemon, eventually, type Host, type Lab, makeLab, POSTERN, portState } from "../lab/lab.ts"
+import { type Daemon, eventually, type Host, knockPlainly, type Lab, makeLab, POSTERN, portState } from "../lab/lab.ts"
 import { collectLines } from "../lab/lines.ts"
 import { joinNamespaces, makeNamespace, type Namespace } from "../lab/namespace.ts"
 
@@ -142,8 +142,7 @@ function publish(): void {
 }
 
 function knock(): void {
-    for (const address of [lab.gateway.v4, lab.gateway.v6])
-        knocker.must([POSTERN, "knock", address, ...KNOCK, "--no-wait"])
+    for (const address of [lab.gateway.v4, lab.gateway.v6]) knockPlainly(knocker, address, KNOCK)
 }
 
 /** What strangers see, with `behind` as said. */

@@ -9,7 +9,7 @@ import { generateIdentity, identityToRecipient } from "age-encryption"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { formatHit } from "../../src/core/knock/language.ts"
 import { parseSigned, type SignedBundle } from "../../src/core/one-time/bundle.ts"
-import { type Daemon, eventually, type Host, type Lab, makeLab, POSTERN } from "../lab/lab.ts"
+import { type Daemon, eventually, type Host, knockPlainly, type Lab, makeLab, POSTERN } from "../lab/lab.ts"
 import { oneTimeConfiguration } from "../lab/one-time.ts"
 import { decrypted, seen } from "../lab/publication.ts"
 import { mountSmallDisk, type SmallDisk } from "../lab/small-disk.ts"
@@ -112,8 +112,7 @@ const counterIs =
     ({ doors }: SignedBundle["bundle"]) =>
         doors[0]!.sequences[0]!.counter === counter
 
-const knock = (hits: readonly string[]) =>
-    knocker.must([POSTERN, "knock", lab.gateway.v4, ...hits, "--delay", "30ms", "-4"])
+const knock = (hits: readonly string[]) => knockPlainly(knocker, lab.gateway.v4, hits)
 const openedBy = (daemon: Daemon) => daemon.log.all.filter((line) => line.includes("(anna): open")).length
 
 async function opens(daemon: Daemon, hits: readonly string[]): Promise<void> {

@@ -6,7 +6,7 @@ import { readFileSync, readlinkSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import type { Told } from "../../src/core/doctor/catalogue.ts"
-import { eventually, type Host, type Lab, listTable, makeLab, POSTERN, untilPort } from "../lab/lab.ts"
+import { eventually, type Host, knockPlainly, type Lab, listTable, makeLab, untilPort } from "../lab/lab.ts"
 import { makeService, type Service } from "../lab/service.ts"
 
 const HITS = ["32144", "21312:udp", "27015"]
@@ -34,7 +34,7 @@ let knocker: Host
 let service: Service
 let reason: string | null = null
 
-const knock = () => knocker.must([POSTERN, "knock", gateway.v4, ...HITS])
+const knock = () => knockPlainly(knocker, gateway.v4, HITS)
 const opened = () => eventually(() => listTable(gateway).includes(`${knocker.v4} . tcp . 22`))
 const openedBySets = () =>
     eventually(() => gateway.exec(["ipset", "save", "postern-open4"]).stdout.includes(`${knocker.v4},tcp:22`))

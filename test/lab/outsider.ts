@@ -37,7 +37,8 @@ async function knock(source: string, ports: readonly string[]): Promise<void> {
 function attempt(localAddress: string, port: number): Promise<"open" | "refused" | "silent"> {
     return new Promise((resolve) => {
         const socket = connect({ host: gateway, port, localAddress })
-        const late = setTimeout(() => end("silent"), PATIENCE)
+        // An answer that is there, and that nobody has had the time to look at, is looked at first.
+        const late = setTimeout(() => setImmediate(end, "silent"), PATIENCE)
         const end = (what: "open" | "refused" | "silent") => {
             clearTimeout(late)
             socket.resetAndDestroy()

@@ -61,6 +61,8 @@ class Lives {
     readonly #claimed: string[] = []
     #life = 0
     #open: ReadonlyMap<string, number> = new Map()
+    /** When that was looked at. */
+    #looked = 0
     /** Our table, as the first life has made it. */
     #shape: string | null = null
 
@@ -71,17 +73,19 @@ class Lives {
     /** One life that ends at this moment, null: in good order; then all is looked at. */
     async live(moment: Moment | null): Promise<Told> {
         const { lab, open } = this.#arena
-        const before = this.#open
+        const [before, looked] = [this.#open, this.#looked]
         const told = await this.#run(moment)
+        const passed = performance.now() - looked
         this.#claimed.push(...told.claimed)
         if (this.#life === 1) this.#arena.outsider.keepTrying("stranger", lab.hosts.knocker.v4, PORT)
+        this.#looked = performance.now()
         this.#open = open()
         for (const source of told.revoked) expect([...this.#open.keys()]).not.toContain(source)
         // The second one may have been revoked before that could be told.
         if (told.given[0] !== undefined) expect([...this.#open.keys()]).toContain(told.given[0])
-        // What is given by hand lasts for a minute; what was knocked for can have ended meanwhile.
+        // What is given by hand lasts for a minute; what was knocked for can have ended meanwhile, and on a busy host all.
         if (told.died === null || told.found.length > 0) {
-            const lasting = [...before].flatMap(([source, left]) => (left > 10_000 ? [source] : []))
+            const lasting = [...before].flatMap(([source, left]) => (left > passed + 1000 ? [source] : []))
             for (const source of lasting) expect(told.found).toContain(source)
         }
         return told
@@ -115,7 +119,7 @@ class Lives {
             if (shape !== this.#shape) told.wrong.push(shape)
             outsider.knock(source, HITS)
         })
-        const late = setTimeout(() => child.kill("SIGTERM"), 20_000)
+        const late = setTimeout(() => child.kill("SIGTERM"), 60_000)
         const signal = await new Promise<NodeJS.Signals | null>((resolve) =>
             child.once("close", (_, by) => resolve(by)),
         )
@@ -190,7 +194,7 @@ describe("a daemon that is killed", () => {
             expect(stranger).toMatchObject({ open: 0, silent: 0 })
             expect(stranger!.refused).toBeGreaterThan(100)
         }
-    }, 600_000)
+    }, 900_000)
 
     it(`at any moment, while somebody knocks: ${KILLS} times in all`, async () => {
         let ready = 0
@@ -240,5 +244,5 @@ describe("a daemon that is killed", () => {
         // Kills have met daemons that start and daemons that work, and programs ran all the time.
         expect(ready).toBeGreaterThan(KILLS / 4)
         expect(programs).toBeGreaterThan(KILLS / 4)
-    }, 600_000)
+    }, 900_000)
 })

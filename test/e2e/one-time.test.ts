@@ -7,6 +7,7 @@ import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { type Daemon, eventually, type Host, knockPlainly, type Lab, makeLab, POSTERN } from "../lab/lab.ts"
 import { type Name, oneTimeConfiguration, sequenceOf, writeKnocker } from "../lab/one-time.ts"
+import { statusOf } from "../lab/siege.ts"
 
 const SSH = {
     door: "ssh",
@@ -58,7 +59,7 @@ async function start(until: RegExp | null = /\bready\b/): Promise<Daemon> {
 
 /** Waits until sequences are there. */
 async function usable(daemon: Daemon): Promise<void> {
-    expect(await eventually(() => JSON.parse(ask(daemon, "status", "--json")).oneTime.waitsFor === null)).toBe(true)
+    expect(await eventually(async () => (await statusOf(daemon)).oneTime?.waitsFor === null)).toBe(true)
 }
 
 function ask(daemon: Daemon, ...words: readonly string[]): string {
@@ -85,14 +86,14 @@ async function opens(daemon: Daemon, sequence: readonly string[], who: string): 
 }
 
 async function opensNothing(daemon: Daemon, sequence: readonly string[]): Promise<void> {
-    const [before, packets] = [opened(daemon), delivered(daemon)]
+    const [before, packets] = [opened(daemon), await delivered(daemon)]
     knock(sequence)
     // Each of its hits may begin a sequence, so the daemon has seen all of them, and what it opens it has opened by then.
-    expect(await eventually(() => delivered(daemon) >= packets + sequence.length)).toBe(true)
+    expect(await eventually(async () => (await delivered(daemon)) >= packets + sequence.length)).toBe(true)
     expect(opened(daemon)).toBe(before)
 }
 
-const delivered = (daemon: Daemon): number => JSON.parse(ask(daemon, "status", "--json")).counters.delivered
+const delivered = async (daemon: Daemon): Promise<number> => (await statusOf(daemon)).counters.delivered
 
 /** What `status` says of anna. */
 function anna(daemon: Daemon): { next?: number; used?: number | null } {
@@ -126,7 +127,7 @@ describe("one-time sequences", () => {
     it("are neither opened nor used up by scans of all ports, and let their knockers in meanwhile", async () => {
         const daemon = await start()
         await usable(daemon)
-        const before = delivered(daemon)
+        const before = await delivered(daemon)
         const nmap = ["nmap", "-n", "-Pn", "-sS", "-T5", lab.gateway.v4]
         const orders = [["-p-"], ["-r", "-p", "10100-32000"]]
         const scans = Promise.all(

@@ -1,6 +1,6 @@
 /** Plays a case to the real knockd and to ours at the same time: both hear the same frames. */
 import type { ChildProcess } from "node:child_process"
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import type { Case } from "./knockd-cases.ts"
@@ -182,7 +182,12 @@ class Fighter {
     /** Until so much has been done, or it does not come. */
     async expect({ commands, programs, lines }: Due): Promise<void> {
         const end = performance.now() + EXPECTED_MS
+        let seen = ""
         const isThere = () => {
+            // Nothing new is not read again: many are played at a time.
+            const sizes = ["cmd", "log"].map((name) => this.#size(name)).join(" ")
+            if (sizes === seen) return false
+            seen = sizes
             if (this.#commands().length < commands) return false
             const all = this.#lines()
             const run = all.filter((line) => PROGRAM_LINES.test(line)).length
@@ -258,6 +263,10 @@ class Fighter {
 
     #write(conf: string): void {
         writeFileSync(join(this.#folder, "conf"), conf.replaceAll("@DIR@", this.#folder))
+    }
+
+    #size(name: string): number {
+        return statSync(join(this.#folder, name), { throwIfNoEntry: false })?.size ?? 0
     }
 
     #read(name: string): string {

@@ -228,7 +228,9 @@ export class Table {
     /** Leaves the table as `last` wants it or, if that hides nothing and nothing is open, takes it along (true). */
     leave(last: Ruleset): boolean {
         const { firewall, teller } = this.#keeping
-        const quiet = last.hidden.length === 0 && last.inner.length === 0 && this.held()?.length === 0
+        // What is spared may listen on loopback, where everyone is led to.
+        const nothing = last.hidden.length + last.inner.length + last.spared.length === 0
+        const quiet = nothing && this.held()?.length === 0
         const result = quiet ? firewall.clear() : firewall.apply(last)
         if (!result.ok) teller.tell("error", `firewall: ${result.detail}`)
         return quiet && result.ok

@@ -3,8 +3,8 @@
  * session, and every way in which that can die. Whatever dies, the port is open again at the end of the trial at the latest.
  */
 import type { ChildProcess } from "node:child_process"
-import { existsSync, readFileSync, rmSync } from "node:fs"
-import { join } from "node:path"
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest"
 import { type Daemon, knockPlainly, type Lab, makeLab, POSTERN, portState, untilPort } from "../lab/lab.ts"
@@ -95,10 +95,13 @@ it("hides for good after a yes of who came in by a new connection; unhide takes 
     expect((await postern("hide", "tcp/22", "--confirm")).stderr).toMatch(/nobody has come in since the trial began/)
     const fresh = comeIn()
     await said.waitFor(/10\.77\.0\.2 came in by a new connection: shall tcp\/22 stay hidden/)
+    // What somebody has written meanwhile stays.
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, "# by hand\n[hide]\n")
     child.stdin!.write("yes\n")
     expect(await ended).toBe(0)
     fresh.stdin!.end()
-    expect(readFileSync(file, "utf8")).toMatch(/^\[hide\]\n"tcp\/22" = true\n$/m)
+    expect(readFileSync(file, "utf8")).toBe('# by hand\n[hide]\n"tcp/22" = true\n')
     expect(await stranger()).toBe("refused")
     await daemon.stop()
     expect(await stranger()).toBe("refused")
@@ -168,6 +171,24 @@ it("is open again when the command is killed: the kernel ends the trial", async 
     await ended
     expect(await untilStranger("open")).toBe("open")
     await daemon.log.waitFor(/no longer hidden on trial: nobody has confirmed it/)
+})
+
+it("is open again when the daemon stands still, and a yes that it does not hear is none", async () => {
+    const { child, said, ended } = await begin(SHORT)
+    const fresh = comeIn()
+    await said.waitFor(/came in by a new connection/)
+    process.kill(daemon.pid, "SIGSTOP")
+    try {
+        child.stdin!.write("yes\n")
+        expect(await ended).toBe(1)
+        expect(await stranger()).toBe("open")
+    } finally {
+        process.kill(daemon.pid, "SIGCONT")
+    }
+    fresh.stdin!.end()
+    await daemon.log.waitFor(/no longer hidden on trial: nobody has confirmed it/)
+    expect(await stranger()).toBe("open")
+    expect(existsSync(file)).toBe(false)
 })
 
 it("is open again when daemon and command are killed: the kernel ends the trial", async () => {
@@ -253,21 +274,6 @@ it("is hidden from the first packet on when the host comes up, without and with 
     knock()
     expect(await untilPort("open", lab.hosts.knocker, gateway.v4, 22)).toBe("open")
     expect(seen).not.toContain("open")
-})
-
-it("a time window after the start is open to everyone, and ends in the kernel", async () => {
-    await daemon.stop()
-    const hiding = `[gateway]\ngrace = "3s"\n${CONFIGURATION.replace("for ", "hide = true\nfor ")}`
-    daemon = await lab.startDaemon(hiding)
-    // This host has started long ago.
-    expect(await stranger()).toBe("refused")
-    const saved = ["hide", "grace"].map((name) => join(lab.scratch, `state/${name}.nft`))
-    await expect.poll(() => saved.every((one) => existsSync(one))).toBe(true)
-    await daemon.stop()
-    lab.gateway.must(["nft", "flush", "ruleset"])
-    for (const one of saved) lab.gateway.must(["nft", "-f", one])
-    expect(await stranger()).toBe("open")
-    expect(await untilStranger("refused")).toBe("refused")
 })
 
 it("is open again by ipset, too, when daemon and command are killed", async () => {

@@ -2,6 +2,8 @@
  * A real sshd that listens on loopback alone, and is led to: to strangers its port is one where nothing listens, with or
  * without our table, and those who knocked come in.
  */
+import { rmSync } from "node:fs"
+import { join } from "node:path"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import {
     type Daemon,
@@ -129,6 +131,19 @@ it("is refused by the firewall as long as it listens outside as well", async () 
         outside.kill()
     }
     await expect.poll(() => answer(22)).toBe(await answer(CLOSED))
+})
+
+it("is open to everyone when it is unhidden, with and without a daemon, although it listens on loopback alone", async () => {
+    const { stranger } = lab.hosts
+    const states = async () => Promise.all(addresses().map((address) => portState(stranger, address, 22)))
+    expect(await states()).toEqual(["refused", "refused"])
+    lab.gateway.must([POSTERN, "unhide", "tcp/22", "-c", daemon.file, "--socket", daemon.socket])
+    expect(await states()).toEqual(["open", "open"])
+    await daemon.stop()
+    expect(await states()).toEqual(["open", "open"])
+    rmSync(join(lab.scratch, "conf.d/hide.toml"))
+    daemon = await lab.startDaemon(CONFIGURATION)
+    expect(await states()).toEqual(["refused", "refused"])
 })
 
 it("a session outlives its grant, the daemon and the table, and without the table nobody comes in", async () => {

@@ -50,7 +50,7 @@ export async function hideOnTrial(options: HideOptions, terminal: Terminal): Pro
     try {
         const knocked = await proof(daemon, doors, options, ended.signal, terminal)
         if (typeof knocked === "number") return knocked
-        return await trial(daemon, place, knocked, options, ended.signal, terminal)
+        return await trial(daemon, knocked, options, ended.signal, terminal)
     } finally {
         ended.stop()
         daemon.close()
@@ -85,7 +85,7 @@ export async function confirm(options: HideOptions, terminal: Terminal): Promise
     }
     const daemon = new Held(socket, terminal)
     try {
-        return await keep(daemon, place, null, running.arrived ?? [], options, terminal)
+        return await keep(daemon, null, running.arrived ?? [], options, terminal)
     } finally {
         daemon.close()
     }
@@ -151,22 +151,26 @@ async function proof(
     terminal: Terminal,
 ): Promise<string | ExitCode> {
     const names = new Set(doors.map((door) => door.name))
-    const first = await daemon.ask({ ask: "status" })
+    const look = async () => {
+        const asked = performance.now()
+        const answer = await daemon.ask({ ask: "status" })
+        return typeof answer === "number" ? answer : knocks(answer.status, names, asked, performance.now())
+    }
+    const first = await look()
     if (typeof first === "number") return first
     const list = [...names].join(" or ")
     terminal.say(
         `postern: ${formatService(service)}: knock now, from another host, at ${list}: it is waited for ${formatMs(wait)}`,
     )
     const deadline = performance.now() + wait
-    let before = knocks(first.status, names)
+    let before = first
     while (performance.now() < deadline) {
         const over = await Promise.race([pause(LOOK_MS, null), ended])
         if (over !== null) return exitOf(over)
-        const answer = await daemon.ask({ ask: "status" })
-        if (typeof answer === "number") return answer
-        const now = knocks(answer.status, names)
+        const now = await look()
+        if (typeof now === "number") return now
         // Ends later than it did: it is new, or renewed by another knock.
-        const fresh = [...now].find(([key, { due }]) => due > (before.get(key)?.due ?? 0) + LOOK_MS)
+        const fresh = [...now].find(([key, { least }]) => least > (before.get(key)?.most ?? 0) + LOOK_MS)
         if (fresh !== undefined) {
             terminal.say(`postern: ${fresh[1].source} has knocked: it works`)
             return fresh[1].source
@@ -180,15 +184,21 @@ async function proof(
     return EXIT.failed
 }
 
-/** Grants that a knock has made, with the time (ms since 1970) at which they end. */
-function knocks({ grants, now }: Status, doors: ReadonlySet<string>): Map<string, { source: string; due: number }> {
+/** A grant that a knock has made: when it ends (monotonic ms), at the earliest and at the latest. */
+type Knocked = { readonly source: string; readonly least: number; readonly most: number }
+
+/** `asked`, `told`: between these moments the daemon has said so. Its clock, which may be set meanwhile, is not looked at. */
+function knocks({ grants }: Status, doors: ReadonlySet<string>, asked: number, told: number): Map<string, Knocked> {
     const made = grants.filter(({ door, by, left }) => doors.has(door) && by === "knock" && left !== null)
-    return new Map(made.map(({ door, source, left }) => [`${door} ${source}`, { source, due: now + (left ?? 0) }]))
+    return new Map(
+        made.map(({ door, source, left }) => {
+            return [`${door} ${source}`, { source, least: asked + (left ?? 0), most: told + (left ?? 0) }]
+        }),
+    )
 }
 
 async function trial(
     daemon: Held,
-    place: Place,
     knocked: string,
     options: HideOptions,
     ended: Promise<Ending>,
@@ -214,8 +224,9 @@ async function trial(
         for (;;) {
             const over = await Promise.race([pause(LOOK_MS, null), ended])
             if (over !== null) return await back(exitOf(over), `ended by ${over}`)
-            // A daemon that hangs lets us wait, but not whoever wants to end this.
-            const status = await Promise.race([daemon.status(), ended])
+            // A daemon that hangs lets us wait, but not whoever wants to end this, and no longer than the trial lasts.
+            const rest = Math.max(0, deadline + 2 * LOOK_MS - performance.now())
+            const status = await Promise.race([daemon.status(), ended, pause(rest, null, { ref: false })])
             if (typeof status === "string") return await back(exitOf(status), `ended by ${status}`)
             const running = status && trialOf(status, service)
             if (status !== null && running === null && status.hiding?.hidden.includes(name) === true) {
@@ -237,7 +248,7 @@ async function trial(
             if (question.answer === "no") return await back(EXIT.failed, "not confirmed")
             // While no daemon says that the trial still runs there is nothing to confirm.
             if (question.answer === "yes" && running !== null) {
-                const kept = await keep(daemon, place, knocked, arrived ?? [], options, terminal)
+                const kept = await keep(daemon, knocked, arrived ?? [], options, terminal)
                 return kept === EXIT.ok ? kept : await back(kept, "it could not be written down")
             }
         }
@@ -249,21 +260,23 @@ async function trial(
 /** Writes it down and has the daemon read it; takes it back where it does not. */
 async function keep(
     daemon: Pick<Held, "ask">,
-    place: Place,
     knocked: string | null,
     arrived: readonly string[],
-    { service, json }: HideOptions,
+    { service, json, config }: HideOptions,
     terminal: Terminal,
 ): Promise<ExitCode> {
     const name = formatService(service)
-    const written = await writeRule(place, service, true, terminal)
-    if (typeof written === "number") return written
-    const answer = await daemon.ask({ ask: "reload" })
-    if (typeof answer === "number") {
-        await written.undo()
-        terminal.error(`${name}: the daemon does not take it over: ${place.path} is as it was`)
+    const place = await readPlace(config, terminal)
+    // It may have been changed meanwhile.
+    const doors = doorsFor(place, service, terminal)
+    if (typeof doors === "number") return doors
+    const done = await writeRule(place, service, true, terminal, async () => {
+        const answer = await daemon.ask({ ask: "reload" })
+        if (typeof answer !== "number") return EXIT.ok
+        terminal.error(`${name}: the daemon does not take it over: ${place.path} is put back as it was`)
         return answer
-    }
+    })
+    if (done !== EXIT.ok) return done
     terminal.say(`postern: ${name} is hidden from now on: ${place.path} says so; postern unhide ${name} takes it back`)
     tellResult(json, service, "hidden", { knocked, arrived: [...arrived] }, terminal)
     return EXIT.ok

@@ -1,8 +1,11 @@
 /** The configuration that says what is hidden: read, and changed in one file of its own. */
-import { mkdir, rm, stat } from "node:fs/promises"
+import { constants } from "node:fs"
+import { type FileHandle, mkdir, open, rm, stat } from "node:fs/promises"
 import { dirname, join } from "node:path"
+import { setTimeout as pause } from "node:timers/promises"
 import { configFile, readConfigFiles } from "../../adapters/config/files.ts"
 import { writeWhole } from "../../adapters/system/durable.ts"
+import { lockFile } from "../../adapters/system/flock.ts"
 import { readTextFile } from "../../adapters/system/text-file.ts"
 import type { Config } from "../../core/config/config.ts"
 import { HIDE_FILE, says, withRule } from "../../core/config/hide-file.ts"
@@ -23,8 +26,6 @@ export type Place = {
     readonly files: readonly ConfigFile[]
     /** The file that is written. */
     readonly path: string
-    /** What is in it; null: there is none. */
-    readonly text: string | null
     /** Null: it has errors, which `issues` tell. */
     readonly config: Config | null
     readonly issues: readonly Issue[]
@@ -36,13 +37,11 @@ export async function readPlace(config: string | undefined, terminal: Terminal):
     const files = readConfigFiles(main)
     const reading = await readConfig(files, { listening: null })
     const path = join(dirname(main), HIDE_FILE)
-    const { text } = readTextFile(path, MOST)
     const issues = reading.issues.filter(({ severity }) => severity === "error")
     return {
         main,
         files,
         path,
-        text: typeof text === "string" ? text : null,
         config: reading.ok ? reading.config : null,
         issues,
     }
@@ -67,39 +66,82 @@ export function saidElsewhere({ files, path }: Place, service: Service): string 
     return other?.file ?? null
 }
 
-/** Writes what holds of this service, or an exit code after an error that has been told. `undo`: puts back what was there. */
+/**
+ * Writes what holds of this service, and lets `then` have it taken over: if that does not give 0, what was there is put
+ * back. One command at a time, from what is in the file now: others, and a person, change it as well. Gives the exit code,
+ * after an error that has been told.
+ */
 export async function writeRule(
-    place: Place,
+    { main, path }: Place,
     service: Service,
     hide: boolean,
     terminal: Terminal,
-): Promise<{ readonly undo: () => Promise<void> } | ExitCode> {
-    const { main, path, text } = place
-    const after = withRule(text, service, hide)
-    if (after === null) {
-        const line = `"${formatService(service)}" = ${hide}`
-        terminal.error(
-            `${path}: no line of it can be changed`,
-            `write ${line} under [hide] there yourself, then postern reload`,
-        )
-        return EXIT.failed
-    }
+    then: () => Promise<ExitCode> = async () => EXIT.ok,
+): Promise<ExitCode> {
     const folder = dirname(path)
     const put = async (bytes: string) => {
         const { gid } = await stat(main)
+        // Whoever reads the main file, such as the daemon's group, reads this one.
         await writeWhole(folder, "hide.toml", Buffer.from(bytes), { mode: 0o640, group: gid })
     }
+    const line = (rule: boolean) => `"${formatService(service)}" = ${rule}`
+    let lock: FileHandle | null = null
     try {
-        // Whoever reads the main file, such as the daemon's group, reads this one.
         await mkdir(folder, { mode: 0o755 }).catch((error: NodeJS.ErrnoException) => {
             if (error.code !== "EEXIST") throw error
         })
+        lock = await takeFolder(folder)
+        if (lock === null) {
+            terminal.error(`${folder}: another command is changing it`, "try it again")
+            return EXIT.failed
+        }
+        const before = readText(path)
+        const after = withRule(before, service, hide)
+        if (after === null) {
+            terminal.error(
+                `${path}: no line of it can be changed`,
+                `write ${line(hide)} under [hide] there yourself, then postern reload`,
+            )
+            return EXIT.failed
+        }
         await put(after)
+        const done = await then()
+        if (done === EXIT.ok) return done
+        try {
+            await (before === null ? rm(path, { force: true }) : put(before))
+        } catch (error) {
+            terminal.error(`${path}: cannot be put back: ${messageOf(error)}`, `take ${line(hide)} out there yourself`)
+        }
+        return done
     } catch (error) {
         const code = error instanceof Error && "code" in error ? error.code : null
         const denied = code === "EACCES" || code === "EPERM"
         terminal.error(`${path}: cannot be written: ${messageOf(error)}`, ...(denied ? ["run this as root"] : []))
         return denied ? EXIT.permission : EXIT.failed
+    } finally {
+        await lock?.close()
     }
-    return { undo: () => (text === null ? rm(path, { force: true }) : put(text)) }
+}
+
+/** Ours: another command, and the daemon that it waits for, may take so long (ms). */
+const PATIENCE_MS = 15_000
+const LOOK_MS = 20
+
+/** The folder, for this command alone until it is closed; null: another one has it all the time. */
+async function takeFolder(folder: string): Promise<FileHandle | null> {
+    const lock = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY)
+    try {
+        for (const until = performance.now() + PATIENCE_MS; performance.now() < until; await pause(LOOK_MS))
+            if (lockFile(lock.fd)) return lock
+        await lock.close()
+        return null
+    } catch (error) {
+        await lock.close()
+        throw error
+    }
+}
+
+function readText(path: string): string | null {
+    const { text } = readTextFile(path, MOST)
+    return typeof text === "string" ? text : null
 }

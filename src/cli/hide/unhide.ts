@@ -3,6 +3,7 @@
  * process in its place: in the kernel, and in the files that hide when the host starts.
  */
 import { rm, stat } from "node:fs/promises"
+import { uptime } from "node:os"
 import { join } from "node:path"
 import { BOOT_FILES, renderBoot } from "../../adapters/firewall/boot.ts"
 import { iptablesFirewall } from "../../adapters/firewall/iptables/iptables.ts"
@@ -96,8 +97,7 @@ async function forGood(place: Place, service: Service, terminal: Terminal): Prom
         terminal.error(`[hide] in ${elsewhere} hides it: it is open until that is read again`, `take ${line} out there`)
         return EXIT.configuration
     }
-    const written = await writeRule(place, service, false, terminal)
-    return typeof written === "number" ? written : EXIT.ok
+    return writeRule(place, service, false, terminal)
 }
 
 /** Does what a daemon would, in the kernel and for the next start. */
@@ -119,7 +119,7 @@ async function withoutDaemon(place: Place, service: Service, terminal: Terminal)
         const firewall = firewallOf(config)
         const services = allServices(() => {})
         services.offered()
-        const moment = { trials: [], opened: [], uptime: Number.POSITIVE_INFINITY, published: services.published() }
+        const moment = { trials: [], opened: [], uptime: uptime() * 1000, published: services.published() }
         const wanted = wantedRuleset(config, null, firewall.list().length, moment)
         const result = firewall.apply(wanted)
         if (!result.ok) {

@@ -144,6 +144,15 @@ describe("unhide()", () => {
     })
 })
 
+describe("Loop.stop()", () => {
+    it("leaves the table to what was opened: it may listen on loopback, where everyone is led to", async () => {
+        const { loop, firewall } = started()
+        loop.hiding.unhide(SSH, 0)
+        expect(await loop.stop()).toBe("kept")
+        expect(firewall.wanted()!.spared).toEqual([{ service: SSH, ms: null }])
+    })
+})
+
 describe("[hide] and `grace`", () => {
     it("overrule what doors say, one way and the other", () => {
         const { loop, hides } = started()

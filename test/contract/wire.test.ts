@@ -140,7 +140,11 @@ describe.skipIf(why !== null)(`adapters/wire${why === null ? "" : ` (${why})`}`,
                 if (packet[0] === 0x45 && packet[9] === 1) seen.push([formatPing(packet), ns])
             })
         for (const to of ["10.88.0.2", "10.66.0.2"]) await here.run(["ping", "-c1", "-W2", to])
-        await expect.poll(() => (take(), seen.map(([what]) => what))).toEqual(["10.66.0.1 asks", "10.66.0.2 answers"])
+        const names = () => {
+            take()
+            return seen.map(([what]) => what)
+        }
+        await expect.poll(names).toEqual(["10.66.0.1 asks", "10.66.0.2 answers"])
         expect(seen[1]![1]).toBeGreaterThan(seen[0]![1])
         stamps.close()
     })

@@ -144,6 +144,9 @@ describe("a service that is led to", () => {
             expect(times).toHaveLength(3)
             account(`led, IPv${family}: ${counts.differ} of ${counts.all} probes differ; ${times.join("; ")}`)
         }
+        // Of thousands of SYN none has come to the listener: a full queue and cookies would show.
+        const counters = lab.gateway.must(["nstat", "-asz", "TcpExtSyncookiesSent", "TcpExtListenDrops"])
+        expect(counters.match(/ \d+ /g)?.map(Number)).toEqual([0, 0])
     })
 
     it("answers a source whose grant has ended so, too, while its session goes on", async () => {

@@ -207,12 +207,17 @@ describe.skipIf(why !== null)(`postern doctor${why === null ? "" : ` (${why})`}`
         undo.push(() => must("ip", "link", "set", "eth9", "down"))
         for (const end of ["eth9", "far9"]) must("ip", "link", "set", end, "up")
         must("sysctl", "-qw", "net.ipv4.conf.eth9.route_localnet=1", "net.ipv4.conf.eth9.rp_filter=1")
+        must("sysctl", "-qw", "net.ipv4.ip_local_port_range=5000 60999")
         expect(mended([["route-localnet", /^eth9 /]]).after.join()).toContain("unwatched")
         await listen("0.0.0.0", "5022")
         const gateway = `[gateway]\ninterfaces = ["eth0", "eth9", "eth7"]\nlog_group = 7\nfirewall = "iptables"\n`
         const every = await lab.startDaemon(`${gateway}${DOOR.replace("tcp/22", "tcp/5022")}`)
         try {
-            const found = mended([["reverse-path", /^eth9 /]], every).after.join("\n")
+            const wrongs = [
+                ["reverse-path", /^eth9 /],
+                ["own-range", /^tcp\/5022 is among the ports/],
+            ] as const
+            const found = mended(wrongs, every).after.join("\n")
             expect(found).toMatch(/^interface-missing: there is no interface eth7/m)
             expect(found).toMatch(/^refused: tcp\/5022 listens at 0\.0\.0\.0/m)
             expect(found).not.toMatch(/^unwatched/m)

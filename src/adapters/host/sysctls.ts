@@ -15,6 +15,7 @@ export function seeSysctls(): Record<string, string> {
         }
     }
     read("net", "ipv4", "ip_forward")
+    read("net", "ipv4", "ip_local_port_range")
     read("net", "ipv6", "conf", "all", "forwarding")
     for (const name of interfaces()) for (const key of OF_INTERFACE) read("net", "ipv4", "conf", name, key)
     return found

@@ -34,6 +34,7 @@ export type Finding =
     | { readonly code: "half-led"; readonly service: string; readonly family: "IPv4" | "IPv6" }
     | { readonly code: "nothing-listens"; readonly service: string }
     | { readonly code: "udp-inside"; readonly service: string }
+    | { readonly code: "own-range"; readonly service: string; readonly range: Range; readonly better: Range }
     | { readonly code: "filtered"; readonly service: string; readonly filter: string; readonly open: string }
     // Other firewalls
     | { readonly code: "manager"; readonly name: string }
@@ -61,6 +62,9 @@ export type Finding =
           readonly pid: number
       }
     | { readonly code: "secret-open"; readonly path: string; readonly mode: number; readonly excess: number }
+
+/** Ports, the first and the last. */
+type Range = readonly [number, number]
 
 /** Settings of sshd that are looked at. */
 export type SshdSetting =

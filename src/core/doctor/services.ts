@@ -15,6 +15,7 @@ export function examineServices(facts: Facts): Finding[] {
     const elsewhere = leading(config)
     return [
         ...(listeners === null ? [] : hidden.flatMap((service) => hiddenService(service, elsewhere, facts, listeners))),
+        ...(listeners === null ? [] : amongOwn(hidden, facts.sysctls, listeners)),
         ...hidden.flatMap((service): Finding[] => {
             const kept = firewall?.ours.translates === true && has(firewall.ours.hidden, service)
             const open = firewall !== null && !kept && has(firewall.published, service)
@@ -23,6 +24,22 @@ export function examineServices(facts: Facts): Finding[] {
                 : []
         }),
     ]
+}
+
+/** Of a range of ports the kernel gives connections only those that nothing is bound to (ip(7), ip_local_port_range). */
+function amongOwn(
+    hidden: readonly Service[],
+    sysctls: Facts["sysctls"],
+    listeners: readonly ListenerFact[],
+): Finding[] {
+    const [from, to] = (sysctls["net.ipv4.ip_local_port_range"] ?? "").split(/\s+/).map(Number)
+    if (from === undefined || to === undefined) return []
+    const bound = hidden.filter(({ port }) => port >= from && port <= to).filter((service) => has(listeners, service))
+    return bound.map((service): Finding => {
+        const { port } = service
+        const better = port - from > to - port ? ([from, port - 1] as const) : ([port + 1, to] as const)
+        return { code: "own-range", service: formatService(service), range: [from, to], better }
+    })
 }
 
 /** Doors that lead elsewhere: few, so that nobody asks all of them about each service. */

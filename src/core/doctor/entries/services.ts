@@ -12,6 +12,7 @@ export const SERVICE_ENTRIES: Entries<
     | "half-led"
     | "nothing-listens"
     | "udp-inside"
+    | "own-range"
     | "filtered"
 > = {
     answers: {
@@ -92,6 +93,16 @@ export const SERVICE_ENTRIES: Entries<
         why: () => "UDP services cannot be led to there, so nobody can reach it",
         commands: none,
         advice: () => "let it listen outside: strangers are refused",
+    },
+    "own-range": {
+        summary: "the port of a hidden service is among those that this host gives to connections of its own",
+        ...always("note"),
+        what: ({ service, range }) =>
+            `${service} is among the ports that this host gives to connections of its own (${range.join(" to ")})`,
+        why: () =>
+            "none of them comes from a port that something listens on: whoever sees hundreds of thousands of them can tell",
+        commands: ({ better }) => [`sysctl -w net.ipv4.ip_local_port_range="${better.join(" ")}"`],
+        advice: ({ range }) => `and a line in /etc/sysctl.d, so that it lasts; or take a port below ${range[0]}`,
     },
     filtered: {
         summary: "another filter of this host drops those whom Postern lets in",

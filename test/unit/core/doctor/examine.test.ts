@@ -344,6 +344,18 @@ const CASES: {
             [],
         ],
     ],
+    "own-range": [
+        [
+            () => ({ sysctls: { "net.ipv4.ip_local_port_range": "20\t1000" } }),
+            "own-range note: tcp/22 is among the ports that this host gives to connections of its own (20 to 1000)",
+            ['sysctl -w net.ipv4.ip_local_port_range="23 1000"'],
+        ],
+        [
+            () => ({ sysctls: { "net.ipv4.ip_local_port_range": "2 22" } }),
+            "own-range note: tcp/22 is among the ports that this host gives to connections of its own (2 to 22)",
+            ['sysctl -w net.ipv4.ip_local_port_range="2 21"'],
+        ],
+    ],
     filtered: [
         [
             () => firewall({ filters: [FILTER] }),

@@ -145,7 +145,8 @@ function translateChains(places: Places, reached: Allowed): ChainSpec[] {
             rules: [
                 "iif lo accept",
                 ...reached(reach),
-                ...(kept ? [`fib daddr type != local ${LET_BE} accept`] : []),
+                // In a VRF no address is this host's until the interface is asked.
+                ...(kept ? [`fib daddr type != local fib daddr . iif type != local ${LET_BE} accept`] : []),
                 ...(stays ? ["meta l4proto . th dport @published goto stay"] : []),
             ],
         },

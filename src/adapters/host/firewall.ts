@@ -90,6 +90,7 @@ function rules(nft: Nftables | null, json: readonly string[]): Omit<FirewallFact
     return {
         ours: {
             ...listed.ours,
+            translates: listed.ours.translates || (all.length > 0 && all.every(({ text }) => KEEPS.test(text))),
             there: listed.ours.there || both.length > 0,
             hidden: [...hidden, ...both],
             spared: [...spared, ...(both.length > 0 ? sparedSets() : [])],
@@ -103,6 +104,9 @@ function rules(nft: Nftables | null, json: readonly string[]): Omit<FirewallFact
         owners: OWNERS.filter(([, pattern]) => names.some((name) => pattern.test(name))).map(([name]) => name),
     }
 }
+
+/** Our iptables back end has hidden services answered by this host, before others change destinations. */
+const KEEPS = /^-A POSTERN-TURN .* -j ACCEPT$/m
 
 /** What our iptables back end lets everyone in to, out of what `ipset save` prints. */
 function sparedSets(): Service[] {

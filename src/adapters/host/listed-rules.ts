@@ -42,7 +42,7 @@ export function listedRules(json: readonly string[]): Listed {
             there: all.some(
                 ({ table }) => isObject(table) && table["family"] === "inet" && table["name"] === "postern",
             ),
-            translates: ours.some(({ hook, type }) => hook === "prerouting" && type === "nat"),
+            translates: ours.some(({ name }) => name === "rewritten"),
         },
         iptables: [...new Set(iptables.map(({ family }) => text(family)))],
         names: [

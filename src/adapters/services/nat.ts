@@ -56,6 +56,8 @@ export function savedServices(text: string): Service[] {
     for (const line of text.split("\n")) {
         const words = line.split(/\s+/)
         if (words[0] !== "-A" || words[1] === "OUTPUT" || words[1] === "POSTROUTING") continue
+        // Where our iptables back end leads to.
+        if (words[1]?.startsWith("POSTERN-")) continue
         if (!/^(DNAT|REDIRECT)$/.test(after(words, "-j") ?? "")) continue
         const protocol = after(words, "-p")
         if (protocol !== "tcp" && protocol !== "udp") continue

@@ -56,7 +56,7 @@ describe("tableOf() for places", () => {
         const { rules } = chain(chains, "translate")!
         const label = "ct label set 115 accept"
         expect(rules.filter((rule) => rule !== "iif lo accept" && !rule.endsWith(label))).toEqual([])
-        expect(rules.at(-1)).toBe(`fib daddr type != local ${label}`)
+        expect(rules.at(-1)).toBe(`fib daddr type != local fib daddr . iif type != local ${label}`)
         for (const name of ["hide", "pass"]) {
             const { rules } = chain(chains, name)!
             // Behind what goes on, and before whatever looks at ports that are no longer the first.

@@ -89,6 +89,13 @@ describe("savedServices()", () => {
         )
     })
 
+    it("takes what we lead elsewhere for nobody's", () => {
+        const [ours, theirs] = ["POSTERN-ELSEWHERE", "DOCKER"].map(
+            (chain) => `-A ${chain} -p tcp -m tcp --dport 22 -j DNAT --to-destination 10.0.0.5:22`,
+        )
+        expect([savedServices(ours!).length, savedServices(theirs!).length]).toEqual([0, 1])
+    })
+
     it("never throws", () => {
         const word = fc.constantFrom(
             "-A",

@@ -116,10 +116,7 @@ const services = () => [
 /** What `host` sees of every service: by family, and by TCP and UDP. */
 async function seen(host: Host): Promise<Record<string, string[]>> {
     const all = services().map(async ({ door, port, at }) => {
-        const answers = at.map(async (address) => [
-            await portState(host, address, port),
-            await askUdp(host, address, port),
-        ])
+        const answers = at.map((address) => Promise.all([portState(host, address, port), askUdp(host, address, port)]))
         return [door, (await Promise.all(answers)).flat()] as const
     })
     return Object.fromEntries(await Promise.all(all))

@@ -30,9 +30,9 @@ describe("renderChains()", () => {
         for (const wanted of Object.values(SCENARIOS)) {
             for (const family of FAMILIES) {
                 for (const text of [
-                    renderChains(rulesOf(wanted, family, true), there),
+                    renderChains(rulesOf(wanted, family, true, true), there),
                     renderChains({}, there),
-                    renderChains(rulesOf(wanted, family, false), NONE),
+                    renderChains(rulesOf(wanted, family, false, true), NONE),
                 ]) {
                     for (const line of text.trimEnd().split("\n")) {
                         expect(line).toMatch(
@@ -45,7 +45,7 @@ describe("renderChains()", () => {
     })
 
     it("names no table where nothing is wanted or there, for the kernel would make it and track connections", () => {
-        const plain = renderChains(rulesOf(ruleset({ hidden: ["tcp/22"] }), ipv4, true), NONE)
+        const plain = renderChains(rulesOf(ruleset({ hidden: ["tcp/22"] }), ipv4, true, true), NONE)
         expect(plain).not.toMatch(/\*(raw|nat)/)
         expect(renderChains({}, NONE)).toBe("")
         const before = parseOurs(save({ nat: ["-A PREROUTING -j POSTERN-TURN", "-A POSTERN-TURN -i lo -j RETURN"] }))
@@ -56,17 +56,17 @@ describe("renderChains()", () => {
 
 describe("rulesOf()", () => {
     it("asks for the socket before the port where the kernel can, and leads only where no socket is", () => {
-        const able = rulesOf(ruleset({ hidden: ["tcp/22"] }), ipv4, true)
+        const able = rulesOf(ruleset({ hidden: ["tcp/22"] }), ipv4, true, true)
         expect(able["POSTERN-HIDE"]).toContain("-p tcp -m socket --nowildcard -m tcp --dport 22 -j POSTERN-REFUSE")
         expect(able["POSTERN-LISTENER"]![1]).toBe("-m socket --nowildcard -j RETURN")
         expect(able["POSTERN-LISTENER"]![2]).toContain("-j TPROXY")
-        expect(JSON.stringify(rulesOf(ruleset({ hidden: ["tcp/22"] }), ipv4, false))).not.toMatch(/socket|TPROXY/)
+        expect(JSON.stringify(rulesOf(ruleset({ hidden: ["tcp/22"] }), ipv4, false, true))).not.toMatch(/socket|TPROXY/)
     })
 
     it("keeps every hidden service where somebody rewrites, behind whoever may come in, and lets go what is in transit", () => {
         const wanted = ruleset({ hidden: ["tcp/22", "udp/53"], trials: [["tcp/80", 1000]], published: [] })
         const granted = "-m set --match-set postern-any4 src -m set --match-set postern-open4 src,dst"
-        expect(rulesOf(wanted, ipv4, true)["POSTERN-TURN"]).toEqual([
+        expect(rulesOf(wanted, ipv4, true, true)["POSTERN-TURN"]).toEqual([
             "-i lo -j RETURN",
             `${granted} -j RETURN`,
             "-m addrtype ! --dst-type LOCAL -j RETURN",
@@ -75,11 +75,14 @@ describe("rulesOf()", () => {
             "-p tcp -m set --match-set postern-trial-tcp dst -j ACCEPT",
             "-p udp -m set --match-set postern-trial-udp dst -j ACCEPT",
         ])
+        // Some kernels have none for IPv6.
+        expect(rulesOf(wanted, ipv6, true, parseOurs("*filter\nCOMMIT\n").nat)["POSTERN-TURN"]).toBeUndefined()
     })
 
     it("leads by each family elsewhere, and marks before it leads", () => {
-        const wanted = ruleset({ hidden: ["tcp/22"], leads: ["tcp/22 10.0.0.5 2222"], mark: 0x1000_0000 })
-        expect(rulesOf(wanted, ipv4, true)).toMatchObject({
+        const words = { hidden: ["tcp/22"], leads: ["tcp/22 10.0.0.5 2222"], behind: ["2001:db8::7 udp/53"] }
+        const wanted = ruleset({ ...words, mark: 0x1000_0000 })
+        expect(rulesOf(wanted, ipv4, true, true)).toMatchObject({
             "POSTERN-ELSEWHERE": [
                 "-m addrtype ! --dst-type LOCAL -j RETURN",
                 "-p tcp -m tcp --dport 22 -j DNAT --to-destination 10.0.0.5:2222",
@@ -93,10 +96,13 @@ describe("rulesOf()", () => {
                 "-p tcp -m set --match-set postern-inner4 dst,dst -j POSTERN-REFUSE",
             ]),
         })
-        expect(rulesOf(wanted, ipv4, true)["POSTERN-LEAD"]![0]).toMatch(/-j POSTERN-MARK$/)
-        const other = rulesOf(wanted, ipv6, true)
+        expect(rulesOf(wanted, ipv4, true, true)["POSTERN-LEAD"]![0]).toMatch(/-j POSTERN-MARK$/)
+        const other = rulesOf(wanted, ipv6, true, true)
         expect(other["POSTERN-TURN"]).toBeUndefined()
-        expect(other["POSTERN-MARK"]).toEqual(["-m addrtype --dst-type LOCAL -j MARK --or-mark 0x10000000"])
+        expect(other["POSTERN-MARK"]).toEqual([
+            "-m addrtype --dst-type LOCAL -j MARK --or-mark 0x10000000",
+            "-d 2001:db8::7 -p udp -m udp --dport 53 -j MARK --or-mark 0x10000000",
+        ])
     })
 })
 

@@ -10,6 +10,6 @@ import { constantSets, FAMILIES, renderGrantSets, renderKept } from "./sets.ts"
 
 /** The files for this ruleset, which hides something and has nothing in it that ends by itself. */
 export function renderIptablesBoot(wanted: Ruleset, leads: boolean): Readonly<Record<"sets" | "4" | "6", string>> {
-    const [four, six] = FAMILIES.map((family) => renderChains(rulesOf(wanted, family, leads), NONE))
+    const [four, six] = FAMILIES.map((family) => renderChains(rulesOf(wanted, family, leads, true), NONE))
     return { sets: renderGrantSets(wanted.grants) + renderKept(constantSets(wanted)), 4: four!, 6: six! }
 }

@@ -8,7 +8,6 @@ const TABLES = [
         jumps: [["PREROUTING", "POSTERN-LEAD"]],
         chains: ["POSTERN-LEAD", "POSTERN-LISTENER", "POSTERN-MARK"],
     },
-    { table: "nat", jumps: [["PREROUTING", "POSTERN-TURN"]], chains: ["POSTERN-TURN", "POSTERN-ELSEWHERE"] },
     {
         table: "filter",
         jumps: [
@@ -17,6 +16,8 @@ const TABLES = [
         ],
         chains: ["POSTERN-HIDE", "POSTERN-PASS", "POSTERN-REFUSE"],
     },
+    // The last, because some kernels have none for IPv6: the others are in place by then.
+    { table: "nat", jumps: [["PREROUTING", "POSTERN-TURN"]], chains: ["POSTERN-TURN", "POSTERN-ELSEWHERE"] },
 ] as const
 
 export type ChainName = (typeof TABLES)[number]["chains"][number]
@@ -24,8 +25,9 @@ export type ChainName = (typeof TABLES)[number]["chains"][number]
 /** What each of our chains holds; one that is not named is not wanted. */
 export type Rules = Partial<Readonly<Record<ChainName, readonly string[]>>>
 
-/** What is there of ours: rules in each chain, and jumps to it, with whether the first rule of all is one. */
+/** What is there of ours: rules in each chain, and jumps to it, with whether the first rule of all is one. `nat`: this table is there. */
 export type Ours = {
+    readonly nat: boolean
     readonly rules: ReadonlyMap<string, number>
     readonly jumps: ReadonlyMap<string, { readonly times: number; readonly first: boolean }>
 }
@@ -45,7 +47,7 @@ export function parseOurs(saved: string): Ours {
             jumps.set(to, { times: all.filter((line) => line === jump).length, first: all[0] === jump })
         }
     }
-    return { rules, jumps }
+    return { nat: /^\*nat$/m.test(saved), rules, jumps }
 }
 
 /** Is all that is wanted there, each chain with as many rules, and each jump once and before all others? */
@@ -87,7 +89,7 @@ export function renderChains(wanted: Rules, { rules, jumps }: Ours): string {
 }
 
 /** Nothing of ours is there. */
-export const NONE: Ours = { rules: new Map(), jumps: new Map() }
+export const NONE: Ours = { nat: false, rules: new Map(), jumps: new Map() }
 
 /** Does somebody else change destinations of what arrives? */
 export function rewrites(saved: string): boolean {

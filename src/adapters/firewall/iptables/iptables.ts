@@ -9,7 +9,7 @@ import type { GrantElement, Ruleset } from "../../../core/ruleset.ts"
 import type { Firewall, FirewallResult } from "../../../ports/firewall.ts"
 import type { LiveElement } from "../elements.ts"
 import { Ledger } from "../ledger.ts"
-import { isWhole, parseOurs, type Rules, renderChains, rewrites } from "./chains.ts"
+import { isWhole, type Ours, parseOurs, type Rules, renderChains, rewrites } from "./chains.ts"
 import { ipset, restore, type Said, saved, savedLater, toResult, type Variant } from "./programs.ts"
 import { rulesOf } from "./rules.ts"
 import {
@@ -87,9 +87,12 @@ export function iptablesFirewall(now: () => number = () => performance.now(), va
         const put = (lead: boolean) =>
             first(
                 FAMILIES.map((family) => () => {
-                    const rules = rulesOf(wanted, family, lead)
+                    const now = saved(variant, family.ending)
+                    if (!now.ok) return toResult(now)
+                    const there = parseOurs(now.output)
+                    const rules = rulesOf(wanted, family, lead, there.nat)
                     made = { ...made, [family.ending]: rules }
-                    return putChains(family.ending, rules)
+                    return putChains(family.ending, rules, there)
                 }),
             )
         const result = put(leads)
@@ -100,10 +103,8 @@ export function iptablesFirewall(now: () => number = () => performance.now(), va
         leads = false
         return OK
     }
-    const putChains = (ending: "4" | "6", rules: Rules): FirewallResult => {
-        const now = saved(variant, ending)
-        if (!now.ok) return toResult(now)
-        const text = renderChains(rules, parseOurs(now.output))
+    const putChains = (ending: "4" | "6", rules: Rules, there: Ours): FirewallResult => {
+        const text = renderChains(rules, there)
         return text === "" ? OK : toResult(restore(variant, ending, text))
     }
     const grant = (elements: readonly GrantElement[], ms: number): FirewallResult => {
@@ -134,11 +135,10 @@ export function iptablesFirewall(now: () => number = () => performance.now(), va
     }
     const clear = (): FirewallResult => {
         const gone = first(
-            FAMILIES.map(
-                ({ ending }) =>
-                    () =>
-                        putChains(ending, {}),
-            ),
+            FAMILIES.map(({ ending }) => () => {
+                const now = saved(variant, ending)
+                return now.ok ? putChains(ending, {}, parseOurs(now.output)) : toResult(now)
+            }),
         )
         if (!gone.ok) return gone
         made = { 4: {}, 6: {} }
@@ -156,8 +156,11 @@ export function iptablesFirewall(now: () => number = () => performance.now(), va
             for (const { ending } of FAMILIES) {
                 savedLater(variant, ending, (said: Said) => {
                     if (over || !said.ok) return
-                    if (!kept && rewrites(said.output)) translates?.()
-                    if (told || isWhole(made[ending], parseOurs(said.output))) return
+                    const wanted = made[ending]
+                    const unkept = wanted["POSTERN-HIDE"] !== undefined && wanted["POSTERN-TURN"] === undefined
+                    const begun = unkept && rewrites(said.output)
+                    if (begun && !kept) translates?.()
+                    if (told || (!(begun && kept) && isWhole(wanted, parseOurs(said.output)))) return
                     told = true
                     // Whoever took a part of it away may have taken the sets as well.
                     loaded = false

@@ -18,8 +18,11 @@ import { type FAMILIES, innerOf, neededPorts, PROTOCOLS, portsName, setName } fr
 
 type Family = (typeof FAMILIES)[number]
 
-/** All of them for one family; none where nothing is hidden. `lead`: the kernel has xt_TPROXY and xt_socket. */
-export function rulesOf(wanted: Ruleset, family: Family, lead: boolean): Rules {
+/**
+ * All of them for one family; none where nothing is hidden. `lead`: the kernel has xt_TPROXY and xt_socket. `nat`: destinations may
+ * be rewritten in this family; not every kernel can.
+ */
+export function rulesOf(wanted: Ruleset, family: Family, lead: boolean, nat: boolean): Rules {
     if (!hides(wanted)) return {}
     const leads = leadsOf(wanted, family)
     return {
@@ -27,7 +30,7 @@ export function rulesOf(wanted: Ruleset, family: Family, lead: boolean): Rules {
         "POSTERN-LEAD": [...markedRules(wanted, family), ...(lead ? leadRules(wanted, family) : [])],
         "POSTERN-LISTENER": lead ? listenerRules(wanted, family) : [],
         ...(wanted.mark === 0 ? {} : { "POSTERN-MARK": markRules(wanted, family) }),
-        ...(leads.length > 0 || isKept(wanted) ? { "POSTERN-TURN": turnRules(wanted, family) } : {}),
+        ...(leads.length > 0 || (nat && isKept(wanted)) ? { "POSTERN-TURN": turnRules(wanted, family) } : {}),
         ...(leads.length > 0 ? { "POSTERN-ELSEWHERE": elsewhereRules(leads) } : {}),
         "POSTERN-HIDE": hideRules(wanted, family, lead),
         ...(innerOf(wanted, family.ending).length > 0 ? { "POSTERN-PASS": passRules(wanted, family) } : {}),
@@ -82,7 +85,13 @@ function markedRules(wanted: Ruleset, family: Family): string[] {
 
 function markRules(wanted: Ruleset, family: Family): string[] {
     const mark = `-j MARK --or-mark 0x${wanted.mark.toString(16)}`
-    return [LOCAL, ...inner(wanted, family)].map((match) => `${match} ${mark}`)
+    const behind = wanted.behind
+        .filter(({ address }) => isIPv4(address) === (family.ending === "4"))
+        .map(
+            ({ address, service: { protocol, port } }) =>
+                `-d ${formatAddress(address)} -p ${protocol} -m ${protocol} --dport ${port}`,
+        )
+    return [LOCAL, ...behind].map((match) => `${match} ${mark}`)
 }
 
 function leadRules(wanted: Ruleset, family: Family): string[] {

@@ -134,6 +134,7 @@ it("is confirmed by another process, which the first one hears of", async () => 
     expect(await ended).toBe(0)
     fresh.stdin!.end()
     expect(await stranger()).toBe("refused")
+    expect((await postern("hide", "tcp/22")).stderr).toContain("tcp/22: it is hidden already")
 })
 
 it("is open again at once when the answer is no", async () => {
@@ -222,6 +223,12 @@ it("hides nothing without a knock, or without a door", async () => {
         stderr: expect.stringContaining('add a [[door]] with opens = ["tcp/2222"]'),
     })
     expect((await postern("hide", "tcp/22", "--confirm")).stderr).toContain("tcp/22: it is not on trial")
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, '[hide]\n"tcp/22" = true\n')
+    expect(await postern("hide", "tcp/22")).toMatchObject({
+        status: 1,
+        stderr: expect.stringContaining("the configuration hides it, and the daemon does not"),
+    })
     expect(await stranger()).toBe("open")
 })
 

@@ -8,7 +8,7 @@ import type { Door } from "../../core/config/config.ts"
 import { hiddenServices } from "../../core/config/hiding.ts"
 import { codeOf, type Service } from "../../core/knock/hit.ts"
 import { formatService } from "../../core/knock/language.ts"
-import type { Status } from "../../core/status.ts"
+import { LISTED_MOST, type Status } from "../../core/status.ts"
 import { EXIT, type ExitCode } from "../../voice/exit.ts"
 import { formatMs } from "../../voice/reports.ts"
 import { outliveReader, type Terminal } from "../../voice/terminal.ts"
@@ -33,15 +33,13 @@ const LOOK_MS = 250
 
 /** What is hidden is refused before anything is done; see the head of the file for the rest. */
 export async function hideOnTrial(options: HideOptions, terminal: Terminal): Promise<ExitCode> {
-    const { service, json } = options
-    const name = formatService(service)
+    const { service } = options
     const place = await readPlace(options.config, terminal)
     const doors = doorsFor(place, service, terminal)
     if (typeof doors === "number") return doors
     if (isHidden(place, service)) {
-        terminal.say(`postern: ${name}: the configuration hides it already`)
-        tellResult(json, service, "hidden", { knocked: null, arrived: [] }, terminal)
-        return EXIT.ok
+        const answer = await askOnce({ ask: "status" }, options.socket, terminal)
+        return typeof answer === "number" ? answer : tellHidden(answer.status, options, terminal)
     }
     // From here on this must live until it is over, whoever still reads what it says.
     outliveReader()
@@ -67,11 +65,7 @@ export async function confirm(options: HideOptions, terminal: Terminal): Promise
     const answer = await askOnce({ ask: "status" }, socket, terminal)
     if (typeof answer === "number") return answer
     const running = trialOf(answer.status, service)
-    if (running === null && isHidden(place, service)) {
-        terminal.say(`postern: ${name}: it is hidden already`)
-        tellResult(options.json, service, "hidden", { knocked: null, arrived: [] }, terminal)
-        return EXIT.ok
-    }
+    if (running === null && isHidden(place, service)) return tellHidden(answer.status, options, terminal)
     if (running === null) {
         terminal.error(`${name}: it is not on trial`, `begin with: postern hide ${name}`)
         return EXIT.failed
@@ -114,6 +108,23 @@ function doorsFor(place: Place, service: Service, terminal: Terminal): readonly 
 
 function isHidden({ config }: Place, service: Service): boolean {
     return config !== null && hiddenServices(config).some((one) => codeOf(one) === codeOf(service))
+}
+
+/** The configuration hides it: does the daemon, too? It may not have read that yet, or somebody has opened it by hand. */
+function tellHidden({ hiding }: Status, { service, json }: HideOptions, terminal: Terminal): ExitCode {
+    const name = formatService(service)
+    const { hidden = [] } = hiding ?? {}
+    // Beyond so many they are not named.
+    if (hidden.length < LISTED_MOST && !hidden.includes(name)) {
+        terminal.error(
+            `${name}: the configuration hides it, and the daemon does not`,
+            "postern reload lets it read that; come in by a knock first",
+        )
+        return EXIT.failed
+    }
+    terminal.say(`postern: ${name}: it is hidden already`)
+    tellResult(json, service, "hidden", { knocked: null, arrived: [] }, terminal)
+    return EXIT.ok
 }
 
 function trialOf({ hiding }: Status, service: Service) {
@@ -208,7 +219,8 @@ async function trial(
     const name = formatService(service)
     const begun = await daemon.ask({ ask: "hide", service, ms })
     if (typeof begun === "number") return begun
-    const deadline = performance.now() + ms
+    let deadline = performance.now() + ms
+    let arrived: readonly string[] | null = []
     terminal.say(`postern: ${name} is hidden on trial, for ${formatMs(ms)}; connections that are there live on`)
     terminal.say(`postern: knock, and come in by a NEW connection; there: postern hide ${name} --confirm`)
     const back = async (code: ExitCode, why: string): Promise<ExitCode> => {
@@ -216,7 +228,7 @@ async function trial(
         const undone = typeof answer !== "number"
         if (undone) terminal.say(`postern: ${name} is open again: ${why}`)
         else terminal.warn(`${name}: the kernel ends the trial, in ${formatMs(ms)} at most`)
-        tellResult(json, service, undone ? "open" : "trial", { knocked, arrived: [] }, terminal)
+        tellResult(json, service, undone ? "open" : "trial", { knocked, arrived: arrived ?? [] }, terminal)
         return code
     }
     const question = new Question(terminal)
@@ -231,19 +243,22 @@ async function trial(
             const running = status && trialOf(status, service)
             if (status !== null && running === null && status.hiding?.hidden.includes(name) === true) {
                 terminal.say(`postern: ${name}: confirmed: it is hidden from now on`)
-                tellResult(json, service, "hidden", { knocked, arrived: [] }, terminal)
+                tellResult(json, service, "hidden", { knocked, arrived: arrived ?? [] }, terminal)
                 return EXIT.ok
             }
-            // Somebody else may have given it another end, which only the daemon knows.
             if (status === null ? performance.now() > deadline + LOOK_MS : running === null) {
                 terminal.error(
                     `${name} is open again: nobody has confirmed it in time, or somebody has taken it back`,
                     "try it again, with a longer --for",
                 )
-                tellResult(json, service, "open", { knocked, arrived: [] }, terminal)
+                tellResult(json, service, "open", { knocked, arrived: arrived ?? [] }, terminal)
                 return EXIT.failed
             }
-            const arrived = running?.arrived ?? null
+            if (running !== null) {
+                arrived = running.arrived
+                // Somebody else may have given it another end.
+                deadline = performance.now() + running.left
+            }
             if (running !== null && (arrived === null || arrived.length > 0)) question.ask(name, arrived)
             if (question.answer === "no") return await back(EXIT.failed, "not confirmed")
             // While no daemon says that the trial still runs there is nothing to confirm.

@@ -15,8 +15,8 @@ const project = (name: string, include: readonly string[], timeout: number, file
         hookTimeout: timeout,
         maxWorkers: files,
         pool: "forks" as const,
-        // Unit tests leave nothing behind in their process: what they import is read once for all of them.
-        isolate: name !== "unit",
+        // These leave nothing behind in their process: what they import is read once for all of them.
+        isolate: name !== "unit" && name !== "cli",
         // One project after another, also where several are named.
         sequence: { groupOrder: PROJECTS.indexOf(name) + 1 },
     },

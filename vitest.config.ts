@@ -6,6 +6,7 @@ const ALONE = ["bench", "floods", "neighbours", "soak"].map((name) => `test/e2e/
 
 /** `files`: so many at a time. Most of them wait for something most of the time. */
 const project = (name: string, include: readonly string[], timeout: number, files: number) => ({
+    define: { POSTERN_VERSION: JSON.stringify("test") },
     test: {
         name,
         include: [...include],
@@ -26,7 +27,6 @@ const all = (folder: string) => [`test/${folder}/**/*.test.ts`]
 
 // unit and contract run anywhere (contract: some adapters need root and say so); e2e, alone and interop need root.
 export default defineConfig({
-    define: { POSTERN_VERSION: JSON.stringify("test") },
     test: {
         sequence: { sequencer: LongestFirst },
         projects: [

@@ -40,6 +40,22 @@ const EXAMPLES = `Examples:
 export async function main(args: readonly string[], extra: readonly CliCommand[]): Promise<number> {
     endWithReader()
     let code: number = EXIT.ok
+    const program = programOf(extra, async (act) => {
+        const terminal = processTerminal(program.opts<{ color: boolean }>().color)
+        code = await act(terminal)
+    })
+    try {
+        await program.parseAsync(args, { from: "user" })
+    } catch (error) {
+        if (!(error instanceof CommanderError)) throw error
+        // --help and --version also arrive here, with 0; no command at all is a usage error with the help text.
+        return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+    }
+    return code
+}
+
+/** Every verb with its options. `run`: how one is run once its words are read. */
+export function programOf(extra: readonly CliCommand[], run: Run): Command {
     const program = new Command("postern")
         .description("Port knocking: the services of a host stay hidden until the right knock.")
         .addHelpText("before", EXAMPLES)
@@ -49,10 +65,6 @@ export async function main(args: readonly string[], extra: readonly CliCommand[]
         .showHelpAfterError("postern: hint: postern --help shows what there is")
         .exitOverride()
         .configureOutput({ outputError: (text, write) => write(printable(usageText(text))) })
-    const run: Run = async (act) => {
-        const terminal = processTerminal(program.opts<{ color: boolean }>().color)
-        code = await act(terminal)
-    }
     for (const command of [
         ...extra,
         status,
@@ -84,14 +96,7 @@ export async function main(args: readonly string[], extra: readonly CliCommand[]
         command.showHelpAfterError(`postern: hint: postern ${command.name()} --help shows what there is`)
         command.configureOutput(program.configureOutput())
     }
-    try {
-        await program.parseAsync(args, { from: "user" })
-    } catch (error) {
-        if (!(error instanceof CommanderError)) throw error
-        // --help and --version also arrive here, with 0; no command at all is a usage error with the help text.
-        return error.exitCode === 0 ? EXIT.ok : EXIT.usage
-    }
-    return code
+    return program
 }
 
 /** What commander says of a wrong command line, in the form of all other errors. */

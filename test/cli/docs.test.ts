@@ -7,6 +7,7 @@ import { describe, expect, it, test } from "vitest"
 import { readConfigFiles } from "../../src/adapters/config/files.ts"
 import { knockersBeside } from "../../src/adapters/knockers/beside.ts"
 import { readKeyLate } from "../../src/adapters/sealing/late.ts"
+import { programOf } from "../../src/cli/main.ts"
 import { KNOCK_NOTES } from "../../src/cli/texts/knock-help.ts"
 import { fixedSettings } from "../../src/core/config/changes.ts"
 import { GATEWAY } from "../../src/core/config/defaults.ts"
@@ -16,8 +17,11 @@ import { CATALOGUE } from "../../src/core/doctor/catalogue.ts"
 import { parseProfile } from "../../src/core/knock/profile.ts"
 import { parseAddress } from "../../src/core/net/address.ts"
 import type { Report } from "../../src/core/report.ts"
+import { run } from "../../src/daemon/command.ts"
+import { knockdVerb } from "../../src/daemon/knockd/command.ts"
 import { EXIT } from "../../src/voice/exit.ts"
 import { reportText } from "../../src/voice/reports.ts"
+import { web } from "../../src/web/command.ts"
 import { writeKnocker } from "../lab/one-time.ts"
 
 const root = join(import.meta.dirname, "../..")
@@ -28,28 +32,17 @@ const markdown = (folder: string) =>
         .map((name) => join(folder, name))
 const PAGES = [".", "docs", "spec", "decisions"].flatMap(markdown)
 
-/** The built program's answer. */
-function postern(...args: readonly string[]) {
-    const { status, stdout, stderr } = spawnSync(join(root, "postern"), args, { encoding: "utf8", timeout: 30_000 })
-    return { status, stdout, stderr }
-}
+/** The command line of the program, as it is built from. */
+const program = programOf([run, web, knockdVerb], async () => {})
+const commands = program.commands.map((command) => command.name())
 
-const asked = new Map<string | undefined, ReturnType<typeof postern>>()
-
-/** `--help`, asked for once. */
-function help(command?: string) {
-    const answer = asked.get(command) ?? postern(...(command === undefined ? [] : [command]), "--help")
-    asked.set(command, answer)
-    return answer
-}
-
-const commands = [
-    ...postern("--help")
-        .stdout.split("Commands:\n")[1]!
-        .matchAll(/^ {2}([\w-]+)/gm),
-]
-    .map(([, name]) => name!)
-    .filter((name) => name !== "help")
+/** In the place of knockd and of knock their words are read by other rules: the built program is asked, once. */
+const others = new Map(
+    ["knockd", "knock-compat"].map((command) => [
+        command,
+        spawnSync(join(root, "postern"), [command, "--help"], { encoding: "utf8", timeout: 30_000 }).stdout,
+    ]),
+)
 
 /** What stands under a heading, down to the next one of its rank. */
 function section(page: string, heading: string): string {
@@ -61,7 +54,9 @@ function section(page: string, heading: string): string {
 
 /** `-c --config`, sorted; of a command, or of all of them. */
 function helpOptions(command?: string): string[] {
-    const lines = help(command).stdout.matchAll(/^ {2}((?:-\w, )?--[\w-]+)/gm)
+    const which = command === undefined ? program : program.commands.find((one) => one.name() === command)
+    const help = others.get(command ?? "") ?? which!.helpInformation()
+    const lines = help.matchAll(/^ {2}((?:-\w, )?--[\w-]+)/gm)
     return [...lines].map(([, names]) => names!.replace(",", "")).toSorted()
 }
 

@@ -25,11 +25,16 @@ const ALIKE = 0.01
 /** The whole report. */
 export function viewLines(host: string, service: Service, views: readonly View[], verbose: boolean): string[] {
     const name = formatService(service)
-    const total = views.map(countOf).reduce((sum, { all }) => sum + all, 0)
-    const verdict = looksClosed(views)
-        ? `${host}: ${name} cannot be told from a closed port by any of ${total} probes`
-        : `${host}: ${name} can be told from a closed port`
-    return [verdict, ...views.flatMap((view) => ["", ...linesOf(view, service, verbose)])]
+    return [verdictOf(host, name, views), ...views.flatMap((view) => ["", ...linesOf(view, service, verbose)])]
+}
+
+function verdictOf(host: string, name: string, views: readonly View[]): string {
+    const counts = views.map(countOf)
+    const telling = counts.reduce((sum, { all, void: nothing }) => sum + all - nothing, 0)
+    if (looksClosed(views)) return `${host}: ${name} cannot be told from a closed port by any of ${telling} probes`
+    if (counts.some(({ differ }) => differ > 0) || views.some(({ sharedLabels }) => sharedLabels.length > 0))
+        return `${host}: ${name} can be told from a closed port`
+    return `${host}: nothing can be said of ${name}: closed ports themselves are not answered alike`
 }
 
 function linesOf(view: View, service: Service, verbose: boolean): string[] {

@@ -43,12 +43,18 @@ export function isOpen({ findings }: View): boolean {
     )
 }
 
-/** Does anything tell the port from a closed one? Timing is told and not judged: one bad set of samples is no proof. */
+/**
+ * Does nothing tell the port from a closed one, as far as was seen? Timing is told and not judged: one bad set of samples is
+ * no proof.
+ */
 export function looksClosed(views: readonly View[]): boolean {
-    return views.every(
-        ({ findings, sharedLabels }) =>
-            sharedLabels.length === 0 && findings.every(({ verdict }) => verdict.type !== "differs"),
-    )
+    return views.every((view) => view.sharedLabels.length === 0 && countOf(view).differ === 0 && saysEnough(view))
+}
+
+/** Can the port be compared at all? Not with closed ports that answer most probes each in another way. */
+export function saysEnough(view: View): boolean {
+    const { all, void: nothing } = countOf(view)
+    return 2 * nothing <= all
 }
 
 /** How many of each. */

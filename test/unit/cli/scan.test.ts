@@ -54,6 +54,21 @@ describe("the report of a scan", () => {
         sharedLabels: [],
         timing: [],
     }
+    it("counts only probes that say something, and says nothing where most do not", () => {
+        const say = (some: number) =>
+            view.findings.map((one, i) => (i < some ? { ...one, verdict: { type: "void" } as const } : one))
+        const few = [{ ...view, findings: say(10) }]
+        expect([looksClosed(few), viewLines("gate", service, few, false)[0]]).toEqual([
+            true,
+            "gate: tcp/22 cannot be told from a closed port by any of 120 probes",
+        ])
+        const most = [view, { ...view, findings: say(66) }]
+        expect([looksClosed(most), viewLines("gate", service, most, false)[0]]).toEqual([
+            false,
+            "gate: nothing can be said of tcp/22: closed ports themselves are not answered alike",
+        ])
+    })
+
     const other = {
         ...view,
         findings: [{ probe: probes[2]!, verdict: answer("tcp SA", "tcp RA") }, ...view.findings.slice(3)],

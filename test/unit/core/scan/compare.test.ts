@@ -33,10 +33,11 @@ describe("compare()", () => {
     })
 })
 
+const other = (here: string): Verdict => ({ type: "differs", differences: [{ part: "ttl", here, closed: "64" }] })
+
 describe("settle()", () => {
     const same: Verdict = { type: "same", answered: true }
     const nothing: Verdict = { type: "void" }
-    const other = (here: string): Verdict => ({ type: "differs", differences: [{ part: "ttl", here, closed: "64" }] })
 
     it("believes a difference that is seen twice alike, in whatever order", () => {
         expect(settle([])).toBeNull()

@@ -82,22 +82,17 @@ it("leaves out what only the host's own link carries, and says so", async () => 
     expect(stdout).toContain("10 left out: --no-spoof")
 })
 
-it("looks along a link without a header, and tells an open port there", async () => {
+it("looks along a link without a header", async () => {
     const leave = joinByTunnel("tn", [
         [lab.hosts.stranger, ["10.88.0.2/24", "fd88::2/64"]],
         [lab.gateway, ["10.88.0.1/24", "fd88::1/64"]],
     ])
     try {
-        const [four, six, open] = await Promise.all([
-            scan("10.88.0.1"),
-            scan("fd88::1"),
-            scan("10.88.0.1", "--port", "tcp/8022"),
-        ])
+        const [four, six] = await Promise.all([scan("10.88.0.1"), scan("fd88::1")])
         expect(four.stdout).toContain("cannot be told from a closed port by any of 105 probes")
         expect(six.stdout).toContain("cannot be told from a closed port by any of 102 probes")
         expect(four.stdout).toContain("10.88.0.1, by tn, not on its own link")
-        expect([four, six, open].map(({ status }) => status)).toEqual([0, 0, 1])
-        expect(open.stdout).toContain("tcp/8022 can be told from a closed port")
+        expect([four, six].map(({ status }) => status)).toEqual([0, 0])
     } finally {
         leave()
     }

@@ -35,7 +35,7 @@ export default defineConfig({
             project("cli", all("cli"), 60_000, 2),
             project("e2e", all("e2e"), 300_000, 5),
             project("alone", ALONE, 300_000, 1),
-            project("interop", all("interop"), 300_000, 3),
+            project("interop", all("interop"), 300_000, 2),
         ],
     },
 })

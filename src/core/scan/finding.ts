@@ -52,7 +52,7 @@ export function looksClosed(views: readonly View[]): boolean {
 }
 
 /** Can the port be compared at all? Not with closed ports that answer most probes each in another way. */
-export function saysEnough(view: View): boolean {
+function saysEnough(view: View): boolean {
     const { all, void: nothing } = countOf(view)
     return 2 * nothing <= all
 }

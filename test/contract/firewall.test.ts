@@ -7,7 +7,9 @@ import { once } from "node:events"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { renderBoot } from "../../src/adapters/firewall/boot.ts"
 import { formatElement } from "../../src/adapters/firewall/elements.ts"
+import { exitByNft } from "../../src/adapters/firewall/exit.ts"
 import { hides } from "../../src/adapters/firewall/hide.ts"
 import { iptablesFirewall } from "../../src/adapters/firewall/iptables/iptables.ts"
 import { memoryFirewall } from "../../src/adapters/firewall/memory.ts"
@@ -332,6 +334,16 @@ describe("memory", () => {
     })
 })
 
+/** Would the kernel of this namespace take these commands? */
+function isTaken(commands: string): boolean {
+    const nft = openNftables()
+    try {
+        return nft.rehearse(`list tables\n${commands}`).ok
+    } finally {
+        nft.close()
+    }
+}
+
 const why = whyNoNamespaces()
 
 describe.skipIf(why !== null)(`nft${why === null ? "" : ` (${why})`}`, () => {
@@ -356,7 +368,6 @@ describe.skipIf(why !== null)(`nft${why === null ? "" : ` (${why})`}`, () => {
     })
 
     const set = (name: string) => namespace.exec(["nft", "list", "set", "inet", "postern", name]).stdout
-
     for (const [name, wanted] of Object.entries(SCENARIOS)) {
         it(
             `a real kernel takes the ruleset ${name}, twice, and shows the same rules`,
@@ -371,6 +382,12 @@ describe.skipIf(why !== null)(`nft${why === null ? "" : ` (${why})`}`, () => {
                 }
                 // What nftables prints, nftables reads.
                 namespace.must(["nft", "-c", "-f", "-"], { input: printed })
+                // The emergency exit can be put before all of it, and again when it is loaded from the saved file.
+                const saved = renderBoot(wanted, firewall)["hide.nft"] ?? ""
+                for (const { service } of [SSH4, DNS4]) {
+                    expect(isTaken(exitByNft(service, printed))).toBe(true)
+                    expect(isTaken(`${saved}${exitByNft(service, saved)}`)).toBe(true)
+                }
                 // Nothing of one ruleset is left in the next.
                 expect(firewall.apply(ruleset())).toEqual(OK)
                 expect(namespace.must(["nft", "list", "table", "inet", "postern"])).not.toMatch(/chain|watched|hidden/)

@@ -3,7 +3,7 @@
  * session, and every way in which that can die. Whatever dies, the port is open again at the end of the trial at the latest.
  */
 import type { ChildProcess } from "node:child_process"
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest"
@@ -245,6 +245,30 @@ it("unhide works where no daemon runs, in the kernel and for the next start", as
     })
     expect(await stranger()).toBe("open")
     expect(saved()).not.toContain("hidden { tcp . 22")
+    // What can no longer be read keeps nobody out, either.
+    lab.gateway.must(["nft", "delete", "table", "inet", "postern"])
+    rmSync(file)
+    daemon = await lab.startDaemon(CONFIGURATION.replace("for ", "hide = true\nfor "))
+    await expect.poll(saved).toContain("hidden { tcp . 22")
+    process.kill(daemon.pid, "SIGSTOP")
+    expect(await postern("unhide", "tcp/22")).toMatchObject({
+        status: 0,
+        stderr: expect.stringContaining("until the daemon goes on"),
+    })
+    expect(await stranger()).toBe("open")
+    await daemon.stop("SIGKILL")
+    rmSync(file)
+    lab.gateway.must(["nft", "-f", "-"], { input: saved().replaceAll(/^insert.*$/gm, "") })
+    expect(await stranger()).toBe("refused")
+    appendFileSync(daemon.file, "hide = = 3")
+    expect(await postern("unhide", "tcp/22")).toMatchObject({
+        status: 3,
+        stderr: expect.stringMatching(/^postern: tcp\/22 is open to everyone; no daemon runs\n.*not valid TOML/),
+    })
+    expect(await stranger()).toBe("open")
+    lab.gateway.must(["nft", "flush", "ruleset"])
+    lab.gateway.must(["nft", "-f", "-"], { input: saved() })
+    expect(await stranger()).toBe("open")
     daemon = await lab.startDaemon(CONFIGURATION.replace("for ", "hide = true\nfor "))
     expect(await stranger()).toBe("open")
 })
@@ -292,4 +316,18 @@ it("is open again by ipset, too, when daemon and command are killed", async () =
     child.kill("SIGKILL")
     await ended
     expect(await untilStranger("open")).toBe("open")
+    // By iptables, too, it is opened where the configuration cannot be read.
+    daemon = await lab.startDaemon(
+        `[gateway]\nfirewall = "iptables"\n${CONFIGURATION.replace("for ", "hide = true\nfor ")}`,
+    )
+    expect(await stranger()).toBe("refused")
+    const file4 = join(lab.scratch, "state/hide.rules4")
+    await expect.poll(() => existsSync(file4)).toBe(true)
+    await daemon.stop("SIGKILL")
+    appendFileSync(daemon.file, "hide = = 3")
+    expect((await postern("unhide", "tcp/22")).status).toBe(3)
+    expect(await stranger()).toBe("open")
+    const saved = readFileSync(file4, "utf8")
+    lab.gateway.must(["iptables-restore", "--test", "--noflush"], { input: saved })
+    expect(saved).toMatch(/-j POSTERN-REFUSE\n.*-I POSTERN-HIDE 1 -p tcp -m tcp --dport 22 -j RETURN\n/s)
 })

@@ -24,7 +24,7 @@ export type ControlClient = {
 /** Nobody waits for an answer. */
 function nobody(): void {}
 
-/** Connects on the first question. `patience`: other than ANSWER_MS, for tests. */
+/** Connects on the first question. `patience`: other than ANSWER_MS. */
 export function controlClient(path: string, patience = ANSWER_MS): ControlClient {
     let socket: Socket | null = null
     let text = ""

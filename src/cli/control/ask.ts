@@ -20,11 +20,17 @@ export type Daemon = {
 
 /**
  * `socket`: what the command line says; else `$POSTERN_SOCKET`, or the usual place. `absent` is called instead of an
- * error if nobody listens there.
+ * error if nobody listens there, `hangs.tell` if who listens does not answer
+ * within `hangs.ms`.
  */
-export function daemonAt(socket: string | undefined, terminal: Terminal, absent?: () => void): Daemon {
+export function daemonAt(
+    socket: string | undefined,
+    terminal: Terminal,
+    absent?: () => void,
+    hangs?: { readonly ms: number; readonly tell: () => void },
+): Daemon {
     const path = socket ?? (terminal.env["POSTERN_SOCKET"] || GATEWAY.socket)
-    const client: ControlClient = controlClient(path)
+    const client: ControlClient = controlClient(path, hangs?.ms)
     return {
         async ask(request) {
             const answer: Answer | ControlFailure = await client.ask(request)
@@ -33,8 +39,9 @@ export function daemonAt(socket: string | undefined, terminal: Terminal, absent?
                 terminal.error("the daemon answers something else than was asked")
                 return EXIT.failed
             }
-            if (answer.code === "absent" && absent !== undefined) {
-                absent()
+            const instead = answer.code === "absent" ? absent : answer.code === "silent" ? hangs?.tell : undefined
+            if (instead !== undefined) {
+                instead()
                 return EXIT.failed
             }
             // One line for each problem, as `postern check` prints them.

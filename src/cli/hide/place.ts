@@ -8,6 +8,7 @@ import { writeWhole } from "../../adapters/system/durable.ts"
 import { lockFile } from "../../adapters/system/flock.ts"
 import { readTextFile } from "../../adapters/system/text-file.ts"
 import type { Config } from "../../core/config/config.ts"
+import { GATEWAY } from "../../core/config/defaults.ts"
 import { HIDE_FILE, says, withRule } from "../../core/config/hide-file.ts"
 import { formatIssue, type Issue } from "../../core/config/issues.ts"
 import { type ConfigFile, readConfig } from "../../core/config/parse.ts"
@@ -28,6 +29,8 @@ export type Place = {
     readonly path: string
     /** Null: it has errors, which `issues` tell. */
     readonly config: Config | null
+    /** The directory `state`, as far as that can be told, whatever else is wrong. */
+    readonly state: string
     readonly issues: readonly Issue[]
 }
 
@@ -43,8 +46,17 @@ export async function readPlace(config: string | undefined, terminal: Terminal):
         files,
         path,
         config: reading.ok ? reading.config : null,
+        state: reading.ok ? reading.config.gateway.state : stateIn(files),
         issues,
     }
+}
+
+/** What is written there, where that is no TOML; its usual place if nothing is. */
+function stateIn(files: readonly ConfigFile[]): string {
+    const lines = files.map(({ text }) =>
+        typeof text === "string" ? /^\s*state\s*=\s*["'](\/[^"']+)["']/m.exec(text) : null,
+    )
+    return lines.find((line) => line !== null)?.[1] ?? GATEWAY.state
 }
 
 /** Tells what is wrong with it, and gives the exit code. */

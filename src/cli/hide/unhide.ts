@@ -2,10 +2,11 @@
  * `postern unhide`: a service is open to everyone, at once and for good. The daemon does it, or, where none runs, this
  * process in its place: in the kernel, and in the files that hide when the host starts.
  */
-import { rm, stat } from "node:fs/promises"
+import { readFile, rm, stat } from "node:fs/promises"
 import { uptime } from "node:os"
 import { join } from "node:path"
-import { BOOT_FILES, renderBoot } from "../../adapters/firewall/boot.ts"
+import { BOOT_FILES, type BootFiles, renderBoot } from "../../adapters/firewall/boot.ts"
+import { exitByIptables, exitByNft, openAnyway } from "../../adapters/firewall/exit.ts"
 import { iptablesFirewall } from "../../adapters/firewall/iptables/iptables.ts"
 import { nftFirewall } from "../../adapters/firewall/nft.ts"
 import { allServices } from "../../adapters/services/all.ts"
@@ -17,10 +18,10 @@ import { codeOf, type Service } from "../../core/knock/hit.ts"
 import { formatService } from "../../core/knock/language.ts"
 import { wantedRuleset } from "../../core/ruleset.ts"
 import { messageOf } from "../../core/thrown.ts"
-import type { Firewall } from "../../ports/firewall.ts"
+import type { Firewall, FirewallResult } from "../../ports/firewall.ts"
 import { EXIT, type ExitCode } from "../../voice/exit.ts"
 import type { Terminal } from "../../voice/terminal.ts"
-import { daemonAt } from "../control/ask.ts"
+import { askOnce, daemonAt } from "../control/ask.ts"
 import { type Place, readPlace, saidElsewhere, tellIssues, writeRule } from "./place.ts"
 import { tellResult } from "./words.ts"
 
@@ -32,14 +33,23 @@ export type UnhideOptions = {
     readonly socket?: string
 }
 
+/** Ours: whoever does this in need does not wait longer for a daemon that hangs (ms). */
+const PATIENCE_MS = 3000
+
 /** See the head of the file. */
 export async function open(options: UnhideOptions, terminal: Terminal): Promise<ExitCode> {
     const { service, json } = options
     const name = formatService(service)
     let absent = false
-    const daemon = daemonAt(options.socket, terminal, () => {
+    let hangs = false
+    const gone = () => {
         absent = true
-    })
+    }
+    const silent = () => {
+        absent = true
+        hangs = true
+    }
+    const daemon = daemonAt(options.socket, terminal, gone, { ms: PATIENCE_MS, tell: silent })
     try {
         // First of all: whoever does this in need is in a hurry.
         const first = await daemon.ask({ ask: "unhide", service })
@@ -53,13 +63,12 @@ export async function open(options: UnhideOptions, terminal: Terminal): Promise<
         const lasting = await forGood(place, service, terminal)
         if (absent) {
             const after = lasting === EXIT.ok ? await readPlace(options.config, terminal) : place
-            const done = await withoutDaemon(after, service, terminal)
+            const done = await withoutDaemon(after, service, hangs, terminal)
             if (done !== EXIT.ok) return done
-            terminal.say(`postern: ${name} is open to everyone; no daemon runs`)
         } else if (lasting === EXIT.ok && !door && !isOpened(place, service)) {
             terminal.say(`postern: ${name}: no door opens it, so it is not hidden by postern: nothing was changed`)
         } else if (lasting === EXIT.ok) {
-            const answer = await daemon.ask({ ask: "reload" })
+            const answer = await askOnce({ ask: "reload" }, options.socket, terminal)
             if (typeof answer === "number") {
                 terminal.warn(
                     `${name} is open until the configuration is read again, and from then on, too`,
@@ -100,28 +109,18 @@ async function forGood(place: Place, service: Service, terminal: Terminal): Prom
     return writeRule(place, service, false, terminal)
 }
 
-/** Does what a daemon would, in the kernel and for the next start. */
-async function withoutDaemon(place: Place, service: Service, terminal: Terminal): Promise<ExitCode> {
+/** Opens it in the kernel and for the next start, where no daemon can. */
+async function withoutDaemon(place: Place, service: Service, hangs: boolean, terminal: Terminal): Promise<ExitCode> {
     if (!hasCapability("CAP_NET_ADMIN")) {
         terminal.error("no permission to change the firewall", "run this as root")
         return EXIT.permission
     }
-    const { config } = place
-    if (config === null) {
-        tellIssues(place, terminal)
-        terminal.error(
-            "what is hidden cannot be known, so nothing was changed in the kernel",
-            "nft delete table inet postern opens all that listens outside",
-        )
-        return EXIT.configuration
-    }
+    const { config, state } = place
+    const name = formatService(service)
     try {
-        const firewall = firewallOf(config)
-        const services = allServices(() => {})
-        services.offered()
-        const moment = { trials: [], opened: [], uptime: uptime() * 1000, published: services.published() }
-        const wanted = wantedRuleset(config, null, firewall.list().length, moment)
-        const result = firewall.apply(wanted)
+        // What a daemon that hangs has made is its own, and what cannot be read is known to nobody.
+        const made = config === null || hangs ? null : makeWhole(config, service)
+        const result = made?.result.ok === true ? made.result : openAnyway(service)
         if (!result.ok) {
             terminal.error(
                 `the kernel refused: ${result.detail}`,
@@ -129,12 +128,39 @@ async function withoutDaemon(place: Place, service: Service, terminal: Terminal)
             )
             return EXIT.failed
         }
-        await writeBoot(config, renderBoot(wanted, firewall))
-        return EXIT.ok
+        terminal.say(
+            hangs
+                ? `postern: ${name} is open to everyone until the daemon goes on: restart it, then it stays open`
+                : `postern: ${name} is open to everyone; no daemon runs`,
+        )
+        await writeBoot(state, made?.result.ok === true ? made.files : await opened(state, service))
     } catch (error) {
-        terminal.error(`${formatService(service)}: ${messageOf(error)}`)
+        terminal.error(`${name}: not for the next start of the host: ${messageOf(error)}`)
         return EXIT.failed
     }
+    return config === null ? tellIssues(place, terminal) : EXIT.ok
+}
+
+/** Does what a daemon would. */
+function makeWhole(config: Config, service: Service): { readonly result: FirewallResult; readonly files: BootFiles } {
+    const firewall = firewallOf(config)
+    const services = allServices(() => {})
+    services.offered()
+    // Also where no line in the configuration could be written.
+    const moment = { trials: [], opened: [service], uptime: uptime() * 1000, published: services.published() }
+    const wanted = wantedRuleset(config, null, firewall.list().length, moment)
+    return { result: firewall.apply(wanted), files: renderBoot(wanted, firewall) }
+}
+
+/** The saved files, with rules that open it behind all others. */
+async function opened(state: string, service: Service): Promise<Partial<BootFiles>> {
+    const files: Partial<Record<keyof BootFiles, string>> = {}
+    for (const name of ["hide.nft", "hide.rules4", "hide.rules6"] as const) {
+        const before = await readFile(join(state, name), "utf8").catch(() => "")
+        const rules = name === "hide.nft" ? exitByNft(service, before) : exitByIptables(service, before)
+        if (!before.includes(rules)) files[name] = `${before}${rules}`
+    }
+    return files
 }
 
 function firewallOf({ gateway }: Config): Firewall {
@@ -150,15 +176,15 @@ function firewallOf({ gateway }: Config): Firewall {
 }
 
 /** The files belong to whoever has the directory: the daemon writes them, too. No directory: nothing was ever kept there. */
-async function writeBoot({ gateway }: Config, rules: ReturnType<typeof renderBoot>): Promise<void> {
-    const owner = await stat(gateway.state).catch(() => null)
+async function writeBoot(state: string, files: Partial<BootFiles>): Promise<void> {
+    const owner = await stat(state).catch(() => null)
     if (owner === null) return
     for (const name of BOOT_FILES) {
-        const text = rules[name]
-        if (text === null) await rm(join(gateway.state, name), { force: true })
-        else {
+        const text = files[name]
+        if (text === null) await rm(join(state, name), { force: true })
+        else if (text !== undefined) {
             const options = { mode: 0o600, owner: owner.uid, group: owner.gid }
-            await writeWhole(gateway.state, name, Buffer.from(text), options)
+            await writeWhole(state, name, Buffer.from(text), options)
         }
     }
 }

@@ -2,7 +2,8 @@
 import { describe, expect, it } from "vitest"
 import type { Connection } from "../../../src/adapters/services/connections.ts"
 import { formatAddress, type Network, parseAddress, parseNetwork } from "../../../src/core/net/address.ts"
-import { LOCAL4 } from "../../../tools/vectors/bytes.ts"
+import { Trials } from "../../../src/daemon/trials.ts"
+import { address, LOCAL4 } from "../../../tools/vectors/bytes.ts"
 import { config } from "../core/world.ts"
 import { makeGate } from "./gate.ts"
 
@@ -55,7 +56,7 @@ describe("hide()", () => {
     })
 
     it("ends by a configuration that hides it for good, or in which nobody could come in", () => {
-        const { loop, clock, firewall, hides, said } = started()
+        const { loop, clock, hides, said } = started()
         loop.hiding.hide(SSH, 60_000, 0)
         said()
         expect(loop.reload({ ...config([OPEN]), hide: [SAID] }, null).ok).toBe(true)
@@ -66,7 +67,7 @@ describe("hide()", () => {
         other.loop.hiding.hide(SSH, 60_000, 0)
         other.loop.reload(config([{ ...OPEN, opens: ["tcp/443"] }]), null)
         expect(other.hides()).toBe(false)
-        expect(firewall.wanted()!.trials).toEqual([])
+        expect(other.firewall.wanted()!.trials).toEqual([])
     })
 
     it("refuses what no door opens, what is hidden, and what the firewall refuses, and changes nothing then", () => {
@@ -79,6 +80,18 @@ describe("hide()", () => {
         expect(loop.hiding.trials()).toEqual([])
     })
 
+    it("goes on as it was where the firewall refuses another end", () => {
+        const { loop, clock, firewall, hides } = started()
+        loop.hiding.hide(SSH, 60_000, 0)
+        clock.advance(10_000)
+        firewall.breakWith({ ok: false, code: "failed", detail: "no" })
+        expect(loop.hiding.hide(SSH, 120_000, 0)).toBe("firewall")
+        expect(loop.hiding.unhide(SSH, 0)).toBeNull()
+        firewall.breakWith(null)
+        expect(loop.hiding.trials()).toMatchObject([{ service: SSH, left: 50_000, age: 10_000 }])
+        expect(hides()).toBe(true)
+    })
+
     it("ends with the daemon", async () => {
         const { loop, hides } = started()
         loop.hiding.hide(SSH, 60_000, 0)
@@ -87,11 +100,11 @@ describe("hide()", () => {
     })
 
     it("tells who came in since: neither by an older connection, nor from here, nor without having to knock", () => {
-        const { loop, there } = started({ ...OPEN, always: [parseNetwork("198.51.100.0/24")!] })
+        const { loop, there } = started({ ...OPEN, always: [parseNetwork("192.0.2.0/24")!] })
         there.push(connection("203.0.113.1"), connection("203.0.113.2", false))
         loop.hiding.hide(SSH, 60_000, 0)
         const arrived = () => loop.hiding.trials()[0]!.arrived!.map(formatAddress)
-        there.push(connection("203.0.113.3", false), connection("127.0.0.1"), connection("198.51.100.7"))
+        there.push(connection("203.0.113.3", false), connection("127.0.0.1"), connection("192.0.2.7"))
         there.push(connection(LOCAL4))
         expect(arrived()).toEqual([])
         there.push(connection("203.0.113.4"), { ...connection("203.0.113.4"), key: "again" })
@@ -99,6 +112,18 @@ describe("hide()", () => {
         // Longer for the same trial: what is new stays so.
         loop.hiding.hide(SSH, 120_000, 0)
         expect(arrived()).toEqual(["203.0.113.4"])
+    })
+
+    it("tells of each service who came in to that one, where the firewall sees it", () => {
+        const { loop, firewall } = started({ ...OPEN, opens: ["tcp/22", "tcp/443"] })
+        const came = (service: typeof SSH | typeof WEB, text: string) => ({ key: text, source: address(text), service })
+        const all = [came(SSH, "203.0.113.1")]
+        Object.assign(firewall, { arrivals: () => all })
+        loop.hiding.hide(SSH, 60_000, 0)
+        loop.hiding.hide(WEB, 60_000, 0)
+        all.push(came(SSH, "203.0.113.2"))
+        const arrived = loop.hiding.trials().map((trial) => trial.arrived!.map(formatAddress))
+        expect(arrived).toEqual([["203.0.113.2"], []])
     })
 })
 
@@ -131,6 +156,7 @@ describe("unhide()", () => {
         expect(hides()).toBe(false)
         loop.reload(config([HIDDEN]), null)
         expect(hides()).toBe(true)
+        expect(loop.hiding.hidden()).toEqual([SSH])
     })
 
     it("leaves all as it is where the firewall refuses", () => {
@@ -141,6 +167,16 @@ describe("unhide()", () => {
         firewall.breakWith(null)
         expect(hides()).toBe(true)
         expect(loop.hiding.hidden()).toEqual([SSH])
+    })
+})
+
+describe("Trials", () => {
+    it("gives no ruleset what is over, though nobody has ended it yet: no time left is for ever in a set", () => {
+        const trials = new Trials()
+        trials.begin({ service: SSH, since: 0, due: 1000, before: null })
+        expect(trials.moment(999, 0).trials).toEqual([{ service: SSH, ms: 1 }])
+        expect(trials.moment(1000, 0).trials).toEqual([])
+        expect(trials.due).toBe(1000)
     })
 })
 

@@ -6,7 +6,7 @@ import type { Connection } from "../adapters/services/connections.ts"
 import { soonest } from "../core/agenda.ts"
 import type { Config } from "../core/config/config.ts"
 import { hiddenServices, unhiddenServices } from "../core/config/hiding.ts"
-import { codeOf, type Service } from "../core/knock/hit.ts"
+import { codeOf, hasService, type Service } from "../core/knock/hit.ts"
 import { type Address, contains, formatAddress, sameAddress } from "../core/net/address.ts"
 import type { HidingChange, HidingRefusal } from "../core/report.ts"
 import type { Moment } from "../core/ruleset.ts"
@@ -39,7 +39,10 @@ export type TrialNow = {
     /** Milliseconds left, and since it began. */
     readonly left: number
     readonly age: number
-    /** Who came in by a connection that is newer than the trial, without being this host or in `always`; null: cannot be seen. */
+    /**
+     * Who came in by a connection that is newer than the trial, without being this host or in `always`; null: cannot be
+     * seen.
+     */
     readonly arrived: readonly Address[] | null
 }
 
@@ -97,7 +100,7 @@ export class Hiding {
         const { own, config } = this.#keeping
         const there = before && this.#connections(service)
         if (before === null || there === null) return null
-        const needless = config().doors.filter(({ opens }) => opens.map(codeOf).includes(codeOf(service)))
+        const needless = config().doors.filter(({ opens }) => hasService(opens, service))
         const local = own()
         const sources = there
             .filter(({ key, made, inside }) => made && !inside && !before.has(key))
@@ -120,7 +123,7 @@ export class Hiding {
     #hide(service: Service, ms: number): HidingRefusal | null {
         const { table, now, rearm } = this.#keeping
         if (table === null || !this.#isOpened(service)) return "service"
-        if (has(this.hidden(), service)) return "hidden"
+        if (hasService(this.hidden(), service)) return "hidden"
         const earlier = this.#trials.of(service)
         const trial = { service, since: earlier?.since ?? now(), due: now() + ms, before: earlier?.before ?? null }
         this.#trials.begin(trial)
@@ -156,8 +159,9 @@ export class Hiding {
         const { table, config, rearm } = this.#keeping
         const trial = this.#trials.of(service)
         if (trial === null && !this.#isOpened(service)) return "door"
-        const hidden = has(this.hidden(), service)
-        if (trial === null && has([...unhiddenServices(config()), ...this.moment().opened], service)) return "open"
+        const hidden = hasService(this.hidden(), service)
+        if (trial === null && hasService([...unhiddenServices(config()), ...this.moment().opened], service))
+            return "open"
         this.#trials.end(service)
         if (trial === null) this.#trials.open(service)
         if (table?.apply().ok !== true) {
@@ -180,7 +184,7 @@ export class Hiding {
 
     /** Is there a door to it? */
     #isOpened(service: Service): boolean {
-        return this.#keeping.config().doors.some(({ opens }) => has(opens, service))
+        return this.#keeping.config().doors.some(({ opens }) => hasService(opens, service))
     }
 
     /** The first configuration is in force, or another one. */
@@ -218,10 +222,6 @@ export class Hiding {
         const more = services.length > NAMED_MOST ? { more: services.length - NAMED_MOST } : {}
         this.#keeping.teller.report({ type: "hiding", services: services.slice(0, NAMED_MOST), ...more, ...change })
     }
-}
-
-function has(services: readonly Service[], service: Service): boolean {
-    return services.some((one) => codeOf(one) === codeOf(service))
 }
 
 function without(services: readonly Service[], others: readonly Service[]): Service[] {

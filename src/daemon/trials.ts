@@ -30,9 +30,9 @@ export class Trials {
         return this.#running.get(codeOf(service)) ?? null
     }
 
-    /** Ends a trial before its time; false: there is none. */
-    end(service: Service): boolean {
-        return this.#running.delete(codeOf(service))
+    /** Ends a trial before its time, if there is one. */
+    end(service: Service): void {
+        this.#running.delete(codeOf(service))
     }
 
     /** Opens a service to everyone, whatever the configuration says. */
@@ -45,10 +45,10 @@ export class Trials {
         this.#opened.delete(codeOf(service))
     }
 
-    /** A configuration is in force that hides these; trials of others go on. Those that are over by that. */
-    decided(hidden: readonly Service[]): Service[] {
+    /** A configuration is in force that hides these; trials of others go on. */
+    decided(hidden: readonly Service[]): void {
         this.#opened.clear()
-        return hidden.filter((service) => this.end(service))
+        for (const service of hidden) this.end(service)
     }
 
     /** Those whose time is over, which are forgotten now. */

@@ -1,7 +1,7 @@
 /**
- * What hides when the host starts, before the daemon and before the network, as files for `nft -f` or for iptables: made from the ruleset of
- * now without what belongs to a running daemon (watching, grants, trials). Loaded over the table of a running daemon it
- * changes nothing but that: it takes no set and no chain away. Pure.
+ * What hides when the host starts, before the daemon and before the network, as files for `nft -f` or for iptables:
+ * made from the ruleset of now without what belongs to a running daemon (watching, grants, trials). Loaded over the
+ * table of a running daemon it changes nothing but that: it takes no set and no chain away. Pure.
  */
 import type { Ruleset } from "../../core/ruleset.ts"
 import type { Firewall } from "../../ports/firewall.ts"
@@ -11,7 +11,10 @@ import { renderIptablesBoot } from "./iptables/boot.ts"
 import { tableOf } from "./render.ts"
 import { formatTable, TABLE } from "./table.ts"
 
-/** The files' names, in the directory `state`. `grace.nft` is loaded once, when the host starts; the others whenever rules may have been flushed. */
+/**
+ * The files' names, in the directory `state`. `grace.nft` is loaded once, when the host starts; the others whenever
+ * rules may have been flushed.
+ */
 export const BOOT_FILES = ["hide.nft", "grace.nft", "hide.ipset", "hide.rules4", "hide.rules6"] as const
 
 /** What is in each of them; null: it is not there. */

@@ -1,6 +1,7 @@
 /**
  * Grants as changes to set elements, pure. `any4`, `any6` hold the source alone, `open4`, `open6` source . protocol .
- * port, and so do `once4`, `once6` for grants that one connection uses up (once.ts). An element of `any` opens nothing by itself; it lives as long as the longest of its source's grants.
+ * port, and so do `once4`, `once6` for grants that one connection uses up (once.ts). An element of `any` opens nothing
+ * by itself; it lives as long as the longest of its source's grants.
  */
 import { type Address, isIPv4 } from "../../core/net/address.ts"
 import { TCP, UDP } from "../../core/net/packet.ts"

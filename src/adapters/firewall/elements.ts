@@ -4,7 +4,10 @@ import { formatDuration, UNITS } from "../../core/knock/language.ts"
 import { formatAddress, type Network, parseAddress } from "../../core/net/address.ts"
 import type { GrantElement } from "../../core/ruleset.ts"
 
-/** A grant in the kernel with the time it has left, in milliseconds; Infinity for one without an end. `used`: see the port. */
+/**
+ * A grant in the kernel with the time it has left, in milliseconds; Infinity for one without an end. `used`: see the
+ * port.
+ */
 export type LiveElement = { readonly element: GrantElement; readonly left: number; readonly used: boolean }
 
 /** How long a source's element of `any` must live, in milliseconds; 0: not at all, Infinity: for ever. */
@@ -47,7 +50,8 @@ export function parseTime(text: string): number | null {
 
 /**
  * The elements in the output of `list set` for `open4` or `open6` and, `once`, for `once4` or `once6`. JSON would give
- * whole seconds only. `bits`: of the networks that the set holds. Whatever is not a grant (another's comments, other protocols) is left out.
+ * whole seconds only. `bits`: of the networks that the set holds. Whatever is not a grant (another's comments, other
+ * protocols) is left out.
  */
 export function parseElements(output: string, once = false, bits = 128): LiveElement[] {
     const plain = output.replaceAll(/"[^"]*"/g, "").replaceAll(` ${ONE_USE}`, "")

@@ -7,8 +7,8 @@
  * refused is labelled before it is rewritten: what goes elsewhere, and whoever may come in. What has no label is refused
  * by its first port. Closed ports and hidden ones that nobody publishes never come here.
  *
- * Sets cannot be asked for a connection's first port (nftables 1.0.6 has no type for it), so there is a rule for each service.
- * Those on trial have none: they must end by themselves. One that is known to be published is kept by its set.
+ * Sets cannot be asked for a connection's first port (nftables 1.0.6 has no type for it), so there is a rule for each
+ * service. Those on trial have none: they must end by themselves. One that is known to be published is kept by its set.
  */
 import type { Ruleset } from "../../core/ruleset.ts"
 import type { ChainSpec } from "./table.ts"

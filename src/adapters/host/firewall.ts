@@ -10,7 +10,10 @@ import { listedHidden, listedRules, listedTables } from "./listed-rules.ts"
 import { run } from "./run.ts"
 import { savedFilters, savedHidden, savedTables } from "./saved-rules.ts"
 
-/** What was seen, or why not. `lacks`: parts of nftables that the kernel does not have; null where none could be asked for. */
+/**
+ * What was seen, or why not. `lacks`: parts of nftables that the kernel does not have; null where none could be asked
+ * for.
+ */
 export type FirewallSeen =
     | {
           readonly ok: true
@@ -183,7 +186,10 @@ function lacking(nft: Nftables): readonly KernelFeature[] {
     ]
 }
 
-/** Could this rule be made, with a set `s` of this kind? The library remembers sets by their tables' names, rehearsed ones too. */
+/**
+ * Could this rule be made, with a set `s` of this kind? The library remembers sets by their tables' names, rehearsed
+ * ones too.
+ */
 export function rehearse(
     nft: Pick<Nftables, "rehearse">,
     name: string,

@@ -1,4 +1,7 @@
-/** Who lets in what is sent to this host, and on what is sent through it, out of the JSON of `list ruleset` (libnftables-json(5)). Pure. */
+/**
+ * Who lets in what is sent to this host, and on what is sent through it, out of the JSON of `list ruleset`
+ * (libnftables-json(5)). Pure.
+ */
 import type { Admission, FilterFact } from "../../core/doctor/facts.ts"
 import { INTERNAL } from "../../core/doctor/internal.ts"
 import type { Service } from "../../core/knock/hit.ts"

@@ -1,11 +1,17 @@
-/** Who lets in what is sent to this host, and on what is sent through it, out of what `iptables-save` prints (iptables-save(8)). Pure. */
+/**
+ * Who lets in what is sent to this host, and on what is sent through it, out of what `iptables-save` prints
+ * (iptables-save(8)). Pure.
+ */
 import type { Admission, FilterFact } from "../../core/doctor/facts.ts"
 import { INTERNAL } from "../../core/doctor/internal.ts"
 import type { Service } from "../../core/knock/hit.ts"
 import { type Network, parseNetwork } from "../../core/net/address.ts"
 import { reached } from "./reach.ts"
 
-/** The chains INPUT and FORWARD of the table `filter`, each with all chains that it comes to. `table`: its name for people. */
+/**
+ * The chains INPUT and FORWARD of the table `filter`, each with all chains that it comes to. `table`: its name for
+ * people.
+ */
 export function savedFilters(
     family: FilterFact["families"][number],
     by: string,

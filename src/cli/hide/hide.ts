@@ -6,15 +6,17 @@
 import { setTimeout as pause } from "node:timers/promises"
 import type { Door } from "../../core/config/config.ts"
 import { hiddenServices } from "../../core/config/hiding.ts"
-import { codeOf, type Service } from "../../core/knock/hit.ts"
+import { hasService, type Service } from "../../core/knock/hit.ts"
 import { formatService } from "../../core/knock/language.ts"
 import { LISTED_MOST, type Status } from "../../core/status.ts"
 import { EXIT, type ExitCode } from "../../voice/exit.ts"
 import { formatMs } from "../../voice/reports.ts"
 import { outliveReader, type Terminal } from "../../voice/terminal.ts"
 import { askOnce } from "../control/ask.ts"
+import { type Ending, endings, exitOf } from "./endings.ts"
 import { Held } from "./held.ts"
 import { type Place, readPlace, saidElsewhere, tellIssues, writeRule } from "./place.ts"
+import { LOOK_MS, proof } from "./proof.ts"
 import { Question } from "./question.ts"
 import { tellResult } from "./words.ts"
 
@@ -27,9 +29,6 @@ export type HideOptions = {
     readonly config?: string
     readonly socket?: string
 }
-
-/** How often is looked (ms). A grant lasts a second at least. */
-const LOOK_MS = 250
 
 /** What is hidden is refused before anything is done; see the head of the file for the rest. */
 export async function hideOnTrial(options: HideOptions, terminal: Terminal): Promise<ExitCode> {
@@ -89,7 +88,7 @@ function doorsFor(place: Place, service: Service, terminal: Terminal): readonly 
     const { config, main } = place
     if (config === null) return tellIssues(place, terminal)
     const name = formatService(service)
-    const doors = config.doors.filter(({ opens }) => opens.some((one) => codeOf(one) === codeOf(service)))
+    const doors = config.doors.filter(({ opens }) => hasService(opens, service))
     if (doors.length === 0) {
         terminal.error(
             `${name}: no door opens it, so nobody could come in`,
@@ -107,7 +106,7 @@ function doorsFor(place: Place, service: Service, terminal: Terminal): readonly 
 }
 
 function isHidden({ config }: Place, service: Service): boolean {
-    return config !== null && hiddenServices(config).some((one) => codeOf(one) === codeOf(service))
+    return config !== null && hasService(hiddenServices(config), service)
 }
 
 /** The configuration hides it: does the daemon, too? It may not have read that yet, or somebody has opened it by hand. */
@@ -129,83 +128,6 @@ function tellHidden({ hiding }: Status, { service, json }: HideOptions, terminal
 
 function trialOf({ hiding }: Status, service: Service) {
     return hiding?.trials.find((one) => one.service === formatService(service)) ?? null
-}
-
-/** Signals that end it. */
-type Ending = "SIGINT" | "SIGTERM" | "SIGHUP"
-
-function endings(): { readonly signal: Promise<Ending>; readonly stop: () => void } {
-    const stops: (() => void)[] = []
-    const signal = new Promise<Ending>((resolve) => {
-        for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-            const heard = () => resolve(name)
-            process.on(name, heard)
-            stops.push(() => process.off(name, heard))
-        }
-    })
-    const stop = () => {
-        for (const off of stops) off()
-    }
-    return { signal, stop }
-}
-
-function exitOf(signal: Ending): ExitCode {
-    return signal === "SIGINT" ? EXIT.interrupted : EXIT.failed
-}
-
-/** Waits for a knock at one of these doors; gives where it came from. */
-async function proof(
-    daemon: Held,
-    doors: readonly Door[],
-    { wait, service }: HideOptions,
-    ended: Promise<Ending>,
-    terminal: Terminal,
-): Promise<string | ExitCode> {
-    const names = new Set(doors.map((door) => door.name))
-    const look = async () => {
-        const asked = performance.now()
-        const answer = await daemon.ask({ ask: "status" })
-        return typeof answer === "number" ? answer : knocks(answer.status, names, asked, performance.now())
-    }
-    const first = await look()
-    if (typeof first === "number") return first
-    const list = [...names].join(" or ")
-    terminal.say(
-        `postern: ${formatService(service)}: knock now, from another host, at ${list}: it is waited for ${formatMs(wait)}`,
-    )
-    const deadline = performance.now() + wait
-    let before = first
-    while (performance.now() < deadline) {
-        const over = await Promise.race([pause(LOOK_MS, null), ended])
-        if (over !== null) return exitOf(over)
-        const now = await look()
-        if (typeof now === "number") return now
-        // Ends later than it did: it is new, or renewed by another knock.
-        const fresh = [...now].find(([key, { least }]) => least > (before.get(key)?.most ?? 0) + LOOK_MS)
-        if (fresh !== undefined) {
-            terminal.say(`postern: ${fresh[1].source} has knocked: it works`)
-            return fresh[1].source
-        }
-        before = now
-    }
-    terminal.error(
-        "nobody has knocked, so nothing was hidden",
-        "postern log shows what came in; --wait gives more time",
-    )
-    return EXIT.failed
-}
-
-/** A grant that a knock has made: when it ends (monotonic ms), at the earliest and at the latest. */
-type Knocked = { readonly source: string; readonly least: number; readonly most: number }
-
-/** `asked`, `told`: between these moments the daemon has said so. Its clock, which may be set meanwhile, is not looked at. */
-function knocks({ grants }: Status, doors: ReadonlySet<string>, asked: number, told: number): Map<string, Knocked> {
-    const made = grants.filter(({ door, by, left }) => doors.has(door) && by === "knock" && left !== null)
-    return new Map(
-        made.map(({ door, source, left }) => {
-            return [`${door} ${source}`, { source, least: asked + (left ?? 0), most: told + (left ?? 0) }]
-        }),
-    )
 }
 
 async function trial(

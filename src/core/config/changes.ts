@@ -4,7 +4,10 @@ import type { Knocker } from "../one-time/knocker.ts"
 import type { Config, Gateway } from "./config.ts"
 import type { Found } from "./issues.ts"
 
-/** Doors, hooks or knockers by name: new ones, gone ones, those that say something else now; and the number of all others. */
+/**
+ * Doors, hooks or knockers by name: new ones, gone ones, those that say something else now; and the number of all
+ * others.
+ */
 export type Changes = {
     readonly added: readonly string[]
     readonly removed: readonly string[]
@@ -12,7 +15,10 @@ export type Changes = {
     readonly kept: number
 }
 
-/** What another configuration changes. `gateway`: keys of [gateway], as they are written, those of [bundles], and services of [hide]. */
+/**
+ * What another configuration changes. `gateway`: keys of [gateway], as they are written, those of [bundles], and
+ * services of [hide].
+ */
 export type ConfigChanges = { readonly doors: Changes; readonly hooks: Changes; readonly gateway: readonly string[] }
 
 /** From `old` to `now`. A door or hook is the same by its name; their order means nothing. */

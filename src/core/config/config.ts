@@ -56,7 +56,10 @@ export type Door = {
     readonly for: number
     /** So many connections a grant is good for; null: for all that begin while it is open. */
     readonly uses: 1 | null
-    /** A grant is for the knocker's network of these prefix lengths (IPv4 0–32, IPv6 0–128); at their most: for him alone. */
+    /**
+     * A grant is for the knocker's network of these prefix lengths (IPv4 0–32, IPv6 0–128); at their most: for him
+     * alone.
+     */
     readonly network: Widths
     /** Refuse the service to everyone without a grant. */
     readonly hide: boolean
@@ -146,7 +149,10 @@ export type Bundles = {
 export type PublishTarget =
     /** A directory that a web server reads. */
     | { readonly kind: "directory"; readonly directory: string }
-    /** Below this address, with a slash at its end, files are put and deleted. `headers`: a file with lines "Name: value". */
+    /**
+     * Below this address, with a slash at its end, files are put and deleted. `headers`: a file with lines "Name:
+     * value".
+     */
     | { readonly kind: "put"; readonly url: string; readonly headers: string | null; readonly timeout: number }
     /** A program; `{directory}` is replaced in each argument by a directory that holds all files and nothing else. */
     | { readonly kind: "run"; readonly run: readonly string[]; readonly timeout: number }

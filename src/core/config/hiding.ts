@@ -60,7 +60,10 @@ export function readHide(raw: unknown, file: string): { readonly entries: HideEn
     return { entries, problems }
 }
 
-/** What must hold between lines of [hide] and doors. `whole`: no file is missing, so a door that is not there does not exist. */
+/**
+ * What must hold between lines of [hide] and doors. `whole`: no file is missing, so a door that is not there does not
+ * exist.
+ */
 export function checkHide(lines: readonly HideEntry[], doors: readonly DoorEntry[], whole: boolean): Found[] {
     const firsts = new Map<HitCode, HideEntry>()
     const opened = new Set(doors.flatMap(({ door }) => door?.opens.map(codeOf) ?? []))

@@ -8,8 +8,8 @@ import type { Parsed } from "./parse.ts"
 
 /**
  * Asked of the host the configuration is for: does it lack this? `reading`, `writing` and `running`: does the user who has
- * the directory `state`, whom the daemon runs as, lack that right to what is called so? `secrecy`: can others read this file? Only what is
- * known for sure is lacking.
+ * the directory `state`, whom the daemon runs as, lack that right to what is called so? `secrecy`: can others read this
+ * file? Only what is known for sure is lacking.
  */
 export type Lacks = (
     kind: "program" | "group" | "directory" | "reading" | "writing" | "running" | "secrecy",

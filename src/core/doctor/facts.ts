@@ -37,7 +37,10 @@ export type Facts = {
 /** What could not be looked at, and why. */
 export type Unseen = { readonly what: string; readonly why: string }
 
-/** The running daemon. `status`: how things stand, asked of itself. `hidden-from-us`: one runs, or may, and does not tell. */
+/**
+ * The running daemon. `status`: how things stand, asked of itself. `hidden-from-us`: one runs, or may, and does not
+ * tell.
+ */
 export type DaemonFact =
     | { readonly runs: true; readonly status: Status; readonly changed: boolean }
     | { readonly runs: false }
@@ -77,7 +80,10 @@ export type FirewallFacts = {
     readonly owners: readonly string[]
 }
 
-/** `hidden`: what it keeps from strangers; nothing where there is no table. `spared`: what it lets everyone in to, all the same. */
+/**
+ * `hidden`: what it keeps from strangers; nothing where there is no table. `spared`: what it lets everyone in to, all
+ * the same.
+ */
 export type OurTable = {
     readonly there: boolean
     readonly hidden: readonly Service[]

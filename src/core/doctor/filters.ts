@@ -1,11 +1,10 @@
 /** Do filters of others let in those who knocked, and on to where doors lead them? */
 import type { Config } from "../config/config.ts"
-import { codeOf, type Service } from "../knock/hit.ts"
+import { codeOf, hasService, type Service } from "../knock/hit.ts"
 import { formatService } from "../knock/language.ts"
 import { type Address, contains, formatAddress, isIPv4, sameAddress } from "../net/address.ts"
 import type { Admission, Facts, FilterFact } from "./facts.ts"
 import type { Finding } from "./finding.ts"
-import { has } from "./services.ts"
 
 /** What a filter must let pass so that a door opens. */
 type Need = {
@@ -56,7 +55,7 @@ function needsOf({ doors }: Config, published: readonly Service[], own: readonly
         if (at.length > 0) return at.flatMap((to) => opens.flatMap((service) => place(to, service, false)))
         return opens.map((service): Need => {
             const name = formatService(service)
-            if (!has(published, service)) return { name, hook: "input", service, to: null, rewritten: false }
+            if (!hasService(published, service)) return { name, hook: "input", service, to: null, rewritten: false }
             return { name: `what is published as ${name}`, hook: "forward", service: null, to: null, rewritten: true }
         })
     })

@@ -1,6 +1,6 @@
 /** Are hidden services hidden, and do those who knocked come in? */
 import type { Config } from "../config/config.ts"
-import { codeOf, type Service } from "../knock/hit.ts"
+import { hasService, type Service } from "../knock/hit.ts"
 import { formatService } from "../knock/language.ts"
 import { formatAddress, isIPv4, sameAddress } from "../net/address.ts"
 import { wantedRuleset } from "../ruleset.ts"
@@ -17,8 +17,8 @@ export function examineServices(facts: Facts): Finding[] {
         ...(listeners === null ? [] : hidden.flatMap((service) => hiddenService(service, elsewhere, facts, listeners))),
         ...(listeners === null ? [] : amongOwn(hidden, facts.sysctls, listeners)),
         ...hidden.flatMap((service): Finding[] => {
-            const kept = firewall?.ours.translates === true && has(firewall.ours.hidden, service)
-            const open = firewall !== null && !kept && has(firewall.published, service)
+            const kept = firewall?.ours.translates === true && hasService(firewall.ours.hidden, service)
+            const open = firewall !== null && !kept && hasService(firewall.published, service)
             return open
                 ? [{ code: "published", service: formatService(service), daemon: facts.daemon.runs === true }]
                 : []
@@ -34,7 +34,9 @@ function amongOwn(
 ): Finding[] {
     const [from, to] = (sysctls["net.ipv4.ip_local_port_range"] ?? "").split(/\s+/).map(Number)
     if (from === undefined || to === undefined) return []
-    const bound = hidden.filter(({ port }) => port >= from && port <= to).filter((service) => has(listeners, service))
+    const bound = hidden
+        .filter(({ port }) => port >= from && port <= to)
+        .filter((service) => hasService(listeners, service))
     return bound.map((service): Finding => {
         const { port } = service
         const better = port - from > to - port ? ([from, port - 1] as const) : ([port + 1, to] as const)
@@ -55,7 +57,7 @@ function hiddenService(
 ): Finding[] {
     const { firewall, daemon, units } = facts
     const name = formatService(service)
-    const places = elsewhere.filter(({ opens }) => has(opens, service)).flatMap(({ leadTo }) => leadTo)
+    const places = elsewhere.filter(({ opens }) => hasService(opens, service)).flatMap(({ leadTo }) => leadTo)
     const own = listeners.filter(
         ({ protocol, port, address }) =>
             protocol === service.protocol &&
@@ -65,15 +67,15 @@ function hiddenService(
     const outside = own.filter(({ inside }) => !inside)
     if (own.length === 0) {
         if (places.length > 0) return []
-        const elsewhere = firewall !== null && has(firewall.published, service)
+        const elsewhere = firewall !== null && hasService(firewall.published, service)
         return elsewhere ? [] : [{ code: "nothing-listens", service: name }]
     }
-    if (firewall !== null && has(firewall.ours.spared, service)) return [{ code: "spared", service: name }]
+    if (firewall !== null && hasService(firewall.ours.spared, service)) return [{ code: "spared", service: name }]
     if (outside.length > 0) {
         // Nobody knows what is hidden where the rules cannot be seen.
         if (firewall === null) return []
         const [{ hidden, there }, at] = [firewall.ours, where(outside)]
-        if (has(hidden, service)) return [{ code: "refused", service: name, at }]
+        if (hasService(hidden, service)) return [{ code: "refused", service: name, at }]
         return [{ code: "answers", service: name, at, table: there, daemon: daemon.runs === true }]
     }
     if (service.protocol === "udp") return [{ code: "udp-inside", service: name }]
@@ -93,9 +95,3 @@ function halfLed(service: string, led: readonly ListenerFact[]): Finding[] {
 }
 
 const where = (some: readonly ListenerFact[]) => some.map(({ address }) => formatAddress(address))
-
-/** Is it among them? */
-export function has(services: readonly Service[], { protocol, port }: Service): boolean {
-    const code = codeOf({ protocol, port })
-    return services.some((one) => codeOf(one) === code)
-}

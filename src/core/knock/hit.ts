@@ -26,6 +26,12 @@ export function uniqueServices(services: readonly Service[]): Service[] {
     return [...new Map(services.map((service) => [codeOf(service), service])).values()]
 }
 
+/** Is it among them? */
+export function hasService(services: readonly Service[], service: Service): boolean {
+    const code = codeOf(service)
+    return services.some((one) => codeOf(one) === code)
+}
+
 /** The code of a packet, equal to the code of the hit it is. */
 export function packetCode(packet: Packet): HitCode {
     return (packet.protocol << 16) | packet.port

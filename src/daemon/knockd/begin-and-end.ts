@@ -18,7 +18,10 @@ export class BeginAndEnd {
     readonly #tell: (...lines: readonly string[]) => void
     readonly #complain: (line: string) => void
 
-    /** `commands`: what runs those of doors, with room of its own; `tell`: lines for the log; `complain`: for who has started us. */
+    /**
+     * `commands`: what runs those of doors, with room of its own; `tell`: lines for the log; `complain`: for who has
+     * started us.
+     */
     constructor(
         commands: (room: Room) => Commands,
         tell: (...lines: readonly string[]) => void,

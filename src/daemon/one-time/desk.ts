@@ -62,8 +62,8 @@ export class OneTimeDesk implements Desk {
     }
 
     /**
-     * This configuration is in force, with these knockers. Whoever has gone opens nothing from now on, and what he has opened
-     * ends; the sequences of those who are new come soon.
+     * This configuration is in force, with these knockers. Whoever has gone opens nothing from now on, and what he has
+     * opened ends; the sequences of those who are new come soon.
      */
     take(config: Config, knockers: readonly Knocker[]): void {
         this.#config = config
@@ -301,8 +301,8 @@ export class OneTimeDesk implements Desk {
     }
 
     /**
-     * This counter of this key is used: those after it are accepted. A reload may have made the same sequences anew while the
-     * journal was written, and then the book had it again; or others, which it has nothing to do with.
+     * This counter of this key is used: those after it are accepted. A reload may have made the same sequences anew
+     * while the journal was written, and then the book had it again; or others, which it has nothing to do with.
      */
     #follow(who: string, name: string, key: Uint8Array, counter: number): void {
         const [knocker, first] = [this.#knockers.get(who), this.book.first(who, name)]

@@ -1,4 +1,7 @@
-/** The master of one-time sequences, in the directory `state` (spec/one-time.md, section 4): the one there is, or a new one. */
+/**
+ * The master of one-time sequences, in the directory `state` (spec/one-time.md, section 4): the one there is, or a new
+ * one.
+ */
 import { randomBytes } from "node:crypto"
 import type { Disk } from "../../adapters/system/disk.ts"
 import { type Digests, markName } from "../../core/one-time/derive.ts"
@@ -20,9 +23,9 @@ export type MasterKeeping = {
 }
 
 /**
- * The master, durable. One that the journal cannot speak for is replaced, because what was used with it is not known: the journal does
- * not know all since it was made, has no mark of it, or an older one. So is one that is damaged. `now`: milliseconds since 1970.
- * Throws if directory or journal cannot be used.
+ * The master, durable. One that the journal cannot speak for is replaced, because what was used with it is not known:
+ * the journal does not know all since it was made, has no mark of it, or an older one. So is one that is damaged.
+ * `now`: milliseconds since 1970. Throws if directory or journal cannot be used.
  */
 export async function takeMaster(
     keeping: MasterKeeping,

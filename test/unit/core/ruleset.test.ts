@@ -23,6 +23,9 @@ const trial = (service: Service) => ({ trials: [{ service, ms: 60_000 }] })
 const names = (services: readonly { readonly service: Service }[]) =>
     services.map(({ service }) => formatService(service))
 
+const needless = (of: ReturnType<typeof config>, moment = {}) =>
+    wanted(of, moment).always.map(({ network }) => formatNetwork(network))
+
 describe("wantedRuleset()", () => {
     it("hides a service of a host behind this one there, and leaves this host's own of the same port alone", () => {
         const { hidden, inner, behind } = wanted(config([{ ...BEHIND, hide: true }]))
@@ -58,14 +61,12 @@ describe("wantedRuleset()", () => {
             { ...HIDDEN, always: [network("192.0.2.0/24")] },
             { ...PLAIN, name: "other", always: [network("198.51.100.0/24")] },
         ]
-        const from = (of: ReturnType<typeof config>, moment = {}) =>
-            wanted(of, moment).always.map(({ network }) => formatNetwork(network))
-        expect(from(config(doors))).toEqual(["192.0.2.0/24"])
+        expect(needless(config(doors))).toEqual(["192.0.2.0/24"])
         const shown = doors.map((door) => ({ ...door, hide: false }))
         const both = ["192.0.2.0/24", "198.51.100.0/24"]
-        expect(from(config(shown))).toEqual([])
-        expect(from(config(shown), trial(SSH))).toEqual(both)
-        expect(from({ ...config(shown), hide: [{ service: SSH, hide: true }] })).toEqual(both)
+        expect(needless(config(shown))).toEqual([])
+        expect(needless(config(shown), trial(SSH))).toEqual(both)
+        expect(needless({ ...config(shown), hide: [{ service: SSH, hide: true }] })).toEqual(both)
     })
 
     it("opens to everyone, once, what a hand or [hide] has opened, but not what is on trial", () => {

@@ -1,7 +1,7 @@
 /**
- * What hides when the host starts where iptables keeps it, as files for `ipset restore -exist`, `iptables-restore --noflush` and
- * `ip6tables-restore --noflush`, in this order. Loaded where a daemon runs they put a second jump beside each that is there, which
- * it takes away again. Pure.
+ * What hides when the host starts where iptables keeps it, as files for `ipset restore -exist`, `iptables-restore
+ * --noflush` and `ip6tables-restore --noflush`, in this order. Loaded where a daemon runs they put a second jump beside
+ * each that is there, which it takes away again. Pure.
  */
 import type { Ruleset } from "../../../core/ruleset.ts"
 import { NONE, renderChains } from "./chains.ts"

@@ -1,4 +1,7 @@
-/** Our chains of iptables: which there are, in which tables, what of them `iptables-save` shows, and the change to others. Pure. */
+/**
+ * Our chains of iptables: which there are, in which tables, what of them `iptables-save` shows, and the change to
+ * others. Pure.
+ */
 
 /** By table, with the built-in chains that jump to ours. */
 const TABLES = [
@@ -25,7 +28,10 @@ export type ChainName = (typeof TABLES)[number]["chains"][number]
 /** What each of our chains holds; one that is not named is not wanted. */
 export type Rules = Partial<Readonly<Record<ChainName, readonly string[]>>>
 
-/** What is there of ours: rules in each chain, and jumps to it, with whether the first rule of all is one. `nat`: this table is there. */
+/**
+ * What is there of ours: rules in each chain, and jumps to it, with whether the first rule of all is one. `nat`: this
+ * table is there.
+ */
 export type Ours = {
     readonly nat: boolean
     readonly rules: ReadonlyMap<string, number>

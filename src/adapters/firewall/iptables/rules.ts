@@ -19,8 +19,8 @@ import { type FAMILIES, innerOf, neededPorts, PROTOCOLS, portsName, setName } fr
 type Family = (typeof FAMILIES)[number]
 
 /**
- * All of them for one family; none where nothing is hidden. `lead`: the kernel has xt_TPROXY and xt_socket. `nat`: destinations may
- * be rewritten in this family; not every kernel can.
+ * All of them for one family; none where nothing is hidden. `lead`: the kernel has xt_TPROXY and xt_socket. `nat`:
+ * destinations may be rewritten in this family; not every kernel can.
  */
 export function rulesOf(wanted: Ruleset, family: Family, lead: boolean, nat: boolean): Rules {
     if (!hides(wanted)) return {}

@@ -42,7 +42,7 @@ import { trimWhenSettled } from "./settled.ts"
 import { openState } from "./state.ts"
 import { summary } from "./status.ts"
 import { logSurprises } from "./surprises.ts"
-import { finely, startLoop, takeFirewall } from "./taking.ts"
+import { finely, keepOne, startLoop, takeFirewall } from "./taking.ts"
 import { logReports } from "./told.ts"
 import { type Asker, oneByOne } from "./turns.ts"
 import { rememberWarnings } from "./warnings.ts"
@@ -185,6 +185,7 @@ async function live(
         uptime: () => uptime() * 1000,
         connections: connectionsTo,
     })
+    if (firewall !== null) keepOne(firewall, log)
     const publishing = new Publishing({
         desk,
         bundles: () => loop.config.bundles,

@@ -4,6 +4,7 @@ import { nflogCapture } from "../adapters/capture/nflog.ts"
 import { packetSocketCapture } from "../adapters/capture/packet-socket.ts"
 import { iptablesFirewall } from "../adapters/firewall/iptables/iptables.ts"
 import { nftFirewall } from "../adapters/firewall/nft.ts"
+import { clearOther } from "../adapters/firewall/other.ts"
 import { hasCapability } from "../adapters/system/capabilities.ts"
 import { EBUSY, EPERM, SystemError } from "../adapters/system/errno.ts"
 import { openLogGroup } from "../adapters/system/nfnetlink-log.ts"
@@ -40,10 +41,21 @@ export function startLoop(config: Config, ports: Omit<LoopPorts, "capture">): Lo
         }
     }
     if (!hasCapability("CAP_NET_RAW")) {
-        throw new Refusal(EXIT.permission, "the packet socket needs CAP_NET_RAW", "run it as root, or grant it")
+        throw new Refusal(EXIT.permission, "the packet socket needs CAP_NET_RAW", RAW_HINT)
     }
     if (firewall !== null) holdTable(logGroup)
     return start(packetSocketCapture({ clock: ports.clock, links: ports.links }))
+}
+
+const RAW_HINT = "run it as root, or give it to the service: the drop-in packet-socket.conf beside its manual"
+
+/** A host hides by one firewall, that of the daemon that runs: takes away what another left, once this one is in place. */
+export function keepOne({ name }: Firewall, log: LoopPorts["log"]): void {
+    const clearing = clearOther(name)
+    if (clearing.what === "nothing") return
+    const other = name === "iptables" ? "nftables" : "iptables"
+    if (clearing.what === "cleared") log("notice", `firewall: what a daemon by ${other} has left is taken away`)
+    else log("error", `firewall: what a daemon by ${other} has left refuses those who knock: ${clearing.detail}`)
 }
 
 /** Milliseconds with fractions, never going back: to measure with. */

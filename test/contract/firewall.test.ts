@@ -14,6 +14,7 @@ import { hides } from "../../src/adapters/firewall/hide.ts"
 import { iptablesFirewall } from "../../src/adapters/firewall/iptables/iptables.ts"
 import { memoryFirewall } from "../../src/adapters/firewall/memory.ts"
 import { nftFirewall } from "../../src/adapters/firewall/nft.ts"
+import { clearOther } from "../../src/adapters/firewall/other.ts"
 import { type Nftables, openNftables } from "../../src/adapters/system/nftables.ts"
 import { elementKey, type GrantElement } from "../../src/core/ruleset.ts"
 import type { Firewall, FirewallResult } from "../../src/ports/firewall.ts"
@@ -748,6 +749,7 @@ function withoutModules(nft: Nftables): Nftables {
 }
 
 const [LEGACY, NFT] = ["-legacy", "-nft"] as const
+const NONE_LEFT = { what: "nothing" }
 const whyNot = why ?? missing("ipset", `iptables${LEGACY}`, `iptables${NFT}`)
 
 describe.skipIf(whyNot !== null).each([LEGACY, NFT])(
@@ -787,6 +789,30 @@ describe.skipIf(whyNot !== null).each([LEGACY, NFT])(
             }),
             false,
         )
+
+        it("clearOther() takes away what the other firewall hides, and of ours and of others' nothing", () => {
+            const [nft, iptables] = [nftFirewall(), iptablesFirewall(undefined, variant)]
+            const rules = () => /-A POSTERN-/.test(namespace.must([`iptables${variant}-save`]))
+            const table = () => namespace.must(["nft", "list", "tables"]).includes("table inet postern")
+            namespace.must([`iptables${variant}`, "-I", "INPUT", "-s", "192.0.2.1", "-j", "DROP"])
+            const others = () =>
+                namespace.must([`iptables${variant}-save`]).includes("-A INPUT -s 192.0.2.1/32 -j DROP")
+            try {
+                expect([clearOther("nftables"), clearOther("iptables")]).toEqual([NONE_LEFT, NONE_LEFT])
+                for (const firewall of [nft, iptables]) expect(firewall.apply(HIDE)).toEqual(OK)
+                expect(clearOther("iptables")).toEqual({ what: "cleared" })
+                expect([table(), rules(), others()]).toEqual([false, true, true])
+                expect(nft.apply(HIDE)).toEqual(OK)
+                // The rules of legacy are no tables of nftables.
+                const cleared = variant === NFT
+                expect(clearOther("nftables")).toEqual(cleared ? { what: "cleared" } : NONE_LEFT)
+                expect([table(), rules(), others()]).toEqual([true, !cleared, true])
+            } finally {
+                for (const firewall of [nft, iptables]) firewall.clear()
+                nft.close()
+                namespace.must([`iptables${variant}`, "-D", "INPUT", "-s", "192.0.2.1", "-j", "DROP"])
+            }
+        })
 
         it("takes services elsewhere, twice, shows the same rules, and leaves nothing behind", () => {
             const everywhere = ruleset({

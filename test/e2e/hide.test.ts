@@ -308,9 +308,9 @@ it("is hidden from the first packet on when the host comes up, without and with 
 })
 
 it("is open again by ipset, too, when daemon and command are killed", async () => {
-    if (!(await isOver(daemon))) await daemon.stop()
-    lab.gateway.must(["nft", "flush", "ruleset"])
+    if (!(await isOver(daemon))) await daemon.stop("SIGKILL")
     daemon = await lab.startDaemon(`[gateway]\nfirewall = "iptables"\n${CONFIGURATION}`)
+    await daemon.log.waitFor(/what a daemon by nftables has left is taken away/)
     const { child, ended } = await begin("5s")
     await daemon.stop("SIGKILL")
     child.kill("SIGKILL")

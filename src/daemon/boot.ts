@@ -20,12 +20,20 @@ export type BootKeeper = {
     readonly stop: () => Promise<void>
 }
 
-/** In this directory; nothing is kept where there is no firewall. */
-export function bootKeeper(directory: string, firewall: Firewall | null, log: Log): BootKeeper {
+/**
+ * In this directory; nothing is kept where there is no firewall. `retry`: milliseconds between tries, other than the
+ * usual ones, for tests.
+ */
+export function bootKeeper(
+    directory: string,
+    firewall: Pick<Firewall, "name" | "leads"> | null,
+    log: Log,
+    retry?: number,
+): BootKeeper {
     let latest: BootFiles | null = null
     let written: string | null = null
     let trouble = ""
-    let writing: Promise<void> = Promise.resolve()
+    let writing: Promise<unknown> = Promise.resolve()
     let again: ReturnType<typeof tryAgain> | null = null
     const attempt = async (): Promise<boolean> => {
         const wanted = latest
@@ -41,13 +49,19 @@ export function bootKeeper(directory: string, firewall: Firewall | null, log: Lo
         trouble = ""
         return true
     }
+    // One at a time: what is slow must not overwrite what came later.
+    const inTurn = (): Promise<boolean> => {
+        const turn = writing.then(attempt)
+        writing = turn
+        return turn
+    }
     const write = async () => {
-        if (await attempt()) return
+        if (await inTurn()) return
         again ??= tryAgain(async () => {
-            const done = await attempt()
+            const done = await inTurn()
             if (done) again = null
             return done
-        })
+        }, retry)
     }
     return {
         made(wanted) {
@@ -57,7 +71,7 @@ export function bootKeeper(directory: string, firewall: Firewall | null, log: Lo
             if (text === written) return
             written = text
             latest = rules
-            writing = writing.then(write)
+            void write()
         },
         async stop() {
             await writing

@@ -110,6 +110,7 @@ describe("the report of a scan", () => {
         ]
         const text = viewLines("gate", service, [{ ...odd, timing }], false).join("\n")
         expect(looksClosed([odd])).toBe(false)
+        expect(looksClosed([{ ...view, sharedLabels: [80] }])).toBe(false)
         expect(text).toContain("not on its own link")
         expect(text).toMatch(/\d+ left out: they need a place on the same link/)
         expect(text).toContain("1 say nothing: the closed ports themselves differ")

@@ -1,7 +1,7 @@
 /** Hiding by hand, under a simulated clock: trials end by themselves, and what the configuration says comes before them. */
 import { describe, expect, it } from "vitest"
 import type { Connection } from "../../../src/adapters/services/connections.ts"
-import { formatAddress, type Network, parseAddress, parseNetwork } from "../../../src/core/net/address.ts"
+import { type Address, formatAddress, type Network, parseAddress, parseNetwork } from "../../../src/core/net/address.ts"
 import { Trials } from "../../../src/daemon/trials.ts"
 import { address, LOCAL4 } from "../../../tools/vectors/bytes.ts"
 import { config } from "../core/world.ts"
@@ -14,7 +14,7 @@ const OPEN = { name: "ssh", opens: ["tcp/22"], sequence }
 const HIDDEN = { ...OPEN, hide: true }
 const SAID = { service: SSH, hide: true }
 
-function started(door: typeof OPEN & { hide?: boolean; always?: readonly Network[] } = OPEN) {
+function started(door: typeof OPEN & { hide?: boolean; always?: readonly Network[]; at?: readonly Address[] } = OPEN) {
     const there: Connection[] = []
     const now = { uptime: 0 }
     const gate = makeGate(config([door]), () => ({ connections: () => there, uptime: () => now.uptime }))
@@ -186,6 +186,12 @@ describe("Loop.stop()", () => {
         loop.hiding.unhide(SSH, 0)
         expect(await loop.stop()).toBe("kept")
         expect(firewall.wanted()!.spared).toEqual([{ service: SSH, ms: null }])
+    })
+
+    it("leaves the table to what is hidden on hosts behind this one alone", async () => {
+        const { loop, firewall } = started({ ...HIDDEN, at: [address("10.0.0.5")] })
+        expect(await loop.stop()).toBe("kept")
+        expect(firewall.wanted()).toMatchObject({ hidden: [], inner: [{ service: SSH }] })
     })
 })
 

@@ -55,6 +55,12 @@ describe("renderBoot()", () => {
             expect(rules[name]).toContain("-I INPUT 1 -j POSTERN-HIDE\n")
             expect(rules[name]).not.toMatch(/trial|spared|-[DX] /)
         }
+        const { inner } = ruleset({ behind: ["10.0.0.5 tcp/80"] })
+        const tried = { ...ruleset(), inner: inner.map((one) => ({ ...one, ms: 1000 })) }
+        for (const name of ["iptables", "nftables"] as const)
+            expect(Object.values(renderBoot(tried, { name, leads: () => true })).every((text) => text === null)).toBe(
+                true,
+            )
         const nothing = renderBoot(ruleset(), { name: "iptables", leads: () => true })
         expect(Object.values(nothing).every((text) => text === null)).toBe(true)
     })

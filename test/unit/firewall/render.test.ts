@@ -3,7 +3,8 @@ import { join } from "node:path"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { hideSets } from "../../../src/adapters/firewall/hide.ts"
-import { renderApply, renderRebuild } from "../../../src/adapters/firewall/render.ts"
+import { renderHold } from "../../../src/adapters/firewall/hold.ts"
+import { carried, renderApply, renderRebuild } from "../../../src/adapters/firewall/render.ts"
 import { contains, formatNetwork, type Network, parseNetwork } from "../../../src/core/net/address.ts"
 import { always, element, ruleset, SCENARIOS, view, watch } from "../../lab/rulesets.ts"
 
@@ -107,6 +108,25 @@ describe("renderRebuild()", () => {
             "add element inet postern any6 { 2001:db8::7 }",
             "",
         ])
+    })
+
+    it("carries no grant over that a connection has used, or that the new table has no set for", () => {
+        const live = ["192.0.2.7", "2001:db8::/64"].flatMap((source) =>
+            [true, false].map((used) => ({ element: element(source, "tcp/22", true), left: 1000, used })),
+        )
+        const kept = (wanted: Parameters<typeof carried>[1]) => carried(live, wanted).map((one) => live.indexOf(one))
+        expect(kept({ ...ruleset(), once: 130_000 })).toEqual([1])
+        expect(kept({ ...ruleset(), once: 130_000, networks: { v4: [], v6: [64] } })).toEqual([1, 3])
+        expect(kept(ruleset())).toEqual([])
+    })
+})
+
+const grant = (once: boolean, used: boolean) => ({ element: element("192.0.2.7", "tcp/22", once), left: 1000, used })
+
+describe("renderHold()", () => {
+    it("holds back what would use up a grant that can be, and nothing where none can be", () => {
+        expect(renderHold([grant(true, true), grant(false, false)])).toBeNull()
+        expect(renderHold([grant(true, false)])).toContain("ip saddr @any4 meta l4proto . th dport { tcp . 22 } drop\n")
     })
 })
 

@@ -706,4 +706,11 @@ describe("examine()", () => {
             said(firewall({ published: [SSH], ours: { there: true, hidden: [SSH], spared: [], translates: true } })),
         ).toEqual([])
     })
+    it("takes a host without addresses for none behind a router, and a port where nothing is bound for any other", () => {
+        expect(said({ links: { ...healthy().links!, addresses: [] } })).toEqual([])
+        const range = { "net.ipv4.ip_local_port_range": "20 1000" }
+        expect(said({ sysctls: range, listeners: [] })).toMatchObject([
+            { line: expect.stringMatching(/^nothing-listens /) },
+        ])
+    })
 })

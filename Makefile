@@ -4,7 +4,7 @@
 
 help:
 	@echo "make run           watch this host (root) or a private network (not root) for a knock; set-up included"
-	@echo "make test          everything that is checked: types, lint, and every tier of tests; a quarter of an hour, set-up included"
+	@echo "make test          everything that is checked: types, lint, and every tier of tests; some twenty minutes, set-up included"
 	@echo "make soak          ten minutes of floods, faults and honest knocks at once; SOAK=60 for a minute (root)"
 	@echo "make demo          a hidden sshd, a scan, a knock, a session: under a minute, in a private network"
 	@echo "make bench         everything that is promised in figures, beside Debian's knockd (root, under a quarter of an hour)"

@@ -197,8 +197,8 @@ const TEXTS: Texts = {
     "ends-alike": ({ door }) => `ends with the knock of door ${door}: whoever knocks here opens both`,
     contains: ({ door }) => `holds the knock of door ${door}: whoever knocks here opens that one on the way`,
     "not-hidden": ({ services }) =>
-        `without hide, Postern leaves ${services} as it is, open or closed: add hide = true, ` +
-        "unless the host's own rules or a command use the grant",
+        `without hide, Postern leaves ${services} as it is, open or closed: ` +
+        "postern hide hides it, on trial first, and hide = true at once, unless the host's own rules or a command use the grant",
     "nothing-listens": ({ service }) => `nothing listens on ${service} at this moment`,
     "no-program": () =>
         "there is no such program on this host, or it is not executable: put it there, chmod +x it, or mend the path",

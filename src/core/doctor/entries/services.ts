@@ -110,8 +110,10 @@ export const SERVICE_ENTRIES: Entries<
         what: ({ service, filter }) => `${filter} lets nobody in to ${service}, those who knocked neither`,
         why: () => "what one filter drops no other can let in",
         commands: ({ open }) => [open],
-        advice: () =>
-            "beside a door that hides it: where all other ports are silent, its resets stand out (docs/hiding.md)",
+        advice: ({ open }) =>
+            open.includes("mark")
+                ? "put this rule where that filter keeps its own, or it is gone after the next start (docs/hiding.md, Hosts that drop by default)"
+                : "where all other ports are silent the resets of this one would stand out: rather set mark in [gateway], and let in what bears it (docs/hiding.md, Hosts that drop by default)",
     },
 }
 

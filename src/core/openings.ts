@@ -15,7 +15,7 @@ import type { Outbox } from "./outbox.ts"
 import type { RefusalCode } from "./report.ts"
 import type { GrantElement } from "./ruleset.ts"
 
-/** The spec's: a grant that is younger (ms) is left as it is. Replayed knocks must not keep firewall and log busy. */
+/** The spec's: a grant that is younger (ms) is left as it is, but for one connection's. Replayed knocks must not keep firewall and log busy. */
 const FRESH_MS = 50
 
 /** See the head of the file. Times are milliseconds that never go back. */
@@ -67,8 +67,9 @@ export class Openings {
             return true
         }
         const left = isOpen(lease) ? lease.grant.due - now : 0
-        // A one-time knock cannot be replayed, and whose it was is told.
-        const fresh = knocker === null && lease.whole && !lease.used && now - lease.renewed < FRESH_MS
+        // A one-time knock cannot be replayed, and whose it was is told. What is good for one connection may have been used
+        // by now, which we hear of later: this knock is for the next one.
+        const fresh = knocker === null && door.uses === null && lease.whole && now - lease.renewed < FRESH_MS
         if (fresh && left > door.for - FRESH_MS) return true
         // A knock never takes time away from what was given by hand.
         if (left > door.for) this.#acts.ask(lease, left, lease.giver, source, now)

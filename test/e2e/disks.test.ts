@@ -3,7 +3,7 @@
  * the built program on a real file system. Doors open all the same, what cannot be known is refused and told, and all is
  * well when the disk is.
  */
-import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { openJournal } from "../../src/adapters/store/journal.ts"
@@ -235,6 +235,8 @@ describe("a reload that has come to need a directory", () => {
 
     it.each(Object.keys(UNUSABLE))("%s: is refused, what was goes on, and it is made when it can be", async (kind) => {
         const daemon = await start(without(), null)
+        // What hides is saved there a moment later, and would make it again.
+        expect(await eventually(() => existsSync(join(state, "hide.nft")))).toBe(true)
         const { said: why, mend } = UNUSABLE[kind]!(state)
         outsider.knock("10.99.4.1", HITS.slice(0, 2))
         await daemon.log.waitFor(/10\.99\.4\.1: stage 2 of 3/)

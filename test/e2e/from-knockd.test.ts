@@ -147,7 +147,7 @@ describe("from knockd to Postern, as the page says", () => {
             const marked = () => readFileSync(list!, "utf8").split("#").length === index + 2
             const uses = async () => {
                 knock(...ports)
-                return await eventually(marked, 500)
+                return await eventually(marked, 2000)
             }
             expect(await eventually(uses)).toBe(true)
             expect(await eventually(() => would() === index + 1)).toBe(true)

@@ -50,12 +50,16 @@ describe("a door with uses = 1", () => {
         expect(world.engine.awaitsUses).toBe(false)
     })
 
-    it("gives another use to the same knock at once, if the first is used", () => {
+    it.each([
+        ["is known", 1],
+        ["is not known yet", 0],
+    ])("gives another use to the same knock at once, where the first use %s", (_, told) => {
         const world = new World(config([{ ...ssh, hits: ["7000", "9000"] }]))
         world.knock(me, ["7000", "9000"], 0)
-        use(world)
+        if (told === 1) use(world)
         world.knock(me, ["7000", "9000"], 0)
         expect(used(world)).toEqual([`ssh ${me} false`])
+        expect(world.tally.door("ssh")).toMatchObject({ opened: 1, renewed: 1 })
     })
 
     it("hears nothing of uses that are not of an open lease of its own", () => {

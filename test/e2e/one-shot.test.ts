@@ -200,14 +200,17 @@ setTimeout(() => {
     }
 }, Number(at) - Date.now())`
 
-/** A connection, and another by the same port of ours. */
+/**
+ * A connection that goes on acknowledging for a while, and another by the same port of ours right behind its reset, which
+ * both ends have forgotten it by.
+ */
 const AGAIN = `
 const [host, port] = process.argv.slice(1)
 const { connect } = require("node:net")
 const localPort = 20000 + (process.pid % 10000)
 const first = connect({ host, port: Number(port), localPort }, () => {
-    // Reset at our end, so that both ends have forgotten it; not so soon that the kernel still waits for its second packet.
-    setTimeout(() => { first.resetAndDestroy(); setTimeout(again, 100) }, 100)
+    const talk = setInterval(() => first.write("on"), 2)
+    setTimeout(() => { clearInterval(talk); first.resetAndDestroy().on("close", again) }, 100)
 })
 const again = () => connect({ host, port: Number(port), localPort })
     .on("connect", () => end("open")).on("error", (error) => end(error.code))

@@ -7,6 +7,7 @@
  *
  * Everything is asked by both families, by TCP and by UDP.
  */
+import { once } from "node:events"
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -153,6 +154,28 @@ function say(hide: boolean): void {
     lab.gateway.must([POSTERN, "reload", "--socket", daemon.socket])
 }
 
+/** What is remembered of a connection that the service has reset lets nobody in whose grant has ended. */
+async function beginAgain(): Promise<void> {
+    const old = [lab.gateway.v4, lab.gateway.v6].map((address, index) => {
+        const by = ["nc", "-n", "-p", String(20_022 + index), address, "22"]
+        const child = knocker.start(by, { stdio: ["pipe", "pipe", "ignore"] })
+        return { by, child, said: collectLines(child, child.stdout!) }
+    })
+    for (const { child, said } of old) {
+        child.stdin!.on("error", () => {}).write("here\n")
+        await said.waitFor(/^here$/)
+    }
+    for (const address of [knocker.v4, knocker.v6])
+        lab.gateway.must([POSTERN, "revoke", address, "--socket", daemon.socket])
+    const states = old.map(async ({ by, child }) => {
+        const ended = once(child, "close")
+        child.stdin!.write("reset\n")
+        await ended
+        return (await knocker.run([...by.slice(0, 2), "-z", "-w", "1", ...by.slice(2)])).status
+    })
+    expect(await Promise.all(states)).toEqual([1, 1])
+}
+
 /** Hides one of every kind on trial, and comes in to each; nobody confirms any. */
 async function onTrial(): Promise<void> {
     lab.gateway.must([POSTERN, "revoke", "--all", "--socket", daemon.socket])
@@ -267,8 +290,7 @@ describe("services that are elsewhere", () => {
                 }
             }
         }
-        for (const address of [knocker.v4, knocker.v6])
-            lab.gateway.must([POSTERN, "revoke", address, "--socket", daemon.socket])
+        await beginAgain()
         expect(await seen(knocker)).toEqual(hidden(SILENT))
         for (const session of sessions) await session.say("grant ended")
         await daemon.stop("SIGKILL")
@@ -333,6 +355,10 @@ describe("services that are elsewhere", () => {
         daemon = await lab.startDaemon(CONFIGURATION.replace("[gateway]", '[gateway]\nfirewall = "iptables"'))
         knock()
         await daemon.log.waitFor(/fd77::2: open: tcp\/9090/)
+        await beginAgain()
+        const seenSoFar = daemon.log.all.length
+        knock()
+        await daemon.log.waitFor(/fd77::2: open: tcp\/9090/, { from: seenSoFar })
         for (const six of ["", "6"]) {
             for (const table of ["nat", "raw"]) gateway.must([`ip${six}tables`, "-t", table, "-F", "PREROUTING"])
             const to = ["-j", "DNAT", "--to-destination", six === "" ? "10.78.0.2:80" : "[fd78::2]:80"]

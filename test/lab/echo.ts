@@ -3,7 +3,7 @@ import { eventually, type Host } from "./lab.ts"
 import { collectLines } from "./lines.ts"
 import type { Namespace } from "./namespace.ts"
 
-/** Echoes by TCP and by UDP on these, such as `10.77.3.200 22` or `fd77:3::c8 53`, until the namespace goes. */
+/** Echoes by TCP, which resets when told `reset`, and by UDP on these, such as `10.77.3.200 22` or `fd77:3::c8 53`, until the namespace goes. */
 export async function startEchoes(host: Namespace, places: readonly string[]): Promise<void> {
     host.start([process.execPath, "-e", SERVE, ...places], { stdio: "ignore" })
     const listen = (place: string) => {
@@ -17,7 +17,8 @@ export async function startEchoes(host: Namespace, places: readonly string[]): P
 const SERVE = `
 for (const place of process.argv.slice(1)) {
     const [address, port] = place.split(" ")
-    require("node:net").createServer((s) => s.on("error", () => {}).pipe(s)).listen(Number(port), address)
+    const reset = (socket) => (line) => String(line) === "reset\\n" && socket.resetAndDestroy()
+    require("node:net").createServer((s) => s.on("error", () => {}).on("data", reset(s)).pipe(s)).listen(Number(port), address)
     const socket = require("node:dgram").createSocket(address.includes(":") ? "udp6" : "udp4")
     socket.on("message", (bytes, from) => socket.send(bytes, from.port, from.address)).bind(Number(port), address)
 }`

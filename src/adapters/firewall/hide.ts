@@ -24,6 +24,7 @@ import type { Ruleset } from "../../core/ruleset.ts"
 import { arrivalChains, arrivalSets } from "./arrivals.ts"
 import { formatService } from "./elements.ts"
 import { cookieMatches, useChain, usedMatches } from "./once.ts"
+import { PIECES, piecesChain } from "./pieces.ts"
 import { innerRules, isKept, ledRules, type Places, placeChains, placeSets, timed } from "./places.ts"
 import type { ChainSpec, SetSpec } from "./table.ts"
 import { ALONE, type Way } from "./ways.ts"
@@ -111,18 +112,21 @@ export function hideChains(wanted: Hiding, ways: readonly Way[], lead: boolean):
     return [
         ...useChain(wanted, ways, act([...allowed, ...free], "accept")),
         ...arrivalChains(wanted, [...granted, ...begun]),
+        ...(lead ? [] : [piecesChain()]),
         ...(lead && has("tcp") ? leadChains(act([...led, ...free], "goto listener")) : []),
         ...placeChains(
             wanted,
             (verdict) => act([...allowed, ...used], verdict),
             // What is spared is open to everyone, and must be led to all the same.
             (verdict) => act([...allowed, ...used, ...free], verdict),
+            lead,
         ),
         {
             name: "hide",
             hook: "type filter hook input priority filter + 20; policy accept;",
             rules: [
                 "iif lo accept",
+                ...(lead ? [] : [PIECES]),
                 ...(has("tcp") ? ["tcp flags & (ack | rst) != 0 accept"] : []),
                 ...act([...allowed, ...used], "accept"),
                 ...(isKept(wanted) ? ["ct status dnat jump rewritten"] : []),

@@ -9,20 +9,24 @@
  * look only at what came of it:
  *
  * - `begun` holds the connection that won: source, destination, protocol and both ports. So what is sent again, because
- *   it or its answer was lost, is let in again, and nobody else is. A TCP connection leaves it with the first packet
- *   that acknowledges something: from then on the kernel knows the connection, and the same ports open no second one.
+ *   it or its answer was lost, is let in again, and nobody else is.
+ * - `made` holds those of TCP that have acknowledged something: from then on the kernel knows the connection, and the
+ *   same ports open no second one. It leaves `begun` at that moment, once: otherwise whoever goes on acknowledging would
+ *   be remembered for ever.
  * - `spent` says which grants were used, for whoever wants to tell people. By it come in the acknowledgements that
  *   make a connection where the kernel answers with SYN cookies: they make none but the one whose SYN was let in.
  */
 import type { Ruleset } from "../../core/ruleset.ts"
 import { formatTime, ONE_USE, SHORTEST } from "./elements.ts"
 import type { ChainSpec, SetSpec } from "./table.ts"
-import type { Way } from "./ways.ts"
+import { ALONE, type Way } from "./ways.ts"
 
 /** Ours: connections that began and uses, remembered at once. They end soon, and no element is there for the rest. */
 const ROOM = 65_536
 /** As long as a client tries to connect (tcp(7): `tcp_syn_retries`). */
 const BEGINS = formatTime(130_000)
+/** Ours: longer than it takes to leave `begun`. */
+const MADE = formatTime(1000)
 
 /** The sets of grants for one connection; none where no door gives any. */
 export function onceSets({ grants, once }: Pick<Ruleset, "grants" | "once">, ways: readonly Way[]): SetSpec[] {
@@ -36,8 +40,11 @@ export function onceSets({ grants, once }: Pick<Ruleset, "grants" | "once">, way
                 live(`spent${ending}`, key, dynamic),
             ]
         }),
-        live("begun4", "ipv4_addr . ipv4_addr . inet_proto . inet_service . inet_service", dynamic),
-        live("begun6", "ipv6_addr . ipv6_addr . inet_proto . inet_service . inet_service", dynamic),
+        ...["begun", "made"].flatMap((name) =>
+            ALONE.map(({ family, type }) =>
+                live(`${name}${family}`, `${type} . ${type} . inet_proto . inet_service . inet_service`, dynamic),
+            ),
+        ),
     ]
 }
 
@@ -52,7 +59,7 @@ export function useChain(
     allowed: readonly string[],
 ): ChainSpec[] {
     if (once === null) return []
-    const begun = ways.map(({ any, family, flow }) => `${any} ${flow} @begun${family}`)
+    const begun = usedMatches({ once }, ways)
     return [
         {
             name: "use",
@@ -63,6 +70,7 @@ export function useChain(
                 ...ways.map(
                     ({ family, flow }, i) =>
                         `meta l4proto tcp tcp flags & (syn | ack) == ack ${begun[i]} ` +
+                        `add @made${family} { ${flow} timeout ${MADE} } ` +
                         `update @begun${family} { ${flow} timeout ${formatTime(SHORTEST)} } accept`,
                 ),
                 // Nothing else begins a connection.
@@ -81,7 +89,8 @@ export function useChain(
 
 /** Matches of packets that belong to a use, for the chains behind `use`. */
 export function usedMatches({ once }: Pick<Ruleset, "once">, ways: readonly Way[]): readonly string[] {
-    return once === null ? [] : ways.map(({ any, family, flow }) => `${any} ${flow} @begun${family}`)
+    if (once === null) return []
+    return ways.map(({ any, family, flow }) => `${any} ${flow} @begun${family} ${flow} != @made${family}`)
 }
 
 /** Matches of acknowledgements that may make a connection out of a cookie (TCP alone). */

@@ -17,7 +17,9 @@
 import { codeOf } from "../../core/knock/hit.ts"
 import { formatAddress, isIPv4 } from "../../core/net/address.ts"
 import type { Ruleset } from "../../core/ruleset.ts"
+import { againChains } from "./again.ts"
 import { formatService, formatTime } from "./elements.ts"
+import { PIECES } from "./pieces.ts"
 import { LET_BE, rewrittenChain } from "./rewritten.ts"
 import type { ChainSpec, SetSpec } from "./table.ts"
 
@@ -75,15 +77,15 @@ export function innerRules({ inner }: Places, socket: string): string[] {
     return there.map(({ by, ending }) => `${socket}${by} daddr . meta l4proto . th dport @inner${ending} goto refuse`)
 }
 
-/** The chains of places, beside those of hiding; none where there are no places. */
-export function placeChains(places: Places, allowed: Allowed, reached: Allowed): ChainSpec[] {
+/** The chains of places, beside those of hiding; none where there are no places. `whole`: nobody meets fragments (pieces.ts). */
+export function placeChains(places: Places, allowed: Allowed, reached: Allowed, whole: boolean): ChainSpec[] {
     const { leads, inner, mark } = places
     const kept = isKept(places)
     return [
         ...(leads.length > 0 ? [guardChain(places)] : []),
         ...(mark === 0 ? [] : markChains(places, reached)),
-        ...(leads.length > 0 || kept ? translateChains(places, reached) : []),
-        ...(inner.length > 0 || kept ? [passChain(places, allowed)] : []),
+        ...(leads.length > 0 || kept ? [...againChains(places, reached), ...translateChains(places, reached)] : []),
+        ...(inner.length > 0 || kept ? [passChain(places, allowed, whole)] : []),
         ...(kept ? [rewrittenChain(places)] : []),
     ]
 }
@@ -177,7 +179,7 @@ function leadRules(leads: Places["leads"]): string[] {
 }
 
 /** What this host forwards. As in the chain for its own services, TCP is let through unless it begins something. */
-function passChain(places: Places, allowed: Allowed): ChainSpec {
+function passChain(places: Places, allowed: Allowed, whole: boolean): ChainSpec {
     const kept = isKept(places)
     const tcp = [...places.inner, ...(kept ? places.hidden.map((service) => ({ service })) : [])].some(
         ({ service }) => service.protocol === "tcp",
@@ -186,6 +188,7 @@ function passChain(places: Places, allowed: Allowed): ChainSpec {
         name: "pass",
         hook: "type filter hook forward priority filter + 20; policy accept;",
         rules: [
+            ...(whole ? [] : [PIECES]),
             ...(tcp ? ["tcp flags & (ack | rst) != 0 accept"] : []),
             ...(kept ? ["ct status dnat jump rewritten"] : []),
             ...(places.inner.length > 0 ? allowed("accept") : []),

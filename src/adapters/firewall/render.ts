@@ -9,6 +9,7 @@ import type { Ruleset } from "../../core/ruleset.ts"
 import { formatElement, formatTime, type LiveElement } from "./elements.ts"
 import { grantSets, hideChains, hideSets, hides } from "./hide.ts"
 import { onceSets } from "./once.ts"
+import { piecesChain } from "./pieces.ts"
 import { formatTable, TABLE, type TableSpec } from "./table.ts"
 import { forgetAll, watchChains, watchSets } from "./watch.ts"
 import { ALONE, endingOf, waysOf } from "./ways.ts"
@@ -139,7 +140,7 @@ const SOME: Parameters<typeof hideSets>[0] = {
 /** Every set and chain that can be there beside those of grants, by name and shape. */
 const EVERY = {
     sets: [...onceSets({ grants: 1, once: 1 }, ALONE), ...hideSets(SOME), ...watchSets(LITTLE)],
-    chains: [...hideChains({ ...SOME, once: 1 }, ALONE, true), ...watchChains(LITTLE)],
+    chains: [...hideChains({ ...SOME, once: 1 }, ALONE, true), piecesChain(), ...watchChains(LITTLE)],
 }
 
 /** Whoever wrote an element without an end meant that; ours always have one. */

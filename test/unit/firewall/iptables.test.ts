@@ -75,6 +75,14 @@ describe("rulesOf()", () => {
             "-p tcp -m set --match-set postern-trial-tcp dst -j ACCEPT",
             "-p udp -m set --match-set postern-trial-udp dst -j ACCEPT",
         ])
+        expect(rulesOf(wanted, ipv4, true, true)["POSTERN-AGAIN"]).toEqual([
+            "-i lo -j RETURN",
+            `${granted} -j RETURN`,
+            "-m addrtype ! --dst-type LOCAL -j RETURN",
+            "-p tcp -m tcp --dport 22 -j DROP",
+            "-p tcp -m set --match-set postern-trial-tcp dst -j DROP",
+        ])
+        expect(rulesOf(wanted, ipv4, true, true)["POSTERN-LEAD"]!.at(-1)).toMatch(/--ctstate DNAT -j POSTERN-AGAIN$/)
         // Some kernels have none for IPv6.
         expect(rulesOf(wanted, ipv6, true, parseOurs("*filter\nCOMMIT\n").nat)["POSTERN-TURN"]).toBeUndefined()
     })

@@ -46,6 +46,18 @@ describe("renderApply()", () => {
         )
     })
 
+    it("lets no fragment pass that does not show its port, where the kernel puts none together before", () => {
+        for (const wanted of Object.values(SCENARIOS)) {
+            const [led, plain] = [renderApply(wanted), renderApply(wanted, "plain")]
+            if (/ hide (tcp|.*goto)/.test(led)) expect(led).toMatch(/ (tproxy|ct state) /)
+            for (const text of plain.matchAll(/^add chain inet postern (hide|pass) \{/gm)) {
+                const [first] = plain.split(`add rule inet postern ${text[1]} `).slice(text[1] === "hide" ? 2 : 1)
+                expect(first).toMatch(/^meta nfproto ipv6 frag more-fragments 1 frag frag-off 0 jump pieces$/m)
+            }
+            expect(led).not.toMatch(/ jump pieces$/m)
+        }
+    })
+
     it("looks at the port of a stranger's packet only where a socket would take it", () => {
         // What is spared is open to everyone: there is nothing to keep.
         for (const wanted of Object.values(SCENARIOS).filter(({ spared }) => spared.length === 0)) {

@@ -9,7 +9,7 @@ const TABLES = [
     {
         table: "mangle",
         jumps: [["PREROUTING", "POSTERN-LEAD"]],
-        chains: ["POSTERN-LEAD", "POSTERN-LISTENER", "POSTERN-MARK"],
+        chains: ["POSTERN-LEAD", "POSTERN-LISTENER", "POSTERN-MARK", "POSTERN-AGAIN"],
     },
     {
         table: "filter",

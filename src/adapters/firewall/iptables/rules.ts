@@ -25,12 +25,17 @@ type Family = (typeof FAMILIES)[number]
 export function rulesOf(wanted: Ruleset, family: Family, lead: boolean, nat: boolean): Rules {
     if (!hides(wanted)) return {}
     const leads = leadsOf(wanted, family)
+    const turns = leads.length > 0 || (nat && isKept(wanted))
     return {
         ...(leads.length > 0 ? { "POSTERN-GUARD": guardRules(leads) } : {}),
-        "POSTERN-LEAD": [...markedRules(wanted, family), ...(lead ? leadRules(wanted, family) : [])],
+        "POSTERN-LEAD": [
+            ...markedRules(wanted, family),
+            ...(lead ? leadRules(wanted, family) : []),
+            ...(turns ? [BEGUN_AGAIN] : []),
+        ],
         "POSTERN-LISTENER": lead ? listenerRules(wanted, family) : [],
         ...(wanted.mark === 0 ? {} : { "POSTERN-MARK": markRules(wanted, family) }),
-        ...(leads.length > 0 || (nat && isKept(wanted)) ? { "POSTERN-TURN": turnRules(wanted, family) } : {}),
+        ...(turns ? { "POSTERN-AGAIN": againRules(wanted, family), "POSTERN-TURN": turnRules(wanted, family) } : {}),
         ...(leads.length > 0 ? { "POSTERN-ELSEWHERE": elsewhereRules(leads) } : {}),
         "POSTERN-HIDE": hideRules(wanted, family, lead),
         ...(innerOf(wanted, family.ending).length > 0 ? { "POSTERN-PASS": passRules(wanted, family) } : {}),
@@ -42,6 +47,8 @@ const LOCAL = "-m addrtype --dst-type LOCAL"
 const FOREIGN = "-m addrtype ! --dst-type LOCAL"
 /** Packets with ACK or RST begin no connection: the kernel's own stack answers them. */
 const GOES_ON = "-p tcp -m tcp ! --tcp-flags ACK,RST NONE -j RETURN"
+/** What connection tracking takes for a packet of a connection that was led elsewhere before (firewall/again.ts). */
+const BEGUN_AGAIN = "-p tcp -m tcp --tcp-flags SYN,RST,ACK SYN -m conntrack --ctstate DNAT -j POSTERN-AGAIN"
 
 function leadsOf({ leads }: Ruleset, { ending }: Family): Ruleset["leads"] {
     return leads.filter(({ to }) => isIPv4(to) === (ending === "4"))
@@ -119,6 +126,18 @@ function rewritten(wanted: Ruleset, family: Family): number[] {
     const services = [...leadsOf(wanted, family).map(({ service }) => service), ...(wanted.published ?? [])]
     const mine = services.filter((service) => service.protocol === "tcp" && known.has(codeOf(service)))
     return [...new Set(mine.map(({ port }) => port))]
+}
+
+/** Whoever begins anew must be let in anew. */
+function againRules(wanted: Ruleset, family: Family): string[] {
+    const tcp = wanted.hidden.filter(({ protocol }) => protocol === "tcp")
+    return [
+        "-i lo -j RETURN",
+        ...reached(wanted, family).map((match) => `${match} -j RETURN`),
+        `${FOREIGN} -j RETURN`,
+        ...tcp.map(({ port }) => `-p tcp -m tcp --dport ${port} -j DROP`),
+        ...timed(wanted, "trial", "tcp").map((match) => `${match} -j DROP`),
+    ]
 }
 
 /** Before all others who rewrite: who accepts here leaves the table. */

@@ -4,7 +4,7 @@ import type { HostFacts } from "../../core/config/parse.ts"
 
 /** What this host has and offers, as far as that can be asked: it only serves warnings. */
 export async function thisHost(): Promise<HostFacts> {
-    const { socketServices } = await import("../../adapters/services/sockets.ts")
+    const { insideServices, socketServices } = await import("../../adapters/services/sockets.ts")
     const { isDirectoryMissing, isProgramMissing } = await import("../../adapters/commands/present.ts")
     const { groupId } = await import("../../adapters/control/group.ts")
     const { isOpenToOthers, lacksRight } = await import("../../adapters/commands/rights.ts")
@@ -26,7 +26,7 @@ export async function thisHost(): Promise<HostFacts> {
         return answer
     }
     try {
-        return { listening: socketServices().offered(), lacks }
+        return { listening: socketServices().offered(), inside: insideServices(), lacks }
     } catch {
         return { listening: null, lacks }
     }

@@ -103,7 +103,7 @@ export function checkDoubts(parsed: Parsed, files: readonly ConfigFile[], facts:
 function lookUp(
     all: readonly Placed[],
     doors: readonly Sequenced[],
-    { listening }: HostFacts,
+    { listening, inside = [] }: HostFacts,
     gateway: Parsed["gateway"],
     hide: readonly HideRule[],
 ): Lookup {
@@ -123,7 +123,7 @@ function lookUp(
     const hidden = new Set(hiddenServices({ doors: all.map(({ door }) => door), hide }).map(codeOf))
     const busy = new Set([...(listening ?? []), ...(gateway?.services ?? [])].map(codeOf))
     const lengths = new Set(doors.map(({ sequence }) => sequence.hits.length))
-    const found = listening && new Set(listening.map(codeOf))
+    const found = listening && new Set([...listening, ...inside].map(codeOf))
     const unhidden = new Set(hide.filter((rule) => !rule.hide).map(({ service }) => codeOf(service)))
     return {
         doors,

@@ -33,8 +33,10 @@ export type ConfigFile = {
 
 /** What is known beside the texts. */
 export type HostFacts = {
-    /** Services on which something listens, for warnings alone; null: not known. */
+    /** Services on which something listens outside, for warnings alone; null: not known. */
     readonly listening: readonly Service[] | null
+    /** Those on which something listens on loopback, where who knocks can be led to; left out: none. */
+    readonly inside?: readonly Service[]
     /** What the host does not have of what is named, for warnings alone; left out: not known. */
     readonly lacks?: Lacks
     /** Reads the files of knockers, where doors (of these names) have one-time sequences; left out: nobody looks at them. */

@@ -2,6 +2,7 @@ import * as fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { formatIssue } from "../../../../src/core/config/issues.ts"
 import { readConfig } from "../../../../src/core/config/parse.ts"
+import type { Service } from "../../../../src/core/knock/hit.ts"
 import { ACK, SYN } from "../../../../src/core/net/packet.ts"
 
 const FULL = `
@@ -93,7 +94,20 @@ const wake = {
     shell: false,
 }
 
+/** The problems of a door that hides tcp/22, on a host where nothing listens outside. */
+async function codes(inside: readonly Service[]): Promise<readonly string[]> {
+    const text = door("ssh", 7022)
+    const { issues } = await readConfig([{ file: "postern.toml", text }], { listening: [], inside })
+    return issues.map(({ code }) => code)
+}
+
 describe("readConfig()", () => {
+    test("a hidden service listens, too, if it does so on loopback, where a knock does not meet it", async () => {
+        expect(await codes([])).toEqual(["nothing-listens"])
+        const both = [{ protocol: "tcp", port: 22 } as const, { protocol: "tcp", port: 7022 } as const]
+        expect(await codes(both)).toEqual([])
+    })
+
     test("reads every key", async () => {
         const reading = await readConfig([{ file: "postern.toml", text: FULL }], unknown)
         expect(reading).toEqual({

@@ -196,6 +196,18 @@ describe("Loop.stop()", () => {
 })
 
 describe("[hide] and `grace`", () => {
+    it("name some of many services that are hidden at once, and count the others", () => {
+        const { loop, said } = started()
+        const doors = [0, 1].map((i) => ({
+            ...HIDDEN,
+            name: `many${i}`,
+            opens: Array.from({ length: 60 }, (_, port) => `tcp/${1000 + 60 * i + port}`),
+        }))
+        loop.reload(config([OPEN, ...doors]), null)
+        const [line] = said().filter((one) => one.includes("hide: "))
+        expect(line).toMatch(/ tcp\/1009 and 110 more: hidden from now on$/)
+    })
+
     it("overrule what doors say, one way and the other", () => {
         const { loop, hides } = started()
         loop.reload({ ...config([OPEN]), hide: [SAID] }, null)

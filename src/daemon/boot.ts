@@ -2,7 +2,7 @@
  * Keeps the files that hide when the host starts (adapters/firewall/boot.ts) as the kernel's table is now. Nobody waits for
  * them: a disk that is slow or broken must not keep a door waiting. What cannot be written is told and tried again.
  */
-import { mkdir, rm } from "node:fs/promises"
+import { mkdir, readFile, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { BOOT_FILES, type BootFiles, renderBoot } from "../adapters/firewall/boot.ts"
 import { writeWhole } from "../adapters/system/durable.ts"
@@ -31,12 +31,14 @@ export function bootKeeper(
     retry?: number,
 ): BootKeeper {
     let latest: BootFiles | null = null
-    let written: string | null = null
+    /** The next to be written has not begun. */
+    let waits = false
     let trouble = ""
     let writing: Promise<unknown> = Promise.resolve()
     let again: ReturnType<typeof tryAgain> | null = null
     const attempt = async (): Promise<boolean> => {
         const wanted = latest
+        waits = false
         try {
             for (const name of BOOT_FILES) await put(directory, name, wanted?.[name] ?? null)
         } catch (error) {
@@ -66,11 +68,9 @@ export function bootKeeper(
     return {
         made(wanted) {
             if (firewall === null) return
-            const rules = renderBoot(wanted, firewall)
-            const text = JSON.stringify(rules)
-            if (text === written) return
-            written = text
-            latest = rules
+            latest = renderBoot(wanted, firewall)
+            if (waits) return
+            waits = true
             void write()
         },
         async stop() {
@@ -83,6 +83,8 @@ export function bootKeeper(
 async function put(directory: string, name: string, text: string | null): Promise<void> {
     if (text === null) await rm(join(directory, name), { force: true })
     else {
+        // Asked each time: somebody may have damaged or removed it.
+        if ((await readFile(join(directory, name), "utf8").catch(() => null)) === text) return
         await mkdir(directory, { mode: 0o700, recursive: true })
         await writeWhole(directory, name, Buffer.from(text), { mode: 0o600 })
     }

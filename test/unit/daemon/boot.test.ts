@@ -1,5 +1,5 @@
 /** The files that hide when the host starts, on a disk that does not always take them. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
@@ -32,6 +32,16 @@ describe("bootKeeper()", () => {
         await keeper.stop()
         expect(readdirSync(state)).toEqual(["hide.nft"])
         expect(readFileSync(join(state, "hide.nft"), "utf8")).toContain("hidden { tcp . 22, tcp . 80 }")
+        // Somebody damages it: it is whole again the next time, and is written only then.
+        writeFileSync(join(state, "hide.nft"), "")
+        const inodes: number[] = []
+        for (let i = 0; i < 2; i++) {
+            keeper.made(ruleset({ hidden: ["tcp/22"] }))
+            await keeper.stop()
+            expect(readFileSync(join(state, "hide.nft"), "utf8")).toContain("hidden { tcp . 22 }")
+            inodes.push(statSync(join(state, "hide.nft")).ino)
+        }
+        expect(inodes[1]).toBe(inodes[0])
         keeper.made(ruleset())
         await keeper.stop()
         expect(readdirSync(state)).toEqual([])

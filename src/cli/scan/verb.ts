@@ -33,6 +33,11 @@ export async function scanAsAsked(host: string, options: RawOptions, terminal: T
         terminal.error(...request.wrong)
         return EXIT.usage
     }
+    // Node would look it up, and complain to the terminal.
+    if (host === "") {
+        terminal.error("no host is named", "an address or a name, as in postern scan gate.example.org")
+        return EXIT.usage
+    }
     if (!hasCapability("CAP_NET_RAW")) {
         terminal.error("it takes root: packets as odd as these are made by hand", "sudo postern scan …")
         return EXIT.permission

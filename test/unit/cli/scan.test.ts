@@ -1,12 +1,21 @@
 import { describe, expect, it } from "vitest"
 import { readRequest } from "../../../src/cli/scan/request.ts"
+import { scanAsAsked } from "../../../src/cli/scan/verb.ts"
 import { scanJson, viewLines } from "../../../src/cli/texts/scan.ts"
 import { battery } from "../../../src/core/scan/battery.ts"
 import { isOpen, looksClosed, type View } from "../../../src/core/scan/finding.ts"
+import { processTerminal } from "../../../src/voice/terminal.ts"
 
 const answer = (here: string, closed: string) =>
     ({ type: "differs", differences: [{ part: "answer", here, closed }] }) as const
 const plain = { spoof: true, pace: true }
+
+it("scanAsAsked() looks up no empty name", async () => {
+    const said: string[] = []
+    const terminal = { ...processTerminal(false), error: (text: string) => void said.push(text) }
+    expect(await scanAsAsked("", plain, terminal)).toBe(2)
+    expect(said).toEqual(["no host is named"])
+})
 
 describe("readRequest()", () => {
     it("reads a bare command line and a full one", () => {

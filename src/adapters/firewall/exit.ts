@@ -63,6 +63,7 @@ export function exitByNft({ protocol, port }: Service, there: string): string {
         // What was rewritten is known by its first port.
         ...rule("pass", `${kept ? "ct status & dnat == 0 " : ""}${asked} accept`),
         ...rule("rewritten", `meta l4proto ${protocol} ct original proto-dst ${port} return`),
+        ...rule("again", `${asked} accept`),
         ...(protocol === "tcp" ? rule("lead", `${asked} goto listener`) : []),
         ...rule("granted", `${asked} goto marked`),
         ...rule(
@@ -83,6 +84,7 @@ export function exitByIptables({ protocol, port }: Service, there: string): stri
         filter: [...rule("POSTERN-HIDE", `${asked} -j RETURN`), ...rule("POSTERN-PASS", `${asked} -j RETURN`)],
         // The last one is asked first: marked before it is led.
         mangle: [
+            ...rule("POSTERN-AGAIN", `${asked} -j RETURN`),
             ...(protocol === "tcp" ? rule("POSTERN-LEAD", `${asked} -j POSTERN-LISTENER`) : []),
             ...(chains.has("POSTERN-MARK") ? rule("POSTERN-LEAD", `${asked} -j POSTERN-MARK`) : []),
         ],

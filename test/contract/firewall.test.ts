@@ -464,7 +464,8 @@ describe.skipIf(why !== null)(`nft${why === null ? "" : ` (${why})`}`, () => {
         /** What connections meet, over both families. The kernel accepts them while we wait. */
         const connect = (when: string) => {
             for (const address of [lab.gateway.v4, lab.gateway.v6]) {
-                const argv = ["timeout", "0.5", "bash", "-c", `exec 3<>/dev/tcp/${address}/2222`]
+                const seconds = when === "between" ? "0.5" : "5"
+                const argv = ["timeout", seconds, "bash", "-c", `exec 3<>/dev/tcp/${address}/2222`]
                 met.push(`${when}: ${{ 0: "open", 1: "refused", 124: "silent" }[knocker.exec(argv).status ?? -1]}`)
             }
         }

@@ -91,8 +91,9 @@ const KNOCKERS: readonly Knocker[] = [
         name: "ping -s",
         families: BOTH,
         knock: async (host, address) => {
+            // Exit 1: no answer, which is not what counts, and happens beside floods of other tests.
             for (const size of [321, 77, 1200])
-                host.must(["ping", "-n", "-c", "1", "-W", "2", "-s", `${size}`, address])
+                expect(host.exec(["ping", "-n", "-c", "1", "-W", "1", "-s", `${size}`, address]).status).toBeLessThan(2)
         },
     },
     {

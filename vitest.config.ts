@@ -33,7 +33,7 @@ export default defineConfig({
             project("unit", all("unit"), 20_000, 2),
             project("contract", all("contract"), 60_000, 3),
             project("cli", all("cli"), 60_000, 2),
-            project("e2e", all("e2e"), 300_000, 5),
+            project("e2e", all("e2e"), 300_000, 4),
             project("alone", ALONE, 300_000, 1),
             project("interop", all("interop"), 300_000, 2),
         ],

@@ -5,7 +5,18 @@
  */
 import { BaseSequencer, type TestSpecification } from "vitest/node"
 
-const LONG = ["kills", "scans", "knockers", "service", "page", "one-time", "knockd-traces", "import", "knockd"]
+const LONG = [
+    "kills",
+    "scans",
+    "knockers",
+    "service",
+    "page",
+    "one-time",
+    "knockd-traces",
+    "import",
+    "knockd",
+    "journal-kills",
+]
 
 /** For `sequence.sequencer` of vitest. */
 export class LongestFirst extends BaseSequencer {

@@ -1,6 +1,6 @@
 /**
- * Seven hundred times SIGKILL: at each use of each port of the daemon, before and after, and at any moment of the built
- * program while strangers knock without end (three hundred more, of the journal and of one-time sequences, are in the
+ * Five hundred times SIGKILL: at each use of each port of the daemon, before and after, and at any moment of the built
+ * program while strangers knock without end (five hundred more, of the journal and of one-time sequences, are in the
  * contract tier). After each one, with a real kernel and a real journal: nothing is open without an end, what was hidden
  * never answered, no claim and no counter is taken twice, the journal is whole, stop programs run, and the next daemon
  * takes over what is open.
@@ -18,7 +18,7 @@ import { collectLines } from "../lab/lines.ts"
 
 /** At once: one for each of two processors, and one for when these wait. */
 const ARENAS = 3
-const KILLS = 700
+const KILLS = 500
 
 /** Somebody who was let in for all of it. */
 const FRIEND = "10.99.255.7"
@@ -198,6 +198,7 @@ describe("a daemon that is killed", () => {
 
     it(`at any moment, while somebody knocks: ${KILLS} times in all`, async () => {
         let ready = 0
+        const before = kills
         const storm = async (arena: Arena) => {
             const { lab, outsider, configuration } = arena
             const run = (life: number | string) => lab.startDaemon(configuration(`storm-${life}`), { until: null })
@@ -242,7 +243,7 @@ describe("a daemon that is killed", () => {
             `kill -9 of a daemon: ${kills}, of them at any moment ${ready} after it was ready; ${programs} programs ran, none without its stop`,
         )
         // Kills have met daemons that start and daemons that work, and programs ran all the time.
-        expect(ready).toBeGreaterThan(KILLS / 4)
-        expect(programs).toBeGreaterThan(KILLS / 4)
+        expect(ready).toBeGreaterThan((KILLS - before) / 4)
+        expect(programs).toBeGreaterThan((KILLS - before) / 4)
     }, 900_000)
 })

@@ -1,7 +1,7 @@
 /**
  * The store port: one suite on each adapter, then what the journal must stand: power cut at any moment, disks that
- * refuse and lie, damage, full and read-only disks (SIGKILL: journal-kills.test.ts). Nothing that was answered `ok` is ever lost, and nothing
- * that was used is ever accepted again.
+ * refuse and lie, damage, full and read-only disks; SIGKILL is in journal-kills.test.ts. Nothing that was answered `ok`
+ * is ever lost, and nothing that was used is ever accepted again.
  */
 import {
     chmodSync,

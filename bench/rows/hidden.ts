@@ -28,6 +28,8 @@ hide   = true
 hits   = ["32144", "21312", "27015"]
 `
 
+const NONE: Measure["goal"] = { text: "none", holds: (count) => count === 0, of: ["postern"] }
+
 /** What tells a hidden port from a closed one, to somebody on the same link. */
 export const hidden: Row = {
     name: "hidden",
@@ -36,51 +38,17 @@ export const hidden: Row = {
     subjects: ["postern", "knockd"],
     rounds: 3,
     measures: [
-        probes(4, 130),
-        probes(6, 125),
+        { ...largest("differ4", "of 130 probes over IPv4, answered otherwise than by closed ports", ""), goal: NONE },
+        { ...largest("differ6", "of 125 probes over IPv6, answered otherwise than by closed ports", ""), goal: NONE },
+        largest("apart", "medians of times, largest difference", "ns"),
         {
-            id: "hidden.median",
-            what: "medians of times, largest difference",
-            unit: "ns",
-            better: "less",
-            value: (samples) => Math.max(...(samples["apart"] ?? [])),
-        },
-        {
-            id: "hidden.times",
-            what: "*p* of the same times",
-            unit: "",
-            better: "more",
-            value: (samples) => smallest(samples["p"]),
+            ...smallest("p", "*p* of the same times"),
             goal: { text: "> 0.05", holds: (p) => p > 0.05, of: ["postern"] },
         },
-        {
-            id: "hidden.control",
-            what: "*p* of two closed ports, for comparison",
-            unit: "",
-            better: "more",
-            value: (samples) => smallest(samples["control"]),
-        },
-        {
-            id: "hidden.outside4",
-            what: "an sshd that listens outside, which we refuse: of 130 probes over IPv4",
-            unit: "",
-            better: "less",
-            value: (samples) => Math.max(...(samples["outside.differ4"] ?? [])),
-        },
-        {
-            id: "hidden.outside6",
-            what: "of 125 over IPv6",
-            unit: "",
-            better: "less",
-            value: (samples) => Math.max(...(samples["outside.differ6"] ?? [])),
-        },
-        {
-            id: "hidden.outside.times",
-            what: "*p* of the same times",
-            unit: "",
-            better: "more",
-            value: (samples) => smallest(samples["outside.p"]),
-        },
+        smallest("control", "*p* of two closed ports, for comparison"),
+        largest("outside.differ4", "an sshd that listens outside, which we refuse: of 130 probes over IPv4", ""),
+        largest("outside.differ6", "of 125 over IPv6", ""),
+        smallest("outside.p", "*p* of the same times"),
     ],
     // In a network of its own: its services are others.
     async sample(_rig, subject) {
@@ -109,20 +77,18 @@ export const hidden: Row = {
     },
 }
 
-function probes(family: 4 | 6, all: number): Measure {
-    return {
-        id: `hidden.probes${family}`,
-        what: `of ${all} probes over IPv${family}, answered otherwise than by closed ports`,
-        unit: "",
-        better: "less",
-        value: (samples) => Math.max(...(samples[`differ${family}`] ?? [])),
-        goal: { text: "none", holds: (count) => count === 0, of: ["postern"] },
-    }
+/** The largest of these samples. */
+function largest(key: string, what: string, unit: "ns" | ""): Measure {
+    return { id: `hidden.${key}`, what, unit, better: "less", value: (s) => Math.max(...(s[key] ?? [])) }
 }
 
-/** The smallest *p*, corrected for their number. What is less than one in a million need not be told apart. */
-function smallest(all: readonly number[] | undefined): number {
-    return all === undefined ? Number.NaN : Math.min(1, Math.max(1e-6, Math.min(...all) * all.length))
+/** The smallest *p* of these, corrected for their number. What is less than one in a million need not be told apart. */
+function smallest(key: string, what: string): Measure {
+    return { id: `hidden.${key}`, what, unit: "", better: "more", value: (s) => corrected(s[key] ?? [Number.NaN]) }
+}
+
+function corrected(all: readonly number[]): number {
+    return Math.min(1, Math.max(1e-6, Math.min(...all) * all.length))
 }
 
 /** One family after the other: both at once would disturb each other's times. */
